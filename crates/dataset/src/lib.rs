@@ -1,0 +1,1 @@
+//! Makes pushed documents: the sample, real ones, production size

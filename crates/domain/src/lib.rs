@@ -1,0 +1,29 @@
+//! What an indicator document is.
+//!
+//! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
+//! the two spellings of a millesime ([`millesime`]), territories ([`territoire`]), the names of
+//! the indicators ([`indicateur`]), rates and rounding ([`taux`]), and the publication
+//! threshold ([`seuil`]).
+//!
+//! Nothing in this crate does I/O or knows a runtime.
+
+pub mod code;
+pub mod date;
+pub mod filiere;
+pub mod indicateur;
+pub mod maille;
+pub mod millesime;
+pub mod seuil;
+pub mod taux;
+pub mod territoire;
+pub mod uai;
+
+pub use code::{CodeCertification, TypeCode};
+pub use filiere::{Filiere, Univers};
+pub use maille::Maille;
+pub use millesime::Millesime;
+pub use seuil::{DocumentPublie, SEUIL_PUBLICATION};
+pub use uai::Uai;
+
+/// A JSON object whose fields keep the order in which they were pushed.
+pub type Document = serde_json::Map<String, serde_json::Value>;

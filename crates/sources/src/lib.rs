@@ -1,0 +1,1 @@
+//! Clients of the statistical services, over a small Fetch trait

@@ -1,0 +1,1 @@
+//! Pure functions from source tables to documents

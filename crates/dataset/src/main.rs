@@ -1,0 +1,77 @@
+//! `dataset`: makes pushed documents. See `dataset --help`.
+
+use anyhow::{Context, bail};
+use dataset::{Error, Kind, Line, write};
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+const HELP: &str = "\
+Makes pushed documents, one file a kind: <kind>.ndjson, lines {\"kind\": …, \"doc\": {…}}.
+
+Usage:
+  dataset sample     --out DIR
+      Fictitious and small: the data/ of the project, always the same.
+
+  dataset --help
+";
+
+fn main() -> ExitCode {
+    match run(std::env::args().skip(1)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("dataset: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the command line asks for.
+#[derive(Default)]
+struct Options {
+    out: Option<PathBuf>,
+    data: Option<PathBuf>,
+    factor: Option<f64>,
+}
+
+fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let Some(command) = args.next() else {
+        bail!("no command: sample, real or production (see --help)");
+    };
+    if matches!(command.as_str(), "-h" | "--help" | "help") {
+        print!("{HELP}");
+        return Ok(());
+    }
+    let mut options = Options::default();
+    while let Some(name) = args.next() {
+        if matches!(name.as_str(), "-h" | "--help") {
+            print!("{HELP}");
+            return Ok(());
+        }
+        let value = args.next().with_context(|| format!("{name} needs a value (see --help)"))?;
+        match name.as_str() {
+            "--out" => options.out = Some(value.into()),
+            "--data" => options.data = Some(value.into()),
+            "--factor" => {
+                options.factor = Some(value.parse().with_context(|| format!("--factor {value}: expected a number"))?);
+            }
+            _ => bail!("unknown option {name} (see --help)"),
+        }
+    }
+    let out = options.out.context("--out DIR is needed (see --help)")?;
+    match command.as_str() {
+        "sample" => report(&out, dataset::sample::lines()),
+        _ => bail!("unknown command {command}: sample, real or production (see --help)"),
+    }
+}
+
+/// Writes the lines, and says on stderr what was written.
+fn report(out: &std::path::Path, lines: impl Iterator<Item = Line>) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.as_str());
+    let written = write(out, lines, progress).map_err(|error: Error| error)?;
+    for (kind, written) in &written {
+        eprintln!("{:>9} lines {:>12} bytes  {}", written.lines, written.bytes, out.join(kind.file_name()).display());
+    }
+    let (lines, bytes) = written.values().fold((0, 0), |(l, b), w| (l + w.lines, b + w.bytes));
+    eprintln!("{lines:>9} lines {bytes:>12} bytes  in {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}

@@ -1,0 +1,228 @@
+//! The sample: what is committed is what is made, and it holds every case.
+
+use dataset::{Kind, Line, sample};
+use domain::{CodeCertification, Millesime, Uai};
+use serde_json::Value;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+fn racine() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn lignes() -> Vec<Line> {
+    sample::lines().collect()
+}
+
+fn documents(kind: Kind) -> Vec<Value> {
+    lignes().into_iter().filter(|l| l.kind == kind).map(|l| Value::Object(l.doc)).collect()
+}
+
+fn statistiques() -> Vec<Value> {
+    [Kind::Certification, Kind::Regionale, Kind::Formation].into_iter().flat_map(documents).collect()
+}
+
+#[test]
+fn what_is_committed_is_what_is_made() {
+    let mut fichiers: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for ligne in lignes() {
+        ligne.write_to(fichiers.entry(ligne.kind.file_name()).or_default()).unwrap();
+    }
+    for (nom, attendu) in &fichiers {
+        let commis = std::fs::read(racine().join("data").join(nom)).unwrap();
+        assert!(commis == *attendu, "data/{nom}: run `cargo run -p dataset -- sample --out data/`");
+    }
+    let presents: BTreeSet<String> = std::fs::read_dir(racine().join("data"))
+        .unwrap()
+        .map(|f| f.unwrap().file_name().into_string().unwrap())
+        .filter(|nom| nom.ends_with(".ndjson"))
+        .collect();
+    assert_eq!(presents, fichiers.keys().cloned().collect());
+    assert!(fichiers.values().map(Vec::len).sum::<usize>() < 1_500_000);
+}
+
+#[test]
+fn it_is_as_small_as_it_says() {
+    let comptes: Vec<usize> = Kind::ALL.into_iter().map(|k| documents(k).len()).collect();
+    assert_eq!(comptes, COMPTES, "{:?}", Kind::ALL);
+    let distincts = |kind, champ: &str| documents(kind).iter().map(|d| d[champ].clone()).collect::<Vec<_>>();
+    let nombre = |valeurs: Vec<Value>| valeurs.iter().map(Value::to_string).collect::<BTreeSet<_>>().len();
+    assert_eq!(nombre(distincts(Kind::Certification, "code_certification")), 47);
+    assert_eq!(nombre(distincts(Kind::Regionale, "region")), 6);
+    assert_eq!(nombre(distincts(Kind::Etablissement, "numero_uai")), 30);
+    assert_eq!(nombre(distincts(Kind::Formation, "uai")), 30);
+    assert_eq!(nombre(distincts(Kind::Regionale, "millesime")), 3);
+}
+
+/// In the order of [`Kind::ALL`].
+const COMPTES: [usize; 8] = [139, 393, 684, 46, 28, 5, 30, 39];
+
+#[test]
+fn keys_are_unique_well_formed_and_known() {
+    let bcn: BTreeSet<String> = documents(Kind::Bcn)
+        .iter()
+        .map(|d| d["code_certification"].as_str().unwrap().to_owned())
+        .chain(documents(Kind::BcnSise).iter().map(|d| d["diplome_sise"].as_str().unwrap().to_owned()))
+        .collect();
+    let uais: BTreeSet<String> =
+        documents(Kind::Etablissement).iter().map(|d| d["numero_uai"].as_str().unwrap().to_owned()).collect();
+    let mut cles = BTreeSet::new();
+    for ligne in lignes() {
+        let doc = &Value::Object(ligne.doc.clone());
+        let texte = |champ: &str| doc[champ].as_str().unwrap_or_default();
+        if matches!(ligne.kind, Kind::Certification | Kind::Regionale | Kind::Formation) {
+            let code = texte("code_certification");
+            let prefixe = if texte("filiere") == "superieur" { "SISE:" } else { "" };
+            assert!(CodeCertification::parse(&format!("{prefixe}{code}")).is_some(), "{code}");
+            assert!(Millesime::parse(texte("millesime")).is_some());
+            assert_eq!(Millesime::parse(texte("millesime")).unwrap().est_periode(), {
+                ligne.kind == Kind::Regionale || (ligne.kind == Kind::Formation && doc.get("uai_type").is_some())
+            });
+            let source = doc["donnee_source"]["code_certification"].as_str().unwrap_or(code);
+            assert!(bcn.contains(code) && bcn.contains(source), "{code}");
+            let region = doc["region"]["code"].as_str().unwrap_or_default();
+            let cle = [ligne.kind.as_str(), code, texte("millesime"), texte("filiere"), region, texte("uai")];
+            assert!(cles.insert(cle.map(str::to_owned)), "{cle:?}");
+        }
+        for (champ, valeur) in &ligne.doc {
+            let liste = valeur.as_array().cloned().unwrap_or_else(|| vec![valeur.clone()]);
+            if !champ.contains("uai") || champ.contains("type") || champ.ends_with("_libe") || champ == "nature_uai" {
+                continue;
+            }
+            for uai in liste.iter().map(|v| v.as_str().unwrap()) {
+                assert!(Uai::parse(uai).is_some_and(|u| u.est_controle()), "{champ} {uai}");
+                assert!(uais.contains(uai), "{champ} {uai}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_in_it_exists() {
+    let donnees = racine().join("../shared/data");
+    let Ok(reels) = std::fs::read_to_string(donnees.join("etablissements/uai.csv")) else {
+        eprintln!("skipped: the reference data (../shared/data) is not there");
+        return;
+    };
+    let reels: BTreeSet<&str> = reels.lines().filter_map(|l| l.split(';').next()).collect();
+    for doc in documents(Kind::Etablissement) {
+        assert!(!reels.contains(doc["numero_uai"].as_str().unwrap()), "{doc}");
+    }
+    let tables =
+        ["V_FORMATION_DIPLOME", "N_FORMATION_DIPLOME", "N_FORMATION_DIPLOME_ENQUETE_51", "N_MEF", "N_DIPLOME_SISE"];
+    let mots: BTreeSet<Vec<u8>> = tables
+        .iter()
+        .flat_map(|t| {
+            std::fs::read(donnees.join(format!("bcn/{t}.csv")))
+                .unwrap()
+                .split(|b| b";\n".contains(b))
+                .map(<[u8]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    for doc in documents(Kind::Bcn).iter().chain(&documents(Kind::BcnSise)) {
+        let code = doc.get("code_certification").or(doc.get("diplome_sise")).unwrap().as_str().unwrap();
+        assert!(!mots.contains(code.as_bytes()), "{code}");
+    }
+}
+
+#[test]
+fn every_label_says_that_it_is_fictitious() {
+    for doc in statistiques().iter().chain(&documents(Kind::Bcn)).chain(&documents(Kind::BcnMef)) {
+        for champ in ["libelle", "libelle_long", "libelle_ancien", "libelle_long_ancien"] {
+            if let Some(libelle) = doc.get(champ) {
+                assert!(libelle.as_str().unwrap().ends_with(sample::MENTION), "{libelle}");
+            }
+        }
+    }
+    for doc in documents(Kind::BcnSise) {
+        assert!(doc["libelle_intitule_1"].as_str().unwrap().ends_with(sample::MENTION));
+    }
+    for doc in documents(Kind::Etablissement) {
+        assert!(doc["appellation_officielle"].as_str().unwrap().contains("ficti"));
+    }
+}
+
+/// One case a line: what there must be, and where.
+#[test]
+fn every_case_is_there() {
+    let (nationales, regionales, formations) =
+        (documents(Kind::Certification), documents(Kind::Regionale), documents(Kind::Formation));
+    fn terminales(doc: &Value) -> usize {
+        doc["certificationsTerminales"].as_array().map_or(0, Vec::len)
+    }
+    let petit = |d: &Value| d["nb_annee_term"].as_u64().is_some_and(|n| n < 20) && d["nb_sortant"].is_u64();
+    type Est = Box<dyn Fn(&Value) -> bool>;
+    type Cas = (&'static str, Est, [bool; 3]);
+    let filiere = |nom: &'static str| -> Est { Box::new(move |d| d["filiere"] == nom) };
+    let roles = |a: &'static str, b: &'static str| -> Est {
+        Box::new(move |d| d["uai_type"] == a && d["uai_donnee_type"] == b)
+    };
+    let cas: Vec<Cas> = vec![
+        ("pro", filiere("pro"), [true, true, true]),
+        ("apprentissage", filiere("apprentissage"), [true, true, true]),
+        ("agricole", filiere("agricole"), [true, false, true]),
+        ("superieur", filiere("superieur"), [true, false, true]),
+        ("closed", Box::new(|d| d["date_fermeture"].as_str().is_some_and(|f| f < "2022")), [true, true, true]),
+        ("will close", Box::new(|d| d["date_fermeture"].as_str().is_some_and(|f| f > "2090")), [true, true, true]),
+        ("under the threshold, raw", Box::new(petit), [true, true, true]),
+        ("not under", Box::new(|d| d["nb_annee_term"].as_u64().is_some_and(|n| n >= 20)), [true, true, true]),
+        ("self", Box::new(|d| d["donnee_source"]["type"] == "self"), [true, true, true]),
+        ("ancienne", Box::new(|d| d["donnee_source"]["type"] == "ancienne"), [true, true, true]),
+        ("nouvelle", Box::new(|d| d["donnee_source"]["type"] == "nouvelle"), [true, true, true]),
+        ("old label", Box::new(|d| d["libelle_ancien"].is_string()), [true, true, true]),
+        ("famille", Box::new(|d| d["familleMetier"]["isAnneeCommune"] == false), [true, true, true]),
+        (
+            "shared first year",
+            Box::new(|d| {
+                d["familleMetier"]["isAnneeCommune"] == true && terminales(d) == 3 && d["nb_annee_term"].is_null()
+            }),
+            [true, true, true],
+        ),
+        (
+            "non-final year",
+            Box::new(|d| d["familleMetier"].is_null() && terminales(d) == 1 && d["nb_annee_term"].is_null()),
+            [true, true, true],
+        ),
+        ("salaries", Box::new(|d| d["salaire_12_mois_q2"].is_u64()), [true, false, false]),
+        ("graduates", Box::new(|d| d["nb_diplome"].is_u64()), [false, false, true]),
+        ("single year", Box::new(|d| d["millesime"] == "2023"), [true, false, true]),
+        ("own place", roles("lieu_formation", "lieu_formation"), [false, false, true]),
+        ("place, of its teacher", roles("lieu_formation", "formateur"), [false, false, true]),
+        ("place, of its manager", roles("lieu_formation", "gestionnaire"), [false, false, true]),
+        ("teacher", roles("formateur", "formateur"), [false, false, true]),
+        ("teacher, of its manager", roles("formateur", "gestionnaire"), [false, false, true]),
+        ("teacher, of its place", roles("formateur", "lieu_formation"), [false, false, true]),
+        ("manager", roles("gestionnaire", "gestionnaire"), [false, false, true]),
+        ("unknown", roles("inconnu", "inconnu"), [false, false, true]),
+        ("list of places", Box::new(|d| d["uai_lieu_formation"].is_array()), [false, false, true]),
+        ("list of teachers", Box::new(|d| d["uai_formateur"].is_array()), [false, false, true]),
+        ("list of managers", Box::new(|d| d["uai_gestionnaire"].is_array()), [false, false, true]),
+    ];
+    for (nom, est, attendu) in cas {
+        assert_eq!([&nationales, &regionales, &formations].map(|l| l.iter().any(&est)), attendu, "{nom}");
+    }
+}
+
+#[test]
+fn inherited_figures_are_those_of_their_source() {
+    let nationales = documents(Kind::Certification);
+    let heritees: Vec<&Value> = nationales.iter().filter(|d| d["donnee_source"]["type"] != "self").collect();
+    for doc in heritees.into_iter().filter(|d| d["nb_annee_term"].is_u64()) {
+        let source = nationales
+            .iter()
+            .find(|d| {
+                d["code_certification"] == doc["donnee_source"]["code_certification"]
+                    && d["millesime"] == doc["millesime"]
+                    && d["filiere"] == doc["filiere"]
+            })
+            .unwrap();
+        assert_eq!(source["donnee_source"]["type"], "self");
+        assert_eq!(
+            (&source["nb_annee_term"], &source["taux_autres_6_mois"]),
+            (&doc["nb_annee_term"], &doc["taux_autres_6_mois"])
+        );
+    }
+}

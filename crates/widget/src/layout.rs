@@ -1,0 +1,427 @@
+//! Where things go. A layout runs from the top down and gives the height it came to.
+
+use crate::{
+    Direction, Filieres, Formation, Indicateurs, Source, Theme,
+    canvas::{Canvas, RING_RADIUS, RING_STROKE, Style, push_uint},
+    skin::{Indicateur, Skin},
+};
+
+const HEADING: &str = "Que deviennent les jeunes après leur formation\u{a0}?";
+const MISSING_HEADING: &str = "Données non disponibles";
+const MISSING_TEXT: &str = "Nous n’avons pas de chiffres fiables sur ce que deviennent les jeunes après cette \
+     formation. Cela ne dit rien de sa qualité.";
+const UNKNOWN: &str = "--";
+const LEGEND: &str = "« -- »\u{a0}: donnée non disponible";
+const PRO: &str = "Voie scolaire";
+const APPRENTISSAGE: &str = "Apprentissage";
+
+/// Lines of the course's name.
+const LIBELLE_LINES: usize = 2;
+/// Lines of all messages together; bounds the size of the picture.
+const MESSAGE_LINES: usize = 10;
+/// Lines of the texts of this crate: more than they need in any column.
+const ALL_LINES: usize = 8;
+
+/// A drawing in progress: theme, column, and how far down it is.
+struct Page {
+    canvas: Canvas,
+    skin: &'static Skin,
+    theme: Theme,
+    width: i32,
+    pad: i32,
+    y: i32,
+}
+
+/// A column or a cell.
+#[derive(Clone, Copy)]
+struct Column {
+    x: i32,
+    width: i32,
+}
+
+impl Column {
+    /// Divides it into `count` columns of equal width.
+    fn split(self, count: i32, gap: i32) -> impl Iterator<Item = Self> + Clone {
+        let width = (self.width - gap * (count - 1)) / count;
+        (0..count).map(move |index| Self { x: self.x + index * (width + gap), width })
+    }
+
+    fn inset(self, by: i32) -> Self {
+        Self { x: self.x + by, width: self.width - 2 * by }
+    }
+}
+
+/// What goes around the indicators, the heading apart.
+struct Texts<'a> {
+    titre: &'a str,
+    details: &'a str,
+    millesime: &'a str,
+    source: Source,
+    messages: &'a [&'a str],
+}
+
+pub(crate) fn formation(formation: &Formation<'_>, theme: Theme, direction: Direction) -> String {
+    let Formation { titre, details, libelle, millesime, source, messages, indicateurs } = *formation;
+    let mut page = Page::new(theme, direction, width(theme, direction));
+    page.header(libelle);
+    match direction {
+        Direction::Vertical => page.stack(page.column(), &indicateurs),
+        Direction::Horizontal => page.row(&indicateurs),
+    }
+    page.finish(&Texts { titre, details, millesime, source, messages }, &[indicateurs])
+}
+
+pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> String {
+    let Filieres { titre, details, libelle, millesime, messages, pro, apprentissage } = *filieres;
+    let width = match (theme, direction) {
+        (Theme::Lba, Direction::Vertical) => 656,
+        _ => width(theme, direction),
+    };
+    let mut page = Page::new(theme, direction, width);
+    page.header(libelle);
+    let both = [(PRO, pro), (APPRENTISSAGE, apprentissage)];
+    match (theme, direction) {
+        (Theme::Dsfr, Direction::Vertical) => page.sections(&both),
+        (Theme::Lba, Direction::Vertical) => page.panels(&both),
+        (_, Direction::Horizontal) => page.table(&both),
+    }
+    let source = Source::InserJeunes;
+    page.finish(&Texts { titre, details, millesime, source, messages }, &[pro, apprentissage])
+}
+
+pub(crate) fn missing(theme: Theme, direction: Direction) -> String {
+    let mut page = Page::new(theme, direction, width(theme, direction));
+    let column = page.column();
+    let (skin, top) = (page.skin, page.y);
+    let tile = Column { x: column.x + TILE + GAP, width: column.width - TILE - GAP };
+    let heading = page.heading();
+    page.canvas.rect([column.x, top, TILE, TILE], skin.inner_radius, skin.tint);
+    page.canvas.picto([column.x + PICTO, top + PICTO], NO_DATA, skin.muted);
+    let lines = heading.wrap(MISSING_HEADING, tile.width, ALL_LINES);
+    let offset = (TILE - heading.height(&lines)).max(0) / 2;
+    let bottom = page.canvas.lines([tile.x, top + offset], heading, &lines).max(top + TILE);
+    page.y = match direction {
+        Direction::Vertical => page.paragraph(column, bottom + GAP, skin.body(), MISSING_TEXT),
+        Direction::Horizontal => page.paragraph(tile, bottom, skin.body(), MISSING_TEXT),
+    };
+    page.canvas.finish([page.width, page.y + page.pad], skin, None)
+}
+
+/// The widths are part of the contract: re-users reserve the room.
+fn width(theme: Theme, direction: Direction) -> i32 {
+    match (theme, direction) {
+        (Theme::Dsfr, Direction::Vertical) => 320,
+        (Theme::Dsfr, Direction::Horizontal) => 720,
+        (Theme::Lba, Direction::Vertical) => 328,
+        (Theme::Lba, Direction::Horizontal) => 882,
+    }
+}
+
+/// Between a picture and its text, between two columns.
+const GAP: i32 = 12;
+/// Between two indicators.
+const ROW_GAP: i32 = 20;
+/// A square with a pictogram in its middle.
+const TILE: i32 = 40;
+/// From the corner of a tile to its pictogram.
+const PICTO: i32 = 8;
+/// The height of a bar.
+const BAR: i32 = 8;
+/// A percentage, its bar, and what is between.
+const BAR_CELL: i32 = LARGE + BAR + 4;
+/// The square that a ring takes up.
+const RING: i32 = 2 * RING_RADIUS + RING_STROKE;
+/// The size of a percentage beside a bar.
+const LARGE: i32 = 32;
+/// The size of a percentage inside a ring.
+const INSIDE: i32 = 19;
+/// Its size times its signs at most, so that `152%` stays clear of the ring.
+const INSIDE_ROOM: i32 = 64;
+/// A bar of three columns, crossed out.
+const NO_DATA: &str =
+    "M4 13h4v8H4Zm6-3 4 4v7h-4Zm6 6 4 4v1h-4ZM10 4h4v5l-4-4Zm6 3h4v8l-4-4ZM2.7 1.3l20 20-1.4 1.4-20-20Z";
+
+impl Page {
+    fn new(theme: Theme, direction: Direction, width: i32) -> Self {
+        let pad = match direction {
+            Direction::Vertical => 16,
+            Direction::Horizontal => 24,
+        };
+        Self { canvas: Canvas::new(), skin: Skin::of(theme), theme, width, pad, y: pad }
+    }
+
+    /// Smaller where the column is narrow, so that the heading takes two lines.
+    fn heading(&self) -> Style {
+        let size = if self.width < 400 { 18 } else { 20 };
+        Style { size, ..self.skin.heading() }
+    }
+
+    fn column(&self) -> Column {
+        Column { x: 0, width: self.width }.inset(self.pad)
+    }
+
+    /// Heading and name of the course.
+    fn header(&mut self, libelle: Option<&str>) {
+        let column = self.column();
+        self.y = self.paragraph(column, self.y, self.heading(), HEADING);
+        if let Some(libelle) = libelle {
+            let style = self.skin.body();
+            let lines = style.wrap(libelle, column.width, LIBELLE_LINES);
+            if !lines.is_empty() {
+                self.y = self.canvas.lines([column.x, self.y + 4], style, &lines);
+            }
+        }
+        self.y += ROW_GAP;
+    }
+
+    /// Draws a text of this crate from `top` down; gives the bottom.
+    fn paragraph(&mut self, column: Column, top: i32, style: Style, text: &str) -> i32 {
+        let lines = style.wrap(text, column.width, ALL_LINES);
+        self.canvas.lines([column.x, top], style, &lines)
+    }
+
+    /// One statistic, its indicators one below the other.
+    fn stack(&mut self, column: Column, indicateurs: &Indicateurs) {
+        for (rank, indicateur) in self.skin.ordre.into_iter().enumerate() {
+            if rank > 0 {
+                self.y += self.cell_gap();
+            }
+            let height = self.cell_height(column, indicateur);
+            self.cell(column, height, indicateur, indicateurs);
+            self.y += height;
+        }
+    }
+
+    /// One statistic, its indicators side by side.
+    fn row(&mut self, indicateurs: &Indicateurs) {
+        let gap = match self.theme {
+            Theme::Dsfr => 24,
+            Theme::Lba => 16,
+        };
+        let cells = self.column().split(3, gap).zip(self.skin.ordre);
+        let height = cells.clone().map(|(column, indicateur)| self.cell_height(column, indicateur)).max().unwrap_or(0);
+        for (column, indicateur) in cells {
+            self.cell(column, height, indicateur, indicateurs);
+        }
+        self.y += height;
+    }
+
+    /// Two statistics: a section for each indicator, with a column for each statistic.
+    fn sections(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+        let (skin, whole) = (self.skin, self.column());
+        let name = Style { size: 14, bold: true, color: skin.text };
+        for (column, (filiere, _)) in whole.split(2, 2 * GAP).zip(statistiques) {
+            self.canvas.rect([column.x, self.y, column.width, 32], skin.inner_radius, skin.tint);
+            self.canvas.text([column.x + column.width / 2, self.y + 21], true, name, filiere);
+        }
+        self.y += 32 + ROW_GAP;
+        for (rank, indicateur) in skin.ordre.into_iter().enumerate() {
+            if rank > 0 {
+                self.y += ROW_GAP + 4;
+            }
+            self.tile([whole.x, self.y], indicateur);
+            let beside = Column { x: whole.x + TILE + GAP, width: whole.width - TILE - GAP };
+            self.y = self.title(beside, self.y, indicateur).max(self.y + TILE) + 8;
+            for (column, (_, indicateurs)) in whole.split(2, 2 * GAP).zip(statistiques) {
+                self.bar(column, self.y, indicateur, indicateurs);
+            }
+            self.y += BAR_CELL;
+        }
+    }
+
+    /// Two statistics: a stack for each.
+    fn panels(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+        let (skin, top) = (self.skin, self.y);
+        let mut bottom = top;
+        for (column, (filiere, indicateurs)) in self.column().split(2, self.pad).zip(statistiques) {
+            self.canvas.rect([column.x, top, column.width, 36], skin.inner_radius, skin.tint);
+            self.canvas.text([column.x + column.width / 2, top + 24], true, skin.label(), filiere);
+            self.y = top + 36 + GAP;
+            self.stack(column, indicateurs);
+            bottom = bottom.max(self.y);
+        }
+        self.y = bottom;
+    }
+
+    /// Two statistics: a column for each indicator, a line for each statistic.
+    fn table(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+        /// The column with the names of the filières.
+        const NAMES: i32 = 152;
+        let (skin, whole, top) = (self.skin, self.column(), self.y);
+        let cells = Column { x: whole.x + NAMES, width: whole.width - NAMES };
+        let (pad, line) = match self.theme {
+            Theme::Dsfr => (0, BAR_CELL),
+            Theme::Lba => (14, RING),
+        };
+        let titles = || cells.split(3, 2 * GAP).zip(skin.ordre);
+        let title_height =
+            |(column, indicateur): (Column, Indicateur)| self.title_height(column.inset(pad), indicateur);
+        let first = top + pad + titles().map(title_height).max().unwrap_or(0) + GAP;
+        let last = first + line + ROW_GAP;
+        let bottom = last + line + pad;
+        for (column, indicateur) in titles() {
+            if self.theme == Theme::Lba {
+                let card = [column.x, top, column.width, bottom - top];
+                self.canvas.rect(card, skin.inner_radius, skin.teinte(indicateur).pale);
+            }
+            self.title(column.inset(pad), top + pad, indicateur);
+        }
+        for ((filiere, indicateurs), y) in statistiques.iter().zip([first, last]) {
+            let middle = y + line / 2;
+            self.canvas.text([whole.x, middle + 5], false, skin.label(), filiere);
+            for (column, indicateur) in titles() {
+                let column = column.inset(pad);
+                match self.theme {
+                    Theme::Dsfr => self.bar(column, y, indicateur, indicateurs),
+                    Theme::Lba => self.ring([column.x + column.width / 2, middle], indicateur, indicateurs),
+                }
+            }
+        }
+        self.y = bottom;
+    }
+
+    fn cell_gap(&self) -> i32 {
+        match self.theme {
+            Theme::Dsfr => ROW_GAP,
+            Theme::Lba => GAP,
+        }
+    }
+
+    /// Where the texts of a cell go.
+    fn cell_texts(&self, column: Column) -> Column {
+        match self.theme {
+            Theme::Dsfr => Column { x: column.x + TILE + GAP, width: column.width - TILE - GAP },
+            Theme::Lba => {
+                let side = GAP + RING + GAP;
+                Column { x: column.x + side, width: column.width - side - GAP }
+            }
+        }
+    }
+
+    fn cell_height(&self, column: Column, indicateur: Indicateur) -> i32 {
+        let texts = self.title_height(self.cell_texts(column), indicateur);
+        match self.theme {
+            Theme::Dsfr => BAR_CELL + 4 + texts,
+            Theme::Lba => texts.max(RING) + 2 * GAP,
+        }
+    }
+
+    /// One indicator of one statistic.
+    fn cell(&mut self, column: Column, height: i32, indicateur: Indicateur, indicateurs: &Indicateurs) {
+        let (skin, texts) = (self.skin, self.cell_texts(column));
+        match self.theme {
+            Theme::Dsfr => {
+                self.tile([column.x, self.y], indicateur);
+                self.bar(texts, self.y - 4, indicateur, indicateurs);
+                self.title(texts, self.y + BAR_CELL + 4, indicateur);
+            }
+            Theme::Lba => {
+                let card = [column.x, self.y, column.width, height];
+                self.canvas.rect(card, skin.inner_radius, skin.teinte(indicateur).pale);
+                let middle = self.y + height / 2;
+                self.ring([column.x + GAP + RING / 2, middle], indicateur, indicateurs);
+                self.title(texts, middle - self.title_height(texts, indicateur) / 2, indicateur);
+            }
+        }
+    }
+
+    fn tile(&mut self, [x, y]: [i32; 2], indicateur: Indicateur) {
+        let teinte = self.skin.teinte(indicateur);
+        self.canvas.rect([x, y, TILE, TILE], self.skin.inner_radius, teinte.pale);
+        self.canvas.picto([x + PICTO, y + PICTO], indicateur.picto(), teinte.strong);
+    }
+
+    /// Name and meaning of an indicator; gives the bottom.
+    fn title(&mut self, column: Column, top: i32, indicateur: Indicateur) -> i32 {
+        let y = self.paragraph(column, top, self.skin.label(), indicateur.label());
+        self.paragraph(column, y, self.skin.hint(), indicateur.hint())
+    }
+
+    fn title_height(&self, column: Column, indicateur: Indicateur) -> i32 {
+        let height = |style: Style, text| style.height(&style.wrap(text, column.width, ALL_LINES));
+        height(self.skin.label(), indicateur.label()) + height(self.skin.hint(), indicateur.hint())
+    }
+
+    /// A percentage above a bar.
+    fn bar(&mut self, column: Column, top: i32, indicateur: Indicateur, indicateurs: &Indicateurs) {
+        let (teinte, taux) = (self.skin.teinte(indicateur), indicateur.taux(indicateurs));
+        self.percentage([column.x, top + LARGE - 6], false, (LARGE, 4 * LARGE), teinte.strong, taux);
+        let y = top + LARGE + 4;
+        self.canvas.rect([column.x, y, column.width, BAR], self.skin.inner_radius, teinte.track);
+        let share = i32::try_from(taux.unwrap_or(0).min(100)).unwrap_or(0);
+        if share > 0 {
+            let filled = (column.width * share / 100).max(1);
+            self.canvas.rect([column.x, y, filled, BAR], self.skin.inner_radius, teinte.strong);
+        }
+    }
+
+    /// A percentage inside a ring.
+    fn ring(&mut self, [x, y]: [i32; 2], indicateur: Indicateur, indicateurs: &Indicateurs) {
+        let (teinte, taux) = (self.skin.teinte(indicateur), indicateur.taux(indicateurs));
+        self.canvas.ring([x, y], taux.unwrap_or(0), teinte.strong, teinte.track);
+        self.percentage([x, y + INSIDE / 3], true, (INSIDE, INSIDE_ROOM), teinte.strong, taux);
+    }
+
+    /// A percentage as one text, the number and the sign together: `45%`, or `--` where unknown.
+    /// It is set smaller where `size` times the number of signs would pass `room`.
+    fn percentage(
+        &mut self,
+        at: [i32; 2],
+        centred: bool,
+        (size, room): (i32, i32),
+        color: &'static str,
+        taux: Option<u32>,
+    ) {
+        let mut text = String::new();
+        let color = match taux {
+            Some(taux) => {
+                push_uint(&mut text, taux);
+                text.push('%');
+                color
+            }
+            None => {
+                text.push_str(UNKNOWN);
+                self.skin.muted
+            }
+        };
+        let size = i32::try_from(text.len()).map_or(size, |signs| size.min(room / signs.max(1)));
+        self.canvas.text(at, centred, Style { size, bold: true, color }, &text);
+    }
+
+    /// Messages, legend, source, and the end of the document.
+    fn finish(mut self, texts: &Texts<'_>, statistiques: &[Indicateurs]) -> String {
+        let (skin, column) = (self.skin, self.column());
+        let (style, inner) = (skin.body(), column.inset(GAP));
+        let (mut left, mut gap) = (MESSAGE_LINES, ROW_GAP);
+        for message in texts.messages {
+            let lines = style.wrap(message, inner.width, left);
+            if lines.is_empty() {
+                continue;
+            }
+            left -= lines.len();
+            let top = self.y + gap;
+            let height = style.height(&lines) + 16;
+            self.canvas.rect([column.x, top, column.width, height], skin.inner_radius, skin.tint);
+            if self.theme == Theme::Dsfr {
+                self.canvas.rect([column.x, top, 4, height], 0, skin.accent);
+            }
+            self.canvas.lines([inner.x, top + 7], style, &lines);
+            (self.y, gap) = (top + height, GAP);
+        }
+        self.y += ROW_GAP;
+        let unknown = |indicateurs| skin.ordre.into_iter().any(|indicateur| indicateur.taux(indicateurs).is_none());
+        if statistiques.iter().any(unknown) {
+            self.y = self.paragraph(column, self.y, skin.small(), LEGEND);
+        }
+        let mut source = String::from(match texts.source {
+            Source::InserJeunes => "Source\u{a0}: InserJeunes, Depp-Dares",
+            Source::InserSup => "Source\u{a0}: InserSup, Sies",
+        });
+        if !texts.millesime.is_empty() {
+            source.push_str(", millésime\u{a0}");
+            source.extend(texts.millesime.chars().map(|letter| if letter == '_' { '-' } else { letter }));
+        }
+        self.y = self.paragraph(column, self.y, skin.small(), &source);
+        self.canvas.finish([self.width, self.y + self.pad], skin, Some([texts.titre, texts.details]))
+    }
+}

@@ -20,7 +20,9 @@
 pub mod alea;
 mod document;
 pub mod effectifs;
+pub mod real;
 pub mod sample;
+mod tables;
 
 use domain::Document;
 use std::{

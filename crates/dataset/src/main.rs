@@ -1,7 +1,7 @@
 //! `dataset`: makes pushed documents. See `dataset --help`.
 
 use anyhow::{Context, bail};
-use dataset::{Error, Kind, Line, write};
+use dataset::{Kind, Line, write};
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 const HELP: &str = "\
@@ -59,6 +59,11 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let out = options.out.context("--out DIR is needed (see --help)")?;
     match command.as_str() {
         "sample" => report(&out, dataset::sample::lines()),
+        "real" => {
+            let data = options.data.context("--data DIR is needed: the folder of reference data (see --help)")?;
+            eprintln!("reading {} …", data.display());
+            report(&out, dataset::real::Real::read(&data)?.lines())
+        }
         _ => bail!("unknown command {command}: sample, real or production (see --help)"),
     }
 }
@@ -67,7 +72,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
 fn report(out: &std::path::Path, lines: impl Iterator<Item = Line>) -> anyhow::Result<()> {
     let start = Instant::now();
     let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.as_str());
-    let written = write(out, lines, progress).map_err(|error: Error| error)?;
+    let written = write(out, lines, progress)?;
     for (kind, written) in &written {
         eprintln!("{:>9} lines {:>12} bytes  {}", written.lines, written.bytes, out.join(kind.file_name()).display());
     }

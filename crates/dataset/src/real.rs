@@ -1,0 +1,206 @@
+//! Real documents: the open regional figures, joined with the nomenclature.
+//!
+//! What was decided where the source leaves a choice:
+//!
+//! - **Filiere**: `voie` says apprentissage or scolaire and no more. A row of the school track is
+//!   `pro`, agricultural diplomas too: the source does not tell the ministry, and where the service's
+//!   own interface does, the import drops regional agricole rows.
+//! - **Rates**: `taux_en_emploi_N_mois` is the share of the whole group, computed from the counts.
+//!   The file's own `taux_emploi_N_mois` is another indicator, the share among those who left
+//!   education: it goes to `_meta.inserjeunes`, where the import keeps it too. `taux_poursuite_etudes`,
+//!   published from 20 young people on, is a share of the whole group and becomes
+//!   `taux_en_formation`; below that the share is computed. Documents are raw, the import hides.
+//! - **National documents** do not exist as open data. Ours are sums over regions, and their labels end
+//!   with [`MENTION_NATIONALE`]. National millesimes are years: the sum of a period bears its
+//!   last year. A region without any outcome (fewer than five young people) is left out of the
+//!   sum, so that counts and total belong together; salaries are not open.
+//! - **Nomenclature**: of the three tables a later one wins. The lineage of MEFs, old labels, familles
+//!   de metiers and non-final years are treatments, and left to the import.
+
+use crate::{
+    Error, Kind, Line,
+    document::{self, Certification},
+    effectifs::Effectifs,
+    tables::{self, Etablissement, Nomenclature, each_row},
+};
+use domain::{CodeCertification, Document, Filiere, Millesime, TypeCode, taux::nombre, territoire};
+use serde_json::json;
+use std::{collections::BTreeMap, path::Path};
+
+/// What the label of a national document ends with.
+pub const MENTION_NATIONALE: &str = " (somme des régions)";
+
+/// A row of the regional table.
+#[derive(Clone, Debug)]
+struct Regionale {
+    millesime: Millesime,
+    region: &'static territoire::Region,
+    filiere: Filiere,
+    code: CodeCertification,
+    effectifs: Effectifs,
+    taux_poursuite_etudes: Option<u32>,
+    /// The file's own rates, which are no indicators of ours.
+    meta: Document,
+}
+
+/// The reference data, read and joined.
+#[derive(Clone, Debug)]
+pub struct Real {
+    bcn: Nomenclature,
+    regionales: Vec<Regionale>,
+    etablissements: Vec<Etablissement>,
+}
+
+impl Real {
+    /// Reads a folder of reference data.
+    ///
+    /// # Errors
+    /// [`Error::File`] where a table is missing; [`Error::Table`] where one holds a value that cannot
+    /// be what it should, or a code that the nomenclature does not know.
+    pub fn read(data: &Path) -> Result<Self, Error> {
+        let bcn = Nomenclature::read(data)?;
+        let mut regionales = Vec::new();
+        each_row(&tables::regional_csv(data), |row| {
+            let millesime = row.need("millesime")?;
+            let region = row.need("code_region")?;
+            let (filiere, column) = match row.need("voie")? {
+                "apprentissage" => (Filiere::Apprentissage, "cfd"),
+                "scolaire" => (Filiere::Pro, "mefstat11"),
+                voie => return Err(row.error(&format!("unknown voie {voie}"))),
+            };
+            let code = row.need(column)?;
+            let connu = match filiere {
+                Filiere::Apprentissage => bcn.cfds.contains_key(code),
+                _ => bcn.mefs.contains_key(code) && bcn.cfd_de(code).is_some(),
+            };
+            let mut meta = Document::new();
+            for champ in [
+                "taux_poursuite_etudes",
+                "taux_emploi_6_mois",
+                "taux_emploi_12_mois",
+                "taux_emploi_18_mois",
+                "taux_emploi_24_mois",
+            ] {
+                if let Some(valeur) = row.number(champ)? {
+                    meta.insert(champ.into(), valeur.into());
+                }
+            }
+            regionales.push(Regionale {
+                millesime: Millesime::parse(millesime).ok_or_else(|| row.error(&format!("millesime {millesime}")))?,
+                region: territoire::region(region).ok_or_else(|| row.error(&format!("unknown region {region}")))?,
+                filiere,
+                code: CodeCertification::parse(code)
+                    .filter(|_| connu)
+                    .ok_or_else(|| row.error(&format!("{code} is not in the nomenclature")))?,
+                effectifs: Effectifs {
+                    annee_term: row.number("nb_annee_term")?,
+                    poursuite_etudes: row.number("nb_poursuite_etudes")?,
+                    sortant: row.number("nb_sortant")?,
+                    en_emploi: [
+                        row.number("nb_en_emploi_6_mois")?,
+                        row.number("nb_en_emploi_12_mois")?,
+                        row.number("nb_en_emploi_18_mois")?,
+                        row.number("nb_en_emploi_24_mois")?,
+                    ],
+                }
+                .completes(),
+                taux_poursuite_etudes: row.number("taux_poursuite_etudes")?,
+                meta,
+            });
+            Ok(())
+        })?;
+        Ok(Self { bcn, regionales, etablissements: tables::etablissements(data)? })
+    }
+
+    /// Every line, kind by kind.
+    pub fn lines(&self) -> impl Iterator<Item = Line> + '_ {
+        self.certifications()
+            .chain(self.regionales())
+            .chain(self.bcn())
+            .chain(self.bcn_mef())
+            .chain(self.bcn_sise())
+            .chain(self.etablissements())
+    }
+
+    /// One line a row of the regional table, in its order.
+    pub fn regionales(&self) -> impl Iterator<Item = Line> + '_ {
+        self.regionales.iter().map(|row| {
+            let mut doc = Document::new();
+            doc.insert("region".into(), document::region_complete(row.region));
+            self.poser_certification(&mut doc, &row.code, row.filiere, row.millesime.as_str(), "");
+            row.effectifs.poser(&mut doc, row.taux_poursuite_etudes.map(f64::from), None);
+            doc.insert("donnee_source".into(), document::donnee_source(row.code.as_str(), "self"));
+            doc.insert("_meta".into(), json!({ "inserjeunes": row.meta }));
+            Line { kind: Kind::Regionale, doc }
+        })
+    }
+
+    /// Sums over regions, by year, code and filiere.
+    pub fn certifications(&self) -> impl Iterator<Item = Line> + '_ {
+        let mut groupes: BTreeMap<(&str, &CodeCertification, Filiere), Vec<Effectifs>> = BTreeMap::new();
+        for row in &self.regionales {
+            groupes.entry((row.millesime.annee(), &row.code, row.filiere)).or_default().push(row.effectifs);
+        }
+        groupes.into_iter().map(|((annee, code, filiere), effectifs)| {
+            let renseignes: Vec<Effectifs> =
+                effectifs.iter().copied().filter(|e| e.poursuite_etudes.is_some()).collect();
+            let somme = Effectifs::somme(if renseignes.is_empty() { &effectifs } else { &renseignes });
+            let mut doc = Document::new();
+            self.poser_certification(&mut doc, code, filiere, annee, MENTION_NATIONALE);
+            somme.poser(&mut doc, None, None);
+            doc.insert("donnee_source".into(), document::donnee_source(code.as_str(), "self"));
+            let part = somme.taux_en_formation().map_or_else(Document::new, |taux| {
+                Document::from_iter([("taux_poursuite_etudes".to_owned(), nombre(taux))])
+            });
+            doc.insert("_meta".into(), json!({ "inserjeunes": part }));
+            Line { kind: Kind::Certification, doc }
+        })
+    }
+
+    fn poser_certification(
+        &self,
+        doc: &mut Document,
+        code: &CodeCertification,
+        filiere: Filiere,
+        millesime: &str,
+        mention: &str,
+    ) {
+        let Some((code_cfd, cfd)) = self.bcn.cfd_de(code.as_str()) else { return };
+        let date_fermeture = match code.type_code() {
+            TypeCode::Mef => self.bcn.mefs.get(code.as_str()).and_then(|mef| mef.date_fermeture.as_deref()),
+            _ => cfd.date_fermeture.as_deref(),
+        };
+        Certification {
+            code: code.as_str(),
+            type_code: code.type_code(),
+            code_formation_diplome: code_cfd,
+            libelle: &format!("{}{mention}", cfd.libelle_long),
+            libelle_ancien: None,
+            diplome: cfd.diplome.as_ref().map(|(niveau, court)| (niveau.as_str(), court.as_str())),
+            date_fermeture,
+            famille: None,
+        }
+        .poser(doc, filiere, millesime);
+    }
+
+    /// The nomenclature: CFDs, then MEFs.
+    pub fn bcn(&self) -> impl Iterator<Item = Line> + '_ {
+        let codes = self.bcn.cfds.keys().chain(self.bcn.mefs.keys());
+        codes.filter_map(|code| Some(Line { kind: Kind::Bcn, doc: self.bcn.entree(code)? }))
+    }
+
+    /// MEFs as their own table has them.
+    pub fn bcn_mef(&self) -> impl Iterator<Item = Line> + '_ {
+        self.bcn.mefs.values().map(|mef| Line { kind: Kind::BcnMef, doc: mef.ligne.clone() })
+    }
+
+    /// Diplomas of higher education.
+    pub fn bcn_sise(&self) -> impl Iterator<Item = Line> + '_ {
+        self.bcn.sises.values().map(|sise| Line { kind: Kind::BcnSise, doc: sise.ligne.clone() })
+    }
+
+    /// The directory of establishments.
+    pub fn etablissements(&self) -> impl Iterator<Item = Line> + '_ {
+        self.etablissements.iter().map(|e| Line { kind: Kind::Etablissement, doc: e.doc.clone() })
+    }
+}

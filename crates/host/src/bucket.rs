@@ -1,0 +1,210 @@
+//! An open store as a guest holds it: the store's operations, with the faults and counters of tests around them.
+
+use crate::runtime::{Component, Runtime};
+use crate::store::{self, Outcome};
+use crate::testing::{Effect, Operation, count};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{block_in_place, spawn_blocking};
+
+/// An open store. Cloning it is cheap and shares it.
+#[derive(Clone)]
+pub struct Bucket(Arc<Inner>);
+
+struct Inner {
+    label: String,
+    component: Arc<Component>,
+    runtime: Arc<Runtime>,
+}
+
+/// Why a store was not opened.
+pub(crate) enum Refusal {
+    /// The manifest does not grant it.
+    Denied,
+    /// A fault of a test.
+    Other(String),
+}
+
+/// How far a value read by a compare-and-swap is known.
+pub struct Swap {
+    pub(crate) bucket: Bucket,
+    pub(crate) key: String,
+    /// The value `current` last saw; `None` before it is called and where the key was absent, as under Spin.
+    pub(crate) seen: Option<Vec<u8>>,
+}
+
+/// What a test's fault leaves of an operation that goes ahead.
+struct Plan {
+    absent: bool,
+    fail_after: bool,
+}
+
+impl Plan {
+    fn finish<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+        if self.fail_after { outcome.and(injected()) } else { outcome }
+    }
+}
+
+fn injected<T>() -> Outcome<T> {
+    Err("injected fault".to_owned())
+}
+
+impl Bucket {
+    pub(crate) async fn open(label: String, component: Arc<Component>, runtime: Arc<Runtime>) -> Result<Self, Refusal> {
+        count(&component.tally.opens, 1);
+        if !component.stores.contains(&label) {
+            return Err(Refusal::Denied);
+        }
+        let bucket = Self(Arc::new(Inner { label, component, runtime }));
+        bucket.plan(Operation::Open, [].into_iter()).await.map_err(Refusal::Other)?;
+        Ok(bucket)
+    }
+
+    async fn plan<'k>(&self, operation: Operation, keys: impl Iterator<Item = &'k str> + Clone) -> Outcome<Plan> {
+        let mut plan = Plan { absent: false, fail_after: false };
+        match self.0.runtime.faults.strike(&self.0.component.id, operation, keys) {
+            None => {}
+            Some(Effect::Fail) => return injected(),
+            Some(Effect::FailAfter) => plan.fail_after = true,
+            Some(Effect::Absent) => plan.absent = true,
+            Some(Effect::Delay(milliseconds)) => tokio::time::sleep(Duration::from_millis(milliseconds)).await,
+        }
+        Ok(plan)
+    }
+
+    fn store(&self) -> &store::Store {
+        &self.0.runtime.store
+    }
+
+    /// Reads with the connection. A read is short, so it runs on the spot; only waiting for the connection gives the
+    /// thread's other tasks away.
+    fn read<T>(&self, read: impl FnOnce(&rusqlite::Connection, &str) -> T) -> T {
+        let label = &self.0.label;
+        match self.store().try_lock() {
+            Some(connection) => read(&connection, label),
+            None => block_in_place(|| read(&self.store().lock(), label)),
+        }
+    }
+
+    pub(crate) async fn get(&self, key: &str) -> Outcome<Option<Vec<u8>>> {
+        let tally = &self.0.component.tally;
+        count(&tally.gets, 1);
+        let plan = self.plan(Operation::Get, [key].into_iter()).await?;
+        if plan.absent {
+            return Ok(None);
+        }
+        let value = self.read(|connection, label| store::get(connection, label, key))?;
+        count(&tally.bytes_read, value.as_ref().map_or(0, Vec::len));
+        plan.finish(Ok(value))
+    }
+
+    pub(crate) async fn exists(&self, key: &str) -> Outcome<bool> {
+        count(&self.0.component.tally.exists, 1);
+        let plan = self.plan(Operation::Exists, [key].into_iter()).await?;
+        if plan.absent {
+            return Ok(false);
+        }
+        plan.finish(self.read(|connection, label| store::exists(connection, label, key)))
+    }
+
+    pub(crate) async fn set(&self, key: &str, value: &[u8]) -> Outcome<()> {
+        let tally = &self.0.component.tally;
+        count(&tally.sets, 1);
+        let plan = self.plan(Operation::Set, [key].into_iter()).await?;
+        count(&tally.bytes_written, value.len());
+        plan.finish(block_in_place(|| self.store().set(&self.0.label, key, value)))
+    }
+
+    pub(crate) async fn delete(&self, key: &str) -> Outcome<()> {
+        count(&self.0.component.tally.deletes, 1);
+        let plan = self.plan(Operation::Delete, [key].into_iter()).await?;
+        plan.finish(block_in_place(|| self.store().delete(&self.0.label, key)))
+    }
+
+    pub(crate) async fn keys(&self) -> Outcome<Vec<String>> {
+        count(&self.0.component.tally.lists, 1);
+        let plan = self.plan(Operation::List, [].into_iter()).await?;
+        if plan.absent {
+            return Ok(Vec::new());
+        }
+        plan.finish(block_in_place(|| self.store().keys(&self.0.label)))
+    }
+
+    /// The keys as a stream, and how it ended. The connection stays taken until the reader has drained or dropped it.
+    pub(crate) async fn stream_keys(&self) -> (mpsc::Receiver<String>, oneshot::Receiver<Outcome<()>>) {
+        count(&self.0.component.tally.lists, 1);
+        let (keys, received) = mpsc::channel(4);
+        let (ended, end) = oneshot::channel();
+        let plan = self.plan(Operation::List, [].into_iter()).await;
+        let bucket = self.clone();
+        spawn_blocking(move || {
+            let outcome = plan.and_then(|plan| {
+                if plan.absent {
+                    return Ok(());
+                }
+                let visit = |key| keys.blocking_send(key).is_ok();
+                plan.finish(bucket.store().visit_keys(&bucket.0.label, visit))
+            });
+            drop(keys);
+            let _ = ended.send(outcome);
+        });
+        (received, end)
+    }
+
+    pub(crate) async fn get_many(&self, keys: Vec<String>) -> Outcome<Vec<(String, Vec<u8>)>> {
+        let tally = &self.0.component.tally;
+        count(&tally.batches, 1);
+        count(&tally.batch_keys, keys.len());
+        let plan = self.plan(Operation::GetMany, keys.iter().map(String::as_str)).await?;
+        if plan.absent {
+            return Ok(Vec::new());
+        }
+        let pairs = block_in_place(|| self.store().get_many(&self.0.label, keys))?;
+        count(&tally.bytes_read, pairs.iter().map(|(_, value)| value.len()).sum());
+        plan.finish(Ok(pairs))
+    }
+
+    pub(crate) async fn set_many(&self, pairs: &[(String, Vec<u8>)]) -> Outcome<()> {
+        let tally = &self.0.component.tally;
+        count(&tally.batches, 1);
+        count(&tally.batch_keys, pairs.len());
+        let keys = pairs.iter().map(|(key, _)| key.as_str());
+        let plan = self.plan(Operation::SetMany, keys).await?;
+        count(&tally.bytes_written, pairs.iter().map(|(_, value)| value.len()).sum());
+        plan.finish(block_in_place(|| self.store().set_many(&self.0.label, pairs)))
+    }
+
+    pub(crate) async fn delete_many(&self, keys: &[String]) -> Outcome<()> {
+        let tally = &self.0.component.tally;
+        count(&tally.batches, 1);
+        count(&tally.batch_keys, keys.len());
+        let plan = self.plan(Operation::DeleteMany, keys.iter().map(String::as_str)).await?;
+        plan.finish(block_in_place(|| self.store().delete_many(&self.0.label, keys)))
+    }
+
+    /// `Ok(None)` where the value is not eight bytes.
+    pub(crate) async fn increment(&self, key: &str, delta: i64) -> Outcome<Option<i64>> {
+        count(&self.0.component.tally.atomics, 1);
+        let plan = self.plan(Operation::Increment, [key].into_iter()).await?;
+        plan.finish(block_in_place(|| self.store().increment(&self.0.label, key, delta)))
+    }
+}
+
+impl Swap {
+    /// Reads the key and remembers what was read.
+    pub(crate) async fn current(&mut self) -> Outcome<Option<Vec<u8>>> {
+        self.seen = self.bucket.get(&self.key).await?;
+        Ok(self.seen.clone())
+    }
+
+    /// False where the key no longer has the value remembered.
+    pub(crate) async fn swap(&self, value: &[u8]) -> Outcome<bool> {
+        let Bucket(inner) = &self.bucket;
+        count(&inner.component.tally.atomics, 1);
+        let plan = self.bucket.plan(Operation::Swap, [self.key.as_str()].into_iter()).await?;
+        count(&inner.component.tally.bytes_written, value.len());
+        let (store, seen) = (self.bucket.store(), self.seen.as_deref());
+        plan.finish(block_in_place(|| store.swap(&inner.label, &self.key, seen, value)))
+    }
+}

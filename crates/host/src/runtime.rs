@@ -1,0 +1,318 @@
+//! Engine, components, instances.
+//!
+//! Every component has a pool of instances: wasmtime-wasi-http's `ProxyHandler`, told by [`Worker`] and [`Idle`] how
+//! often an instance is used and how long it may wait. All pools share one bound on living instances; past it a
+//! request fails at once instead of waiting, as under Spin.
+
+use crate::outbound::Allowed;
+use crate::server::{App, Outgoing};
+use crate::store::Store;
+use crate::testing::{Clock, FaultBoard, Tally, count};
+use crate::variables::{Template, Variables};
+use crate::{Error, Reuse, interfaces, manifest};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock, Weak};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
+use wasmtime::{Config, Engine, ResourceLimiter, Result, StoreContextMut, format_err};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2, p3};
+
+/// What all components share.
+pub(crate) struct Runtime {
+    pub(crate) store: Arc<Store>,
+    pub(crate) variables: Variables,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) faults: FaultBoard,
+    pub(crate) reuse: Reuse,
+    pub(crate) fuel: bool,
+    /// Set once the application is whole; components reach each other through it.
+    pub(crate) app: OnceLock<Weak<App>>,
+    /// One permit per living instance.
+    instances: Arc<Semaphore>,
+}
+
+impl Runtime {
+    pub(crate) fn new(store: Store, variables: Variables, reuse: Reuse, fuel: bool) -> Self {
+        Self {
+            store: Arc::new(store),
+            variables,
+            clock: Arc::default(),
+            faults: FaultBoard::default(),
+            reuse,
+            fuel,
+            app: OnceLock::new(),
+            instances: Arc::new(Semaphore::new(reuse.max_instances)),
+        }
+    }
+}
+
+/// What a component may do, and what it has done.
+pub(crate) struct Component {
+    pub(crate) id: String,
+    pub(crate) stores: BTreeSet<String>,
+    pub(crate) variables: BTreeMap<String, Template>,
+    pub(crate) outbound: Allowed,
+    pub(crate) tally: Tally,
+    environment: BTreeMap<String, String>,
+}
+
+/// The pool of a component's instances.
+pub(crate) type Pool = ProxyHandler<Factory>;
+
+/// Compiles and links components.
+pub(crate) struct Loader {
+    engine: Engine,
+    linker: Linker<State>,
+}
+
+impl Loader {
+    pub(crate) fn new(fuel: bool) -> Result<Self> {
+        let mut config = Config::new();
+        config.wasm_component_model_async(true).consume_fuel(fuel);
+        // Without a place to keep compiled code every start compiles anew; that is slower, not wrong.
+        config.cache(wasmtime::Cache::from_file(None).ok());
+        let engine = Engine::new(&config)?;
+        let mut linker = Linker::new(&engine);
+        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+        p2::add_only_http_to_linker_async(&mut linker)?;
+        p3::add_to_linker(&mut linker)?;
+        interfaces::add_to_linker(&mut linker)?;
+        Ok(Self { engine, linker })
+    }
+
+    /// Loads a component and makes its pool, empty at first.
+    pub(crate) fn load(&self, id: &str, manifest: &manifest::Component, runtime: &Arc<Runtime>) -> Result<Pool, Error> {
+        let fault = |reason: String| Error::Component { component: id.to_owned(), reason };
+        let pre = self.link(&manifest.source, manifest.build.as_deref()).map_err(fault)?;
+        let outbound = Allowed::parse(&manifest.allowed_outbound_hosts, &runtime.variables).map_err(fault)?;
+        if let Some(reason) = outbound.fault() {
+            eprintln!("component {id}: every outgoing request will be refused: {reason}");
+        }
+        let component = Arc::new(Component {
+            id: id.to_owned(),
+            stores: manifest.key_value_stores.clone(),
+            variables: manifest.variables.clone(),
+            outbound,
+            tally: Tally::default(),
+            environment: manifest.environment.clone(),
+        });
+        Ok(ProxyHandler::new(Factory { engine: self.engine.clone(), pre, component, runtime: runtime.clone() }))
+    }
+
+    fn link(&self, file: &Path, build: Option<&str>) -> Result<ProxyPre<State>, String> {
+        if !file.exists() {
+            let build = build.unwrap_or("cargo build --target wasm32-wasip2 --release");
+            return Err(format!("{} is missing; run the build first: {build}", file.display()));
+        }
+        let component = wasmtime::component::Component::from_file(&self.engine, file)
+            .map_err(|error| format!("{} is no usable component: {error:#}", file.display()))?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| format!("imports something this host does not offer: {error:#}"))?;
+        p3::bindings::ServicePre::new(pre.clone())
+            .map(ProxyPre::P3)
+            .or_else(|_| p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2))
+            .map_err(|_| "exports neither wasi:http/handler@0.3.0 nor wasi:http/incoming-handler@0.2".to_owned())
+    }
+}
+
+/// Makes a component's instances.
+pub(crate) struct Factory {
+    engine: Engine,
+    pre: ProxyPre<State>,
+    pub(crate) component: Arc<Component>,
+    runtime: Arc<Runtime>,
+}
+
+impl HandlerState for Factory {
+    type StoreData = State;
+    type WorkerExpiration = Idle;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> Result<Instance<State, Idle, Worker>> {
+        let reuse = self.runtime.reuse;
+        let permit = self
+            .runtime
+            .instances
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| format_err!("{} instances are alive, which is the most allowed", reuse.max_instances))?;
+        count(&self.component.tally.instances, 1);
+        let mut store = wasmtime::Store::new(&self.engine, State::new(self, permit));
+        store.limiter(|state| state);
+        if self.runtime.fuel {
+            store.set_fuel(u64::MAX)?;
+            store.call_hook(|mut store, hook| {
+                if hook.entering_host() {
+                    let left = store.get_fuel()?;
+                    store.data_mut().book_fuel(left);
+                }
+                Ok(())
+            });
+        }
+        let proxy = self.pre.instantiate_async(&mut store).await?;
+        Ok(Instance {
+            store,
+            proxy,
+            view: State::http,
+            expiration: Idle { limit: reuse.idle, sleep: None },
+            state: match self.pre {
+                ProxyPre::P2(_) => Worker { total: 1, concurrent: 1 },
+                ProxyPre::P3(_) => Worker { total: reuse.max_requests, concurrent: reuse.max_concurrent },
+            },
+        })
+    }
+}
+
+/// How much work an instance takes.
+pub(crate) struct Worker {
+    total: usize,
+    concurrent: usize,
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = ();
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.total {
+            ShouldAccept::Never
+        } else if concurrent >= self.concurrent {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        store: StoreContextMut<'_, State>,
+        (): (),
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        count(&store.data().component.tally.requests, 1);
+        Box::pin(std::future::pending())
+    }
+
+    fn drop(&self, store: wasmtime::Store<State>, result: Result<()>) {
+        if let Err(error) = result {
+            eprintln!("component {}: {error:?}", store.data().component.id);
+        }
+    }
+}
+
+/// Ends an instance that has been idle for too long. Requests themselves have no time limit, as under Spin.
+pub(crate) struct Idle {
+    limit: Duration,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl WorkerExpiration for Idle {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        let Some(deadline) = start.checked_add(self.limit).filter(|_| status == WorkerStatus::Idle) else {
+            return Poll::Pending;
+        };
+        let deadline = deadline.into();
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(context)
+    }
+}
+
+/// The host's side of one instance.
+pub(crate) struct State {
+    pub(crate) table: ResourceTable,
+    component: Arc<Component>,
+    runtime: Arc<Runtime>,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: Outgoing,
+    fuel_left: u64,
+    memory: usize,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl State {
+    fn new(factory: &Factory, permit: OwnedSemaphorePermit) -> Self {
+        let (component, runtime) = (&factory.component, &factory.runtime);
+        let mut wasi = WasiCtx::builder();
+        wasi.inherit_stdout().inherit_stderr().wall_clock(GuestClock(runtime.clock.clone()));
+        for (name, value) in &component.environment {
+            wasi.env(name, value);
+        }
+        Self {
+            table: ResourceTable::new(),
+            component: component.clone(),
+            runtime: runtime.clone(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            outgoing: Outgoing::new(component.clone(), runtime.clone()),
+            fuel_left: u64::MAX,
+            memory: 0,
+            _permit: permit,
+        }
+    }
+
+    /// What the interfaces work with.
+    pub(crate) fn shares(&self) -> (Arc<Component>, Arc<Runtime>) {
+        (self.component.clone(), self.runtime.clone())
+    }
+
+    fn book_fuel(&mut self, left: u64) {
+        let used = self.fuel_left.saturating_sub(left);
+        self.fuel_left = left;
+        self.component.tally.fuel.fetch_add(used, Relaxed);
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+/// Measures memory; sets no limit, as Spin sets none by default.
+impl ResourceLimiter for State {
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> Result<bool> {
+        self.memory += desired.saturating_sub(current);
+        let memory = u64::try_from(self.memory).unwrap_or(u64::MAX);
+        self.component.tally.peak_memory.fetch_max(memory, Relaxed);
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, _: usize, _: usize, _: Option<usize>) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// The wall clock of WASI 0.2, which is the system clock of WASI 0.3 as well.
+struct GuestClock(Arc<Clock>);
+
+impl wasmtime_wasi::HostWallClock for GuestClock {
+    fn resolution(&self) -> Duration {
+        Duration::from_nanos(1)
+    }
+
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+}

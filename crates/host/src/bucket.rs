@@ -4,6 +4,7 @@ use crate::runtime::{Component, Runtime};
 use crate::store::{self, Outcome};
 use crate::testing::{Effect, Operation, count};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{block_in_place, spawn_blocking};
@@ -73,18 +74,28 @@ impl Bucket {
         Ok(plan)
     }
 
-    fn store(&self) -> &store::Store {
-        &self.0.runtime.store
+    /// Reads one key. That is short, so it runs on the spot, unless something long has the connection.
+    fn short<T>(&self, read: impl FnOnce(&rusqlite::Connection, &str) -> T) -> T {
+        let Inner { runtime, label, .. } = &*self.0;
+        if runtime.long_operations.load(Relaxed) == 0 {
+            read(&runtime.store.lock(), label)
+        } else {
+            block_in_place(|| read(&runtime.store.lock(), label))
+        }
     }
 
-    /// Reads with the connection. A read is short, so it runs on the spot; only waiting for the connection gives the
-    /// thread's other tasks away.
-    fn read<T>(&self, read: impl FnOnce(&rusqlite::Connection, &str) -> T) -> T {
-        let label = &self.0.label;
-        match self.store().try_lock() {
-            Some(connection) => read(&connection, label),
-            None => block_in_place(|| read(&self.store().lock(), label)),
-        }
+    /// Does what may take long (a write waits for the disk), giving the thread's other tasks away meanwhile.
+    fn long<T>(&self, work: impl FnOnce(&store::Store, &str) -> T) -> T {
+        block_in_place(|| self.long_here(work))
+    }
+
+    /// [`Bucket::long`] on a thread that has no other tasks.
+    fn long_here<T>(&self, work: impl FnOnce(&store::Store, &str) -> T) -> T {
+        let Inner { runtime, label, .. } = &*self.0;
+        runtime.long_operations.fetch_add(1, Relaxed);
+        let done = work(&runtime.store, label);
+        runtime.long_operations.fetch_sub(1, Relaxed);
+        done
     }
 
     pub(crate) async fn get(&self, key: &str) -> Outcome<Option<Vec<u8>>> {
@@ -94,7 +105,7 @@ impl Bucket {
         if plan.absent {
             return Ok(None);
         }
-        let value = self.read(|connection, label| store::get(connection, label, key))?;
+        let value = self.short(|connection, label| store::get(connection, label, key))?;
         count(&tally.bytes_read, value.as_ref().map_or(0, Vec::len));
         plan.finish(Ok(value))
     }
@@ -105,7 +116,7 @@ impl Bucket {
         if plan.absent {
             return Ok(false);
         }
-        plan.finish(self.read(|connection, label| store::exists(connection, label, key)))
+        plan.finish(self.short(|connection, label| store::exists(connection, label, key)))
     }
 
     pub(crate) async fn set(&self, key: &str, value: &[u8]) -> Outcome<()> {
@@ -113,13 +124,13 @@ impl Bucket {
         count(&tally.sets, 1);
         let plan = self.plan(Operation::Set, [key].into_iter()).await?;
         count(&tally.bytes_written, value.len());
-        plan.finish(block_in_place(|| self.store().set(&self.0.label, key, value)))
+        plan.finish(self.long(|store, label| store.set(label, key, value)))
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Outcome<()> {
         count(&self.0.component.tally.deletes, 1);
         let plan = self.plan(Operation::Delete, [key].into_iter()).await?;
-        plan.finish(block_in_place(|| self.store().delete(&self.0.label, key)))
+        plan.finish(self.long(|store, label| store.delete(label, key)))
     }
 
     pub(crate) async fn keys(&self) -> Outcome<Vec<String>> {
@@ -128,7 +139,7 @@ impl Bucket {
         if plan.absent {
             return Ok(Vec::new());
         }
-        plan.finish(block_in_place(|| self.store().keys(&self.0.label)))
+        plan.finish(self.long(|store, label| store.keys(label)))
     }
 
     /// The keys as a stream, and how it ended. The connection stays taken until the reader has drained or dropped it.
@@ -144,7 +155,7 @@ impl Bucket {
                     return Ok(());
                 }
                 let visit = |key| keys.blocking_send(key).is_ok();
-                plan.finish(bucket.store().visit_keys(&bucket.0.label, visit))
+                plan.finish(bucket.long_here(|store, label| store.visit_keys(label, visit)))
             });
             drop(keys);
             let _ = ended.send(outcome);
@@ -160,7 +171,7 @@ impl Bucket {
         if plan.absent {
             return Ok(Vec::new());
         }
-        let pairs = block_in_place(|| self.store().get_many(&self.0.label, keys))?;
+        let pairs = self.long(|store, label| store.get_many(label, keys))?;
         count(&tally.bytes_read, pairs.iter().map(|(_, value)| value.len()).sum());
         plan.finish(Ok(pairs))
     }
@@ -172,7 +183,7 @@ impl Bucket {
         let keys = pairs.iter().map(|(key, _)| key.as_str());
         let plan = self.plan(Operation::SetMany, keys).await?;
         count(&tally.bytes_written, pairs.iter().map(|(_, value)| value.len()).sum());
-        plan.finish(block_in_place(|| self.store().set_many(&self.0.label, pairs)))
+        plan.finish(self.long(|store, label| store.set_many(label, pairs)))
     }
 
     pub(crate) async fn delete_many(&self, keys: &[String]) -> Outcome<()> {
@@ -180,14 +191,14 @@ impl Bucket {
         count(&tally.batches, 1);
         count(&tally.batch_keys, keys.len());
         let plan = self.plan(Operation::DeleteMany, keys.iter().map(String::as_str)).await?;
-        plan.finish(block_in_place(|| self.store().delete_many(&self.0.label, keys)))
+        plan.finish(self.long(|store, label| store.delete_many(label, keys)))
     }
 
     /// `Ok(None)` where the value is not eight bytes.
     pub(crate) async fn increment(&self, key: &str, delta: i64) -> Outcome<Option<i64>> {
         count(&self.0.component.tally.atomics, 1);
         let plan = self.plan(Operation::Increment, [key].into_iter()).await?;
-        plan.finish(block_in_place(|| self.store().increment(&self.0.label, key, delta)))
+        plan.finish(self.long(|store, label| store.increment(label, key, delta)))
     }
 }
 
@@ -204,7 +215,7 @@ impl Swap {
         count(&inner.component.tally.atomics, 1);
         let plan = self.bucket.plan(Operation::Swap, [self.key.as_str()].into_iter()).await?;
         count(&inner.component.tally.bytes_written, value.len());
-        let (store, seen) = (self.bucket.store(), self.seen.as_deref());
-        plan.finish(block_in_place(|| store.swap(&inner.label, &self.key, seen, value)))
+        let seen = self.seen.as_deref();
+        plan.finish(self.bucket.long(|store, label| store.swap(label, &self.key, seen, value)))
     }
 }

@@ -13,7 +13,7 @@ use crate::{Error, Reuse, interfaces, manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Runtime {
     pub(crate) fuel: bool,
     /// Set once the application is whole; components reach each other through it.
     pub(crate) app: OnceLock<Weak<App>>,
+    /// Store operations under way or waiting that may take long: writes, batches, listings.
+    pub(crate) long_operations: AtomicUsize,
     /// One permit per living instance.
     instances: Arc<Semaphore>,
 }
@@ -50,6 +52,7 @@ impl Runtime {
             reuse,
             fuel,
             app: OnceLock::new(),
+            long_operations: AtomicUsize::new(0),
             instances: Arc::new(Semaphore::new(reuse.max_instances)),
         }
     }

@@ -9,7 +9,7 @@
 use crate::Error;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The largest answer Spin hands to a guest. It sets no limit on what is written.
 pub const MAX_RESULT_BYTES: usize = 128 << 20;
@@ -66,15 +66,6 @@ impl Store {
     /// The connection, waiting for whoever has it.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The connection, if nobody has it.
-    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, Connection>> {
-        match self.connection.try_lock() {
-            Ok(connection) => Some(connection),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
     }
 
     /// The value of a key.

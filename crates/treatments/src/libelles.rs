@@ -1,0 +1,125 @@
+//! Treatment 3: labels.
+//!
+//! Rule (contract, "Treatments" 3): a MEF takes its CFD's long label (its own is an abbreviation).
+//! The old label is that of the first ancestor that was named otherwise, walking back while there
+//! is exactly one older diploma; accents are ignored, and so is a name that contains the other.
+//! Why: readers look for a diploma under the name it had when they went to school.
+
+use crate::nomenclature::{Nature, Nomenclature};
+use std::collections::BTreeSet;
+
+/// Gives MEFs their CFD's label, and everything its old label. Returns the codes that changed.
+pub fn libelles(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
+    let mut changes = BTreeSet::new();
+    let mefs = nomenclature.certifications().filter(|c| c.nature == Nature::Mef);
+    let longs: Vec<(String, String)> = mefs
+        .filter_map(|c| {
+            let cfd = nomenclature.certification(&c.cfd).filter(|cfd| cfd.nature == Nature::Cfd)?;
+            let long = cfd.libelle_long.clone().filter(|l| c.libelle_long.as_ref() != Some(l))?;
+            Some((c.code.clone(), long))
+        })
+        .collect();
+    for (code, long) in longs {
+        if let Some(certification) = nomenclature.certification_mut(&code) {
+            certification.libelle_long = Some(long);
+            changes.insert(code);
+        }
+    }
+    let anciens: Vec<(String, String)> = nomenclature
+        .certifications()
+        .filter_map(|c| {
+            let ancien = libelle_ancien(nomenclature, &c.code)?;
+            (c.libelle_long_ancien.as_deref() != Some(ancien)).then(|| (c.code.clone(), ancien.to_owned()))
+        })
+        .collect();
+    for (code, ancien) in anciens {
+        if let Some(certification) = nomenclature.certification_mut(&code) {
+            certification.libelle_long_ancien = Some(ancien);
+            changes.insert(code);
+        }
+    }
+    changes
+}
+
+/// The label of the first ancestor that was named otherwise.
+fn libelle_ancien<'a>(nomenclature: &'a Nomenclature, code: &str) -> Option<&'a str> {
+    let mut ici = nomenclature.certification(code)?;
+    let libelle = sans_accents(ici.libelle_long.as_deref()?);
+    let mut vus = BTreeSet::from([code]);
+    loop {
+        let [ancien] = ici.anciens.as_slice() else { return None };
+        ici = nomenclature.certification(ancien).filter(|a| vus.insert(&a.code))?;
+        if let Some(autre) = ici.libelle_long.as_deref() {
+            let compare = sans_accents(autre);
+            if !libelle.contains(&compare) && !compare.contains(&libelle) {
+                return Some(autre);
+            }
+        }
+    }
+}
+
+/// A French text without its accents; letters keep their case.
+fn sans_accents(texte: &str) -> String {
+    let mut sortie = String::with_capacity(texte.len());
+    for lettre in texte.chars() {
+        let nue = match lettre {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
+            'À' | 'Á' | 'Â' | 'Ã' | 'Ä' | 'Å' => 'A',
+            'ç' => 'c',
+            'Ç' => 'C',
+            'è' | 'é' | 'ê' | 'ë' => 'e',
+            'È' | 'É' | 'Ê' | 'Ë' => 'E',
+            'ì' | 'í' | 'î' | 'ï' => 'i',
+            'Ì' | 'Í' | 'Î' | 'Ï' => 'I',
+            'ñ' => 'n',
+            'Ñ' => 'N',
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' => 'o',
+            'Ò' | 'Ó' | 'Ô' | 'Õ' | 'Ö' => 'O',
+            'ù' | 'ú' | 'û' | 'ü' => 'u',
+            'Ù' | 'Ú' | 'Û' | 'Ü' => 'U',
+            'ý' | 'ÿ' => 'y',
+            'Ý' | 'Ÿ' => 'Y',
+            // A letter and a combining accent are the same text as the accented letter.
+            '\u{300}'..='\u{36f}' => continue,
+            autre => autre,
+        };
+        sortie.push(nue);
+    }
+    sortie
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nomenclature::Certification;
+
+    fn lignee(libelles: &[&str]) -> Nomenclature {
+        let mut nomenclature = Nomenclature::default();
+        for (rang, libelle) in libelles.iter().enumerate() {
+            nomenclature.ajouter(Certification {
+                code: format!("{rang}"),
+                cfd: format!("{rang}"),
+                libelle_long: Some((*libelle).into()),
+                anciens: rang.checked_sub(1).map(|r| r.to_string()).into_iter().collect(),
+                ..Certification::default()
+            });
+        }
+        nomenclature
+    }
+
+    #[test]
+    fn the_old_label_is_the_first_that_differs() {
+        for (libelles_, attendu) in [
+            (&["BOUCHER", "BOUCHERIE ET TRAITEUR"][..], None),
+            (&["ELECTRICITE", "Électricité", "ÉLECTRICITE"], Some("Électricité")),
+            (&["CUISINE", "RESTAURATION", "RESTAURATION (CAP)"], Some("CUISINE")),
+            (&["METIERS", "METIERS"], None),
+        ] {
+            let mut nomenclature = lignee(libelles_);
+            libelles(&mut nomenclature);
+            let dernier = nomenclature.certifications().last().unwrap();
+            assert_eq!(dernier.libelle_long_ancien.as_deref(), attendu, "{libelles_:?}");
+            assert!(libelles(&mut nomenclature).is_empty(), "a second run changes nothing");
+        }
+    }
+}

@@ -13,6 +13,7 @@ pub mod filiere;
 pub mod indicateur;
 pub mod maille;
 pub mod millesime;
+pub mod presentation;
 pub mod seuil;
 pub mod taux;
 pub mod territoire;

@@ -1,0 +1,121 @@
+//! The binary form of what lies in values: variable-length numbers and length-prefixed bytes.
+
+/// Appends to a byte vector.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Writer(pub Vec<u8>);
+
+impl Writer {
+    /// An unsigned number, seven bits a byte, low bits first.
+    pub fn number(&mut self, mut n: u64) -> &mut Self {
+        loop {
+            let low = u8::try_from(n & 0x7f).unwrap_or(0);
+            n >>= 7;
+            if n == 0 {
+                self.0.push(low);
+                return self;
+            }
+            self.0.push(low | 0x80);
+        }
+    }
+
+    /// A length or an index.
+    pub fn size(&mut self, n: usize) -> &mut Self {
+        self.number(n as u64)
+    }
+
+    /// Bytes with their length before them.
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        self.size(bytes.len());
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// Text with its length before it.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        self.bytes(text.as_bytes())
+    }
+
+    /// An instant that may be missing.
+    pub fn instant(&mut self, instant: Option<i64>) -> &mut Self {
+        match instant {
+            None => self.number(0),
+            // Zigzag, so that dates before 1970 stay short, plus one for "present".
+            Some(i) => self.number((((i << 1) ^ (i >> 63)) as u64).saturating_add(1)),
+        }
+    }
+}
+
+/// Reads what [`Writer`] wrote; `None` wherever the bytes do not hold it.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader<'a>(pub &'a [u8]);
+
+impl<'a> Reader<'a> {
+    /// An unsigned number.
+    pub fn number(&mut self) -> Option<u64> {
+        let mut n = 0u64;
+        for shift in (0..64).step_by(7) {
+            let (&byte, rest) = self.0.split_first()?;
+            self.0 = rest;
+            n |= u64::from(byte & 0x7f).checked_shl(shift)?;
+            if byte & 0x80 == 0 {
+                return Some(n);
+            }
+        }
+        None
+    }
+
+    /// A length or an index.
+    pub fn size(&mut self) -> Option<usize> {
+        self.number().and_then(|n| usize::try_from(n).ok())
+    }
+
+    /// Bytes with their length before them.
+    pub fn bytes(&mut self) -> Option<&'a [u8]> {
+        let length = self.size()?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(bytes)
+    }
+
+    /// Text with its length before it.
+    pub fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// An instant that may be missing.
+    pub fn instant(&mut self) -> Option<Option<i64>> {
+        Some(match self.number()? {
+            0 => None,
+            n => {
+                let z = n - 1;
+                Some(((z >> 1) as i64) ^ -((z & 1) as i64))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(n: u64, text: String, instant: Option<i32>, tail: Vec<u8>) {
+            let mut writer = Writer::default();
+            writer.number(n).text(&text).instant(instant.map(i64::from)).bytes(&tail);
+            let mut reader = Reader(&writer.0);
+            prop_assert_eq!(reader.number(), Some(n));
+            prop_assert_eq!(reader.text(), Some(text.as_str()));
+            prop_assert_eq!(reader.instant(), Some(instant.map(i64::from)));
+            prop_assert_eq!(reader.bytes(), Some(tail.as_slice()));
+            prop_assert!(reader.0.is_empty());
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            let mut reader = Reader(&bytes);
+            while reader.instant().is_some() && reader.text().is_some() {}
+        }
+    }
+}

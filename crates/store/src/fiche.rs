@@ -1,0 +1,289 @@
+//! What the store keeps of one certification in one place: every millesime and filiere of it,
+//! rendered when the data arrived.
+//!
+//! A version is kept in pieces that a request only puts together: the fields as JSON without the
+//! closing brace, the closing instant that decides `formation_fermee` on the day of the request,
+//! the messages, the title and details that single answers add.
+
+use crate::codec::{Reader, Writer};
+use domain::date::{self, Instant};
+use domain::{Document, DocumentPublie, Filiere, Univers, presentation};
+use serde_json::Value;
+
+/// The final years that a non-final year leads to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terminales {
+    /// A first year shared by a famille de metiers: all final years are always shown.
+    pub annee_commune: bool,
+    /// Their codes, in the order of the document.
+    pub codes: Vec<String>,
+    /// The field as lists show it.
+    pub json: Vec<u8>,
+}
+
+/// One rendered document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// As published.
+    pub millesime: String,
+    /// As published.
+    pub filiere: String,
+    /// The label, by which final years are sorted.
+    pub libelle: String,
+    /// When the course closes or closed; `None`: never.
+    pub fermeture: Option<Instant>,
+    /// The published fields, from `{` on, without `certificationsTerminales` and closing brace.
+    pub corps: Vec<u8>,
+    /// The non-final year's final years, where there is such a field.
+    pub terminales: Option<Terminales>,
+    /// `_meta.messages` as a JSON array; empty where there is none.
+    pub messages: Vec<u8>,
+    /// `"titre":…,"details":…`, for single answers.
+    pub legende: Vec<u8>,
+}
+
+/// How a version is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forme {
+    /// With title and details.
+    Seule,
+    /// As a row of a list, or inside another document.
+    Rangee,
+}
+
+/// The fields of a pushed document that no answer shows.
+const INTERNES: [&str; 4] = ["_meta", "_id", "__v", "certificationsTerminales"];
+
+impl Version {
+    /// Renders a published document.
+    #[must_use]
+    pub fn nouvelle(publie: &DocumentPublie) -> Self {
+        let document = publie.as_document();
+        let texte = |champ: &str| document.get(champ).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let fermeture = document.get("date_fermeture").and_then(date::lire_valeur);
+        let mut corps = vec![b'{'];
+        for (champ, valeur) in document.iter().filter(|(champ, _)| !INTERNES.contains(&champ.as_str())) {
+            if corps.len() > 1 {
+                corps.push(b',');
+            }
+            json(&mut corps, &Value::String(champ.clone()));
+            corps.push(b':');
+            match date::lire_valeur(valeur).filter(|_| champ.starts_with("date_")) {
+                Some(instant) => json(&mut corps, &Value::String(date::ecrire_iso(instant))),
+                None => json(&mut corps, valeur),
+            }
+        }
+        let messages = presentation::messages(publie);
+        let mut legende = b"\"titre\":".to_vec();
+        json(&mut legende, &presentation::titre(document).into());
+        legende.extend_from_slice(b",\"details\":");
+        json(&mut legende, &presentation::details(document).into());
+        Self {
+            millesime: texte("millesime"),
+            filiere: texte("filiere"),
+            libelle: texte("libelle"),
+            fermeture,
+            corps,
+            terminales: terminales(document),
+            messages: if messages.is_empty() { Vec::new() } else { serde_json::to_vec(&messages).unwrap_or_default() },
+            legende,
+        }
+    }
+
+    /// Secondary or higher education.
+    #[must_use]
+    pub fn univers(&self) -> Univers {
+        Filiere::parse(&self.filiere).map_or(Univers::Secondaire, Filiere::univers)
+    }
+
+    /// Writes the answer: the stored pieces, with what depends on the day filled in.
+    /// `terminales` replaces the bare codes of the final years.
+    pub fn ecrire(&self, out: &mut Vec<u8>, maintenant: Instant, forme: Forme, terminales: Option<&[u8]>) {
+        out.extend_from_slice(&self.corps);
+        if let Some(json) = terminales.or(self.terminales.as_ref().map(|t| t.json.as_slice())) {
+            out.extend_from_slice(b",\"certificationsTerminales\":");
+            out.extend_from_slice(json);
+        }
+        out.extend_from_slice(b",\"formation_fermee\":");
+        out.extend_from_slice(est_fermee(self.fermeture, maintenant));
+        out.extend_from_slice(&self.queue(forme));
+    }
+
+    /// What follows `formation_fermee`, closing brace included.
+    #[must_use]
+    pub fn queue(&self, forme: Forme) -> Vec<u8> {
+        let legende: &[u8] = if forme == Forme::Seule { &self.legende } else { &[] };
+        let mut queue = Vec::new();
+        if !self.messages.is_empty() || !legende.is_empty() {
+            queue.extend_from_slice(b",\"_meta\":{");
+            if !self.messages.is_empty() {
+                queue.extend_from_slice(b"\"messages\":");
+                queue.extend_from_slice(&self.messages);
+                if !legende.is_empty() {
+                    queue.push(b',');
+                }
+            }
+            queue.extend_from_slice(legende);
+            queue.push(b'}');
+        }
+        queue.push(b'}');
+        queue
+    }
+
+    fn coder(&self, writer: &mut Writer) {
+        writer.text(&self.millesime).text(&self.filiere).text(&self.libelle).instant(self.fermeture);
+        writer.bytes(&self.corps).bytes(&self.messages).bytes(&self.legende);
+        match &self.terminales {
+            None => writer.number(0),
+            Some(t) => {
+                writer.number(1 + u64::from(t.annee_commune)).bytes(&t.json).size(t.codes.len());
+                for code in &t.codes {
+                    writer.text(code);
+                }
+                writer
+            }
+        };
+    }
+
+    fn decoder(reader: &mut Reader<'_>) -> Option<Self> {
+        let (millesime, filiere, libelle) = (reader.text()?.into(), reader.text()?.into(), reader.text()?.into());
+        let fermeture = reader.instant()?;
+        let (corps, messages, legende) = (reader.bytes()?.into(), reader.bytes()?.into(), reader.bytes()?.into());
+        let terminales = match reader.number()? {
+            0 => None,
+            n => {
+                let json = reader.bytes()?.into();
+                let count = reader.size()?;
+                let codes = (0..count).map(|_| reader.text().map(Into::into)).collect::<Option<_>>()?;
+                Some(Terminales { annee_commune: n > 1, codes, json })
+            }
+        };
+        Some(Self { millesime, filiere, libelle, fermeture, corps, terminales, messages, legende })
+    }
+}
+
+/// Whether a course is closed on a day, as JSON.
+#[must_use]
+pub fn est_fermee(fermeture: Option<Instant>, maintenant: Instant) -> &'static [u8] {
+    if fermeture.is_some_and(|f| f < maintenant) { b"true" } else { b"false" }
+}
+
+fn json(out: &mut Vec<u8>, valeur: &Value) {
+    // Writing to a vector cannot fail, and a `Value` always has a JSON form.
+    let _ = serde_json::to_writer(out, valeur);
+}
+
+fn terminales(document: &Document) -> Option<Terminales> {
+    let champ = document.get("certificationsTerminales")?;
+    let codes =
+        champ.as_array()?.iter().filter_map(|t| Some(t.get("code_certification")?.as_str()?.to_owned())).collect();
+    let annee_commune = document.get("familleMetier").and_then(|f| f.get("isAnneeCommune")).and_then(Value::as_bool);
+    let mut bytes = Vec::new();
+    json(&mut bytes, champ);
+    Some(Terminales { annee_commune: annee_commune.unwrap_or_default(), codes, json: bytes })
+}
+
+/// Every version of one certification in one place: the entry of a bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fiche {
+    /// Latest millesime first in string order; within one, in the order they were pushed.
+    pub versions: Vec<Version>,
+}
+
+impl Fiche {
+    /// Orders versions as lookups need them.
+    #[must_use]
+    pub fn nouvelle(mut versions: Vec<Version>) -> Self {
+        versions.sort_by(|a, b| b.millesime.cmp(&a.millesime));
+        Self { versions }
+    }
+
+    /// The version of the first of these millesimes: the latest in string order, then the first
+    /// pushed.
+    #[must_use]
+    pub fn version(&self, accepte: impl Fn(&str) -> bool) -> Option<&Version> {
+        self.versions.iter().find(|v| accepte(&v.millesime))
+    }
+
+    /// The millesimes there are, newest first, each once.
+    #[must_use]
+    pub fn millesimes(&self) -> Vec<&str> {
+        let mut millesimes: Vec<&str> = self.versions.iter().map(|v| v.millesime.as_str()).collect();
+        millesimes.dedup();
+        millesimes
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn coder(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.size(self.versions.len());
+        for version in &self.versions {
+            version.coder(&mut writer);
+        }
+        writer.0
+    }
+
+    /// Reads the stored form.
+    #[must_use]
+    pub fn decoder(bytes: &[u8]) -> Option<Self> {
+        let mut reader = Reader(bytes);
+        let count = reader.size()?;
+        let versions = (0..count).map(|_| Version::decoder(&mut reader)).collect::<Option<_>>()?;
+        Some(Self { versions })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn version(valeur: Value) -> Version {
+        Version::nouvelle(&DocumentPublie::nouveau(valeur.as_object().unwrap().clone()))
+    }
+
+    fn montrer(version: &Version, maintenant: &str, forme: Forme) -> Value {
+        let mut out = Vec::new();
+        version.ecrire(&mut out, date::lire_iso(maintenant).unwrap(), forme, None);
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn the_closing_date_decides_on_the_day_of_the_request() {
+        let version = version(
+            json!({"millesime": "2020", "filiere": "pro", "date_fermeture": {"$date": "2023-08-30T22:00:00.000Z"}}),
+        );
+        assert_eq!(montrer(&version, "2023-08-30", Forme::Rangee)["formation_fermee"], false);
+        assert_eq!(montrer(&version, "2023-09-01", Forme::Rangee)["formation_fermee"], true);
+        assert_eq!(montrer(&version, "2023-09-01", Forme::Rangee)["date_fermeture"], "2023-08-30T22:00:00.000Z");
+    }
+
+    #[test]
+    fn rows_carry_meta_only_with_a_message_and_single_answers_always() {
+        let shown = version(
+            json!({"millesime": "2020", "filiere": "pro", "code_certification": "1", "nb_annee_term": 20, "_meta": {"inserjeunes": 1}}),
+        );
+        assert_eq!(montrer(&shown, "2024-01-01", Forme::Rangee).get("_meta"), None);
+        assert_eq!(montrer(&shown, "2024-01-01", Forme::Seule)["_meta"]["titre"], "Certification 1");
+        let hidden = version(json!({"millesime": "2020", "filiere": "pro", "nb_annee_term": 1, "nb_sortant": 1}));
+        assert_eq!(montrer(&hidden, "2024-01-01", Forme::Rangee)["_meta"]["messages"].as_array().unwrap().len(), 1);
+        assert!(montrer(&hidden, "2024-01-01", Forme::Seule)["nb_sortant"].is_null());
+    }
+
+    #[test]
+    fn a_fiche_comes_back_as_it_was_and_prefers_the_latest_millesime() {
+        let fiche = Fiche::nouvelle(vec![
+            version(
+                json!({"millesime": "2018_2019", "filiere": "pro", "certificationsTerminales": [{"code_certification": "2"}]}),
+            ),
+            version(json!({"millesime": "2019", "filiere": "pro"})),
+            version(json!({"millesime": "2019", "filiere": "agricole", "certificationsTerminales": []})),
+        ]);
+        assert_eq!(Fiche::decoder(&fiche.coder()).as_ref(), Some(&fiche));
+        assert_eq!(fiche.millesimes(), ["2019", "2018_2019"]);
+        let found = fiche.version(|m| m == "2019" || m == "2018_2019").unwrap();
+        assert_eq!((found.millesime.as_str(), found.filiere.as_str()), ("2019", "pro"), "the first pushed");
+        assert_eq!(fiche.versions[1].terminales, Some(Terminales { json: b"[]".to_vec(), ..Terminales::default() }));
+    }
+}

@@ -1,0 +1,53 @@
+//! The few operations this crate needs of a key-value store.
+
+use std::future::Future;
+
+/// Largest value this crate writes, in bytes. The smallest limit of the hosts is 400 KB
+/// (DynamoDB, Cosmos DB); the rest is left for their own overhead.
+pub const VALUE_MAX: usize = 300 * 1024;
+
+/// Longest key this crate writes, in bytes.
+pub const KEY_MAX: usize = 200;
+
+/// Why a value could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The store itself failed: try again later.
+    #[error("the store did not answer: {0}")]
+    Unavailable(String),
+    /// A value of the generation is missing or damaged: a fault, never "no data".
+    #[error("the value {0} is missing or damaged")]
+    Damaged(String),
+    /// Nothing has been published yet.
+    #[error("nothing has been published yet")]
+    Empty,
+}
+
+/// Reading.
+pub trait KeyValue {
+    /// The value under a key, `None` where there is none.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>>;
+}
+
+/// Writing. Listing keys is not offered, on purpose: see invariant 8.
+pub trait KeyValueWrite: KeyValue {
+    /// Writes values; each lies whole or not at all, the lot need not be atomic.
+    fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Deletes keys; absent ones are no error.
+    fn delete_many(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// Replaces the value of an existing key if it still is `old`; `false` if it is not.
+    fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Writes one value.
+    fn set(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), StoreError>> {
+        self.set_many(vec![(key.to_owned(), value)])
+    }
+}
+
+impl<K: KeyValue + ?Sized> KeyValue for &K {
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> {
+        (**self).get(key)
+    }
+}

@@ -1,0 +1,277 @@
+//! Reading: one pointer value, and everything else under its generation (invariant 2).
+
+use crate::bundle::{self, Damaged};
+use crate::cle::{self, Famille};
+use crate::fiche::Fiche;
+use crate::kv::{KeyValue, StoreError};
+use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Selection};
+use crate::pointeur::Pointeur;
+use domain::Maille;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
+pub const POINTER_TTL_MS: u64 = 1_000;
+
+/// How much of hot entries an instance keeps, in bytes.
+const CHAUD_MAX: usize = 4 * 1024 * 1024;
+
+/// What a reused instance keeps between requests (invariant 6): nothing but values keyed by
+/// generation, and the pointer for at most one second.
+#[derive(Debug, Default)]
+pub struct Cache(RefCell<Contenu>);
+
+#[derive(Debug, Default)]
+struct Contenu {
+    pointeur: Option<(u64, Rc<Pointeur>)>,
+    plans: HashMap<String, Rc<Plan>>,
+    /// Entries read since the last turn, and those of the turn before: two maps in place of an
+    /// exact order of use.
+    recents: HashMap<String, Rc<[u8]>>,
+    anciens: HashMap<String, Rc<[u8]>>,
+    taille: usize,
+}
+
+impl Cache {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn chaud(&self, key: &str) -> Option<Rc<[u8]>> {
+        let contenu = &mut *self.0.borrow_mut();
+        if let Some(entree) = contenu.recents.get(key) {
+            return Some(Rc::clone(entree));
+        }
+        let (key, entree) = contenu.anciens.remove_entry(key)?;
+        contenu.garder(key, &entree);
+        Some(entree)
+    }
+
+    fn garder(&self, key: String, entree: &Rc<[u8]>) {
+        self.0.borrow_mut().garder(key, entree);
+    }
+}
+
+impl Contenu {
+    fn garder(&mut self, key: String, entree: &Rc<[u8]>) {
+        self.taille += key.len() + entree.len();
+        if self.taille > CHAUD_MAX / 2 {
+            self.anciens = std::mem::take(&mut self.recents);
+            self.taille = key.len() + entree.len();
+        }
+        self.recents.insert(key, Rc::clone(entree));
+    }
+
+    /// A new generation is in use: the old one's values will not be asked for again.
+    fn oublier(&mut self) {
+        self.plans.clear();
+        self.recents.clear();
+        self.anciens.clear();
+        self.taille = 0;
+    }
+}
+
+/// Reads one generation.
+#[derive(Clone, Debug)]
+pub struct Lecteur<K> {
+    kv: K,
+    cache: Rc<Cache>,
+    pointeur: Rc<Pointeur>,
+}
+
+impl<K: KeyValue> Lecteur<K> {
+    /// Follows the pointer, read again when the instance's copy is older than
+    /// [`POINTER_TTL_MS`]; `monotone` is the monotonic clock in milliseconds.
+    ///
+    /// # Errors
+    /// [`StoreError::Empty`] before the first publication, or that of the store.
+    pub async fn ouvrir(kv: K, cache: Rc<Cache>, monotone: u64) -> Result<Self, StoreError> {
+        let connu = cache.0.borrow().pointeur.clone();
+        if let Some((lu, pointeur)) = connu
+            && monotone.saturating_sub(lu) < POINTER_TTL_MS
+        {
+            return Ok(Self { kv, cache, pointeur });
+        }
+        let bytes = kv.get(cle::POINTER).await?.ok_or(StoreError::Empty)?;
+        let pointeur = Pointeur::lire(&bytes).ok_or_else(|| StoreError::Damaged(cle::POINTER.into()))?;
+        let mut contenu = cache.0.borrow_mut();
+        if contenu.pointeur.as_ref().is_none_or(|(_, avant)| avant.generation != pointeur.generation) {
+            contenu.oublier();
+        }
+        let pointeur = Rc::new(pointeur);
+        contenu.pointeur = Some((monotone, Rc::clone(&pointeur)));
+        drop(contenu);
+        Ok(Self { kv, cache, pointeur })
+    }
+
+    /// The same request on the generation before, where the pointer names one.
+    #[must_use]
+    pub fn precedent(self) -> Option<Self> {
+        let pointeur = Rc::new(self.pointeur.precedent.as_deref()?.clone());
+        Some(Self { pointeur, ..self })
+    }
+
+    /// The pointer followed.
+    #[must_use]
+    pub fn pointeur(&self) -> &Pointeur {
+        &self.pointeur
+    }
+
+    /// A value that the generation must hold.
+    async fn valeur(&self, famille: &str, n: usize) -> Result<Vec<u8>, StoreError> {
+        let key = cle::valeur(&self.pointeur.generation, famille, n);
+        self.kv.get(&key).await?.ok_or(StoreError::Damaged(key))
+    }
+
+    fn abime<T>(&self, lu: Result<T, Damaged>, famille: &str, n: usize) -> Result<T, StoreError> {
+        lu.map_err(|Damaged| StoreError::Damaged(cle::valeur(&self.pointeur.generation, famille, n)))
+    }
+
+    /// The entry of a key in a family; `None` only where a whole bundle does not hold it.
+    async fn entree(&self, famille: Famille, key: &str) -> Result<Option<Rc<[u8]>>, StoreError> {
+        let bundles = self.pointeur.bundles(famille);
+        if bundles == 0 {
+            return Ok(None);
+        }
+        let chaud = cle::paire(&cle::valeur(&self.pointeur.generation, famille.nom(), 0), key);
+        if let Some(entree) = self.cache.chaud(&chaud) {
+            return Ok(Some(entree));
+        }
+        let n = cle::bundle(cle::hash(key), bundles);
+        let bundle = self.valeur(famille.nom(), n).await?;
+        let trouve = self.abime(bundle::find(&bundle, key), famille.nom(), n)?;
+        Ok(trouve.map(|bytes| {
+            let entree: Rc<[u8]> = bytes.into();
+            self.cache.garder(chaud, &entree);
+            entree
+        }))
+    }
+
+    /// Every version of a certification in a place (`""` nationally).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn fiche(&self, maille: Maille, place: &str, code: &str) -> Result<Option<Fiche>, StoreError> {
+        let key = cle::paire(place, code);
+        let famille = Famille::Documents(maille);
+        match self.entree(famille, &key).await? {
+            None => Ok(None),
+            Some(bytes) => Fiche::decoder(&bytes).map(Some).ok_or(StoreError::Damaged(key)),
+        }
+    }
+
+    /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Rc<[u8]>>, StoreError> {
+        self.entree(Famille::Nomenclature, &cle::paire(kind, code)).await
+    }
+
+    /// The stored counts of a CFD in a place; read by the filieres view only.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.entree(Famille::Comptes, &cle::paire(place, cfd)).await?.map(|bytes| bytes.to_vec()))
+    }
+
+    /// The plan of a list, read once per generation and instance. `None` where the generation has
+    /// no such list.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn plan(&self, liste: &str) -> Result<Rc<Plan>, StoreError> {
+        let famille = liste::famille_plan(liste);
+        let key = cle::valeur(&self.pointeur.generation, &famille, 0);
+        if let Some(plan) = self.cache.0.borrow().plans.get(&key) {
+            return Ok(Rc::clone(plan));
+        }
+        let bytes = self.valeur(&famille, 0).await?;
+        let plan = Rc::new(self.abime(Plan::decoder(&bytes), &famille, 0)?);
+        self.cache.0.borrow_mut().plans.insert(key, Rc::clone(&plan));
+        Ok(plan)
+    }
+
+    /// The rows of a list that pass a filter. One get for each code or UAI that is asked for.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn selection(&self, liste: &str, plan: &Plan, filtre: &Filtre) -> Result<Selection, StoreError> {
+        if !filtre.uais.is_empty() {
+            return self.selection_uais(liste, plan, filtre).await;
+        }
+        if !filtre.codes.is_empty() {
+            return self.selection_codes(liste, plan, filtre).await;
+        }
+        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+        for plage in plan.plages.iter().filter(|p| filtre.accepte(p)) {
+            selection.ajouter(plage.debut, plage.nombre);
+        }
+        Ok(selection)
+    }
+
+    async fn page(&self, famille: &str, premieres: &[String], cle: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(n) = liste::page(premieres, cle) else { return Ok(None) };
+        let page = self.valeur(famille, n).await?;
+        let entree = self.abime(bundle::find(&page, cle), famille, n)?;
+        Ok(entree.map(<[u8]>::to_vec))
+    }
+
+    async fn selection_codes(&self, liste: &str, plan: &Plan, filtre: &Filtre) -> Result<Selection, StoreError> {
+        let famille = liste::famille_codes(liste);
+        let mut selection = Selection { ordre: Ordre::Codes, plages: Vec::new() };
+        for code in uniques(&filtre.codes) {
+            let Some(bytes) = self.page(&famille, &plan.pages_codes, code).await? else { continue };
+            let entree = EntreeCode::decoder(&bytes).map_err(|Damaged| StoreError::Damaged(famille.clone()))?;
+            for plage in entree.0.iter().filter(|p| filtre.accepte(p)) {
+                selection.ajouter(plage.debut, plage.nombre);
+            }
+        }
+        Ok(selection)
+    }
+
+    async fn selection_uais(&self, liste: &str, plan: &Plan, filtre: &Filtre) -> Result<Selection, StoreError> {
+        let famille = liste::famille_uais(liste);
+        let mut rangs: Vec<(usize, usize)> = Vec::new();
+        for uai in uniques(&filtre.uais) {
+            let Some(bytes) = self.page(&famille, &plan.pages_uais, uai).await? else { continue };
+            let entree = EntreeUai::decoder(&bytes).map_err(|Damaged| StoreError::Damaged(famille.clone()))?;
+            for (plage, codes) in entree.0.iter().filter(|(p, _)| filtre.accepte(p)) {
+                if filtre.codes.is_empty() {
+                    rangs.push((plage.debut, plage.nombre));
+                } else {
+                    let retenus = codes.iter().enumerate().filter(|(_, code)| filtre.codes.contains(code));
+                    rangs.extend(retenus.map(|(i, _)| (plage.debut + i, 1)));
+                }
+            }
+        }
+        rangs.sort_unstable();
+        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+        for (debut, nombre) in rangs {
+            selection.ajouter(debut, nombre);
+        }
+        Ok(selection)
+    }
+
+    /// The value of a segment of a list; its rows come out of [`liste::unpack`].
+    ///
+    /// # Errors
+    /// Those of the store; [`StoreError::Damaged`] where the segment fails its checksum.
+    pub async fn segment(&self, liste: &str, ordre: Ordre, format: Format, n: usize) -> Result<Vec<u8>, StoreError> {
+        let famille = liste::famille(liste, ordre, format);
+        let segment = self.valeur(&famille, n).await?;
+        self.abime(liste::unpack(&segment).map(|_| ()), &famille, n)?;
+        Ok(segment)
+    }
+}
+
+fn uniques(valeurs: &[String]) -> Vec<&str> {
+    let mut uniques: Vec<&str> = valeurs.iter().map(String::as_str).collect();
+    uniques.sort_unstable();
+    uniques.dedup();
+    uniques
+}

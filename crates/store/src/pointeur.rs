@@ -1,0 +1,143 @@
+//! The pointer: the one value that says what is served (invariant 2).
+
+use crate::cle::Famille;
+use domain::{Filiere, Maille, Univers};
+use serde::{Deserialize, Serialize};
+
+/// Version of the pointer's own form.
+pub const FORMAT: u32 = 1;
+/// Version of the layout inside a generation.
+pub const DISPOSITION: u32 = 1;
+/// Largest pointer, in bytes.
+pub const POINTER_MAX: usize = 1024;
+
+/// What a reader needs to know before any other read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pointeur {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// [`DISPOSITION`].
+    pub disposition: u32,
+    /// The generation in use. Ids are never used twice.
+    pub generation: String,
+    /// How many bundles each family has, in the order of [`Famille::TOUTES`].
+    pub bundles: [usize; 5],
+    /// The latest millesimes in force.
+    pub millesimes: MillesimesEnVigueur,
+    /// The generation before: where a request starts again on a fault, and a rollback leads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub precedent: Option<Box<Pointeur>>,
+}
+
+/// The latest millesime in force, per maille and univers. `None` where nothing is published.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MillesimesEnVigueur {
+    /// National, secondary: a year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certifications: Option<String>,
+    /// National, higher education: a year.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certifications_sup: Option<String>,
+    /// Regional: a period.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regionales: Option<String>,
+    /// Establishments, secondary: either spelling; both are looked up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formations: Option<String>,
+    /// Establishments, higher education.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formations_sup: Option<String>,
+}
+
+impl MillesimesEnVigueur {
+    /// The one in force for a maille and a univers. Regional statistics know one line only.
+    #[must_use]
+    pub fn de(&self, maille: Maille, univers: Univers) -> Option<&str> {
+        match (maille, univers) {
+            (Maille::Nationale, Univers::Secondaire) => self.certifications.as_deref(),
+            (Maille::Nationale, Univers::Superieur) => self.certifications_sup.as_deref(),
+            (Maille::Regionale, _) => self.regionales.as_deref(),
+            (Maille::Etablissement, Univers::Secondaire) => self.formations.as_deref(),
+            (Maille::Etablissement, Univers::Superieur) => self.formations_sup.as_deref(),
+        }
+    }
+
+    /// Where [`Self::de`] reads, to write it.
+    pub fn de_mut(&mut self, maille: Maille, filiere: Filiere) -> &mut Option<String> {
+        match (maille, filiere.univers()) {
+            (Maille::Nationale, Univers::Secondaire) => &mut self.certifications,
+            (Maille::Nationale, Univers::Superieur) => &mut self.certifications_sup,
+            (Maille::Regionale, _) => &mut self.regionales,
+            (Maille::Etablissement, Univers::Secondaire) => &mut self.formations,
+            (Maille::Etablissement, Univers::Superieur) => &mut self.formations_sup,
+        }
+    }
+}
+
+impl Pointeur {
+    /// Reads a stored pointer. `None` where its form or layout is not ours.
+    #[must_use]
+    pub fn lire(bytes: &[u8]) -> Option<Self> {
+        let pointeur: Self = serde_json::from_slice(bytes).ok()?;
+        (pointeur.format == FORMAT && pointeur.disposition == DISPOSITION).then_some(pointeur)
+    }
+
+    /// The stored form. The generation before is kept one deep.
+    #[must_use]
+    pub fn ecrire(&self) -> Vec<u8> {
+        let mut flat = self.clone();
+        if let Some(precedent) = &mut flat.precedent {
+            precedent.precedent = None;
+        }
+        serde_json::to_vec(&flat).unwrap_or_default()
+    }
+
+    /// How many bundles a family has.
+    #[must_use]
+    pub fn bundles(&self, famille: Famille) -> usize {
+        self.bundles.get(famille.rang()).copied().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pointeur() -> Pointeur {
+        let some = || Some("2022_2023".to_owned());
+        Pointeur {
+            format: FORMAT,
+            disposition: DISPOSITION,
+            generation: "g18446744073709551615".into(),
+            bundles: [1_000_000; 5],
+            millesimes: MillesimesEnVigueur {
+                certifications: some(),
+                certifications_sup: some(),
+                regionales: some(),
+                formations: some(),
+                formations_sup: some(),
+            },
+            precedent: None,
+        }
+    }
+
+    #[test]
+    fn invariant_2_the_pointer_stays_under_one_kilobyte() {
+        let mut newest = pointeur();
+        let mut middle = pointeur();
+        middle.precedent = Some(Box::new(pointeur()));
+        newest.precedent = Some(Box::new(middle));
+        let bytes = newest.ecrire();
+        assert!(bytes.len() <= POINTER_MAX, "{}", bytes.len());
+        let read = Pointeur::lire(&bytes).unwrap();
+        assert_eq!(read.precedent.unwrap().precedent, None, "one generation before, no more");
+    }
+
+    #[test]
+    fn a_pointer_of_another_layout_is_not_read() {
+        let mut other = pointeur();
+        other.disposition = 99;
+        assert_eq!(Pointeur::lire(&other.ecrire()), None);
+        assert_eq!(Pointeur::lire(b"{}"), None);
+    }
+}

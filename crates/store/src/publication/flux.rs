@@ -1,0 +1,168 @@
+//! Streams of records cut into partitions: how data is sorted without holding it.
+//!
+//! Records of a partition are collected in memory and appended as pieces; each piece names the
+//! one before it of the same partition, so that the state holds one number a partition.
+
+use super::ecrivain::Ecrivain;
+use crate::cle;
+use crate::codec::{Reader, Writer};
+use crate::kv::{KeyValueWrite, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// Largest piece, in bytes.
+const MORCEAU_MAX: usize = 256 * 1024;
+
+/// Where a piece lies: the fencing number of the attempt that wrote it, and its number there.
+type Lieu = (u64, usize);
+
+/// What is known of a stream between two steps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Flux {
+    nom: String,
+    /// The last piece of each partition.
+    derniers: Vec<Option<Lieu>>,
+    /// The next number under the present fencing number.
+    numero: u64,
+    prochain: usize,
+    #[serde(skip)]
+    tampons: Vec<Vec<u8>>,
+    #[serde(skip)]
+    taille: usize,
+}
+
+fn famille(nom: &str, numero: u64) -> String {
+    format!("flux.{nom}.{numero}")
+}
+
+impl Flux {
+    pub fn nouveau(nom: &str, partitions: usize) -> Self {
+        Self { nom: nom.to_owned(), derniers: vec![None; partitions.max(1)], ..Self::default() }
+    }
+
+    pub fn partitions(&self) -> usize {
+        self.derniers.len()
+    }
+
+    /// Bytes that wait in memory.
+    pub fn taille(&self) -> usize {
+        self.taille
+    }
+
+    /// Adds a record. Writes a piece where the partition has collected one.
+    pub async fn ajouter<K: KeyValueWrite>(
+        &mut self,
+        ecrivain: &mut Ecrivain<'_, K>,
+        numero: u64,
+        partition: usize,
+        record: &[u8],
+    ) -> Result<(), StoreError> {
+        if self.tampons.len() != self.derniers.len() {
+            self.tampons = vec![Vec::new(); self.derniers.len()];
+        }
+        let Some(tampon) = self.tampons.get_mut(partition) else {
+            return Err(StoreError::Damaged(format!("partition {partition} of {}", self.nom)));
+        };
+        let avant = tampon.len();
+        if avant > 0 && avant + record.len() + 8 > MORCEAU_MAX {
+            self.ecrire(ecrivain, numero, partition).await?;
+        }
+        if let Some(tampon) = self.tampons.get_mut(partition) {
+            let mut writer = Writer(std::mem::take(tampon));
+            let avant = writer.0.len();
+            writer.bytes(record);
+            self.taille += writer.0.len() - avant;
+            *tampon = writer.0;
+        }
+        Ok(())
+    }
+
+    async fn ecrire<K: KeyValueWrite>(
+        &mut self,
+        ecrivain: &mut Ecrivain<'_, K>,
+        numero: u64,
+        partition: usize,
+    ) -> Result<(), StoreError> {
+        let (Some(tampon), Some(dernier)) = (self.tampons.get_mut(partition), self.derniers.get_mut(partition)) else {
+            return Ok(());
+        };
+        if tampon.is_empty() {
+            return Ok(());
+        }
+        if self.numero != numero {
+            (self.numero, self.prochain) = (numero, 0);
+        }
+        let mut writer = Writer(Vec::with_capacity(tampon.len() + 16));
+        match dernier {
+            None => writer.number(0),
+            Some((numero, n)) => writer.number(1).number(*numero).size(*n),
+        };
+        writer.0.extend_from_slice(tampon);
+        let mut morceau = crc32fast::hash(&writer.0).to_le_bytes().to_vec();
+        morceau.append(&mut writer.0);
+        self.taille -= tampon.len();
+        tampon.clear();
+        *dernier = Some((numero, self.prochain));
+        ecrivain.poser(&famille(&self.nom, numero), self.prochain, morceau).await?;
+        self.prochain += 1;
+        Ok(())
+    }
+
+    /// Writes the fullest buffers until no more than `reste` bytes wait.
+    pub async fn vider<K: KeyValueWrite>(
+        &mut self,
+        ecrivain: &mut Ecrivain<'_, K>,
+        numero: u64,
+        reste: usize,
+    ) -> Result<(), StoreError> {
+        let mut ordre: Vec<usize> = (0..self.tampons.len()).collect();
+        ordre.sort_by_key(|p| std::cmp::Reverse(self.tampons.get(*p).map_or(0, Vec::len)));
+        for partition in ordre {
+            if self.taille <= reste {
+                break;
+            }
+            self.ecrire(ecrivain, numero, partition).await?;
+        }
+        Ok(())
+    }
+
+    /// The records of a partition, in the order they were added, from the pieces under `prefixe`.
+    pub async fn lire<K: KeyValueWrite>(
+        &self,
+        kv: &K,
+        prefixe: &str,
+        partition: usize,
+    ) -> Result<Partition, StoreError> {
+        let mut morceaux = Vec::new();
+        let mut lieu = self.derniers.get(partition).copied().flatten();
+        while let Some((numero, n)) = lieu {
+            let key = cle::valeur(prefixe, &famille(&self.nom, numero), n);
+            let abime = || StoreError::Damaged(key.clone());
+            let morceau = kv.get(&key).await?.ok_or_else(abime)?;
+            let (crc, corps) = morceau.split_at_checked(4).ok_or_else(abime)?;
+            if crc != crc32fast::hash(corps).to_le_bytes() {
+                return Err(abime());
+            }
+            let mut reader = Reader(corps);
+            lieu = match reader.number().ok_or_else(abime)? {
+                0 => None,
+                _ => Some((reader.number().ok_or_else(abime)?, reader.size().ok_or_else(abime)?)),
+            };
+            let debut = morceau.len() - reader.0.len();
+            morceaux.push((morceau, debut));
+        }
+        morceaux.reverse();
+        Ok(Partition(morceaux))
+    }
+}
+
+/// The pieces of a partition, read.
+pub(super) struct Partition(Vec<(Vec<u8>, usize)>);
+
+impl Partition {
+    pub fn records(&self) -> impl Iterator<Item = &[u8]> {
+        self.0.iter().flat_map(|(morceau, debut)| {
+            let mut reader = Reader(morceau.get(*debut..).unwrap_or_default());
+            std::iter::from_fn(move || reader.bytes())
+        })
+    }
+}

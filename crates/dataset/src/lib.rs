@@ -20,6 +20,7 @@
 pub mod alea;
 mod document;
 pub mod effectifs;
+pub mod production;
 pub mod real;
 pub mod sample;
 mod tables;

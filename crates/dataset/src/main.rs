@@ -1,7 +1,7 @@
 //! `dataset`: makes pushed documents. See `dataset --help`.
 
 use anyhow::{Context, bail};
-use dataset::{Kind, Line, write};
+use dataset::{Kind, Line, production::Production, real::Real, write};
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 const HELP: &str = "\
@@ -10,6 +10,18 @@ Makes pushed documents, one file a kind: <kind>.ndjson, lines {\"kind\": …, \"
 Usage:
   dataset sample     --out DIR
       Fictitious and small: the data/ of the project, always the same.
+
+  dataset real       --data DATA --out DIR
+      The open regional figures joined with the nomenclature; national documents are
+      sums over regions, and say so.
+
+  dataset production [--data DATA] [--factor F] --out DIR
+      As many documents as in production times F (1 where it is not given), for
+      measurements. Real keys where DATA is there, else invented ones; rates are
+      invented, and every label says so. F is above 0 and at most 20.
+
+DATA is the folder of reference data: ../shared/data from the project's root.
+Files of DIR are replaced. Progress and counts go to stderr.
 
   dataset --help
 ";
@@ -62,7 +74,21 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
         "real" => {
             let data = options.data.context("--data DIR is needed: the folder of reference data (see --help)")?;
             eprintln!("reading {} …", data.display());
-            report(&out, dataset::real::Real::read(&data)?.lines())
+            report(&out, Real::read(&data)?.lines())
+        }
+        "production" => {
+            let data = options.data.filter(|data| {
+                let there = data.join("bcn").is_dir();
+                if !there {
+                    eprintln!("no reference data in {}", data.display());
+                }
+                there
+            });
+            match &data {
+                Some(data) => eprintln!("real keys from {}, invented rates", data.display()),
+                None => eprintln!("invented keys and rates"),
+            }
+            report(&out, Production::new(options.factor.unwrap_or(1.0), data.as_deref())?.lines())
         }
         _ => bail!("unknown command {command}: sample, real or production (see --help)"),
     }

@@ -1,0 +1,118 @@
+//! Real documents: every row comes out, with the figures it came in with.
+
+use dataset::{Line, real};
+use domain::{CodeCertification, Millesime};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::LazyLock,
+};
+
+/// The folder of reference data, where it is there.
+fn donnees() -> Option<PathBuf> {
+    let dossier = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if !dossier.is_dir() {
+        eprintln!("skipped: the reference data (../shared/data) is not there");
+        return None;
+    }
+    Some(dossier)
+}
+
+/// Read once for all tests; `None` where the reference data is absent.
+static REEL: LazyLock<Option<real::Real>> = LazyLock::new(|| {
+    #[expect(clippy::unwrap_used, reason = "a test")]
+    donnees().map(|dossier| real::Real::read(&dossier).unwrap())
+});
+
+fn documents(lignes: impl Iterator<Item = Line>) -> Vec<Value> {
+    lignes.map(|l| Value::Object(l.doc)).collect()
+}
+
+#[test]
+fn every_regional_row_becomes_one_document() {
+    let Some(reel) = &*REEL else { return };
+    let regionales = documents(reel.regionales());
+    assert_eq!(regionales.len(), 40_322);
+    let mut cles = BTreeSet::new();
+    let mut petits = 0;
+    for doc in &regionales {
+        let texte = |champ: &str| doc[champ].as_str().unwrap();
+        assert!(CodeCertification::parse(texte("code_certification")).is_some());
+        assert!(Millesime::parse(texte("millesime")).unwrap().est_periode());
+        assert!(!texte("libelle").is_empty() && doc["diplome"]["libelle"].is_string(), "{doc}");
+        assert!(doc["region"]["nom"].is_string() && doc["donnee_source"]["type"] == "self");
+        petits += usize::from(doc["nb_annee_term"].as_u64().unwrap() < 20);
+        let cle = (texte("millesime"), texte("code_certification"), texte("filiere"), doc["region"]["code"].as_str());
+        assert!(cles.insert(cle), "{cle:?}");
+    }
+    assert_eq!(petits, 15_224, "raw: hiding is the import's work");
+}
+
+#[test]
+fn a_row_is_joined_and_its_rates_are_of_the_whole_group() {
+    let Some(reel) = &*REEL else { return };
+    let doc = documents(reel.regionales()).swap_remove(1_999);
+    assert_eq!(
+        doc,
+        json!({
+            "region": { "code": "11", "nom": "Île-de-France", "code_region_academique": "10" },
+            "millesime": "2021_2022",
+            "code_certification": "32221020008", "code_certification_type": "mef11",
+            "code_formation_diplome": "32020008", "libelle": "TECHNICO-COMMERCIAL (BTS)",
+            "diplome": { "code": "5", "libelle": "BTS" }, "date_fermeture": "2022-08-31T00:00:00.000Z",
+            "filiere": "pro",
+            "nb_annee_term": 541, "nb_en_emploi_12_mois": 198, "nb_en_emploi_6_mois": 187,
+            "nb_poursuite_etudes": 231, "nb_sortant": 310,
+            "taux_en_formation": 43, "taux_en_emploi_12_mois": 37, "taux_en_emploi_6_mois": 35,
+            "taux_autres_12_mois": 20, "taux_autres_6_mois": 22,
+            "donnee_source": { "code_certification": "32221020008", "type": "self" },
+            // The file's own rates of employment are shares of those who left.
+            "_meta": { "inserjeunes": {
+                "taux_poursuite_etudes": 43, "taux_emploi_6_mois": 60, "taux_emploi_12_mois": 64,
+            } },
+        })
+    );
+}
+
+#[test]
+fn national_documents_are_sums_and_say_so() {
+    let Some(reel) = &*REEL else { return };
+    let mut sommes: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    for doc in documents(reel.regionales()) {
+        let millesime = Millesime::parse(doc["millesime"].as_str().unwrap()).unwrap();
+        let cle = (millesime.annee().into(), doc["code_certification"].to_string(), doc["filiere"].to_string());
+        *sommes.entry(cle).or_default() += doc["nb_sortant"].as_u64().unwrap_or(0);
+    }
+    let nationales = documents(reel.certifications());
+    assert_eq!(nationales.len(), sommes.len());
+    assert_eq!(nationales.len(), 6_444);
+    for doc in nationales {
+        assert!(doc["libelle"].as_str().unwrap().ends_with(real::MENTION_NATIONALE));
+        let millesime = doc["millesime"].as_str().unwrap().to_owned();
+        let cle = (millesime, doc["code_certification"].to_string(), doc["filiere"].to_string());
+        assert_eq!(sommes[&cle], doc["nb_sortant"].as_u64().unwrap_or(0), "{cle:?}");
+    }
+}
+
+#[test]
+fn the_nomenclature_and_the_directory_come_along() {
+    let Some(reel) = &*REEL else { return };
+    let bcn = documents(reel.bcn());
+    let comptes = [bcn.len(), reel.bcn_mef().count(), reel.bcn_sise().count(), reel.etablissements().count()];
+    assert_eq!(comptes, [11_270 + 10_066, 10_066, 27_062, 11_366]);
+    for doc in bcn.iter().chain(&documents(reel.bcn_sise())) {
+        let code = doc.get("code_certification").map_or_else(
+            || format!("SISE:{}", doc["diplome_sise"].as_str().unwrap()),
+            |code| code.as_str().unwrap().to_owned(),
+        );
+        assert!(CodeCertification::parse(&code).is_some(), "{code}");
+        assert!(!doc.to_string().contains("ï¿½"), "{doc}");
+    }
+}
+
+#[test]
+fn a_missing_folder_is_named() {
+    let erreur = real::Real::read(Path::new("nulle-part")).unwrap_err().to_string();
+    assert!(erreur.starts_with("nulle-part/bcn/"), "{erreur}");
+}

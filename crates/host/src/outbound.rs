@@ -58,11 +58,12 @@ impl Allowed {
     /// Whether a request to this URI is allowed. A URI without a host is a request to the application itself.
     pub fn allows(&self, uri: &http::Uri) -> bool {
         let Ok(entries) = &self.0 else { return false };
-        let scheme = uri.scheme_str().unwrap_or("https");
         if is_self(uri) {
-            let itself = |entry: &Entry| matches!(entry.host, Host::Any | Host::Itself) && entry.speaks(scheme);
+            let speaks = |entry: &Entry| entry.speaks("http") || entry.speaks("https");
+            let itself = |entry: &Entry| matches!(entry.host, Host::Any | Host::Itself) && speaks(entry);
             return entries.iter().any(itself);
         }
+        let scheme = uri.scheme_str().unwrap_or("https");
         let host = uri.host().unwrap_or_default().to_ascii_lowercase();
         let port = uri.port_u16().or_else(|| usual_port(scheme));
         entries.iter().any(|entry| entry.speaks(scheme) && entry.host.covers(&host) && entry.covers_port(port))

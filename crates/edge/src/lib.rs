@@ -1,1 +1,138 @@
-//! The only crate that knows spin-sdk
+//! The only crate that knows spin-sdk.
+//!
+//! It turns Spin's requests and answers into those of [`api`], and gives routes the store, the
+//! variables and the clocks of the runtime. A read component calls [`serve`] and nothing else, so
+//! that of the key-value interface its binary imports `open` and `get` only.
+
+mod corps;
+mod ecriture;
+mod magasin;
+
+pub use corps::CorpsHttp;
+pub use ecriture::{Ecriture, MagasinEcriture};
+pub use magasin::Magasin;
+pub use spin_sdk::http::{IntoResponse, Request};
+pub use spin_sdk::http_service;
+
+use api::{Monde, Reponse, Requete};
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+use store::lecture::Cache;
+
+/// The label that everything lies under. It needs no configuration anywhere, and is the only one on
+/// some hosts; a deployment that wants stores of their own changes it here and in the manifest.
+pub const LABEL: &str = "default";
+
+/// Largest body that read routes look at, plus one byte to see that there is more.
+const CORPS_LU: usize = 100 * 1024 + 1;
+
+thread_local! {
+    static CACHE: Rc<Cache> = Rc::new(Cache::new());
+    static DEBUT: std::time::Instant = std::time::Instant::now();
+}
+
+/// The runtime, as routes see it; `K` is the store, opened for reading or for writing.
+#[derive(Clone, Debug)]
+pub struct Spin<K>(pub K);
+
+impl<K: store::KeyValue + Clone + 'static> Monde for Spin<K> {
+    type Kv = K;
+
+    fn kv(&self) -> K {
+        self.0.clone()
+    }
+
+    fn cache(&self) -> Rc<Cache> {
+        CACHE.with(Rc::clone)
+    }
+
+    async fn variable(&self, nom: &str) -> String {
+        variable(nom).await
+    }
+
+    fn maintenant_ms(&self) -> i64 {
+        maintenant_ms()
+    }
+
+    fn monotone_ms(&self) -> u64 {
+        monotone_ms()
+    }
+}
+
+impl api::import::MondeImport for Spin<MagasinEcriture> {
+    fn lot(&self) -> usize {
+        self.0.profil().lot()
+    }
+
+    fn alea(&self) -> [u8; 16] {
+        alea()
+    }
+}
+
+/// A variable of the component; empty where it is not set.
+pub async fn variable(nom: &str) -> String {
+    spin_sdk::variables::get(nom).await.unwrap_or_default()
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn maintenant_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|d| i64::try_from(d.as_millis()).ok())
+        .unwrap_or_default()
+}
+
+/// Milliseconds of a clock that never goes back.
+#[must_use]
+pub fn monotone_ms() -> u64 {
+    DEBUT.with(|debut| u64::try_from(debut.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Random bytes of the runtime.
+#[must_use]
+pub fn alea<const N: usize>() -> [u8; N] {
+    let mut octets = [0; N];
+    // The runtime's source cannot fail; were it to, an all-zero salt is still a valid one.
+    let _ = getrandom::fill(&mut octets);
+    octets
+}
+
+/// Answers a request by a read route.
+pub async fn serve(
+    request: Request,
+    route: impl AsyncFnOnce(&Spin<Magasin>, Requete) -> Reponse,
+) -> http::Response<CorpsHttp> {
+    let requete = lire(request, CORPS_LU).await;
+    let monde = Spin(Magasin::ouvrir().await);
+    corps::repondre(route(&monde, requete).await)
+}
+
+/// Answers a request by a route that writes: its binary imports the writing half of the store too.
+pub async fn serve_ecriture(
+    request: Request,
+    corps_max: usize,
+    route: impl AsyncFnOnce(&Spin<MagasinEcriture>, Requete) -> Reponse,
+) -> http::Response<CorpsHttp> {
+    let requete = lire(request, corps_max.saturating_add(1)).await;
+    let profil = Ecriture::lire(&variable("store_profile").await);
+    let monde = Spin(MagasinEcriture::ouvrir(profil).await);
+    corps::repondre(route(&monde, requete).await)
+}
+
+async fn lire(request: Request, corps_max: usize) -> Requete {
+    let (tete, corps) = request.into_parts();
+    let entetes = tete
+        .headers
+        .iter()
+        .map(|(nom, valeur)| (nom.as_str().to_owned(), String::from_utf8_lossy(valeur.as_bytes()).into_owned()))
+        .collect();
+    Requete {
+        methode: tete.method.as_str().to_owned(),
+        chemin: tete.uri.path().to_owned(),
+        query: tete.uri.query().unwrap_or_default().to_owned(),
+        entetes,
+        corps: corps::lire(corps, corps_max).await,
+    }
+}

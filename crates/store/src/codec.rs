@@ -40,7 +40,7 @@ impl Writer {
         match instant {
             None => self.number(0),
             // Zigzag, so that dates before 1970 stay short, plus one for "present".
-            Some(i) => self.number((((i << 1) ^ (i >> 63)) as u64).saturating_add(1)),
+            Some(i) => self.number(((i << 1) ^ (i >> 63)).cast_unsigned().saturating_add(1)),
         }
     }
 }
@@ -88,7 +88,7 @@ impl<'a> Reader<'a> {
             0 => None,
             n => {
                 let z = n - 1;
-                Some(((z >> 1) as i64) ^ -((z & 1) as i64))
+                Some((z >> 1).cast_signed() ^ -(z & 1).cast_signed())
             }
         })
     }

@@ -611,7 +611,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let lue = self.etat.sources.lire(self.kv, &self.generation, partition).await?;
         let n_bundles = self.etat.bundles.get(famille.rang()).copied().unwrap_or(1);
         let par_partition = n_bundles / self.etat.partitions.get(famille.rang()).copied().unwrap_or(1).max(1);
-        let mut par_bundle: Vec<Vec<(String, u64, Kind, &[u8])>> = vec![Vec::new(); par_partition];
+        let mut par_bundle: Vec<Vec<Place<'_>>> = vec![Vec::new(); par_partition];
         for record in lue.records() {
             let (kind, sequence, json) = lire_source(record).ok_or_else(abime)?;
             let paire = paire_de(kind, json).ok_or_else(abime)?;
@@ -1076,6 +1076,9 @@ pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E)
     bail.rendre(kv).await?;
     Ok(pointeur)
 }
+
+/// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.
+type Place<'a> = (String, u64, Kind, &'a [u8]);
 
 fn lire_source(record: &[u8]) -> Option<(Kind, u64, &[u8])> {
     let mut reader = Reader(record);

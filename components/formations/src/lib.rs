@@ -1,0 +1,8 @@
+//! Statistics of establishments: \`GET /api/inserjeunes/formations…\`.
+
+use edge::{IntoResponse, Request, http_service};
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    edge::serve(request, api::routes::formations).await
+}

@@ -1,0 +1,8 @@
+//! Regional statistics: \`GET /api/inserjeunes/regionales…\`.
+
+use edge::{IntoResponse, Request, http_service};
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    edge::serve(request, api::routes::regionales).await
+}

@@ -1,0 +1,272 @@
+//! One document: the version asked for, its final years, as JSON or as an image.
+
+use crate::erreur::{self, Erreur};
+use crate::parametres::{Chemin, Cible, ImageOnError, ParametresDocument};
+use crate::reponse::{JSON, Reponse};
+use crate::{Monde, Requete, filieres};
+use domain::{CodeCertification, Maille, Millesime, TypeCode};
+use serde_json::{Value, json};
+use store::Lecteur;
+use store::fiche::{Fiche, Forme, Version};
+use store::kv::KeyValue;
+use widget::{Formation, Indicateurs, Source};
+
+/// How long a public answer may be kept, in seconds: a publication is seen within ten minutes.
+const MAX_AGE_S: i64 = 600;
+
+/// The place of a lookup.
+#[derive(Clone, Copy, Debug)]
+pub struct Lieu<'a> {
+    pub maille: Maille,
+    /// Region, UAI, or nothing.
+    pub place: &'a str,
+}
+
+/// Answers one document of a maille, or the filieres view of its codes.
+pub async fn repondre<M: Monde>(
+    monde: &M,
+    lecteur: &Lecteur<M::Kv>,
+    requete: &Requete,
+    chemin: Chemin<'_>,
+    ext: Option<&str>,
+) -> Result<Reponse, Erreur> {
+    let (parametres, cible) = ParametresDocument::lire(requete.parametres(), ext, chemin)?;
+    let maintenant = monde.maintenant_ms();
+    let trouve = if parametres.vue_filieres {
+        filieres::repondre(lecteur, &parametres, &cible, maintenant).await
+    } else {
+        un_document(lecteur, &parametres, &cible, maintenant).await
+    };
+    let reponse = match trouve {
+        Err(erreur @ (Erreur::Introuvable(_) | Erreur::Millesime { .. })) if parametres.svg => {
+            match parametres.image_on_error {
+                ImageOnError::Non => return Err(erreur),
+                ImageOnError::Oui => image(widget::missing(parametres.theme, parametres.direction), 60),
+                ImageOnError::Vide => image(widget::empty().to_owned(), 60),
+            }
+        }
+        autre => autre?,
+    };
+    Ok(reponse.avec_etag(requete))
+}
+
+pub fn image(svg: String, max_age: i64) -> Reponse {
+    Reponse::nouvelle(200, "image/svg+xml; charset=utf-8", svg.into_bytes())
+        .avec("cache-control", format!("public, max-age={max_age}"))
+}
+
+/// A public answer: kept until the next publication may be seen, or a course closes.
+pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i64>>, maintenant: i64) -> Reponse {
+    let restants = fermetures.into_iter().flatten().map(|f| (f - maintenant).div_euclid(1000) + 1).filter(|s| *s > 0);
+    let max_age = restants.chain([MAX_AGE_S]).min().unwrap_or(MAX_AGE_S);
+    reponse.avec("cache-control", format!("public, max-age={max_age}"))
+}
+
+impl<'a> Lieu<'a> {
+    pub fn de(cible: &'a Cible) -> Self {
+        match (&cible.uai, cible.region) {
+            (Some(uai), _) => Self { maille: Maille::Etablissement, place: uai.as_str() },
+            (None, Some(region)) => Self { maille: Maille::Regionale, place: region },
+            (None, None) => Self { maille: Maille::Nationale, place: "" },
+        }
+    }
+}
+
+async fn un_document<K: KeyValue>(
+    lecteur: &Lecteur<K>,
+    parametres: &ParametresDocument,
+    cible: &Cible,
+    maintenant: i64,
+) -> Result<Reponse, Erreur> {
+    let lieu = Lieu::de(cible);
+    let Some(code) = cible.codes.first() else { return Err(Erreur::Indisponible) };
+    let millesime = match &parametres.millesime {
+        Some(millesime) => Some(millesime.clone()),
+        None => lecteur.pointeur().millesimes.de(lieu.maille, code.type_code().univers()).and_then(Millesime::parse),
+    };
+    let version = chercher(lecteur, lieu, code, millesime.as_ref(), parametres.millesime.is_some()).await?;
+    let montree = match &version.terminales {
+        // The final year's own document: the title and details are its own, and it goes no further.
+        Some(t) if !t.annee_commune && t.codes.len() == 1 => {
+            let finale = meme_nomenclature(code, t.codes.first().map_or("", String::as_str));
+            chercher_finale(lecteur, lieu, &finale, &version).await?
+        }
+        _ => version,
+    };
+    if parametres.svg {
+        return dessiner(&montree, parametres, maintenant);
+    }
+    let mut corps = Vec::new();
+    let mut fermetures = vec![montree.fermeture];
+    let est_finale =
+        montree.terminales.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
+    let terminales = match &montree.terminales {
+        Some(t) if !est_finale => {
+            Some(imbriquer(lecteur, lieu, code, &montree, &t.codes, maintenant, &mut fermetures).await?)
+        }
+        _ => None,
+    };
+    montree.ecrire(&mut corps, maintenant, Forme::Seule, terminales.as_deref());
+    Ok(publique(Reponse::nouvelle(200, JSON, corps), fermetures, maintenant))
+}
+
+/// Final years belong to the same nomenclature as the year that leads to them.
+fn meme_nomenclature(modele: &CodeCertification, code: &str) -> CodeCertification {
+    let prefixe = if modele.type_code() == TypeCode::Sise { "SISE:" } else { "" };
+    CodeCertification::parse(&format!("{prefixe}{code}")).unwrap_or_else(|| modele.clone())
+}
+
+/// The version of a code in a place: that of the millesime asked for, or of the default.
+/// Establishments publish a year under either spelling, and both are looked up.
+async fn chercher<K: KeyValue>(
+    lecteur: &Lecteur<K>,
+    lieu: Lieu<'_>,
+    code: &CodeCertification,
+    millesime: Option<&Millesime>,
+    demande: bool,
+) -> Result<Version, Erreur> {
+    let fiche = lecteur.fiche(lieu.maille, lieu.place, code.as_str()).await?.unwrap_or_default();
+    let ecritures: Vec<Millesime> = match (millesime, lieu.maille) {
+        (None, _) => Vec::new(),
+        (Some(m), Maille::Etablissement) => m.deux_ecritures().collect(),
+        (Some(m), _) => vec![m.clone()],
+    };
+    if let Some(version) = fiche.version(|m| ecritures.iter().any(|e| e.as_str() == m)) {
+        return Ok(version.clone());
+    }
+    let nomme = match (millesime, lieu.maille, demande) {
+        (None, ..) => String::new(),
+        // The default of an establishment is a year, found under either spelling.
+        (Some(m), Maille::Etablissement, false) => m.annee().to_owned(),
+        (Some(m), ..) => m.as_str().to_owned(),
+    };
+    Err(absence(lecteur, lieu, code, &fiche, nomme).await?)
+}
+
+/// Why there is no version: the code, the place or the millesime is not known.
+async fn absence<K: KeyValue>(
+    lecteur: &Lecteur<K>,
+    lieu: Lieu<'_>,
+    code: &CodeCertification,
+    fiche: &Fiche,
+    millesime: String,
+) -> Result<Erreur, Erreur> {
+    if !fiche.versions.is_empty() {
+        let disponibles = fiche.millesimes().into_iter().map(str::to_owned).collect();
+        return Ok(Erreur::Millesime { millesime, disponibles });
+    }
+    let connu = |kind: &'static str| lecteur.nomenclature(kind, code.as_str());
+    Ok(match lieu.maille {
+        Maille::Nationale => erreur::CERTIFICATION_INCONNUE,
+        Maille::Regionale => {
+            if connu("bcn").await?.is_none() {
+                erreur::FORMATION_INCONNUE
+            } else {
+                erreur::PAS_DE_DONNEES
+            }
+        }
+        Maille::Etablissement => {
+            let kind = if code.type_code() == TypeCode::Sise { "bcn_sise" } else { "bcn" };
+            if connu(kind).await?.is_none() {
+                erreur::FORMATION_INCONNUE
+            } else if lecteur.nomenclature("etablissement", lieu.place).await?.is_none() {
+                erreur::ETABLISSEMENT_INCONNU
+            } else {
+                erreur::FORMATION_INCONNUE
+            }
+        }
+    })
+}
+
+/// A final year: the same place and the millesime of the document that leads to it.
+async fn chercher_finale<K: KeyValue>(
+    lecteur: &Lecteur<K>,
+    lieu: Lieu<'_>,
+    code: &CodeCertification,
+    depuis: &Version,
+) -> Result<Version, Erreur> {
+    chercher(lecteur, lieu, code, Millesime::parse(&depuis.millesime).as_ref(), true).await
+}
+
+/// The final years inside a document, sorted by label: each one's own document, without title and
+/// details, or why it cannot be had.
+///
+/// They are looked up at request time, one get each: a famille de metiers has some ten, and the
+/// import stays free of a join over all documents.
+async fn imbriquer<K: KeyValue>(
+    lecteur: &Lecteur<K>,
+    lieu: Lieu<'_>,
+    modele: &CodeCertification,
+    depuis: &Version,
+    codes: &[String],
+    maintenant: i64,
+    fermetures: &mut Vec<Option<i64>>,
+) -> Result<Vec<u8>, Erreur> {
+    let mut finales: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+    for code in codes {
+        let finale = meme_nomenclature(modele, code);
+        finales.push(match chercher_finale(lecteur, lieu, &finale, depuis).await {
+            Ok(version) => {
+                let mut corps = Vec::new();
+                version.ecrire(&mut corps, maintenant, Forme::Rangee, None);
+                fermetures.push(version.fermeture);
+                (Some(version.libelle), corps)
+            }
+            Err(erreur) => {
+                let connu = lieu.maille == Maille::Etablissement && erreur == erreur::FORMATION_INCONNUE;
+                let nom = if connu && lecteur.nomenclature("bcn", code).await?.is_some() {
+                    "ErrorFormationNotFound"
+                } else {
+                    erreur.nom().ok_or(Erreur::Indisponible)?
+                };
+                let annees: Vec<Value> = annees(&depuis.millesime, lieu.maille);
+                (None, json!({"error": nom, "millesimes": annees, "code_certification": code}).to_string().into_bytes())
+            }
+        });
+    }
+    // Those that cannot be had come last, in their order.
+    finales.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));
+    let corps: Vec<Vec<u8>> = finales.into_iter().map(|(_, corps)| corps).collect();
+    Ok([b"[".as_slice(), &corps.join(&b','), b"]"].concat())
+}
+
+/// The millesimes that a final year was looked up under.
+fn annees(millesime: &str, _maille: Maille) -> Vec<Value> {
+    Millesime::parse(millesime).map_or_else(Vec::new, |m| m.annees().map(Into::into).collect())
+}
+
+fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: i64) -> Result<Reponse, Erreur> {
+    let mut json = Vec::new();
+    version.ecrire(&mut json, maintenant, Forme::Seule, None);
+    let document: Value = serde_json::from_slice(&json).map_err(|_| Erreur::Indisponible)?;
+    let meta = |champ: &str| document.get("_meta").and_then(|m| m.get(champ));
+    let texte = |valeur: Option<&Value>| valeur.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (titre, details, libelle) = (texte(meta("titre")), texte(meta("details")), texte(document.get("libelle")));
+    let messages: Vec<&str> =
+        meta("messages").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let formation = Formation {
+        titre: &titre,
+        details: &details,
+        libelle: Some(libelle.as_str()).filter(|l| !l.is_empty()),
+        millesime: &version.millesime,
+        source: match version.univers() {
+            domain::Univers::Secondaire => Source::InserJeunes,
+            domain::Univers::Superieur => Source::InserSup,
+        },
+        messages: &messages,
+        indicateurs: indicateurs(&document),
+    };
+    let svg =
+        widget::render(&formation, parametres.theme, parametres.direction).ok_or(erreur::DONNEES_NON_DISPONIBLES)?;
+    Ok(publique(image(svg, MAX_AGE_S), [version.fermeture], maintenant))
+}
+
+/// The three indicators of an image.
+pub fn indicateurs(document: &Value) -> Indicateurs {
+    let taux = |champ: &str| document.get(champ).and_then(Value::as_f64);
+    Indicateurs {
+        taux_en_emploi_6_mois: taux("taux_en_emploi_6_mois"),
+        taux_en_formation: taux("taux_en_formation"),
+        taux_autres_6_mois: taux("taux_autres_6_mois"),
+    }
+}

@@ -1,0 +1,119 @@
+//! Requests, as routes see them.
+
+/// A request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Requete {
+    /// `GET`, `HEAD`, …
+    pub methode: String,
+    /// The path as sent, escapes kept.
+    pub chemin: String,
+    /// The query as sent, without the question mark.
+    pub query: String,
+    /// Names in lower case.
+    pub entetes: Vec<(String, String)>,
+    /// The body; one byte longer than the limit where it was cut there.
+    pub corps: Vec<u8>,
+}
+
+impl Requete {
+    /// The first value of a header.
+    #[must_use]
+    pub fn entete(&self, nom: &str) -> Option<&str> {
+        self.entetes.iter().find(|(n, _)| n == nom).map(|(_, v)| v.as_str())
+    }
+
+    /// The segments of the path, undecoded: one trailing slash is accepted, a doubled one is a
+    /// segment of its own that no route knows.
+    #[must_use]
+    pub fn segments(&self) -> Vec<&str> {
+        let chemin = self.chemin.strip_prefix('/').unwrap_or(&self.chemin);
+        let chemin = chemin.strip_suffix('/').unwrap_or(chemin);
+        if chemin.is_empty() { Vec::new() } else { chemin.split('/').collect() }
+    }
+
+    /// The parameters of the query, decoded, in order; a repeated one holds several values.
+    #[must_use]
+    pub fn parametres(&self) -> Vec<(String, Vec<String>)> {
+        let mut parametres: Vec<(String, Vec<String>)> = Vec::new();
+        for paire in self.query.split('&').filter(|p| !p.is_empty()) {
+            let (nom, valeur) = paire.split_once('=').unwrap_or((paire, ""));
+            let (nom, valeur) = (decoder(nom, true), decoder(valeur, true));
+            match parametres.iter_mut().find(|(n, _)| *n == nom) {
+                Some((_, valeurs)) => valeurs.push(valeur),
+                None => parametres.push((nom, vec![valeur])),
+            }
+        }
+        parametres
+    }
+}
+
+/// Decodes percent escapes; what is none stays as it is, and bytes that are no UTF-8 become U+FFFD.
+#[must_use]
+pub fn decoder(texte: &str, plus: bool) -> String {
+    String::from_utf8_lossy(&octets(texte, plus)).into_owned()
+}
+
+/// Decodes a segment of the path; `None` where an escape cannot be decoded.
+#[must_use]
+pub fn decoder_segment(texte: &str) -> Option<String> {
+    let mut reste = texte;
+    while let Some((_, apres)) = reste.split_once('%') {
+        if !apres.as_bytes().get(..2)?.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        reste = apres;
+    }
+    String::from_utf8(octets(texte, false)).ok()
+}
+
+fn octets(texte: &str, plus: bool) -> Vec<u8> {
+    let mut sortie = Vec::with_capacity(texte.len());
+    let mut reste = texte.as_bytes();
+    while let Some((&octet, apres)) = reste.split_first() {
+        reste = apres;
+        let echappe = match (octet, apres) {
+            (b'%', [a, b, ..]) => char::from(*a).to_digit(16).zip(char::from(*b).to_digit(16)),
+            _ => None,
+        };
+        match echappe.and_then(|(a, b)| u8::try_from(a * 16 + b).ok()) {
+            Some(decode) => {
+                sortie.push(decode);
+                reste = apres.get(2..).unwrap_or_default();
+            }
+            None => sortie.push(if plus && octet == b'+' { b' ' } else { octet }),
+        }
+    }
+    sortie
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requete(chemin: &str, query: &str) -> Requete {
+        Requete { chemin: chemin.into(), query: query.into(), ..Requete::default() }
+    }
+
+    #[test]
+    fn one_trailing_slash_is_accepted_a_doubled_one_is_not_the_route() {
+        assert_eq!(requete("/api/bcn/", "").segments(), ["api", "bcn"]);
+        assert_eq!(requete("/api//bcn", "").segments(), ["api", "", "bcn"]);
+        assert_eq!(requete("/api/bcn//", "").segments(), ["api", "bcn", ""]);
+        assert!(requete("/", "").segments().is_empty());
+    }
+
+    #[test]
+    fn queries_are_decoded_and_repeated_names_kept_together() {
+        let lus = requete("/", "a=1&b=%2C+x&a=2&c&%E0%A4%A=%E0%A4%A").parametres();
+        let attendus = [("a", vec!["1", "2"]), ("b", vec![", x"]), ("c", vec![""]), ("\u{fffd}%A", vec!["\u{fffd}%A"])];
+        assert_eq!(lus, attendus.map(|(n, v)| (n.to_owned(), v.into_iter().map(str::to_owned).collect::<Vec<_>>())));
+    }
+
+    #[test]
+    fn segments_that_cannot_be_decoded_are_told() {
+        assert_eq!(decoder_segment("12345678%7C8").as_deref(), Some("12345678|8"));
+        for texte in ["%E0%A4%A", "%", "%zz", "%ff"] {
+            assert_eq!(decoder_segment(texte), None, "{texte}");
+        }
+    }
+}

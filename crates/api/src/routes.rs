@@ -1,0 +1,268 @@
+//! The routes, one function for each component.
+
+use crate::acces;
+use crate::comptes::{self, Verification};
+use crate::document;
+use crate::erreur::Erreur;
+use crate::liste::{self, Liste};
+use crate::parametres::Chemin;
+use crate::reponse::Reponse;
+use crate::requete::decoder_segment;
+use crate::validation::{Fautes, Lieu};
+use crate::{Monde, Requete, corps};
+use domain::Maille;
+use serde_json::{Value, json};
+use store::Lecteur;
+use store::kv::KeyValueWrite;
+
+/// What a path asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Route {
+    Liste { liste: Liste, region: Option<String>, ext: Option<String> },
+    Certification { codes: String, ext: Option<String> },
+    Regionale { region: String, codes: String, ext: Option<String> },
+    Formation { uai: String, code: String, ext: Option<String> },
+}
+
+const PREFIXE: [&str; 2] = ["api", "inserjeunes"];
+
+/// Certifications: list, one document, filieres view.
+pub async fn certifications<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    lire(monde, requete, |s| match s {
+        ["certifications", codes] => Some(avec_ext(codes, |codes, ext| Route::Certification { codes, ext })),
+        autre => route_liste(autre, Liste::Statistiques(Maille::Nationale)),
+    })
+    .await
+}
+
+/// Regional statistics: lists, one document, filieres view.
+pub async fn regionales<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    lire(monde, requete, |s| match s {
+        ["regionales", region] => Some(avec_ext(region, |region, ext| Route::Liste {
+            liste: Liste::Statistiques(Maille::Regionale),
+            region: Some(region),
+            ext,
+        })),
+        ["regionales", region, "certifications", codes] => {
+            Some(avec_ext(codes, |codes, ext| Route::Regionale { region: (*region).to_owned(), codes, ext }))
+        }
+        autre => route_liste(autre, Liste::Statistiques(Maille::Regionale)),
+    })
+    .await
+}
+
+/// Formations: list, one document.
+pub async fn formations<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    lire(monde, requete, |s| match s {
+        ["formations", formation] => {
+            // The last hyphen separates; neither side may be empty.
+            let (uai, code) = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
+            Some(avec_ext(code, |code, ext| Route::Formation { uai: uai.to_owned(), code, ext }))
+        }
+        autre => route_liste(autre, Liste::Statistiques(Maille::Etablissement)),
+    })
+    .await
+}
+
+/// The nomenclature.
+pub async fn bcn<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    lire(monde, requete, |s| route_liste(s, Liste::Bcn)).await
+}
+
+/// Every list under a path with an extension.
+pub async fn listes<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    lire(monde, requete, |s| {
+        let mailles = Maille::TOUTES.map(Liste::Statistiques);
+        mailles.into_iter().chain([Liste::Bcn]).find_map(|liste| route_liste(s, liste))
+    })
+    .await
+}
+
+fn route_liste(segments: &[&str], liste: Liste) -> Option<Route> {
+    let [seul] = segments else { return None };
+    let reste = seul.strip_prefix(liste.nom())?;
+    let ext = match reste.strip_prefix('.') {
+        None if reste.is_empty() => None,
+        Some(ext) if !ext.is_empty() => Some(ext.to_owned()),
+        _ => return None,
+    };
+    Some(Route::Liste { liste, region: None, ext })
+}
+
+/// Cuts the extension off: what follows the last dot, where there is something on both sides.
+fn avec_ext(segment: &str, route: impl Fn(String, Option<String>) -> Route) -> Route {
+    match segment.rsplit_once('.') {
+        Some((nom, ext)) if !nom.is_empty() && !ext.is_empty() => route(nom.to_owned(), Some(ext.to_owned())),
+        _ => route(segment.to_owned(), None),
+    }
+}
+
+/// The methods of a read route.
+const LECTURE: &str = "GET, HEAD";
+
+async fn lire<M: Monde>(monde: &M, requete: Requete, route: impl Fn(&[&str]) -> Option<Route>) -> Reponse {
+    let reponse = match traiter(monde, &requete, route).await {
+        Ok(reponse) => reponse,
+        Err(erreur) => erreur.reponse(),
+    };
+    reponse.finir(&requete)
+}
+
+async fn traiter<M: Monde>(
+    monde: &M,
+    requete: &Requete,
+    route: impl Fn(&[&str]) -> Option<Route>,
+) -> Result<Reponse, Erreur> {
+    corps::lire(requete)?;
+    let segments = requete.segments();
+    let segments = segments.strip_prefix(PREFIXE.as_slice()).ok_or(Erreur::RouteInconnue)?;
+    if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {
+        return Err(Erreur::RouteInconnue);
+    }
+    let route = route(segments).ok_or(Erreur::RouteInconnue)?;
+    match requete.methode.as_str() {
+        "GET" | "HEAD" => {}
+        "OPTIONS" => return Ok(options(LECTURE)),
+        _ => return Err(Erreur::RouteInconnue),
+    }
+    let route = decoder(route)?;
+    if matches!(route, Route::Liste { .. }) {
+        acces::exiger(monde, requete).await?;
+    }
+    let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await?;
+    let secours = lecteur.clone().precedent();
+    match (servir(monde, lecteur, requete, &route).await, secours) {
+        // A missing or damaged value is a fault: the whole request starts again, one generation back.
+        (Err(Erreur::Indisponible), Some(precedent)) => servir(monde, precedent, requete, &route).await,
+        (reponse, _) => reponse,
+    }
+}
+
+fn decoder(route: Route) -> Result<Route, Erreur> {
+    let texte = |texte: String| {
+        decoder_segment(&texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
+    };
+    let option = |ext: Option<String>| ext.map(texte).transpose();
+    Ok(match route {
+        Route::Liste { liste, region, ext } => Route::Liste { liste, region: option(region)?, ext: option(ext)? },
+        Route::Certification { codes, ext } => Route::Certification { codes: texte(codes)?, ext: option(ext)? },
+        Route::Regionale { region, codes, ext } => {
+            Route::Regionale { region: texte(region)?, codes: texte(codes)?, ext: option(ext)? }
+        }
+        Route::Formation { uai, code, ext } => {
+            Route::Formation { uai: texte(uai)?, code: texte(code)?, ext: option(ext)? }
+        }
+    })
+}
+
+async fn servir<M: Monde>(
+    monde: &M,
+    lecteur: Lecteur<M::Kv>,
+    requete: &Requete,
+    route: &Route,
+) -> Result<Reponse, Erreur> {
+    let (chemin, ext) = match route {
+        Route::Liste { liste, region, ext } => {
+            return liste::repondre(monde, lecteur, requete, *liste, region.as_deref(), ext.as_deref()).await;
+        }
+        Route::Certification { codes, ext } => (Chemin::Nationale(codes), ext),
+        Route::Regionale { region, codes, ext } => (Chemin::Regionale(region, codes), ext),
+        Route::Formation { uai, code, ext } => (Chemin::Formation(uai, code), ext),
+    };
+    document::repondre(monde, &lecteur, requete, chemin, ext.as_deref()).await
+}
+
+fn options(methodes: &str) -> Reponse {
+    Reponse::nouvelle(200, "text/plain", methodes.as_bytes().to_vec()).avec("allow", methodes)
+}
+
+/// Login: a token for a user and a password.
+pub async fn auth<M: Monde>(monde: &M, requete: Requete, alea: [u8; 16]) -> Reponse
+where
+    M::Kv: KeyValueWrite,
+{
+    let reponse = match connecter(monde, &requete, alea).await {
+        Ok(reponse) => reponse,
+        Err(erreur) => erreur.reponse(),
+    };
+    reponse.finir(&requete)
+}
+
+async fn connecter<M: Monde>(monde: &M, requete: &Requete, alea: [u8; 16]) -> Result<Reponse, Erreur>
+where
+    M::Kv: KeyValueWrite,
+{
+    let champs = corps::lire(requete)?;
+    if requete.segments() != ["api", "inserjeunes", "auth", "login"] {
+        return Err(Erreur::RouteInconnue);
+    }
+    match requete.methode.as_str() {
+        "POST" => {}
+        "OPTIONS" => return Ok(options("POST")),
+        _ => return Err(Erreur::RouteInconnue),
+    }
+    let (utilisateur, mot_de_passe) = identifiants(&champs)?;
+    let kv = monde.kv();
+    let compte = comptes::lire(&kv, &utilisateur).await?;
+    let verification = comptes::verifier(compte.as_ref(), &mot_de_passe);
+    if verification == Verification::Refusee {
+        return Err(Erreur::Identifiants);
+    }
+    if let (Verification::AReprendre, Some(mut compte)) = (verification, compte)
+        && let Some(hash) = comptes::hacher(&mot_de_passe, alea)
+    {
+        compte.password = hash;
+        comptes::ecrire(&kv, &compte).await?;
+    }
+    let secret = monde.variable("jwt_secret").await;
+    let jeton = acces::ecrire_jeton(&secret, &utilisateur, monde.maintenant_ms().div_euclid(1000));
+    let jeton = jeton.ok_or(Erreur::Identifiants)?;
+    Ok(Reponse::json(200, &json!({"token": jeton})).avec("cache-control", "no-store"))
+}
+
+/// Two non-empty texts, and nothing else.
+fn identifiants(champs: &Value) -> Result<(String, String), Erreur> {
+    let mut fautes = Fautes::default();
+    let objet = champs.as_object();
+    let mut texte = |nom: &str| {
+        let lieu = Lieu::Nom(nom);
+        match objet.and_then(|o| o.get(nom)) {
+            None => fautes.requis(lieu),
+            Some(Value::String(texte)) if texte.is_empty() => fautes.vide(lieu),
+            Some(Value::String(texte)) => return texte.clone(),
+            Some(autre) => fautes.pas_un_texte(lieu, autre.clone()),
+        }
+        String::new()
+    };
+    let lus = (texte("username"), texte("password"));
+    for (nom, valeur) in objet.into_iter().flatten().filter(|(nom, _)| !matches!(nom.as_str(), "username" | "password"))
+    {
+        fautes.inconnu(nom, valeur.clone());
+    }
+    if fautes.0.is_empty() { Ok(lus) } else { Err(Erreur::Validation(fautes.0)) }
+}
+
+/// `/api`: version, environment, health; everything else is no route.
+pub async fn statut<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    let reponse = match sante(monde, &requete).await {
+        Ok(reponse) => reponse,
+        Err(erreur) => erreur.reponse(),
+    };
+    reponse.finir(&requete)
+}
+
+async fn sante<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Erreur> {
+    corps::lire(requete)?;
+    if requete.segments() != ["api"] {
+        return Err(Erreur::RouteInconnue);
+    }
+    match requete.methode.as_str() {
+        "GET" | "HEAD" => {}
+        "OPTIONS" => return Ok(options(LECTURE)),
+        _ => return Err(Erreur::RouteInconnue),
+    }
+    let magasin = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await.is_ok();
+    let env = monde.variable("environnement").await;
+    let corps = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": magasin}});
+    Ok(Reponse::json(200, &corps).avec("cache-control", "no-store"))
+}

@@ -71,7 +71,7 @@ pub struct Config {
     pub env_file: Option<PathBuf>,
     /// Skips every fsync of the store. Tests only.
     pub fast_unsafe_store: bool,
-    /// Counts the fuel guests consume. Costs about a fifth of their speed.
+    /// Counts the fuel guests consume. Slows them down.
     pub fuel: bool,
     /// How instances are reused.
     pub reuse: Reuse,

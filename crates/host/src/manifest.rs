@@ -113,6 +113,11 @@ impl Manifest {
             .map(|(name, variable)| Ok((variable.default(&name)?, name)))
             .map(|pair| pair.map(|(default, name)| (name, default)))
             .collect::<Result<BTreeMap<_, _>, String>>()?;
+        if let Some(base) = raw.application.base()
+            && base != "/"
+        {
+            return Err(format!("the base {base:?} is outdated: write it into each route"));
+        }
         let other_triggers = raw.trigger.keys().filter(|kind| *kind != "http").cloned().collect();
         let http = raw.trigger.get("http").ok_or("there is no [[trigger.http]]")?;
         let triggers = http
@@ -131,6 +136,7 @@ impl Manifest {
                 .component
                 .get(id)
                 .ok_or_else(|| format!("a trigger names the component {id:?}, but there is no [component.{id}]"))?;
+            check_id(id)?;
             components.insert(id.clone(), raw.check(id, folder, &variables)?);
         }
         Ok(Self {
@@ -142,6 +148,19 @@ impl Manifest {
             other_triggers,
         })
     }
+}
+
+/// Checks a component's id: words of letters and digits joined by `-`, a letter first, each word in one case.
+fn check_id(id: &str) -> Result<(), String> {
+    let word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphabetic())
+            && word.bytes().all(|b| b.is_ascii_alphanumeric())
+            && !(word.bytes().any(|b| b.is_ascii_lowercase()) && word.bytes().any(|b| b.is_ascii_uppercase()))
+    };
+    if id.split('-').all(word) {
+        return Ok(());
+    }
+    Err(format!("component id {id:?} is not kebab-case: words of letters and digits joined by `-`, a letter first"))
 }
 
 /// The file's own shape. Unknown keys are refused, as Spin refuses them; those read but unused are ignored here.
@@ -172,8 +191,13 @@ struct RawApplication {
     _targets: Option<toml::Value>,
     #[serde(rename = "tool")]
     _tool: Option<toml::Table>,
-    #[serde(rename = "trigger")]
-    _trigger: Option<toml::Table>,
+    trigger: Option<toml::Table>,
+}
+
+impl RawApplication {
+    fn base(&self) -> Option<&str> {
+        self.trigger.as_ref()?.get("http")?.get("base")?.as_str()
+    }
 }
 
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@
 //! the file and the semantics of the default key-value store), so that what holds here holds there; where it offers
 //! less than Spin it refuses to start and says so.
 //!
-//! The way of a request: [`server`] accepts it and asks [`router`] for a component; the component's pool of instances
+//! The way of a request: `server` accepts it and asks [`router`] for a component; the component's pool of instances
 //! (`runtime`) runs it; the guest's imports (`interfaces`) lead to the [`store`] and to [`variables`]; outgoing
 //! requests pass [`outbound`]. [`testing`] holds what tests turn and read: the clock, faults, counters.
 //!

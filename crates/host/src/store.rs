@@ -3,7 +3,7 @@
 //!
 //! No pragmas (rollback journal, full synchronisation), one connection behind one mutex, reads included, no cache.
 //! Batches are one transaction. Their semantics are Spin's, defects included: [`Store::get_many`] leaves absent keys
-//! out, [`Swap::swap`] on an absent key is an upsert, [`Store::increment`] has no answer for a value that is not eight
+//! out, [`Store::swap`] on an absent key is an upsert, [`Store::increment`] has no answer for a value that is not eight
 //! bytes.
 
 use crate::Error;

@@ -1,0 +1,91 @@
+//! The built application in this process, on a store of its own.
+
+use crate::client::{Answer, Request, send};
+use crate::{Folder, components_are_built, root};
+use anyhow::Context;
+use host::{Config, Host};
+use std::collections::BTreeMap;
+
+/// What a deployment would set.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The key that re-users share.
+    pub legacy_api_key: String,
+    /// What tokens are signed with.
+    pub jwt_secret: String,
+    /// What opens the import routes.
+    pub import_secret: String,
+    /// Other variables of the manifest, by name; they win over the three above.
+    pub others: BTreeMap<String, String>,
+    /// How instances are reused.
+    pub reuse: host::Reuse,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            legacy_api_key: "cle-partagee-de-test".to_owned(),
+            jwt_secret: "secret-des-jetons-de-test".to_owned(),
+            import_secret: "secret-d-import-de-test".to_owned(),
+            others: BTreeMap::new(),
+            reuse: host::Reuse::default(),
+        }
+    }
+}
+
+/// A running application. Its store goes with it.
+pub struct Application {
+    /// The host, for its clock, faults and counters.
+    pub host: Host,
+    /// How it was started.
+    pub settings: Settings,
+    _folder: Folder,
+}
+
+impl Application {
+    /// Starts the built components on an empty store, reading neither `.env` nor the environment's secrets.
+    ///
+    /// # Errors
+    /// Where components are missing or the host does not start.
+    pub fn start(settings: Settings) -> anyhow::Result<Self> {
+        components_are_built()?;
+        let folder = Folder::new("application")?;
+        let env_file = folder.path().join("env");
+        std::fs::write(&env_file, "")?;
+        let mut config = Config::new(root().join("spin.toml"));
+        config.store = Some(folder.path().join("store.db"));
+        config.env_file = Some(env_file);
+        config.fast_unsafe_store = true;
+        config.reuse = settings.reuse;
+        config.variables = BTreeMap::from([
+            ("legacy_api_key".to_owned(), settings.legacy_api_key.clone()),
+            ("jwt_secret".to_owned(), settings.jwt_secret.clone()),
+            ("import_secret".to_owned(), settings.import_secret.clone()),
+        ]);
+        config.variables.extend(settings.others.clone());
+        let host = Host::start(config).context("the host does not start")?;
+        Ok(Self { host, settings, _folder: folder })
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// Where no whole answer comes back.
+    pub fn send(&self, request: &Request) -> std::io::Result<Answer> {
+        send(self.host.address(), request)
+    }
+
+    /// Gets a path with the shared key.
+    ///
+    /// # Errors
+    /// Where no whole answer comes back.
+    pub fn get(&self, target: &str) -> std::io::Result<Answer> {
+        self.send(&Request::get(target).header("x-api-key", &self.settings.legacy_api_key))
+    }
+
+    /// A request to an import route (`target` begins after `/internal/import/`), with its secret.
+    pub fn import(&self, method: &str, target: &str) -> Request {
+        Request::new(method, &format!("/internal/import/{target}"))
+            .header("authorization", &format!("Bearer {}", self.settings.import_secret))
+    }
+}

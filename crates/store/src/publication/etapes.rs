@@ -27,7 +27,10 @@ const PARTITION: u64 = 3 * 1024 * 1024;
 /// 128 KB; larger bundles mean fewer writes.
 const BUNDLE: u64 = 40 * 1024;
 /// Bytes that all streams together may hold back before they write.
-const TAMPONS: usize = 16 * 1024 * 1024;
+const TAMPONS: usize = 24 * 1024 * 1024;
+/// Bytes of a partition of a list: its rows are only sorted, neither parsed nor rendered again, so it may be larger;
+/// fewer partitions mean larger pieces and fewer writes.
+const PARTITION_TRI: u64 = 2 * PARTITION;
 /// Keys kept as a sample of an order, to cut it into even partitions.
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.
@@ -466,7 +469,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let lue = base.sources.lire(self.kv, &base.generation, partition).await?;
         let ouverture = self.job.ouverture.clone();
         for record in lue.records() {
-            let (kind, sequence, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
+            let (kind, sequence, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
             let millesime = kind.maille().and_then(|_| {
                 let document: Document = serde_json::from_slice(json).ok()?;
                 Some(texte(&document, "millesime"))
@@ -496,7 +499,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         }
         let partition = partition_source(&self.etat.partitions, cles.famille, cle::hash(&cles.paire));
         let mut record = Writer::default();
-        record.number(u64::from(kind.rang())).number(sequence);
+        record.number(u64::from(kind.rang())).number(sequence).text(&cles.paire);
         record.0.extend_from_slice(json);
         self.etat.sources.ajouter(&mut self.ecrivain, self.numero, partition, &record.0).await?;
         Ok(())
@@ -505,7 +508,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     fn preparer_les_tris(&mut self) {
         let octets = self.etat.octets;
         let taille = |rang: usize| octets.get(rang).copied().unwrap_or_default();
-        let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(PARTITION).max(1)).unwrap_or(1);
+        let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(PARTITION_TRI).max(1)).unwrap_or(1);
         let echantillons = std::mem::take(&mut self.etat.echantillons);
         for (rang, par_ordre) in echantillons.into_iter().enumerate() {
             let (nom, maille) = LISTES.get(rang).copied().unwrap_or_default();
@@ -549,7 +552,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let total: usize = flux.iter().map(|f| f.taille()).sum();
         if total > TAMPONS {
             for f in flux {
-                let reste = f.taille() / 4;
+                let reste = f.taille() / 4 * 3;
                 f.vider(&mut self.ecrivain, numero, reste).await?;
             }
         }
@@ -558,6 +561,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     // --- construire -----------------------------------------------------------------------
 
+            // The fullest quarter goes: the longer buffers wait, the larger their pieces.
     async fn construire(&mut self) -> Result<Option<Etape>, PublicationError> {
         let (partition, _) = self.etat.curseur;
         let docs: usize = self.etat.partitions.iter().take(Famille::Comptes.rang()).sum();
@@ -570,7 +574,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             let autres = self.etat.sources.partitions() - 1;
             let lue = self.etat.sources.lire(self.kv, &self.generation, autres).await?;
             for record in lue.records() {
-                let (kind, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
+                let (kind, _, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.compter_empreinte(kind, json);
             }
             self.etat.curseur = (partition + 1, 0);
@@ -613,14 +617,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let par_partition = n_bundles / self.etat.partitions.get(famille.rang()).copied().unwrap_or(1).max(1);
         let mut par_bundle: Vec<Vec<Place<'_>>> = vec![Vec::new(); par_partition];
         for record in lue.records() {
-            let (kind, sequence, json) = lire_source(record).ok_or_else(abime)?;
-            let paire = paire_de(kind, json).ok_or_else(abime)?;
-            let n = cle::bundle(cle::hash(&paire), n_bundles);
+            let (kind, sequence, paire, json) = lire_source(record).ok_or_else(abime)?;
+            let n = cle::bundle(cle::hash(paire), n_bundles);
             par_bundle.get_mut(n - locale * par_partition).ok_or_else(abime)?.push((paire, sequence, kind, json));
         }
         for (rang, mut docs) in par_bundle.into_iter().enumerate() {
             // By entry, then in the order of the push.
-            docs.sort_by(|a, b| (&a.0, a.1).cmp(&(&b.0, b.1)));
+            docs.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
             let mut entrees = Vec::new();
             let mut docs = docs.into_iter().peekable();
             while let Some((paire, sequence, kind, json)) = docs.next() {
@@ -640,7 +643,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                         Some(format!("les documents de {paire} ne tiennent pas dans une valeur du magasin"));
                     self.job.etape = Etape::Echec;
                 }
-                entrees.push((paire, entree));
+                entrees.push((paire.to_owned(), entree));
             }
             self.ajouter_fiches(famille, entrees.len());
             let bundle = bundle::pack(entrees);
@@ -1078,16 +1081,14 @@ pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E)
 }
 
 /// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.
-type Place<'a> = (String, u64, Kind, &'a [u8]);
+type Place<'a> = (&'a str, u64, Kind, &'a [u8]);
 
-fn lire_source(record: &[u8]) -> Option<(Kind, u64, &[u8])> {
+/// What the stream of sources holds of a document: its kind, its rank in the push, what its bundle entry is found
+/// by (so that a bundle is found without parsing the document), its JSON.
+fn lire_source(record: &[u8]) -> Option<(Kind, u64, &str, &[u8])> {
     let mut reader = Reader(record);
     let kind = Kind::de_rang(u8::try_from(reader.number()?).ok()?)?;
-    Some((kind, reader.number()?, reader.0))
-}
-
-fn paire_de(kind: Kind, json: &[u8]) -> Option<String> {
-    Some(Cles::lire(kind, json)?.paire)
+    Some((kind, reader.number()?, reader.text()?, reader.0))
 }
 
 /// Where a maille and millesime loses more than a tenth of its documents.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
 const MORCEAU_MAX: usize = 256 * 1024;
+/// Bytes of the checksum before a piece.
+const CRC: usize = 4;
 
 /// Where a piece lies: the fencing number of the attempt that wrote it, and its number there.
 type Lieu = (u64, usize);
@@ -91,16 +93,20 @@ impl Flux {
         if self.numero != numero {
             (self.numero, self.prochain) = (numero, 0);
         }
-        let mut writer = Writer(Vec::with_capacity(tampon.len() + 16));
+        // The buffer is given up, not kept: a hundred kept buffers are most of an instance's memory.
+        let corps = std::mem::take(tampon);
+        let mut writer = Writer(Vec::with_capacity(corps.len() + 24));
+        writer.0.extend_from_slice(&[0; CRC]);
         match dernier {
             None => writer.number(0),
             Some((numero, n)) => writer.number(1).number(*numero).size(*n),
         };
-        writer.0.extend_from_slice(tampon);
-        let mut morceau = crc32fast::hash(&writer.0).to_le_bytes().to_vec();
-        morceau.append(&mut writer.0);
-        self.taille -= tampon.len();
-        tampon.clear();
+        writer.0.extend_from_slice(&corps);
+        self.taille -= corps.len();
+        let mut morceau = writer.0;
+        if let Some((crc, suite)) = morceau.split_at_mut_checked(CRC) {
+            crc.copy_from_slice(&crc32fast::hash(suite).to_le_bytes());
+        }
         *dernier = Some((numero, self.prochain));
         ecrivain.poser(&famille(&self.nom, numero), self.prochain, morceau).await?;
         self.prochain += 1;
@@ -138,7 +144,7 @@ impl Flux {
             let key = cle::valeur(prefixe, &famille(&self.nom, numero), n);
             let abime = || StoreError::Damaged(key.clone());
             let morceau = kv.get(&key).await?.ok_or_else(abime)?;
-            let (crc, corps) = morceau.split_at_checked(4).ok_or_else(abime)?;
+            let (crc, corps) = morceau.split_at_checked(CRC).ok_or_else(abime)?;
             if crc != crc32fast::hash(corps).to_le_bytes() {
                 return Err(abime());
             }

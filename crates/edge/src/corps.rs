@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
+use store::StoreError;
 
 /// The body of an answer, for the SDK.
 pub enum CorpsHttp {
@@ -18,14 +19,14 @@ pub enum CorpsHttp {
 
 impl Body for CorpsHttp {
     type Data = Bytes;
-    type Error = anyhow::Error;
+    type Error = StoreError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, anyhow::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, StoreError>>> {
         match self.get_mut() {
             Self::Octets(octets) => Poll::Ready(octets.take().map(|o| Ok(Frame::data(o)))),
-            Self::Flux(flux) => flux.as_mut().poll_next(cx).map(|morceau| {
-                morceau.map(|m| m.map(|octets| Frame::data(octets.into())).map_err(|e| anyhow::anyhow!(e.to_string())))
-            }),
+            Self::Flux(flux) => {
+                flux.as_mut().poll_next(cx).map(|m| m.map(|m| m.map(|octets| Frame::data(octets.into()))))
+            }
         }
     }
 

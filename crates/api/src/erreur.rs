@@ -91,7 +91,7 @@ impl Erreur {
             Self::Introuvable(texte) => (404, "Not Found", *texte),
             Self::Millesime { .. } => (404, "Not Found", "Pas de données pour le millésime"),
             Self::Conflit(texte) => (409, "Conflict", texte.as_str()),
-            Self::TropGrand(texte) => (413, "Payload Too Large", texte.as_str()),
+            Self::TropGrand(texte) => (413, "Request Entity Too Large", texte.as_str()),
             Self::Jeu => (415, "Unsupported Media Type", "Jeu de caractères non pris en charge : utiliser utf-8"),
             Self::Refuse(texte) => (422, "Unprocessable Entity", texte.as_str()),
             Self::Indisponible => (

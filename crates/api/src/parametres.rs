@@ -57,7 +57,7 @@ impl Recus {
         {
             return Some(valide);
         }
-        faute_parmi(Lieu::Nom(nom), &brut(&valeurs), valides, None, fautes);
+        faute_parmi(Lieu::Nom(nom), &brut(&valeurs), valides, fautes);
         None
     }
 
@@ -70,8 +70,8 @@ impl Recus {
 }
 
 /// An enumerated text that is none of those allowed; empty and repeated ones have a second fault.
-fn faute_parmi(lieu: Lieu<'_>, valeur: &Value, valides: &[&str], suite: Option<&str>, fautes: &mut Fautes) {
-    fautes.parmi(lieu, valeur.clone(), valides, suite);
+fn faute_parmi(lieu: Lieu<'_>, valeur: &Value, valides: &[&str], fautes: &mut Fautes) {
+    fautes.parmi(lieu, valeur.clone(), valides, None);
     match valeur.as_str() {
         Some("") => fautes.vide(lieu),
         Some(_) => {}
@@ -122,7 +122,7 @@ fn region(lieu: Lieu<'_>, valeur: &Value, fautes: &mut Fautes) -> Option<&'stati
         fautes.code_postal(lieu, texte);
     } else {
         let valides: Vec<&str> = territoire::REGIONS.iter().map(|r| r.code).collect();
-        faute_parmi(lieu, valeur, &valides, None, fautes);
+        faute_parmi(lieu, valeur, &valides, fautes);
     }
     None
 }
@@ -132,7 +132,8 @@ fn academie(lieu: Lieu<'_>, valeur: &Value, fautes: &mut Fautes) -> Option<&'sta
         return Some(academie.code);
     }
     let valides: Vec<&str> = territoire::REGIONS.iter().flat_map(|r| r.academies).map(|a| a.code).collect();
-    faute_parmi(lieu, valeur, &valides, Some("must be a valid academie code"), fautes);
+    // Not told as a text by the former service: no second fault where it is empty or repeated.
+    fautes.parmi(lieu, valeur.clone(), &valides, Some("must be a valid academie code"));
     None
 }
 
@@ -408,7 +409,7 @@ impl ParametresDocument {
             if demande == "svg" {
                 svg = true;
             } else {
-                faute_parmi(Lieu::Nom("ext"), &demande, &["svg"], None, &mut fautes);
+                faute_parmi(Lieu::Nom("ext"), &demande, &["svg"], &mut fautes);
             }
         }
         let image_on_error = image_on_error(&mut recus, &mut fautes);
@@ -432,7 +433,7 @@ fn image_on_error(recus: &mut Recus, fautes: &mut Fautes) -> ImageOnError {
         ["true"] => ImageOnError::Oui,
         ["empty"] => ImageOnError::Vide,
         _ => {
-            faute_parmi(Lieu::Nom("imageOnError"), &brut(&valeurs), &["true", "false", "empty"], None, fautes);
+            faute_parmi(Lieu::Nom("imageOnError"), &brut(&valeurs), &["true", "false", "empty"], fautes);
             ImageOnError::Non
         }
     }

@@ -6,6 +6,7 @@ use crate::fiche::Fiche;
 use crate::kv::{KeyValue, StoreError};
 use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Selection};
 use crate::pointeur::Pointeur;
+use crate::recherche::PlanRecherche;
 use domain::Maille;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -26,6 +27,7 @@ pub struct Cache(RefCell<Contenu>);
 struct Contenu {
     pointeur: Option<(u64, Rc<Pointeur>)>,
     plans: HashMap<String, Rc<Plan>>,
+    recherche: Option<(String, Rc<PlanRecherche>)>,
     /// Entries read since the last turn, and those of the turn before: two maps in place of an
     /// exact order of use.
     recents: HashMap<String, Rc<[u8]>>,
@@ -68,6 +70,7 @@ impl Contenu {
     /// A new generation is in use: the old one's values will not be asked for again.
     fn oublier(&mut self) {
         self.plans.clear();
+        self.recherche = None;
         self.recents.clear();
         self.anciens.clear();
         self.taille = 0;
@@ -121,12 +124,12 @@ impl<K: KeyValue> Lecteur<K> {
     }
 
     /// A value that the generation must hold.
-    async fn valeur(&self, famille: &str, n: usize) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn valeur(&self, famille: &str, n: usize) -> Result<Vec<u8>, StoreError> {
         let key = cle::valeur(&self.pointeur.generation, famille, n);
         self.kv.get(&key).await?.ok_or(StoreError::Damaged(key))
     }
 
-    fn abime<T>(&self, lu: Result<T, Damaged>, famille: &str, n: usize) -> Result<T, StoreError> {
+    pub(crate) fn abime<T>(&self, lu: Result<T, Damaged>, famille: &str, n: usize) -> Result<T, StoreError> {
         lu.map_err(|Damaged| StoreError::Damaged(cle::valeur(&self.pointeur.generation, famille, n)))
     }
 
@@ -193,6 +196,22 @@ impl<K: KeyValue> Lecteur<K> {
         let bytes = self.valeur(&famille, 0).await?;
         let plan = Rc::new(self.abime(Plan::decoder(&bytes), &famille, 0)?);
         self.cache.0.borrow_mut().plans.insert(key, Rc::clone(&plan));
+        Ok(plan)
+    }
+
+    /// The plan of the search index that this instance keeps, or the one that `lire` brings.
+    pub(crate) async fn garder_plan_recherche(
+        &self,
+        lire: impl Future<Output = Result<PlanRecherche, StoreError>>,
+    ) -> Result<Rc<PlanRecherche>, StoreError> {
+        let generation = &self.pointeur.generation;
+        if let Some((g, plan)) = &self.cache.0.borrow().recherche
+            && g == generation
+        {
+            return Ok(Rc::clone(plan));
+        }
+        let plan = Rc::new(lire.await?);
+        self.cache.0.borrow_mut().recherche = Some((generation.clone(), Rc::clone(&plan)));
         Ok(plan)
     }
 

@@ -7,6 +7,7 @@
 //!   certification in one place, rendered ([`fiche`]), in values of some 40 KB found by a hash;
 //! - **lists** ([`liste`]) hold every row in two published orders, in segments, with plans that
 //!   turn any filter into ranges of rows;
+//! - **the search index** ([`recherche`]) finds certifications and establishments by words and codes;
 //! - **sources** hold the documents as they were pushed, so that the next publication can carry
 //!   over what it does not replace. No route reads them.
 //!
@@ -24,6 +25,7 @@ pub mod liste;
 pub mod memoire;
 pub mod pointeur;
 pub mod publication;
+pub mod recherche;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};
 pub use lecture::Lecteur;

@@ -1,5 +1,7 @@
 //! The steps of a publication.
 
+mod indexer;
+
 use super::depot::{Depot, hex};
 use super::ecrivain::{Ecrivain, lire_long, poser_long};
 use super::flux::Flux;
@@ -26,11 +28,11 @@ const PARTITION: u64 = 3 * 1024 * 1024;
 /// Bytes of a bundle on average: a get costs nearly the same up to 32 KB and a tenth more at
 /// 128 KB; larger bundles mean fewer writes.
 const BUNDLE: u64 = 40 * 1024;
-/// Bytes that all streams together may hold back before they write.
-const TAMPONS: usize = 24 * 1024 * 1024;
 /// Bytes of a partition of a list: its rows are only sorted, neither parsed nor rendered again, so it may be larger;
 /// fewer partitions mean larger pieces and fewer writes.
 const PARTITION_TRI: u64 = 2 * PARTITION;
+/// Bytes that all streams together may hold back before they write.
+const TAMPONS: usize = 24 * 1024 * 1024;
 /// Keys kept as a sample of an order, to cut it into even partitions.
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.
@@ -120,6 +122,7 @@ struct Etat {
     lignes: [u64; 4],
     millesimes: MillesimesEnVigueur,
     constructeur: Option<Vec<u8>>,
+    index: indexer::Index,
 }
 
 /// What is known of a published generation, for the next publication and for reports.
@@ -328,6 +331,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 Etape::Construire => self.construire().await?,
                 Etape::Lister => self.lister().await?,
                 Etape::Compter => self.compter().await?,
+                Etape::Indexer => self.indexer().await?,
                 Etape::Verifier => self.verifier().await?,
                 Etape::Basculer => self.basculer(bail).await?,
                 _ => return Ok(()),
@@ -348,6 +352,9 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     async fn vider(&mut self) -> Result<(), PublicationError> {
         let numero = self.numero;
         for flux in [&mut self.etat.sources, &mut self.etat.comptes, &mut self.etat.uais] {
+            flux.vider(&mut self.ecrivain, numero, 0).await?;
+        }
+        for flux in self.etat.index.flux() {
             flux.vider(&mut self.ecrivain, numero, 0).await?;
         }
         for tri in &mut self.etat.tris {
@@ -541,6 +548,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.etat.comptes = Flux::nouveau("comptes", *partitions);
         }
         self.etat.uais = Flux::nouveau("uais", self.etat.separateurs_uais.len() + 1);
+        let nomenclature = taille(Famille::Nomenclature.rang());
+        self.etat.index = indexer::Index::nouveau(nomenclature, taille(0) + taille(1) + taille(2));
     }
 
     /// Keeps the memory of all streams bounded.
@@ -549,8 +558,10 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let etat = &mut self.etat;
         let mut flux: Vec<&mut Flux> = etat.tris.iter_mut().map(|t| &mut t.flux).collect();
         flux.extend([&mut etat.sources, &mut etat.comptes, &mut etat.uais]);
+        flux.extend(etat.index.flux());
         let total: usize = flux.iter().map(|f| f.taille()).sum();
         if total > TAMPONS {
+            // The fullest quarter goes: the longer buffers wait, the larger their pieces.
             for f in flux {
                 let reste = f.taille() / 4 * 3;
                 f.vider(&mut self.ecrivain, numero, reste).await?;
@@ -561,7 +572,6 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     // --- construire -----------------------------------------------------------------------
 
-            // The fullest quarter goes: the longer buffers wait, the larger their pieces.
     async fn construire(&mut self) -> Result<Option<Etape>, PublicationError> {
         let (partition, _) = self.etat.curseur;
         let docs: usize = self.etat.partitions.iter().take(Famille::Comptes.rang()).sum();
@@ -670,6 +680,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             // The nomenclature: one document a key. Only what lookups need is kept in bundles.
             let Some((_, kind, json, cles)) = groupe.into_iter().next() else { return Ok(Vec::new()) };
             self.compter_empreinte(kind, json);
+            self.indexer_nomenclature(kind, &cles.document).await?;
             if kind == Kind::Bcn {
                 let rangee = Rangee::bcn(&cles.document);
                 self.trier(LISTES.len() - 1, &rangee).await?;
@@ -679,6 +690,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             return Ok(Vec::new());
         };
         let mut versions = Vec::new();
+        let mut connues: Option<indexer::Entree> = None;
+        let mut code = String::new();
         for (sequence, kind, json, cles) in groupe {
             self.compter_empreinte(kind, json);
             let Some(ligne) = cles.ligne else { continue };
@@ -693,6 +706,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             let source = source.unwrap_or("sans donnees").to_owned();
             let par_millesime = self.job.bilan.documents.entry(maille.liste().into()).or_default();
             *par_millesime.entry(ligne.millesime.clone()).or_default().entry(source).or_default() += 1;
+            code.clone_from(&ligne.code);
+            let version = (ligne.filiere.clone(), ligne.millesime.clone());
+            match &mut connues {
+                Some(entree) => {
+                    entree.versions.insert(version);
+                }
+                None => connues = Some(indexer::Entree { versions: [version].into(), document: cles.document.clone() }),
+            }
             let publie = DocumentPublie::nouveau(cles.document);
             if publie.est_sous_seuil() {
                 *self.job.bilan.sous_seuil.entry(maille.liste().into()).or_default() += 1;
@@ -702,6 +723,10 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             let rang = LISTES.iter().position(|(_, m)| *m == Some(maille)).unwrap_or_default();
             self.trier(rang, &rangee).await?;
             versions.push(version);
+        }
+        if let Some(entree) = &connues {
+            let place = indexer::place(maille, &entree.document);
+            self.indexer_entree(&indexer::Place { maille, place: &place, code: &code }, entree).await?;
         }
         Ok(Fiche::nouvelle(versions).coder())
     }
@@ -873,7 +898,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let partitions = self.etat.comptes.partitions();
         self.job.avancement = (partition, partitions);
         if partition >= partitions {
-            return Ok(Some(Etape::Verifier));
+            return Ok(Some(Etape::Indexer));
         }
         let abime = || StoreError::Damaged("comptes".into());
         let n_bundles = self.etat.bundles.get(Famille::Comptes.rang()).copied().unwrap_or(1);
@@ -904,7 +929,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     async fn verifier(&mut self) -> Result<Option<Etape>, PublicationError> {
         self.ecrivain.vider().await?;
         let (rang, depart) = self.etat.curseur;
-        self.job.avancement = (rang, Famille::TOUTES.len() + LISTES.len());
+        self.job.avancement = (rang, Famille::TOUTES.len() + LISTES.len() + 1);
         if let Some(famille) = Famille::TOUTES.get(rang).copied() {
             let nombre = self.etat.bundles.get(rang).copied().unwrap_or_default();
             for n in depart..nombre {
@@ -935,6 +960,12 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         if let Some((nom, maille)) = LISTES.get(rang - Famille::TOUTES.len()).copied() {
             self.verifier_liste(nom, maille, rang - Famille::TOUTES.len()).await?;
             self.etat.curseur = (rang + 1, 0);
+            return Ok(None);
+        }
+        if rang == Famille::TOUTES.len() + LISTES.len() {
+            if self.verifier_index(depart).await? {
+                self.etat.curseur = (rang + 1, 0);
+            }
             return Ok(None);
         }
         self.job.bilan.digest = hex(&self.etat.empreinte.map(u64::to_le_bytes).concat());

@@ -171,7 +171,14 @@ pub fn valider(
         Kind::BcnSise => exiger(&document, &["diplome_sise"])?,
         Kind::Etablissement => exiger(&document, &["numero_uai"])?,
         Kind::Catalogue => exiger(&document, &["id"])?,
-        Kind::User => exiger(&document, &["username", "password"])?,
+        Kind::User => {
+            exiger(&document, &["username"])?;
+            // Never repeated in a message: it may be a password as well as its hash.
+            let garde = document.get("password").and_then(Value::as_str).unwrap_or_default();
+            if garde.is_empty() || garde.len() > 1_000 {
+                return Err(refus("password : la forme conservée d'un mot de passe est attendue".into()));
+            }
+        }
     }
     let json = serde_json::to_vec(&document).map_err(|e| refus(e.to_string()))?;
     if json.len() > DOCUMENT_MAX {
@@ -285,6 +292,7 @@ mod tests {
                 "nb_sortant : un nombre ou null",
             ),
             (format!(r#"{{"kind":"regionale","doc":{{{base}}}}}"#), "region.code manque"),
+            (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
             (format!(r#"{{"kind":"formation","doc":{{{base},"uai":"075"}}}}"#), "uai : « 075 »"),
             (
                 format!(r#"{{"kind":"certification","doc":{{{base},"libelle":"{}"}}}}"#, "x".repeat(70_000)),

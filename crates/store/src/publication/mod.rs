@@ -8,6 +8,7 @@
 //! | `construire` | one partition at a time | bundles; rows and counts into sorting streams |
 //! | `lister` | one partition of rows at a time | segments, pages, plans |
 //! | `compter` | one partition of counts at a time | bundles of counts |
+//! | `indexer` | one partition of labels, words or places at a time | the search index |
 //! | `verifier` | every value written | nothing: each must be whole and add up |
 //! | `basculer` | the pointer | the pointer, in one write |
 //!

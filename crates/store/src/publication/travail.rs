@@ -95,6 +95,8 @@ pub enum Etape {
     Lister,
     /// Bundles of counts are built.
     Compter,
+    /// The search index is built.
+    Indexer,
     /// What was written is read again.
     Verifier,
     /// More than 10 % of a maille and millesime would be lost: someone must confirm.

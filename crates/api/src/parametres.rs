@@ -269,13 +269,7 @@ fn format(recus: &mut Recus, ext: Option<&str>, fautes: &mut Fautes) -> FormatLi
         Some(Some(&"csv")) => FormatListe::Csv,
         Some(Some(_)) => FormatListe::Ndjson,
         Some(None) => {
-            faute_parmi(
-                Lieu::Nom("ext"),
-                &demande.unwrap_or_default(),
-                VALIDES.get(..2).unwrap_or_default(),
-                None,
-                fautes,
-            );
+            faute_parmi(Lieu::Nom("ext"), &demande.unwrap_or_default(), VALIDES.get(..2).unwrap_or_default(), fautes);
             FormatListe::Json
         }
     }

@@ -129,6 +129,10 @@ impl<K: KeyValue> Lecteur<K> {
         self.kv.get(&key).await?.ok_or(StoreError::Damaged(key))
     }
 
+    pub(crate) async fn hors_generation(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kv.get(key).await
+    }
+
     pub(crate) fn abime<T>(&self, lu: Result<T, Damaged>, famille: &str, n: usize) -> Result<T, StoreError> {
         lu.map_err(|Damaged| StoreError::Damaged(cle::valeur(&self.pointeur.generation, famille, n)))
     }

@@ -25,6 +25,7 @@ pub mod liste;
 pub mod memoire;
 pub mod pointeur;
 pub mod publication;
+pub mod publique;
 pub mod recherche;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};

@@ -17,6 +17,7 @@ use crate::compte::Compte;
 use crate::fiche::{Fiche, Version};
 use crate::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
 use crate::liste::{self, CleLigne, EntreeCode, EntreeUai, Format, Ordre, Plan};
+use crate::publique::{self, RecordPublic};
 use crate::pointeur::{DISPOSITION, FORMAT, MillesimesEnVigueur, Pointeur};
 use domain::{Document, DocumentPublie, Filiere, Maille, Millesime, Univers};
 use serde::{Deserialize, Serialize};
@@ -1056,6 +1057,17 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             millesimes: self.etat.millesimes.clone(),
         };
         manifeste.ecrire(&mut self.ecrivain).await?;
+        let bilan = &self.job.bilan;
+        let public = RecordPublic {
+            travail: self.job.id.clone(),
+            ouvert_ms: self.job.ouvert_ms,
+            lignes: bilan.lignes.clone(),
+            reprises: bilan.reprises,
+            documents: bilan.documents.clone(),
+            sous_seuil: bilan.sous_seuil.clone(),
+            digest: bilan.digest.clone(),
+        };
+        self.ecrivain.poser(publique::FAMILLE, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
         self.ecrivain.vider().await?;
         let pointeur = Pointeur {
             format: FORMAT,

@@ -1,0 +1,3 @@
+//! Sends documents to the import routes.
+
+fn main() {}

@@ -45,6 +45,7 @@ use server::App;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, SystemTime};
 use testing::{AllCounters, Faults};
@@ -264,6 +265,7 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        self.app.runtime.stopping.store(true, Relaxed);
         if let Some(threads) = self.threads.take() {
             threads.shutdown_background();
         }

@@ -13,7 +13,7 @@ use crate::{Error, Reuse, interfaces, manifest};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub(crate) struct Runtime {
     pub(crate) app: OnceLock<Weak<App>>,
     /// Store operations under way or waiting that may take long: writes, batches, listings.
     pub(crate) long_operations: AtomicUsize,
+    /// The host is going away: instances that end unfinished are no news.
+    pub(crate) stopping: AtomicBool,
     /// One permit per living instance.
     instances: Arc<Semaphore>,
 }
@@ -53,6 +55,7 @@ impl Runtime {
             fuel,
             app: OnceLock::new(),
             long_operations: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
             instances: Arc::new(Semaphore::new(reuse.max_instances)),
         }
     }
@@ -209,7 +212,9 @@ impl WorkerState for Worker {
     }
 
     fn drop(&self, store: wasmtime::Store<State>, result: Result<()>) {
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !store.data().runtime.stopping.load(Relaxed)
+        {
             eprintln!("component {}: {error:?}", store.data().component.id);
         }
     }

@@ -1,0 +1,298 @@
+//! Routes over the in-memory store: what the recorded cases do not show.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
+
+use api::comptes::{self, Compte};
+use api::{Corps, Monde, Reponse, Requete, acces, routes};
+use domain::Document;
+use flate2::read::GzDecoder;
+use futures_executor::{block_on, block_on_stream};
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::rc::Rc;
+use store::Memoire;
+use store::kv::{KeyValue, StoreError};
+use store::lecture::Cache;
+use store::publication::{Consigne, Depot, Environnement, Job, Ouverture, avancer, ouvrir};
+
+#[derive(Clone, Default)]
+struct Magasin(Rc<Memoire>);
+
+impl KeyValue for Magasin {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.get(key).await
+    }
+}
+
+#[derive(Default)]
+struct Banc {
+    magasin: Magasin,
+    cache: Rc<Cache>,
+    variables: BTreeMap<&'static str, &'static str>,
+    maintenant: Cell<i64>,
+}
+
+impl Monde for Banc {
+    type Kv = Magasin;
+    fn kv(&self) -> Magasin {
+        self.magasin.clone()
+    }
+    fn cache(&self) -> Rc<Cache> {
+        Rc::clone(&self.cache)
+    }
+    async fn variable(&self, nom: &str) -> String {
+        self.variables.get(nom).copied().unwrap_or_default().to_owned()
+    }
+    fn maintenant_ms(&self) -> i64 {
+        self.maintenant.get()
+    }
+    fn monotone_ms(&self) -> u64 {
+        0
+    }
+}
+
+impl Environnement for Banc {
+    fn maintenant_ms(&self) -> i64 {
+        0
+    }
+    fn monotone_ms(&self) -> u64 {
+        0
+    }
+    async fn utilisateur(&self, _: &Document) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn lot(&self) -> usize {
+        25
+    }
+}
+
+fn formation(rang: usize, nb: u32) -> Value {
+    json!({"kind": "formation", "doc": {"uai": format!("{:07}A", 750_000 + rang), "code_certification": "12345678", "millesime": "2018_2019",
+        "filiere": "apprentissage", "libelle": "é", "region": {"code": "11", "nom": "Île-de-France"}, "academie": {"code": "01", "nom": "Paris"},
+        "nb_annee_term": nb, "taux_en_formation": 40, "donnee_source": {"code_certification": "12345678", "type": "self"}}})
+}
+
+impl Banc {
+    fn nouveau() -> Self {
+        let variables = BTreeMap::from([("legacy_api_key", "cle"), ("jwt_secret", "secret")]);
+        Self { variables, ..Self::default() }
+    }
+
+    fn publier(&self, id: &str, lignes: &[Value]) {
+        let kv = &*self.magasin.0;
+        let corps: String = lignes.iter().map(|l| l.to_string() + "\n").collect();
+        block_on(async {
+            ouvrir(kv, id, Ouverture::default(), 0).await.unwrap();
+            Depot::new(kv, id, 25).deposer(0, corps.as_bytes(), &[]).await.unwrap();
+            let consigne = Consigne { parties: 1, confirmer_pertes: true, ..Consigne::default() };
+            Job::publier(kv, id, consigne, 0).await.unwrap();
+            while !avancer(kv, self, id, 1_000, &[]).await.unwrap().etape.est_finale() {}
+        });
+    }
+
+    fn appeler(&self, methode: &str, url: &str, entetes: &[(&str, &str)]) -> Lue {
+        let (chemin, query) = url.split_once('?').unwrap_or((url, ""));
+        let requete = Requete {
+            methode: methode.into(),
+            chemin: chemin.into(),
+            query: query.into(),
+            entetes: entetes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            corps: Vec::new(),
+        };
+        lire(block_on(routes::formations(self, requete)))
+    }
+
+    fn get(&self, url: &str) -> Lue {
+        self.appeler("GET", url, &[("x-api-key", "cle")])
+    }
+}
+
+struct Lue {
+    statut: u16,
+    entetes: BTreeMap<String, String>,
+    corps: Vec<u8>,
+    morceaux: usize,
+}
+
+impl Lue {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.corps).unwrap()
+    }
+    fn entete(&self, nom: &str) -> &str {
+        self.entetes.get(nom).map_or("", String::as_str)
+    }
+}
+
+fn lire(reponse: Reponse) -> Lue {
+    let entetes = reponse.entetes.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+    let (corps, morceaux) = match reponse.corps {
+        Corps::Octets(octets) => (octets, 1),
+        Corps::Flux(flux) => {
+            let morceaux: Vec<Vec<u8>> = block_on_stream(flux).map(Result::unwrap).collect();
+            (morceaux.concat(), morceaux.len())
+        }
+    };
+    Lue { statut: reponse.statut, entetes, corps, morceaux }
+}
+
+const LISTE: &str = "/api/inserjeunes/formations";
+const UN: &str = "/api/inserjeunes/formations/0750000A-12345678";
+
+fn avec(lignes: usize) -> Banc {
+    let banc = Banc::nouveau();
+    banc.publier("a", &(0..lignes).map(|i| formation(i, 15 + u32::try_from(i % 10).unwrap())).collect::<Vec<_>>());
+    banc
+}
+
+#[test]
+fn the_gateway_may_authenticate_alone_or_beside_keys() {
+    let mut banc = avec(1);
+    banc.variables.extend([("entete_passerelle", "X-Passerelle"), ("secret_passerelle", "p")]);
+    for (mode, entete, attendu) in [
+        ("local", ("x-api-key", "cle"), 200),
+        ("local", ("x-passerelle", "p"), 401),
+        ("gateway", ("x-passerelle", "p"), 200),
+        ("gateway", ("x-passerelle", "q"), 401),
+        ("gateway", ("x-api-key", "cle"), 401),
+        ("both", ("x-api-key", "cle"), 200),
+        ("both", ("x-passerelle", "p"), 200),
+        ("both", ("x-passerelle", ""), 401),
+    ] {
+        banc.variables.insert("authentification", mode);
+        assert_eq!(banc.appeler("GET", LISTE, &[entete]).statut, attendu, "{mode} {entete:?}");
+    }
+    banc.variables.extend([("secret_passerelle", ""), ("legacy_api_key", ""), ("authentification", "both")]);
+    for entete in [("x-passerelle", ""), ("x-api-key", "")] {
+        assert_eq!(banc.appeler("GET", LISTE, &[entete]).statut, 401, "an empty secret denies");
+    }
+}
+
+#[test]
+fn a_disabled_account_loses_its_tokens_and_keys() {
+    let banc = avec(1);
+    let kv = &*banc.magasin.0;
+    let jeton = acces::ecrire_jeton("secret", "test", 0).unwrap();
+    let compte = |desactive| Compte { username: "test".into(), password: "x".into(), desactive, cles: Vec::new() };
+    block_on(comptes::ecrire(kv, &compte(false))).unwrap();
+    block_on(comptes::ajouter_cle(kv, "test", "perso", "")).unwrap();
+    let statuts = || {
+        let porteur = format!("bearer {jeton}");
+        let essais = [("authorization", porteur.as_str()), ("x-api-key", jeton.as_str()), ("x-api-key", "perso")];
+        essais.map(|entete| banc.appeler("GET", LISTE, &[entete]).statut)
+    };
+    assert_eq!(statuts(), [200, 200, 200]);
+    block_on(comptes::ecrire(kv, &compte(true))).unwrap();
+    assert_eq!(statuts(), [401, 401, 401]);
+}
+
+#[test]
+fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
+    let banc = avec(25);
+    let (mut url, mut lus) = (format!("{LISTE}?items_par_page=10&apiKey=cle"), Vec::new());
+    loop {
+        let page = banc.appeler("GET", &url, &[("x-api-key", "cle")]);
+        lus.extend(page.json()["formations"].as_array().unwrap().iter().map(|f| f["uai"].as_str().unwrap().to_owned()));
+        assert!(!page.entete("link").contains("cle"), "a key never leaves in a link");
+        let suivant = page.entete("link").split(", ").find(|l| l.ends_with("rel=\"next\""));
+        match suivant.and_then(|l| l.strip_prefix('<')?.split('>').next()) {
+            Some(suivant) => url = suivant.to_owned(),
+            None => break,
+        }
+    }
+    assert_eq!(lus.len(), 25);
+    assert!(lus.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn large_lists_are_streamed_in_every_format_and_hold_every_row() {
+    let banc = avec(3_000);
+    let json = banc.get(&format!("{LISTE}?items_par_page=10000"));
+    assert!(json.morceaux > 20, "{}", json.morceaux);
+    assert_eq!(json.json()["formations"].as_array().unwrap().len(), 3_000);
+    let ndjson = banc.get(&format!("{LISTE}.ndjson?items_par_page=1000000"));
+    let lignes = ndjson.corps.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+    assert_eq!(lignes.map(|l| serde_json::from_slice::<Value>(l).unwrap()).count(), 3_000);
+    let csv = banc.get(&format!("{LISTE}.csv?items_par_page=1000000"));
+    assert_eq!(csv.corps.iter().filter(|b| **b == b'\n').count(), 3_001);
+    assert_eq!(csv.entete("content-disposition"), "attachment; filename=export-1970-01-01.csv");
+    let entetes = [("x-api-key", "cle"), ("accept-encoding", "gzip")];
+    let gzip = banc.appeler("GET", &format!("{LISTE}.csv?items_par_page=1000000"), &entetes);
+    assert_eq!(gzip.entete("content-encoding"), "gzip");
+    let mut clair = Vec::new();
+    GzDecoder::new(gzip.corps.as_slice()).read_to_end(&mut clair).unwrap();
+    assert_eq!(clair, csv.corps);
+    for query in ["?items_par_page=10001", ".csv?items_par_page=1000001", "?page=-1"] {
+        assert_eq!(banc.get(&format!("{LISTE}{query}")).statut, 400, "{query}");
+    }
+}
+
+#[test]
+fn an_unchanged_document_keeps_its_etag_across_generations() {
+    let banc = avec(2);
+    let avant = banc.get(UN);
+    let autre = "/api/inserjeunes/formations/0750001A-12345678";
+    let autre_avant = banc.get(autre);
+    banc.publier("b", &[formation(0, 15), formation(1, 99)]);
+    let sans_cache = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() };
+    let apres = sans_cache.get(UN);
+    assert_eq!(avant.entete("etag"), apres.entete("etag"));
+    let connu = sans_cache.appeler("GET", UN, &[("if-none-match", apres.entete("etag"))]);
+    assert_eq!((connu.statut, connu.corps.len()), (304, 0));
+    assert_ne!(autre_avant.entete("etag"), sans_cache.get(autre).entete("etag"));
+}
+
+#[test]
+fn public_answers_may_be_kept_until_a_course_closes_and_private_ones_by_their_owner() {
+    let banc = Banc::nouveau();
+    let mut ligne = formation(0, 30);
+    ligne["doc"]["date_fermeture"] = json!("1970-01-01T00:02:00.000Z");
+    banc.publier("a", &[ligne]);
+    assert_eq!(banc.get(UN).entete("cache-control"), "public, max-age=121", "closes in two minutes");
+    banc.maintenant.set(120_001);
+    let fermee = banc.get(UN);
+    assert_eq!(fermee.json()["formation_fermee"], true);
+    assert_eq!(fermee.entete("cache-control"), "public, max-age=600");
+    assert!(banc.get(LISTE).entete("cache-control").starts_with("private"));
+}
+
+#[test]
+fn a_store_that_cannot_be_read_is_a_503_never_a_404() {
+    let banc = avec(1);
+    banc.magasin.0.remaining.set(Some(0));
+    for url in [UN, LISTE] {
+        let panne = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() }.get(url);
+        assert_eq!((panne.statut, panne.entete("retry-after")), (503, "5"), "{url}");
+    }
+    banc.magasin.0.remaining.set(None);
+    assert_eq!(banc.get(UN).statut, 200, "and back again");
+    assert_eq!(Banc::nouveau().get(UN).statut, 503, "nothing published yet is no 404 either");
+}
+
+#[test]
+fn invariant_9_a_damaged_generation_is_answered_by_the_one_before() {
+    let banc = avec(3);
+    banc.publier("b", &(0..4).map(|i| formation(i, 50)).collect::<Vec<_>>());
+    let kv = &banc.magasin.0;
+    for key in kv.keys().into_iter().filter(|k| k.starts_with("g2:formations:") || k.starts_with("g2:liste.")) {
+        kv.corrupt(&key, Some(b"abime".to_vec()));
+    }
+    assert_eq!(banc.get(UN).json()["nb_annee_term"], 15, "the whole request, one generation back");
+    assert_eq!(banc.get(LISTE).json()["pagination"]["total"], 3);
+    for key in kv.keys().into_iter().filter(|k| k.starts_with("g1:formations:")) {
+        kv.corrupt(&key, None);
+    }
+    let sans_cache = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() };
+    assert_eq!(sans_cache.get(UN).statut, 503);
+}
+
+#[test]
+fn every_answer_carries_cors_and_head_is_get_without_a_body() {
+    let banc = avec(1);
+    for url in [UN, LISTE, "/api/inserjeunes/formations/x-y", "/nulle/part"] {
+        let (get, head) = (banc.get(url), banc.appeler("HEAD", url, &[("x-api-key", "cle")]));
+        assert_eq!((get.statut, get.entete("access-control-allow-origin")), (head.statut, "*"), "{url}");
+        assert!(head.corps.is_empty());
+        assert_eq!(get.entete("content-length"), head.entete("content-length"));
+    }
+}

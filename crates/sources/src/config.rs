@@ -1,0 +1,116 @@
+//! Where the services are, and our credentials there.
+
+use std::fmt;
+
+/// A password, a key or a token. It prints as `***`; its text leaves through
+/// [`Secret::expose`] only, into a header or body of a request.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps a text secret.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for a request.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether nothing was configured.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+/// Variables of the services. Base URLs have no slash at their end. A service whose base URL is
+/// empty is not configured: its calls fail with [`crate::SourceError::NotConfigured`].
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// InserJeunes, as in `https://host/api/v1.0`.
+    pub inserjeunes_url: String,
+    /// Its account.
+    pub inserjeunes_username: Secret,
+    /// Its password.
+    pub inserjeunes_password: Secret,
+    /// InserSup by establishment: the whole address.
+    pub insersup_url: String,
+    /// Its key (`X-Omogen-Api-Key`).
+    pub insersup_key: Secret,
+    /// Open data of higher education, as in `https://host/api/explore/v2.1`.
+    pub insersup_national_url: String,
+    /// Value of `source` that the national rows are filtered on; empty: no such filter.
+    pub insersup_national_source: String,
+    /// BCN, as in `https://host/bcnAPI`.
+    pub bcn_url: String,
+    /// Its key (`X-Omogen-Api-Key`).
+    pub bcn_key: Secret,
+    /// Its account.
+    pub bcn_login: Secret,
+    /// Its password.
+    pub bcn_password: Secret,
+    /// Catalogue de l'apprentissage, as in `https://host/api/v1`.
+    pub catalogue_url: String,
+    /// Its account.
+    pub catalogue_username: Secret,
+    /// Its password.
+    pub catalogue_password: Secret,
+    /// The ACCE file: the whole address. Empty where the file is pushed.
+    pub acce_url: String,
+}
+
+impl Config {
+    fn secrets(&self) -> [&Secret; 8] {
+        [
+            &self.inserjeunes_username,
+            &self.inserjeunes_password,
+            &self.insersup_key,
+            &self.bcn_key,
+            &self.bcn_login,
+            &self.bcn_password,
+            &self.catalogue_username,
+            &self.catalogue_password,
+        ]
+    }
+
+    /// A text of a service, cut to 200 characters, with every secret in it made unreadable.
+    #[must_use]
+    pub fn clear(&self, text: &str) -> String {
+        let mut text: String = text.chars().filter(|c| !c.is_control()).collect();
+        for secret in self.secrets() {
+            if !secret.is_empty() {
+                text = text.replace(&secret.0, "***");
+            }
+        }
+        text.chars().take(200).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_do_not_print() {
+        let config = Config { bcn_password: "motdepasse".into(), bcn_url: "https://bcn".into(), ..Config::default() };
+        assert!(!format!("{config:?}").contains("motdepasse"));
+        assert_eq!(config.clear("refused: motdepasse\n"), "refused: ***");
+        assert_eq!(config.clear(&"x".repeat(500)).len(), 200);
+    }
+}

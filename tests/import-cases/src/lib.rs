@@ -1,0 +1,40 @@
+//! Plays recorded cases of the import: `before` and `upstream` → a step → `after`.
+//!
+//! A case is data ([`Case`]). Its `before` becomes the stored documents ([`state::State`]), its
+//! `upstream` a network that answers as recorded ([`network::Network`]); the step
+//! ([`steps::play`]) calls the same clients and treatments that the import component calls, and
+//! what is stored then is compared with `after` ([`compare`]).
+
+pub mod case;
+pub mod compare;
+pub mod network;
+pub mod state;
+pub mod steps;
+
+pub use case::{Case, load};
+
+/// What became of a case.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// As recorded.
+    Passed,
+    /// Otherwise: the differences, a line each.
+    Failed(Vec<String>),
+}
+
+/// Plays a case and compares.
+#[must_use]
+pub fn play(case: &Case) -> Verdict {
+    let mut state = state::State::of(&case.before);
+    let result = futures_executor::block_on(steps::play(case, &mut state));
+    let mut differences = compare::states(&case.after, &state.collections());
+    match (&case.thrown, result) {
+        (None, Err(error)) => differences.push(format!("the step failed: {error}")),
+        (Some(expected), Ok(())) => differences.push(format!("expected the step to fail: {expected}")),
+        (Some(expected), Err(error)) if !expected.is_empty() && *expected != error.to_string() => {
+            differences.push(format!("expected failure: {expected}\n  found: {error}"));
+        }
+        _ => {}
+    }
+    if differences.is_empty() { Verdict::Passed } else { Verdict::Failed(differences) }
+}

@@ -296,3 +296,120 @@ fn every_answer_carries_cors_and_head_is_get_without_a_body() {
         assert_eq!(get.entete("content-length"), head.entete("content-length"));
     }
 }
+
+mod hostiles {
+    //! Requests nobody should send: each has an answer of the contract, none panics (invariant 7).
+    //! `FUZZ_CASES` sets how many are tried; `scripts/fuzz` tries many.
+
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cases() -> ProptestConfig {
+        let cases = std::env::var("FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(512);
+        ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    fn morceau() -> impl Strategy<Value = String> {
+        prop_oneof![
+            Just("0750000A-12345678".to_owned()),
+            Just("certifications".to_owned()),
+            Just("formations".to_owned()),
+            Just("regionales".to_owned()),
+            Just("11".to_owned()),
+            Just("12345678,87654321".to_owned()),
+            Just(".svg".to_owned()),
+            "[a-zA-Z0-9.,|%:_-]{0,12}",
+            "\\PC{0,6}",
+        ]
+    }
+
+    fn parametre() -> impl Strategy<Value = String> {
+        let nom = prop_oneof![
+            prop::sample::select(vec![
+                "millesimes",
+                "millesime",
+                "regions",
+                "academies",
+                "uais",
+                "code_certifications",
+                "universe",
+                "ext",
+                "page",
+                "items_par_page",
+                "vue",
+                "theme",
+                "direction",
+                "imageOnError",
+                "apiKey",
+            ])
+            .prop_map(str::to_owned),
+            "[a-z\\[\\]$.%]{0,8}",
+        ];
+        let valeur = prop_oneof![
+            prop::sample::select(vec![
+                "2019",
+                "2018_2019",
+                "11",
+                "75011",
+                "svg",
+                "csv",
+                "filieres",
+                "true",
+                "0",
+                "1e9",
+                "-1",
+                "cle"
+            ])
+            .prop_map(str::to_owned),
+            "[0-9a-zA-Z,|%+_.-]{0,14}",
+            "\\PC{0,6}",
+        ];
+        (nom, valeur).prop_map(|(nom, valeur)| format!("{nom}={valeur}"))
+    }
+
+    proptest! {
+        #![proptest_config(cases())]
+
+        #[test]
+        fn invariant_7_every_request_has_an_answer(
+            methode in prop::sample::select(vec!["GET", "HEAD", "OPTIONS", "POST", "PUT", "X"]),
+            morceaux in proptest::collection::vec(morceau(), 0..5),
+            parametres in proptest::collection::vec(parametre(), 0..4),
+            contenu in prop::sample::select(vec!["", "application/json", "application/x-www-form-urlencoded", "application/json; charset=é"]),
+            corps: Vec<u8>,
+            porteur in "\\PC{0,30}",
+        ) {
+            thread_local!(static BANC: Banc = avec(30));
+            let requete = Requete {
+                methode: methode.into(),
+                chemin: format!("/api/inserjeunes/{}", morceaux.join("/")),
+                query: parametres.join("&"),
+                entetes: vec![
+                    ("content-type".into(), contenu.into()),
+                    ("x-api-key".into(), "cle".into()),
+                    ("authorization".into(), porteur.clone()),
+                    ("accept-encoding".into(), porteur.clone()),
+                    ("if-none-match".into(), porteur),
+                ],
+                corps,
+            };
+            BANC.with(|banc| {
+                let toutes = [
+                    lire(block_on(routes::certifications(banc, requete.clone()))),
+                    lire(block_on(routes::regionales(banc, requete.clone()))),
+                    lire(block_on(routes::formations(banc, requete.clone()))),
+                    lire(block_on(routes::bcn(banc, requete.clone()))),
+                    lire(block_on(routes::listes(banc, requete.clone()))),
+                    lire(block_on(routes::statut(banc, requete.clone()))),
+                ];
+                for lue in toutes {
+                    prop_assert!([200, 304, 400, 404, 413, 415].contains(&lue.statut), "{} {:?}", lue.statut, requete);
+                    if lue.statut >= 400 && methode != "HEAD" {
+                        prop_assert_eq!(lue.json()["statusCode"].as_u64(), Some(u64::from(lue.statut)));
+                    }
+                }
+                Ok(())
+            })?;
+        }
+    }
+}

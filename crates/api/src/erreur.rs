@@ -1,7 +1,9 @@
 //! Errors of the API: which text belongs to which status.
 //!
-//! Each answers `{statusCode, error, message, data?, details?}` (contract, "Errors"), with additions
-//! that old clients ignore: `aide` says what would be right.
+//! Each answers `{statusCode, error, message, data?, details?}` (contract, "Errors"). Bodies are part of
+//! the contract, so help goes beside them: a `Link` with `rel="help"` leads to the cause and the way
+//! out of this very error in the documentation ([`Erreur::ancre`]), one with `rel="search"` to the
+//! closest known codes.
 
 use crate::reponse::{JSON, Reponse};
 use serde_json::{Value, json};
@@ -79,6 +81,30 @@ impl Erreur {
         }
     }
 
+    /// Its place on the page of errors of the documentation.
+    #[must_use]
+    pub fn ancre(&self) -> &'static str {
+        match self {
+            Self::Validation(_) => "validation",
+            Self::Illisible(_) => "illisible",
+            Self::NonAutorise => "non-autorise",
+            Self::Identifiants => "identifiants",
+            Self::RouteInconnue => "route-inconnue",
+            Self::Introuvable(texte) => match *texte {
+                "Certification inconnue" | "Certifications inconnues" => "certification-inconnue",
+                "Formation inconnue" => "formation-inconnue",
+                "Etablissement inconnu" => "etablissement-inconnu",
+                "Données non disponibles" => "donnees-non-disponibles",
+                _ => "pas-de-donnees",
+            },
+            Self::Millesime { .. } => "millesime",
+            Self::Conflit(_) | Self::Refuse(_) => "import",
+            Self::TropGrand(_) => "trop-grand",
+            Self::Jeu => "jeu-de-caracteres",
+            Self::Indisponible => "indisponible",
+        }
+    }
+
     /// Its answer.
     #[must_use]
     pub fn reponse(&self) -> Reponse {
@@ -113,7 +139,8 @@ impl Erreur {
             }
             _ => {}
         }
-        let reponse = Reponse::nouvelle(statut, JSON, serde_json::to_vec(&corps).unwrap_or_default());
+        let reponse = Reponse::nouvelle(statut, JSON, serde_json::to_vec(&corps).unwrap_or_default())
+            .avec("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.ancre()));
         match self {
             Self::Indisponible => reponse.avec("retry-after", "5").avec("cache-control", "no-store"),
             Self::Introuvable(_) | Self::Millesime { .. } => reponse.avec("cache-control", "public, max-age=60"),

@@ -141,7 +141,8 @@ impl Reponse {
 }
 
 /// Whether the client takes gzip: named, or `*`, and not with a weight of 0.
-fn accepte_gzip(requete: &Requete) -> bool {
+#[must_use]
+pub fn accepte_gzip(requete: &Requete) -> bool {
     requete.entete("accept-encoding").is_some_and(|accepte| {
         accepte.split(',').any(|codage| {
             let mut parties = codage.split(';').map(str::trim);

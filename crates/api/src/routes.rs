@@ -98,7 +98,7 @@ fn avec_ext(segment: &str, route: impl Fn(String, Option<String>) -> Route) -> R
 }
 
 /// The methods of a read route.
-const LECTURE: &str = "GET, HEAD";
+pub const LECTURE: &str = "GET, HEAD";
 
 async fn lire<M: Monde>(monde: &M, requete: Requete, route: impl Fn(&[&str]) -> Option<Route>) -> Reponse {
     let reponse = match traiter(monde, &requete, route).await {
@@ -131,11 +131,36 @@ async fn traiter<M: Monde>(
     }
     let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await?;
     let secours = lecteur.clone().precedent();
-    match (servir(monde, lecteur, requete, &route).await, secours) {
+    let servie = match (servir(monde, lecteur, requete, &route).await, secours) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
         (Err(Erreur::Indisponible), Some(precedent)) => servir(monde, precedent, requete, &route).await,
         (reponse, _) => reponse,
+    };
+    match servie {
+        Err(erreur) => Ok(avec_recherche(erreur.reponse(), &erreur, &route)),
+        servie => servie,
     }
+}
+
+/// Where nothing is found under a code, the search names the closest ones. A header, because
+/// recorded bodies of errors are part of the contract.
+fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route) -> Reponse {
+    let (
+        Erreur::Introuvable(texte),
+        Route::Certification { codes, .. } | Route::Regionale { codes, .. } | Route::Formation { code: codes, .. },
+    ) = (erreur, route)
+    else {
+        return reponse;
+    };
+    let cherche = match (*texte, route) {
+        ("Etablissement inconnu", Route::Formation { uai, .. }) => uai,
+        _ => codes,
+    };
+    // A header is no place for what could split it.
+    if cherche.is_empty() || !cherche.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
+        return reponse;
+    }
+    reponse.avec("link", format!("</api/recherche?q={cherche}>; rel=\"search\""))
 }
 
 fn decoder(route: Route) -> Result<Route, Erreur> {
@@ -172,7 +197,9 @@ async fn servir<M: Monde>(
     document::repondre(monde, &lecteur, requete, chemin, ext.as_deref()).await
 }
 
-fn options(methodes: &str) -> Reponse {
+/// The answer to OPTIONS on a known path.
+#[must_use]
+pub fn options(methodes: &str) -> Reponse {
     Reponse::nouvelle(200, "text/plain", methodes.as_bytes().to_vec()).avec("allow", methodes)
 }
 

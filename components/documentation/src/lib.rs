@@ -1,0 +1,13 @@
+//! Pages for people: the explorer at `/`, the documentation under `/api/doc`, what they load under
+//! `/static/`.
+
+use edge::{IntoResponse, Request, http_service};
+use pages::Fichier;
+
+// What scripts/assets fetched and compressed: Swagger UI. Without it, the documentation is a plain page.
+include!(concat!(env!("OUT_DIR"), "/fichiers.rs"));
+
+#[http_service]
+async fn handle(request: Request) -> impl IntoResponse {
+    edge::serve(request, async |monde, requete| pages::documentation::repondre(monde, requete, FICHIERS).await).await
+}

@@ -1,0 +1,13 @@
+"use strict";
+// The description of this very service, with calls that can be tried.
+window.addEventListener("DOMContentLoaded", () => {
+  SwaggerUIBundle({
+    url: "/api/doc/openapi.json",
+    dom_id: "#swagger",
+    deepLinking: true,
+    docExpansion: "list",
+    defaultModelsExpandDepth: 0,
+    tryItOutEnabled: true,
+    validatorUrl: null,
+  });
+});

@@ -1,3 +1,41 @@
-//! Sends documents to the import routes.
+//! `importer`: sends documents to the import routes and carries their publication to its end; accounts and keys.
+//!
+//! Files are cut into parts ([`parts`]), sent through [`service`], published step by step ([`publication`]) and what
+//! came of it is told ([`report`]). A broken run is taken up where it stopped ([`resume`]). [`users`] keeps accounts.
 
-fn main() {}
+#![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, which answer null")]
+
+mod options;
+mod parts;
+mod publication;
+mod report;
+mod resume;
+mod service;
+mod users;
+
+use options::Command;
+use std::process::ExitCode;
+
+/// The service waits for a confirmation of losses.
+const TO_CONFIRM: u8 = 3;
+/// Lines were refused, nothing is published.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let done = match Command::read(std::env::args().skip(1)) {
+        Ok(Command::Help(text)) => {
+            print!("{text}");
+            Ok(0)
+        }
+        Ok(Command::Publish(options)) => publication::publish(&options),
+        Ok(Command::Users(service, action)) => users::run(&service, action).map(|()| 0),
+        Err(fault) => Err(fault),
+    };
+    match done {
+        Ok(code) => code.into(),
+        Err(fault) => {
+            eprintln!("import : {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

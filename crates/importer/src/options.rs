@@ -1,0 +1,202 @@
+//! The command line.
+
+use crate::service::Service;
+use anyhow::{Context, bail, ensure};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
+
+const HELP: &str = "\
+Publie des documents : les envoie par parties, suit la publication, rend son bilan.
+
+  scripts/import [options] FICHIER…
+
+Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par document.
+
+  --url URL               le service (http://127.0.0.1:3000)
+  --mode MODE             remplacer (par défaut) ou ajouter
+  --kinds LISTE           les sortes de documents remplacées, séparées par des virgules (toutes)
+  --millesimes LISTE      les millésimes remplacés (tous)
+  --en-vigueur LISTE      les derniers millésimes à mettre en vigueur, par exemple
+                          certifications=2023,certifications_sup=2024,regionales=2022_2023,
+                          formations=2022_2023,formations_sup=2022_2023 (sinon lus dans les données)
+  --accepter-refus        publie malgré des lignes refusées
+  --confirmer-pertes      publie même si une maille perd plus de 10 % de ses documents
+  --json                  rend le bilan en JSON
+
+Le secret vient de IMPORT_SECRET, de SPIN_VARIABLE_IMPORT_SECRET ou du fichier .env.
+Interrompu, l'envoi reprend où il en était : relancer la même commande.
+Fin : 0 publié ou inchangé, 1 erreur, 2 lignes refusées, 3 pertes à confirmer.
+";
+
+const USERS_HELP: &str = "\
+Comptes et clés personnelles.
+
+  scripts/users [--url URL] list
+  scripts/users [--url URL] create NOM [--generer]     le mot de passe est demandé, ou lu sur l'entrée
+  scripts/users [--url URL] disable NOM
+  scripts/users [--url URL] key create NOM [LIBELLÉ]   la clé n'est montrée qu'une fois
+  scripts/users [--url URL] key revoke NOM EMPREINTE   le début de l'empreinte, 8 caractères au moins (voir list)
+
+Mot de passe : 8 à 50 caractères, dont un chiffre, une minuscule, une majuscule et un caractère spécial.
+Le secret vient de IMPORT_SECRET, de SPIN_VARIABLE_IMPORT_SECRET ou du fichier .env.
+";
+
+const URL: &str = "http://127.0.0.1:3000";
+
+/// What is asked for.
+pub enum Command {
+    /// How to ask.
+    Help(&'static str),
+    /// A publication.
+    Publish(Options),
+    /// Something about accounts.
+    Users(Service, Action),
+}
+
+/// How documents are published.
+pub struct Options {
+    /// Where.
+    pub service: Service,
+    /// What.
+    pub files: Vec<PathBuf>,
+    /// The body of `POST jobs`.
+    pub opening: Value,
+    /// The latest millésimes to put in force.
+    pub in_force: Option<Map<String, Value>>,
+    /// Publishes in spite of refused lines.
+    pub accept_refusals: bool,
+    /// Publishes in spite of losses.
+    pub confirm_losses: bool,
+    /// Tells what came of it as JSON.
+    pub json: bool,
+}
+
+/// Something about accounts.
+pub enum Action {
+    /// Lists them.
+    List,
+    /// Makes one, or gives it another password.
+    Create { name: String, generate: bool },
+    /// Closes one.
+    Disable { name: String },
+    /// Makes a personal key.
+    KeyCreate { name: String, label: String },
+    /// Takes a personal key back.
+    KeyRevoke { name: String, digest: String },
+}
+
+impl Command {
+    /// Reads the command line.
+    pub fn read(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+        let mut url = URL.to_owned();
+        let (mut words, mut mode, mut kinds, mut millesimes) = (Vec::new(), "remplacer".to_owned(), vec![], vec![]);
+        let (mut in_force, mut json, mut generate) = (None, false, false);
+        let (mut accept_refusals, mut confirm_losses) = (false, false);
+        let list = |text: String| -> Vec<String> {
+            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        };
+        while let Some(argument) = arguments.next() {
+            let (name, inline) = match argument.split_once('=') {
+                Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
+                _ => (argument, None),
+            };
+            let mut value =
+                || inline.clone().or_else(|| arguments.next()).with_context(|| format!("{name} : une valeur manque"));
+            match name.as_str() {
+                "-h" | "--help" => {
+                    let of_users = words.first().is_some_and(|word| word == "users");
+                    return Ok(Self::Help(if of_users { USERS_HELP } else { HELP }));
+                }
+                "--url" => url = value()?,
+                "--mode" => mode = value()?,
+                "--kinds" => kinds = list(value()?),
+                "--millesimes" => millesimes = list(value()?),
+                "--en-vigueur" => in_force = Some(read_in_force(&list(value()?))?),
+                "--accepter-refus" => accept_refusals = true,
+                "--confirmer-pertes" => confirm_losses = true,
+                "--json" => json = true,
+                "--generer" => generate = true,
+                option if option.starts_with("--") => bail!("option {option} inconnue (--help les montre)"),
+                _ => words.push(name),
+            }
+        }
+        let service = || Service::new(&url);
+        if words.first().is_some_and(|word| word == "users") {
+            let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+            let Some(action) = Action::read(&words, generate) else { bail!("commande inconnue\n\n{USERS_HELP}") };
+            return Ok(Self::Users(service()?, action));
+        }
+        ensure!(!words.is_empty(), "aucun fichier à publier\n\n{HELP}");
+        ensure!(["remplacer", "ajouter"].contains(&mode.as_str()), "--mode : remplacer ou ajouter");
+        let opening = serde_json::json!({"mode": mode, "kinds": kinds, "millesimes": millesimes});
+        let files = words.into_iter().map(PathBuf::from).collect();
+        let service = service()?;
+        Ok(Self::Publish(Options { service, files, opening, in_force, accept_refusals, confirm_losses, json }))
+    }
+}
+
+fn read_in_force(pairs: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let known = ["certifications", "certifications_sup", "regionales", "formations", "formations_sup"];
+    let mut in_force = Map::new();
+    for pair in pairs {
+        let (name, millesime) = pair
+            .split_once('=')
+            .with_context(|| format!("--en-vigueur : {pair} n'est pas de la forme nom=millésime"))?;
+        ensure!(known.contains(&name), "--en-vigueur : {name} inconnu ; attendu : {}", known.join(", "));
+        in_force.insert(name.to_owned(), millesime.into());
+    }
+    Ok(in_force)
+}
+
+impl Action {
+    fn read(words: &[&str], generate: bool) -> Option<Self> {
+        let name = |name: &&str| (*name).to_owned();
+        Some(match words {
+            ["list"] => Self::List,
+            ["create", user] => Self::Create { name: name(user), generate },
+            ["disable", user] => Self::Disable { name: name(user) },
+            ["key", "create", user] => Self::KeyCreate { name: name(user), label: String::new() },
+            ["key", "create", user, label] => Self::KeyCreate { name: name(user), label: name(label) },
+            ["key", "revoke", user, digest] => Self::KeyRevoke { name: name(user), digest: name(digest) },
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> anyhow::Result<Command> {
+        Command::read(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn options_are_read_in_both_spellings() {
+        let Ok(Command::Publish(options)) =
+            read("--mode=ajouter --kinds bcn,formation a.ndjson --en-vigueur certifications=2023 --json b.ndjson")
+        else {
+            panic!("not understood")
+        };
+        assert_eq!(options.files, [PathBuf::from("a.ndjson"), PathBuf::from("b.ndjson")]);
+        assert_eq!(options.opening["mode"], "ajouter");
+        assert_eq!(options.opening["kinds"], serde_json::json!(["bcn", "formation"]));
+        assert_eq!(options.in_force.unwrap()["certifications"], "2023");
+        assert!(options.json && !options.accept_refusals);
+    }
+
+    #[test]
+    fn faults_name_what_is_wrong() {
+        for (line, word) in [
+            ("", "aucun fichier"),
+            ("--oubli a", "--oubli"),
+            ("a --mode autre", "--mode"),
+            ("a --en-vigueur x=1", "x inconnu"),
+            ("a --kinds", "une valeur manque"),
+            ("users effacer x", "commande inconnue"),
+        ] {
+            let fault = read(line).err().map(|fault| format!("{fault:#}")).unwrap_or_default();
+            assert!(fault.contains(word), "{line}: {fault}");
+        }
+    }
+}

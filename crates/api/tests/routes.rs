@@ -403,7 +403,7 @@ mod hostiles {
                     lire(block_on(routes::statut(banc, requete.clone()))),
                 ];
                 for lue in toutes {
-                    prop_assert!([200, 304, 400, 404, 413, 415].contains(&lue.statut), "{} {:?}", lue.statut, requete);
+                    prop_assert!([200, 304, 400, 401, 404, 413, 415].contains(&lue.statut), "{} {:?}", lue.statut, requete);
                     if lue.statut >= 400 && methode != "HEAD" {
                         prop_assert_eq!(lue.json()["statusCode"].as_u64(), Some(u64::from(lue.statut)));
                     }

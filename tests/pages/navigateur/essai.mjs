@@ -1,0 +1,113 @@
+// Opens every page in Chromium at desktop and phone width: no console error, no request to another
+// host, the keyboard path from search to snippet, no serious accessibility finding. Keeps pictures.
+//   node essai.mjs http://127.0.0.1:3000 PICTURES_FOLDER
+import { chromium } from "playwright-core";
+import { createRequire } from "node:module";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const [base, pictures] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+mkdirSync(pictures, { recursive: true });
+const faults = [];
+const check = (ok, what) => { if (!ok) faults.push(what); };
+
+const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "chromium-")), {
+  executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
+  headless: true,
+  bypassCSP: true, // axe is put into the page; the pages' own policy is checked by its effects below
+  args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync"],
+});
+
+async function open(path, size) {
+  const page = await context.newPage();
+  await page.setViewportSize(size);
+  page.on("console", (m) => { if (m.type() === "error") faults.push(`${path}: console: ${m.text()}`); });
+  page.on("pageerror", (e) => faults.push(`${path}: ${e.message}`));
+  page.bytes = 0;
+  page.on("request", (r) => {
+    const url = r.url();
+    if (!url.startsWith(base) && !/^(data|blob|about):/.test(url)) faults.push(`${path}: request to ${url}`);
+  });
+  page.on("response", async (r) => { page.bytes += (await r.body().catch(() => "")).length; });
+  await page.goto(base + path, { waitUntil: "networkidle" });
+  return page;
+}
+
+async function accessible(page, name, exclude = []) {
+  await page.evaluate(axe);
+  const found = await page.evaluate((exclude) => globalThis.axe.run(exclude.length ? { exclude } : document), exclude);
+  for (const v of found.violations.filter((v) => ["serious", "critical"].includes(v.impact))) {
+    faults.push(`${name}: ${v.id}: ${v.help}: ${v.nodes.map((n) => n.target.join(" ")).slice(0, 3).join(" | ")}`);
+  }
+}
+
+const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 375, height: 740 } };
+const views = {
+  accueil: "/",
+  resultats: "/#q=exemple",
+  etablissement: "/#u=9749801K",
+  certification: "/#c=40099013",
+  "seuil-masque": "/#c=16X99082&r=53&e=0359834Z",
+  "sans-donnees": "/#c=99999999",
+  erreurs: "/api/doc/erreurs",
+  etat: "/etat",
+  documentation: "/api/doc",
+};
+
+for (const [size, dimensions] of Object.entries(sizes)) {
+  for (const [name, path] of Object.entries(views)) {
+    const start = faults.length;
+    const page = await open(path, dimensions);
+    if (name === "documentation") await page.waitForSelector(".opblock", { timeout: 20_000 });
+    // The tool that shows the description is not ours: its findings are told apart.
+    await accessible(page, `${name} ${size}`, name === "documentation" ? [["#swagger"]] : []);
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    check(wide <= 0, `${name} ${size}: ${wide} px too wide`);
+    if (name === "accueil") check(page.bytes < 150 * 1024, `${name}: ${page.bytes} bytes`);
+    // A call for what is not there is answered by a 404, which the browser reports: that view asks for it.
+    if (name === "sans-donnees") faults.splice(start, faults.length, ...faults.slice(start).filter((f) => !f.includes("404")));
+    await page.screenshot({ path: join(pictures, `${name}-${size}.png`), fullPage: name !== "documentation" });
+    await page.close();
+  }
+}
+
+// By keyboard alone: search, result, place, snippet.
+const page = await open("/", sizes.bureau);
+const focus = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName);
+const until = async (ok, what) => {
+  for (let i = 0; i < 60; i++) { if (await page.evaluate(ok)) return; await page.keyboard.press("Tab"); }
+  faults.push(`keyboard: ${what} is not reached`);
+};
+await page.keyboard.press("Tab");
+check((await page.evaluate(() => document.activeElement.textContent)) === "Aller au contenu", "keyboard: no skip link");
+await until(() => document.activeElement.id === "q", "the search field");
+await page.keyboard.type("accueil exemple");
+await page.waitForSelector(".resultats a");
+await until(() => document.activeElement.matches(".resultats a"), "a result");
+await page.keyboard.press("Enter");
+await page.waitForSelector("pre");
+check((await focus()) === "H2", `keyboard: after a result the focus is on ${await focus()}`);
+await until(() => document.activeElement.id === "region", "the choice of the region");
+await page.keyboard.press("ArrowDown");
+await page.waitForFunction(() => location.hash.includes("r="));
+await page.waitForSelector("pre");
+await until(() => document.activeElement.matches("pre[aria-label=Python]"), "the Python snippet");
+check((await page.textContent("pre[aria-label=Python]")).includes("/api/inserjeunes/regionales/"), "the snippet calls another place");
+await page.close();
+
+// A call tried from the documentation.
+const doc = await open("/api/doc", sizes.bureau);
+await doc.waitForSelector(".opblock", { timeout: 20_000 });
+await doc.click("#operations-Recherche-recherche button.opblock-summary-control");
+await doc.click("#operations-Recherche-recherche .execute");
+await doc.waitForSelector("#operations-Recherche-recherche .live-responses-table .response-col_status");
+check((await doc.textContent("#operations-Recherche-recherche .live-responses-table .response-col_status")).includes("200"), "try it: no 200");
+await doc.screenshot({ path: join(pictures, "essai-bureau.png") });
+await context.close();
+
+for (const fault of faults) console.log(`- ${fault}`);
+console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
+process.exit(faults.length ? 1 : 0);

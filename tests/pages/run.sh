@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Opens the pages in a headless Chromium: tests/pages/run.sh [PICTURES_FOLDER]
+# Installs what it needs (chromium by apt-get, playwright-core and axe-core by npm); needs scripts/build.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+pictures=${1:-.cache/pages}
+mkdir -p .cache
+pictures=$(realpath -m "$pictures")
+
+chromium=$(command -v chromium || command -v chromium-browser || true)
+if [ -z "$chromium" ]; then
+  echo "pages: installing chromium"
+  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
+  chromium=$(command -v chromium)
+fi
+(cd tests/pages/navigateur && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+
+folder=$(mktemp -d)
+log=$folder/log
+: >"$folder/env"
+export SPIN_VARIABLE_IMPORT_SECRET=essai-des-pages SPIN_VARIABLE_LEGACY_API_KEY=essai-des-pages
+target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/store.db" \
+  --fast-unsafe-store >"$log" 2>&1 &
+pid=$!
+trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
+for _ in $(seq 1 150); do
+  url=$(sed -n 's/^Serving \(http:.*\)/\1/p' "$log")
+  [ -z "$url" ] || break
+  kill -0 "$pid" 2>/dev/null || { cat "$log" >&2; exit 1; }
+  sleep 0.2
+done
+cat data/*.ndjson >"$folder/sample"
+curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-pages' --data-binary "@$folder/sample" \
+  "$url/internal/import/documents"
+grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
+CHROMIUM=$chromium node tests/pages/navigateur/essai.mjs "$url" "$pictures"

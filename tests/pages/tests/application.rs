@@ -1,0 +1,276 @@
+//! The pages and the routes beside them, on the built application with the sample.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
+
+use host::testing::{Fault, Faults, Operation};
+use pages::openapi;
+use pages_tests::start;
+use serde_json::{Map, Value};
+use std::process::Command;
+use support::{Application, Request, root};
+
+fn page(app: &Application, path: &str) -> String {
+    let answer = app.send(&Request::get(path).header("accept", "text/html")).unwrap();
+    assert_eq!(answer.status, 200, "{path}");
+    assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{path}");
+    assert!(answer.header("content-security-policy").unwrap().contains("default-src 'none'"), "{path}");
+    answer.text()
+}
+
+#[test]
+fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
+    let app = start().unwrap();
+    for (path, words) in [
+        ("/", "Explorer les indicateurs"),
+        ("/api/doc", "swagger"),
+        ("/api/doc/", "Documentation"),
+        ("/api/doc/erreurs", "id=\"millesime\""),
+        ("/etat", "Millésimes en vigueur"),
+    ] {
+        assert!(page(&app, path).contains(words), "{path}");
+    }
+    let program = app.send(&Request::get("/")).unwrap();
+    assert_eq!(program.json()["message"], "Not Found");
+    assert_eq!(app.get("/static/absent.js").unwrap().status, 404);
+    assert_eq!(app.get("/api/doc/absent").unwrap().status, 404);
+}
+
+#[test]
+fn files_are_sent_compressed_or_not_and_known_ones_not_at_all() {
+    let app = start().unwrap();
+    for name in ["style.css", "explorateur.js", "doc.js", "swagger-ui-bundle.js"] {
+        let path = format!("/static/{name}");
+        let plain = app.send(&Request::get(&path)).unwrap();
+        if plain.status == 404 && name.starts_with("swagger") {
+            eprintln!("swagger-ui is not embedded: run scripts/assets; skipped");
+            continue;
+        }
+        let gzip = app.send(&Request::get(&path).header("accept-encoding", "gzip")).unwrap();
+        assert_eq!((plain.status, gzip.status), (200, 200), "{name}");
+        assert_eq!(gzip.header("content-encoding"), Some("gzip").filter(|_| plain.body.len() > 1024), "{name}");
+        assert!(gzip.body.len() <= plain.body.len(), "{name}");
+        for answer in [&plain, &gzip] {
+            let mut again = Request::get(&path).header("if-none-match", answer.header("etag").unwrap());
+            if answer.header("content-encoding").is_some() {
+                again = again.header("accept-encoding", "gzip");
+            }
+            let again = app.send(&again).unwrap();
+            assert_eq!((again.status, again.body.len()), (304, 0), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_status_tells_what_is_published_and_nothing_of_the_work() {
+    let app = start().unwrap();
+    let answer = app.send(&Request::get("/api/status")).unwrap();
+    let status = answer.json();
+    assert_eq!((answer.status, &status["etat"]), (200, &Value::from("ok")));
+    assert!(!status["documents"]["certifications"]["2023"].as_object().unwrap().is_empty());
+    assert_eq!(status["imports"][0]["etape"], "publie");
+    assert_eq!(status["imports"][0]["id"], status["publication"]["travail"]);
+    assert_eq!(status["millesimes_en_vigueur"]["certifications"], "2023");
+    let text = answer.text();
+    for word in ["refus\":[", "work:", "taux_", "mot_de_passe", "secret"] {
+        assert!(!text.contains(word), "{word}");
+    }
+    assert!(page(&app, "/etat").contains("2022-2023"));
+    // Before anything is published, the page says so.
+    let empty = Application::start(support::Settings::default()).unwrap();
+    assert_eq!(empty.get("/api/status").unwrap().json()["etat"], "vide");
+    assert!(page(&empty, "/etat").contains("Rien n’est encore publié"));
+}
+
+#[test]
+fn a_store_that_fails_is_told_as_such() {
+    let app = start().unwrap();
+    let faults = Faults::one(Fault { on: Operation::Get, ..Fault::default() });
+    app.host.inject_faults(faults);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    for path in ["/api/status", "/api/recherche?q=accueil"] {
+        let answer = app.send(&Request::get(path)).unwrap();
+        assert_eq!(answer.status, 503, "{path}");
+        assert!(answer.header("retry-after").is_some(), "{path}");
+    }
+}
+
+#[test]
+fn errors_lead_to_their_cause_and_to_the_closest_codes() {
+    let app = start().unwrap();
+    for (path, status, anchor, search) in [
+        ("/api/inserjeunes/certifications/40099019", 404, "certification-inconnue", true),
+        ("/api/inserjeunes/certifications/40099011?millesime=1999", 404, "millesime", false),
+        ("/api/inserjeunes/certifications/abc", 400, "validation", false),
+        ("/api/inserjeunes/formations/9999999X-01099051", 404, "etablissement-inconnu", true),
+        ("/rien", 404, "route-inconnue", false),
+        ("/api/recherche", 400, "recherche", false),
+        ("/api/recherche?q=x&autre=1", 400, "recherche", false),
+        ("/api/recherche?q=x&page=0", 400, "recherche", false),
+        ("/api/recherche/certifications/40099019", 404, "pas-de-donnees", false),
+        ("/api/recherche/rien/x", 404, "route-inconnue", false),
+    ] {
+        let answer = app.send(&Request::get(path)).unwrap();
+        assert_eq!(answer.status, status, "{path}");
+        let links: Vec<&str> = answer.headers.iter().filter(|(n, _)| n == "link").map(|(_, v)| v.as_str()).collect();
+        let links = links.join(", ");
+        assert!(links.contains(&format!("</api/doc/erreurs#{anchor}>; rel=\"help\"")), "{path}: {links}");
+        assert_eq!(links.contains("rel=\"search\""), search, "{path}: {links}");
+        if let Some(target) = links.split('<').find(|l| l.contains("rel=\"search\"")).and_then(|l| l.split('>').next())
+        {
+            let found = app.send(&Request::get(target)).unwrap().json();
+            assert!(found["pagination"]["total"].as_u64().unwrap() > 0, "{path}: {found}");
+        }
+    }
+}
+
+#[test]
+fn a_search_leads_to_documents() {
+    let app = start().unwrap();
+    let json = |path: &str| app.send(&Request::get(path)).unwrap().json();
+    for result in json("/api/recherche?q=exemple&type=certification")["resultats"].as_array().unwrap() {
+        for code in result["codes"].as_array().unwrap().iter().filter(|c| c["donnees"] == true) {
+            let id = code["identifiant"].as_str().unwrap();
+            let places = json(&format!("/api/recherche/certifications/{id}"));
+            for years in places["nationales"].as_object().unwrap().values() {
+                for year in years.as_array().unwrap() {
+                    let path = format!("/api/inserjeunes/certifications/{id}?millesime={}", year.as_str().unwrap());
+                    assert_eq!(app.send(&Request::get(&path)).unwrap().status, 200, "{path}");
+                }
+            }
+            for region in places["regions"].as_array().unwrap().iter().take(1) {
+                let code = region["code"].as_str().unwrap();
+                for there in json(&format!("/api/recherche/certifications/{id}?region={code}"))["etablissements"]
+                    .as_array()
+                    .unwrap()
+                {
+                    let uai = there["uai"].as_str().unwrap();
+                    let year = there["millesimes"][0].as_str().unwrap();
+                    let path = format!("/api/inserjeunes/formations/{uai}-{id}?millesime={year}");
+                    assert_eq!(app.send(&Request::get(&path)).unwrap().status, 200, "{path}");
+                }
+            }
+        }
+    }
+    assert_eq!(json("/api/recherche?q=9749801K")["resultats"][0]["uai"], "9749801K");
+}
+
+/// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
+#[test]
+fn examples_are_what_the_application_answers() {
+    let app = start().unwrap();
+    let mut found = Map::new();
+    for (name, path) in openapi::EXEMPLES {
+        found.insert(name.to_owned(), app.get(path).unwrap().json());
+    }
+    let file = root().join("crates/pages/exemples.json");
+    if std::env::var_os("ENREGISTRER").is_some() {
+        std::fs::write(&file, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
+    }
+    let recorded: Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    for (name, _) in openapi::EXEMPLES {
+        assert_eq!(recorded.get(name), found.get(name), "{name}: record again with ENREGISTRER=1");
+    }
+}
+
+/// The served description is that of the sources, and none of its routes is unknown.
+#[test]
+fn the_description_is_served_and_its_routes_exist() {
+    let app = start().unwrap();
+    let served = app.get("/api/doc/openapi.json").unwrap().json();
+    let file: Value =
+        serde_json::from_str(&std::fs::read_to_string(root().join("crates/pages/openapi.json")).unwrap()).unwrap();
+    assert_eq!(served, file, "build the components again");
+    for (path, operations) in served["paths"].as_object().unwrap() {
+        let path = path
+            .replace("{codes}", "40099013")
+            .replace("{code_certification}", "01099051")
+            .replace("{uai}", "9749801K")
+            .replace("{region}", "04");
+        for method in operations.as_object().unwrap().keys() {
+            let answer = app.send(&Request::new("OPTIONS", &path)).unwrap();
+            let allow = answer.header("allow").unwrap_or("GET, HEAD").to_owned();
+            assert!(allow.contains(&method.to_uppercase()), "{method} {path}: {allow}");
+            if method == "get" {
+                let query = if path == "/api/recherche" { "?q=accueil" } else { "" };
+                let answer = app.get(&format!("{path}{query}")).unwrap();
+                assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+            }
+        }
+    }
+    for page in openapi::PAGES {
+        assert_eq!(app.send(&Request::get(page).header("accept", "text/html")).unwrap().status, 200, "{page}");
+    }
+}
+
+/// Schemathesis calls every route with what the description allows and forbids: no status that is
+/// not described, no answer that breaks its schema, no 5xx.
+#[test]
+fn schemathesis_finds_no_contradiction() {
+    let tool = root().join(".cache/schemathesis/bin/schemathesis");
+    if !tool.exists() {
+        let venv = root().join(".cache/schemathesis");
+        let made = Command::new("python3").args(["-m", "venv"]).arg(&venv).output();
+        let installed = made.is_ok_and(|m| m.status.success())
+            && Command::new(venv.join("bin/pip"))
+                .args(["install", "--quiet", "schemathesis==4.32.5"])
+                .output()
+                .is_ok_and(|o| o.status.success());
+        if !installed {
+            eprintln!("schemathesis cannot be installed here (python3 -m venv, pip); skipped");
+            return;
+        }
+    }
+    let app = start().unwrap();
+    let base = format!("http://{}", app.host.address());
+    let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance";
+    let output = Command::new(&tool)
+        .args(["run", &format!("{base}/api/doc/openapi.json"), "--url", &base, "--seed", "1", "--max-examples", "12"])
+        .args([
+            "--checks",
+            checks,
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--no-color",
+            "--generation-database",
+            "none",
+        ])
+        .args(["--header", &format!("x-api-key: {}", app.settings.legacy_api_key)])
+        .current_dir(std::env::temp_dir())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{text}");
+}
+
+/// Every command of the documents for re-users and operators that calls the service works as written.
+#[test]
+fn commands_of_the_documents_work() {
+    let app = start().unwrap();
+    let base = format!("http://{}", app.host.address());
+    let mut tried = 0;
+    for file in ["README.md", "docs/REUTILISER.md", "docs/EXPLOITER.md"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let folder = support::Folder::new("documents").unwrap();
+        for block in text.split("```sh\n").skip(1).filter_map(|b| b.split("```").next()) {
+            // Blocks that start, build or deploy are for a machine of their own.
+            if !block.contains("curl") {
+                continue;
+            }
+            let script = block
+                .replace("http://127.0.0.1:3000", &base)
+                .replace("$(sed -n 's/^SPIN_VARIABLE_LEGACY_API_KEY=//p' .env)", &app.settings.legacy_api_key)
+                .replace("curl ", "curl --fail-with-body --silent --show-error --max-time 30 ");
+            let output = Command::new("sh")
+                .args(["-eu", "-c", &script])
+                .env("CLE", &app.settings.legacy_api_key)
+                .env("SECRET", &app.settings.import_secret)
+                .env("URL", &base)
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let err = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{file}:\n{script}\n{}{err}", String::from_utf8_lossy(&output.stdout));
+            tried += 1;
+        }
+    }
+    assert!(tried >= 10, "{tried}");
+}

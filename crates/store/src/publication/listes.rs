@@ -94,16 +94,17 @@ impl Rangee {
     }
 }
 
-/// Columns before the statistics.
+/// The columns of the nomenclature.
 const COLONNES_BCN: &str = "code_certification;type;code_formation_diplome;libelle;libelle_long;diplome_libelle;date_ouverture;date_fermerture;date_premiere_session;date_derniere_session\n";
 
-fn colonnes_fixes(maille: Maille) -> &'static [&'static str] {
-    const TOUTES: [&str; 11] = [
-        "uai",
-        "uai_type",
-        "uai_donnee",
-        "uai_donnee_type",
-        "region",
+/// The columns before the statistics: the place where there is one, then the certification.
+fn colonnes_fixes(maille: Maille) -> impl Iterator<Item = &'static str> {
+    let lieu: &[&str] = match maille {
+        Maille::Nationale => &[],
+        Maille::Regionale => &["region"],
+        Maille::Etablissement => &["uai", "uai_type", "uai_donnee", "uai_donnee_type"],
+    };
+    let certification = [
         "code_certification",
         "code_formation_diplome",
         "filiere",
@@ -111,36 +112,20 @@ fn colonnes_fixes(maille: Maille) -> &'static [&'static str] {
         "donnee_source_type",
         "donnee_source_code_certification",
     ];
-    const FORMATIONS: [&str; 10] = [
-        "uai",
-        "uai_type",
-        "uai_donnee",
-        "uai_donnee_type",
-        "code_certification",
-        "code_formation_diplome",
-        "filiere",
-        "millesime",
-        "donnee_source_type",
-        "donnee_source_code_certification",
-    ];
-    match maille {
-        Maille::Nationale => TOUTES.get(5..).unwrap_or_default(),
-        Maille::Regionale => TOUTES.get(4..).unwrap_or_default(),
-        Maille::Etablissement => &FORMATIONS,
-    }
+    lieu.iter().copied().chain(certification)
 }
 
 /// The header row of a CSV; `None` for the nomenclature.
 pub(super) fn entete_csv(maille: Option<Maille>, ajoutes: &[String]) -> String {
     let Some(maille) = maille else { return COLONNES_BCN.to_owned() };
     let statistiques = indicateur::colonnes(maille == Maille::Nationale, ajoutes);
-    let colonnes: Vec<&str> = colonnes_fixes(maille).iter().copied().chain(statistiques).collect();
+    let colonnes: Vec<&str> = colonnes_fixes(maille).chain(statistiques).collect();
     colonnes.join(";") + "\n"
 }
 
 fn ligne_csv(maille: Maille, document: &Document, ajoutes: &[String]) -> Vec<u8> {
-    let fixes = colonnes_fixes(maille).iter().map(|colonne| {
-        let valeur = match *colonne {
+    let fixes = colonnes_fixes(maille).map(|colonne| {
+        let valeur = match colonne {
             "region" => document.get("region").and_then(|r| r.get("nom")),
             "donnee_source_type" => document.get("donnee_source").and_then(|s| s.get("type")),
             "donnee_source_code_certification" => {

@@ -1,0 +1,377 @@
+//! `bench`: measures the built application. See `bench --help`, `scripts/bench`, docs/PERFORMANCE.md.
+//!
+//! Every figure is a ratio to a yardstick of the same run: an empty component and one that gets a value of 1 KB, served
+//! by the same process as the application. The server has a core of its own, so has the load; rows are measured in
+//! turn, round after round, and the median of the rounds is told with their spread.
+
+mod http;
+mod load;
+mod report;
+mod requests;
+mod server;
+
+use anyhow::{Context, bail, ensure};
+use report::{Growth, ImportRow, Report, Row};
+use requests::{Chance, Requests};
+use serde_json::json;
+use server::{Runtime, Server};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+const HELP: &str = "\
+Measures the built application at production size. scripts/bench builds it first.
+
+Usage: bench [--quick] [--factors F,F,…] [--rounds N] [--seconds N] [--data DIR] [--runtime host|spin]
+
+  --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
+  --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
+                and on the last, so that growth shows. 1,10 needs 60 GB of disk and half an hour.
+  --rounds      rounds of every row (5)
+  --seconds     seconds of a row in a round (3)
+  --data        folder of reference data, for real keys (../shared/data from the project's root; else invented ones)
+  --runtime     spin where it is installed at 4.1 or later, else host: the bundled one
+
+Results: a table on standard output, and target/bench/results.json.
+";
+
+/// The core of the server while routes are measured.
+pub const SERVER_CORE: &str = "0";
+/// The core of the load.
+pub const LOAD_CORE: &str = "1";
+/// The reuse count of the second pass; docs/EXPLOITER.md advises it.
+const REUSE: usize = 10_000;
+/// Longest that an instance without work is kept, and some.
+const IDLE: Duration = Duration::from_millis(1_300);
+/// The share of bare-get's rate that the open-loop runs are held to.
+const OPEN_SHARE: f64 = 0.4;
+
+struct Options {
+    factors: Vec<f64>,
+    rounds: usize,
+    seconds: u32,
+    data: PathBuf,
+    runtime: Runtime,
+}
+
+/// The root of the project.
+pub fn root() -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    folder.ancestors().nth(2).unwrap_or(folder).to_owned()
+}
+
+fn main() -> ExitCode {
+    match options(std::env::args().skip(1)).and_then(|o| o.map_or(Ok(()), |options| run(&options))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Options>> {
+    let mut options = Options {
+        factors: vec![0.1, 0.5, 1.0],
+        rounds: 5,
+        seconds: 3,
+        data: root().join("../shared/data"),
+        runtime: installed_runtime(),
+    };
+    while let Some(name) = args.next() {
+        let mut value = || args.next().with_context(|| format!("{name} needs a value"));
+        match name.as_str() {
+            "--help" | "-h" => {
+                print!("{HELP}");
+                return Ok(None);
+            }
+            "--quick" => {
+                options.factors = vec![0.05, 0.5];
+                (options.rounds, options.seconds) = (2, 2);
+            }
+            "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            "--rounds" => options.rounds = value()?.parse()?,
+            "--seconds" => options.seconds = value()?.parse()?,
+            "--data" => options.data = value()?.into(),
+            "--runtime" => {
+                options.runtime = match value()?.as_str() {
+                    "host" => Runtime::Host,
+                    "spin" => Runtime::Spin,
+                    other => bail!("--runtime {other}: host or spin"),
+                }
+            }
+            _ => bail!("unknown option {name} (see --help)"),
+        }
+    }
+    ensure!(!options.factors.is_empty() && options.rounds > 0 && options.seconds > 0, "nothing to measure");
+    Ok(Some(options))
+}
+
+/// Spin where it is new enough for `wasi:http@0.3.0`.
+fn installed_runtime() -> Runtime {
+    let version = Command::new("spin").arg("--version").output().ok();
+    let text = version.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    let number = text.split_whitespace().nth(1).unwrap_or_default();
+    let mut parts = number.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let new_enough = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default()) >= (4, 1);
+    if new_enough { Runtime::Spin } else { Runtime::Host }
+}
+
+/// The data set of a factor, imported.
+struct Site {
+    factor: f64,
+    folder: PathBuf,
+    data: PathBuf,
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let out = root().join("target/bench");
+    std::fs::create_dir_all(&out)?;
+    load::write_script(&out)?;
+    let mut report = Report { runtime: format!("{:?}", options.runtime).to_lowercase(), ..Report::default() };
+    report.load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
+    report.sizes = report::component_sizes(&root())?;
+
+    let mut sites = Vec::new();
+    for &factor in &options.factors {
+        let site =
+            Site { factor, folder: out.join(format!("store-{factor}")), data: out.join(format!("data-{factor}")) };
+        if !site.data.join("formation.ndjson").exists() {
+            eprintln!("making data × {factor} …");
+            let reference = options.data.join("bcn").is_dir().then_some(options.data.as_path());
+            dataset::write(&site.data, dataset::production::Production::new(factor, reference)?.lines(), |_, _| ())?;
+        }
+        eprintln!("importing data × {factor} …");
+        // A store of its own, made anew: an import into an empty store.
+        match std::fs::remove_dir_all(&site.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let server = Server::start(options.runtime, &site.folder, "0-1", None)?;
+        let import = server.publish(&site.data)?;
+        server.seed()?;
+        let lines = count_lines(&site.data)?;
+        report.imports.push(ImportRow { factor, lines, import });
+        sites.push(site);
+    }
+    let (Some(small), Some(large)) = (sites.first(), sites.last()) else { return Ok(()) };
+    for reuse in [None, Some(REUSE)] {
+        measure_routes(options, &out, large, small, reuse, &mut report)?;
+    }
+    measure_streams(options, large, &mut report)?;
+    report.print();
+    std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(&report.json())?)?;
+    eprintln!("results: target/bench/results.json");
+    Ok(())
+}
+
+fn count_lines(data: &Path) -> anyhow::Result<usize> {
+    let mut lines = 0;
+    for kind in dataset::Kind::ALL {
+        let file = data.join(kind.file_name());
+        if file.exists() {
+            let bytes = std::fs::read(file)?;
+            lines += bytes.iter().filter(|b| **b == b'\n').count();
+        }
+    }
+    Ok(lines)
+}
+
+/// A row to measure: its name, its targets, headers, and whether it asks for what is not there.
+struct Case {
+    name: &'static str,
+    targets: Vec<String>,
+    headers: Vec<(&'static str, &'static str)>,
+    failing: bool,
+    on_small: bool,
+}
+
+fn cases(requests: &Requests, total: usize) -> Vec<Case> {
+    let list = "/api/inserjeunes/formations?items_par_page=10";
+    let case =
+        |name, targets: Vec<String>| Case { name, targets, headers: Vec::new(), failing: false, on_small: false };
+    let with_key = |name, targets| Case { headers: vec![server::KEY], on_small: true, ..case(name, targets) };
+    let mut chance = Chance::new();
+    let deep = (0..2_000).map(|_| format!("{list}&page={}", 1 + chance.below((total / 10).max(1)))).collect();
+    vec![
+        case("empty", vec!["/yardstick/empty/empty".into()]),
+        case("bare-get", (0..server::SEEDS).map(|n| format!("/yardstick/bare-get/bare-get/{n}")).collect()),
+        Case { on_small: true, ..case("document, uniform", requests.documents.clone()) },
+        case("document, Zipf", requests.zipf.clone()),
+        case("document, final year looked up", requests.first_years.clone()),
+        case("document, national", requests.national.clone()),
+        Case { failing: true, ..case("document, missing", requests.misses.clone()) },
+        Case { headers: vec![("if-none-match", "*")], ..case("document, 304", requests.documents.clone()) },
+        Case { headers: vec![("accept-encoding", "gzip")], ..case("document, gzip", requests.documents.clone()) },
+        case("filieres view", requests.filieres.clone()),
+        case("SVG", requests.svg.clone()),
+        with_key("list of 10", vec![list.to_owned()]),
+        with_key("list of 10, one filter", requests.one_filter.clone()),
+        with_key("list of 10, three filters", requests.three_filters.clone()),
+        with_key("list of 10, deep page", deep),
+        with_key("list of 10, code filter", requests.code_filter.clone()),
+        with_key("list of 10, UAI filter", requests.uai_filter.clone()),
+        Case {
+            on_small: false,
+            ..with_key("page of 1,000", vec!["/api/inserjeunes/formations?items_par_page=1000".into()])
+        },
+    ]
+}
+
+fn total_rows(server: &Server) -> anyhow::Result<usize> {
+    let target = "/api/inserjeunes/formations?items_par_page=1";
+    let answer = server.client()?.send("GET", target, &[server::KEY], &[], true)?;
+    let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
+    let total = body.get("pagination").and_then(|p| p.get("total")).and_then(serde_json::Value::as_u64);
+    Ok(usize::try_from(total.context("a list without total")?)?)
+}
+
+fn measure_routes(
+    options: &Options,
+    out: &Path,
+    large: &Site,
+    small: &Site,
+    reuse: Option<usize>,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let server = Server::start(options.runtime, &large.folder, SERVER_CORE, reuse)?;
+    let other = Server::start(options.runtime, &small.folder, SERVER_CORE, reuse)?;
+    let requests = Requests::read(&large.data)?;
+    let fewer = Requests::read(&small.data)?;
+    let prepare = |cases: Vec<Case>, folder: &str| -> anyhow::Result<Vec<(Case, PathBuf)>> {
+        let folder = out.join(folder);
+        std::fs::create_dir_all(&folder)?;
+        let file = |(rank, case): (usize, Case)| {
+            let path = folder.join(format!("{rank}.txt"));
+            std::fs::write(&path, case.targets.join("\n") + "\n")?;
+            Ok((case, path))
+        };
+        cases.into_iter().enumerate().map(file).collect()
+    };
+    let asked = |cases: Vec<Case>, names: &[&str]| -> Vec<Case> {
+        cases.into_iter().filter(|case| names.contains(&case.name)).collect()
+    };
+    let (ours, theirs) = (cases(&requests, total_rows(&server)?), cases(&fewer, total_rows(&other)?));
+    // A small data set may hold nothing for a row: it is left out.
+    let names: Vec<&str> = ours
+        .iter()
+        .zip(&theirs)
+        .filter(|(a, b)| !a.targets.is_empty() && !b.targets.is_empty())
+        .map(|(a, _)| a.name)
+        .collect();
+    let ours = prepare(asked(ours, &names), "requests")?;
+    let theirs = prepare(asked(theirs, &names), "requests-small")?;
+    let mut rates: BTreeMap<&str, Vec<load::Rate>> = BTreeMap::new();
+    let mut growth: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for round in 0..options.rounds {
+        for ((case, urls), (_, urls_small)) in ours.iter().zip(&theirs) {
+            eprint!("\rreuse {reuse:?}, round {} of {}: {:<40}", round + 1, options.rounds, case.name);
+            let run = |server: &Server, urls: &Path| {
+                load::closed(out, server.address, urls, &case.headers, options.seconds, case.failing)
+            };
+            let rate = run(&server, urls)?;
+            rates.entry(case.name).or_default().push(rate);
+            if case.on_small && reuse.is_none() {
+                growth.entry(case.name).or_default().push(rate.rate / run(&other, urls_small)?.rate);
+            }
+        }
+    }
+    eprintln!();
+    for (case, _) in &ours {
+        let rates = rates.remove(case.name).unwrap_or_default();
+        report.rows.push(Row { name: case.name.to_owned(), reuse, rates });
+    }
+    for (name, ratios) in growth {
+        report.growth.push(Growth { name: name.to_owned(), from: small.factor, to: large.factor, ratios });
+    }
+    if reuse.is_none() {
+        open_loops(options, &server, &ours, report)?;
+        cold_starts(&server, &requests, report)?;
+    }
+    for id in report::COMPONENTS {
+        if let Some(peak) = server.counter(id, "peak_memory") {
+            let entry = report.memory.entry((*id).to_owned()).or_default();
+            *entry = peak.max(*entry);
+        }
+    }
+    Ok(())
+}
+
+/// Latencies at a fixed rate, the same for the yardstick and the routes, in turn.
+fn open_loops(
+    options: &Options,
+    server: &Server,
+    cases: &[(Case, PathBuf)],
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let bare = report.median_rate("bare-get", None).context("bare-get was not measured")?;
+    let rate = bare * OPEN_SHARE;
+    report.open_rate = rate;
+    let names = ["bare-get", "document, uniform", "document, Zipf", "list of 10"];
+    for _ in 0..options.rounds {
+        for (case, _) in cases.iter().filter(|(case, _)| names.contains(&case.name)) {
+            let latencies = load::open(
+                server.address,
+                &case.targets,
+                &case.headers,
+                rate,
+                Duration::from_secs(options.seconds.into()),
+            )?;
+            let of = |share| load::percentile(&latencies, share);
+            report.open.entry(case.name.to_owned()).or_default().push([of(0.5), of(0.99), of(0.999)]);
+        }
+    }
+    Ok(())
+}
+
+/// The first request after every instance has gone, against that of the empty component.
+fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> anyhow::Result<()> {
+    let first = |list: &[String]| list.first().cloned().unwrap_or_default();
+    let list = "/api/inserjeunes/formations.csv?items_par_page=10".to_owned();
+    let targets = [
+        ("empty", "/yardstick/empty/empty".to_owned()),
+        ("bare-get", "/yardstick/bare-get/bare-get/1".to_owned()),
+        ("certifications", first(&requests.national)),
+        ("formations", first(&requests.documents)),
+        ("listes", list),
+        ("bcn", "/api/inserjeunes/bcn?items_par_page=10".to_owned()),
+        ("status", "/api".to_owned()),
+    ];
+    let mut client = server.client()?;
+    for _ in 0..7 {
+        for (name, target) in &targets {
+            std::thread::sleep(IDLE / 4);
+            let answer = client.send("GET", target, &[server::KEY], &[], false)?;
+            ensure!(answer.status == 200, "{} on {target}", answer.status);
+            report.cold.entry((*name).to_owned()).or_default().push(answer.whole.as_secs_f64() * 1e6);
+        }
+    }
+    Ok(())
+}
+
+/// The exports and the login: one at a time.
+fn measure_streams(options: &Options, site: &Site, report: &mut Report) -> anyhow::Result<()> {
+    let server = Server::start(options.runtime, &site.folder, SERVER_CORE, None)?;
+    let csv = "/api/inserjeunes/formations.csv?items_par_page=1000000&millesimes=2018,2019,2020,2021,2022,2023";
+    let login = json!({"username": server::ACCOUNT.0, "password": server::ACCOUNT.1}).to_string();
+    let mut client = server.client()?;
+    for _ in 0..options.rounds {
+        let gzip = ("accept-encoding", "gzip");
+        for (name, headers) in [("CSV", vec![server::KEY]), ("CSV, gzip", vec![server::KEY, gzip])] {
+            let answer = client.send("GET", csv, &headers, &[], false)?;
+            ensure!(answer.status == 200, "{} on {csv}", answer.status);
+            report.streams.entry(name.to_owned()).or_default().push(answer.clone());
+            report.csv_bytes = report.csv_bytes.max(answer.bytes);
+        }
+        let headers = [("content-type", "application/json")];
+        let answer = client.send("POST", "/api/inserjeunes/auth/login", &headers, login.as_bytes(), true)?;
+        ensure!(answer.status == 200, "login: {}", answer.status);
+        report.streams.entry("login".to_owned()).or_default().push(answer);
+        let answer = client.send("GET", "/yardstick/bare-get/bare-get/1", &[], &[], false)?;
+        report.streams.entry("bare-get".to_owned()).or_default().push(answer);
+    }
+    report.csv_memory = server.counter("listes", "peak_memory");
+    report.login_memory = server.counter("auth", "peak_memory");
+    Ok(())
+}

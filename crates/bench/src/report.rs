@@ -1,0 +1,341 @@
+//! The table and the file: ratios, spreads, budgets.
+
+use crate::http::Answer;
+use crate::load::Rate;
+use crate::server::Import;
+use anyhow::Context;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The components of the application whose memory is told.
+pub const COMPONENTS: &[&str] =
+    &["certifications", "regionales", "formations", "bcn", "listes", "auth", "status", "import"];
+
+/// Budgets on rates, as shares of bare-get (docs/ARCHITECTURE.md): row, whether with the raised reuse count, least.
+const BUDGETS: &[(&str, bool, f64)] = &[
+    ("document, uniform", false, 0.9),
+    ("document, national", false, 0.9),
+    ("document, Zipf", true, 1.2),
+    ("list of 10", false, 0.5),
+    ("list of 10, one filter", false, 0.5),
+    ("list of 10, three filters", false, 0.25),
+    ("list of 10, deep page", false, 0.5),
+    ("list of 10, code filter", false, 0.25),
+    ("list of 10, UAI filter", false, 0.25),
+];
+/// p99 of one document, as a multiple of that of bare-get.
+const P99: f64 = 1.5;
+/// What is left of a list's rate on the larger data set.
+const GROWTH: f64 = 0.8;
+/// First byte of the full CSV, in milliseconds.
+const CSV_FIRST_BYTE_MS: f64 = 50.0;
+/// Memory of an instance that streams it, in bytes.
+const CSV_MEMORY: u64 = 32 << 20;
+/// Seconds of an import at factor 1.
+const IMPORT_S: f64 = 90.0;
+/// Its memory, in bytes.
+const IMPORT_MEMORY: u64 = 128 << 20;
+/// Its writes.
+const IMPORT_WRITES: u64 = 40_000;
+/// Size of a read component, in bytes.
+pub const READ_SIZE: u64 = 600 << 10;
+/// Size of the import, in bytes.
+pub const IMPORT_SIZE: u64 = 2 << 20;
+
+/// A row of the table.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// The reuse count; `None` is the runtime's own.
+    pub reuse: Option<usize>,
+    /// What each round came to.
+    pub rates: Vec<Rate>,
+}
+
+/// A route on two data sets.
+#[derive(Debug, Clone)]
+pub struct Growth {
+    /// The row.
+    pub name: String,
+    /// The smaller factor.
+    pub from: f64,
+    /// The larger one.
+    pub to: f64,
+    /// Rate on the larger over rate on the smaller, one a round.
+    pub ratios: Vec<f64>,
+}
+
+/// An import.
+#[derive(Debug, Clone)]
+pub struct ImportRow {
+    /// Size of the data set.
+    pub factor: f64,
+    /// Documents pushed.
+    pub lines: usize,
+    /// What it took.
+    pub import: Import,
+}
+
+/// Everything measured.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// What served.
+    pub runtime: String,
+    /// Load of the machine before the first row.
+    pub load_average: String,
+    /// Bytes of each component.
+    pub sizes: BTreeMap<String, u64>,
+    /// Imports, by rising factor.
+    pub imports: Vec<ImportRow>,
+    /// Closed-loop rows.
+    pub rows: Vec<Row>,
+    /// Small against large.
+    pub growth: Vec<Growth>,
+    /// Requests a second of the open-loop runs.
+    pub open_rate: f64,
+    /// Open-loop p50, p99 and p99.9 in microseconds, one a round.
+    pub open: BTreeMap<String, Vec<[f64; 3]>>,
+    /// Microseconds of first requests.
+    pub cold: BTreeMap<String, Vec<f64>>,
+    /// Exports, logins and their yardstick.
+    pub streams: BTreeMap<String, Vec<Answer>>,
+    /// Bytes of the full CSV.
+    pub csv_bytes: usize,
+    /// Peak memory of the instance that streamed it.
+    pub csv_memory: Option<u64>,
+    /// Peak memory of an instance that verified a password.
+    pub login_memory: Option<u64>,
+    /// Peak memory of an instance of each component under load.
+    pub memory: BTreeMap<String, u64>,
+}
+
+/// The middle of some values, with the least and the greatest.
+fn median(values: impl IntoIterator<Item = f64>) -> (f64, f64, f64) {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let at = |rank: usize| values.get(rank).copied().unwrap_or(f64::NAN);
+    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
+}
+
+fn verdict(met: bool, budget: &str) -> String {
+    if met { format!("{budget} ✓") } else { format!("{budget} **missed**") }
+}
+
+/// The size of every component that the manifest names.
+pub fn component_sizes(root: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
+    let text = std::fs::read_to_string(root.join("spin.toml"))?;
+    let sources = text.lines().filter_map(|line| line.strip_prefix("source = \"")?.strip_suffix('"'));
+    sources
+        .filter(|source| source.ends_with(".wasm"))
+        .map(|source| {
+            let file = root.join(source);
+            let size = std::fs::metadata(&file).with_context(|| format!("{source} is not built"))?.len();
+            let name = file.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            Ok((name, size))
+        })
+        .collect()
+}
+
+impl Report {
+    fn row(&self, name: &str, reuse: Option<usize>) -> Option<&Row> {
+        self.rows.iter().find(|row| row.name == name && row.reuse == reuse)
+    }
+
+    /// The median rate of a row.
+    pub fn median_rate(&self, name: &str, reuse: Option<usize>) -> Option<f64> {
+        Some(median(self.row(name, reuse)?.rates.iter().map(|r| r.rate)).0)
+    }
+
+    /// Ratios to a yardstick, round by round.
+    fn ratios(&self, row: &Row, yardstick: &str, of: impl Fn(&Rate) -> f64) -> Vec<f64> {
+        let Some(yardstick) = self.row(yardstick, row.reuse) else { return Vec::new() };
+        row.rates.iter().zip(&yardstick.rates).map(|(a, b)| of(a) / of(b)).collect()
+    }
+
+    /// Prints the tables.
+    pub fn print(&self) {
+        println!(
+            "Runtime: {}; load average before: {}; medians of rounds, (least–greatest)\n",
+            self.runtime, self.load_average
+        );
+        println!("| route | reuse | rate / bare-get | rate / empty | p99 / bare-get | budget |");
+        println!("| --- | --- | --- | --- | --- | --- |");
+        for row in &self.rows {
+            let bare = median(self.ratios(row, "bare-get", |r| r.rate));
+            let empty = median(self.ratios(row, "empty", |r| r.rate));
+            let p99 = median(self.ratios(row, "bare-get", |r| r.p99));
+            let raised = row.reuse.is_some();
+            let budget = BUDGETS.iter().find(|(name, with, _)| *name == row.name && *with == raised);
+            let mut cell = budget.map(|b| verdict(bare.0 >= b.2, &format!("≥ {}", b.2))).unwrap_or_default();
+            if row.name == "document, uniform" && !raised {
+                cell.push_str(&verdict(p99.0 <= P99, &format!(", p99 ≤ {P99} ×")));
+            }
+            println!(
+                "| {} | {} | {:.2} ({:.2}–{:.2}) | {:.2} | {:.2} ({:.2}–{:.2}) | {cell} |",
+                row.name,
+                row.reuse.map_or("default".to_owned(), |n| n.to_string()),
+                bare.0,
+                bare.1,
+                bare.2,
+                empty.0,
+                p99.0,
+                p99.1,
+                p99.2
+            );
+        }
+        println!("\n| route | data | rate on the larger / on the smaller | budget |\n| --- | --- | --- | --- |");
+        for growth in &self.growth {
+            let (middle, least, most) = median(growth.ratios.iter().copied());
+            let cell = verdict(middle >= GROWTH, &format!("≥ {GROWTH}"));
+            println!(
+                "| {} | × {} against × {} | {middle:.2} ({least:.2}–{most:.2}) | {cell} |",
+                growth.name, growth.to, growth.from
+            );
+        }
+        println!(
+            "\nOpen loop, {:.0} % of bare-get's rate, latency from the instant a request was due, / bare-get:\n",
+            crate::OPEN_SHARE * 100.0
+        );
+        println!("| route | p50 | p99 | p99.9 |\n| --- | --- | --- | --- |");
+        if let Some(bare) = self.open.get("bare-get") {
+            for (name, runs) in &self.open {
+                let cell = |rank: usize| {
+                    let of = |run: &[f64; 3]| run.get(rank).copied().unwrap_or_default();
+                    let (middle, least, most) = median(runs.iter().zip(bare).map(|(a, b)| of(a) / of(b)));
+                    format!("{middle:.2} ({least:.2}–{most:.2})")
+                };
+                println!("| {name} | {} | {} | {} |", cell(0), cell(1), cell(2));
+            }
+        }
+        println!("\n| first request of an instance | / empty |\n| --- | --- |");
+        let empty = median(self.cold.get("empty").cloned().unwrap_or_default()).0;
+        for (name, times) in &self.cold {
+            println!("| {name} | {:.2} |", median(times.iter().copied()).0 / empty);
+        }
+        self.print_streams();
+        self.print_imports();
+        println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
+        for (name, size) in &self.sizes {
+            let budget = if name == "import" { IMPORT_SIZE } else { READ_SIZE };
+            let memory = self.memory.get(name).map_or("not measured".to_owned(), |m| format!("{:.1}", mib(*m)));
+            println!(
+                "| {name} | {} | {} | {memory} |",
+                size >> 10,
+                verdict(*size <= budget, &format!("≤ {} KiB", budget >> 10))
+            );
+        }
+    }
+
+    fn print_streams(&self) {
+        let times = |name: &str, of: fn(&Answer) -> f64| median(self.streams.get(name).into_iter().flatten().map(of)).0;
+        let bare = times("bare-get", |a| a.whole.as_secs_f64());
+        println!("\n| one at a time | first byte / bare-get | whole / bare-get | budget |\n| --- | --- | --- | --- |");
+        for name in ["CSV", "CSV, gzip", "login"] {
+            let first = times(name, |a| a.first_byte.as_secs_f64());
+            let whole = times(name, |a| a.whole.as_secs_f64());
+            let cell = match name {
+                "CSV" => {
+                    let memory = self.csv_memory.map_or("memory not measured".to_owned(), |m| {
+                        verdict(m <= CSV_MEMORY, &format!("{:.1} MiB ≤ 32 MiB", mib(m)))
+                    });
+                    verdict(first * 1e3 <= CSV_FIRST_BYTE_MS, &format!("first byte {:.1} ms ≤ 50 ms", first * 1e3))
+                        + ", "
+                        + &memory
+                }
+                _ => String::new(),
+            };
+            println!("| {name} | {:.1} | {:.0} | {cell} |", first / bare, whole / bare);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+        let rate = self.csv_bytes as f64 / 1e6 / times("CSV", |a| a.whole.as_secs_f64());
+        println!("\nThe full CSV: {} bytes, {rate:.0} MB/s on one core.", self.csv_bytes);
+    }
+
+    fn print_imports(&self) {
+        println!(
+            "\n| import × | documents | time / that of × {} per document | writes | memory, MiB | budget at × 1 |",
+            self.imports.last().map_or(1.0, |i| i.factor)
+        );
+        println!("| --- | --- | --- | --- | --- | --- |");
+        #[expect(clippy::cast_precision_loss, reason = "documents")]
+        let per_line = |row: &ImportRow| row.import.seconds / row.lines as f64;
+        let last = self.imports.last().map_or(1.0, per_line);
+        for row in &self.imports {
+            let import = &row.import;
+            #[expect(clippy::float_cmp, reason = "as given on the command line")]
+            let budget = if row.factor == 1.0 {
+                [
+                    verdict(import.seconds <= IMPORT_S, &format!("{:.0} s ≤ {IMPORT_S} s", import.seconds)),
+                    verdict(import.writes <= IMPORT_WRITES, &format!("≤ {IMPORT_WRITES} writes")),
+                    import
+                        .peak_memory
+                        .map_or("memory not measured".to_owned(), |m| verdict(m <= IMPORT_MEMORY, "≤ 128 MiB")),
+                ]
+                .join(", ")
+            } else {
+                String::new()
+            };
+            let memory = import.peak_memory.map_or("not measured".to_owned(), |m| format!("{:.0}", mib(m)));
+            println!(
+                "| {} | {} | {:.2} | {} | {memory} | {budget} |",
+                row.factor,
+                row.lines,
+                per_line(row) / last,
+                import.writes
+            );
+        }
+    }
+
+    /// Everything measured, raw.
+    pub fn json(&self) -> Value {
+        let rows: Vec<Value> = self
+            .rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "name": row.name, "reuse": row.reuse,
+                    "rates": row.rates.iter().map(|r| json!({"rate": r.rate, "p50_us": r.p50, "p99_us": r.p99})).collect::<Vec<_>>(),
+                    "to_bare_get": self.ratios(row, "bare-get", |r| r.rate),
+                    "to_empty": self.ratios(row, "empty", |r| r.rate),
+                })
+            })
+            .collect();
+        let growth: Vec<Value> = self
+            .growth
+            .iter()
+            .map(|g| json!({"name": g.name, "from": g.from, "to": g.to, "ratios": g.ratios}))
+            .collect();
+        let imports: Vec<Value> = self
+            .imports
+            .iter()
+            .map(|row| {
+                let i = &row.import;
+                json!({
+                    "factor": row.factor, "documents": row.lines, "parts": i.parts, "staging_s": i.staging,
+                    "publication_s": i.seconds, "cleaning_s": i.cleaning, "writes": i.writes, "peak_memory": i.peak_memory,
+                })
+            })
+            .collect();
+        let streams: BTreeMap<&String, Vec<Value>> = self
+            .streams
+            .iter()
+            .map(|(name, answers)| {
+                let times = |a: &Answer| json!({"first_byte_s": a.first_byte.as_secs_f64(), "whole_s": a.whole.as_secs_f64(), "bytes": a.bytes});
+                (name, answers.iter().map(times).collect())
+            })
+            .collect();
+        json!({
+            "runtime": self.runtime, "load_average": self.load_average, "sizes": self.sizes, "imports": imports,
+            "rows": rows, "growth": growth, "open": {"rate": self.open_rate, "p50_p99_p999_us": self.open},
+            "cold_us": self.cold, "streams": streams, "csv_peak_memory": self.csv_memory,
+            "login_peak_memory": self.login_memory, "peak_memory": self.memory,
+        })
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "bytes of memory")]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}

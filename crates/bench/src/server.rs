@@ -1,0 +1,216 @@
+//! The application, served by `spin` or by the bundled host, pinned to a core.
+
+use crate::http::Client;
+use anyhow::{Context, bail, ensure};
+use serde_json::{Value, json};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The secret of the import routes; it guards nothing but a store of made-up data on a loopback address.
+const SECRET: &str = "bench-import";
+/// The key of list routes.
+pub const KEY: (&str, &str) = ("x-api-key", "bench-key");
+/// The account of the login.
+pub const ACCOUNT: (&str, &str) = ("bench", "Bench-Bench-1");
+/// Values of 1 KB that `bare-get` chooses from.
+pub const SEEDS: usize = 64;
+/// Largest part of a push, in bytes.
+const PART: usize = 8 * 1024 * 1024;
+
+/// What serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// The bundled host, which counts what components do.
+    Host,
+    /// Spin 4.1 or later.
+    Spin,
+}
+
+/// A running application. It ends when dropped.
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    control: Option<SocketAddr>,
+    process: Child,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both runtimes end cleanly when asked to.
+        let _ = Command::new("kill").arg(self.process.id().to_string()).status();
+        let _ = self.process.wait();
+    }
+}
+
+fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0")?.local_addr()
+}
+
+/// The manifest of the application with the yardsticks beside its own components, in `folder`.
+fn write_manifest(folder: &Path) -> anyhow::Result<()> {
+    let root = crate::root();
+    let text = std::fs::read_to_string(root.join("spin.toml"))?;
+    let target = format!("source = \"{}/target/", root.display());
+    let mut text = text.replace("source = \"target/", &target);
+    for id in ["empty", "bare-get"] {
+        text.push_str(&format!(
+            "\n[[trigger.http]]\nroute = \"/yardstick/{id}/...\"\ncomponent = \"yardstick-{id}\"\n\
+             [component.yardstick-{id}]\n{target}wasm32-wasip2/release/yardstick.wasm\"\n\
+             key_value_stores = [\"default\"]\n"
+        ));
+    }
+    std::fs::create_dir_all(folder)?;
+    Ok(std::fs::write(folder.join("spin.toml"), text)?)
+}
+
+impl Server {
+    /// Starts the application on the store of `folder`; `cores` is a list for taskset, `reuse` how many requests an
+    /// instance answers.
+    pub fn start(runtime: Runtime, folder: &Path, cores: &str, reuse: Option<usize>) -> anyhow::Result<Self> {
+        write_manifest(folder)?;
+        let address = free_address()?;
+        let control = (runtime == Runtime::Host).then(free_address).transpose()?;
+        let mut command = Command::new("taskset");
+        command.args(["-c", cores]);
+        match runtime {
+            Runtime::Host => command.arg(crate::root().join("target/debug/host")),
+            Runtime::Spin => command.arg("spin"),
+        };
+        command.args(["up", "--from"]).arg(folder.join("spin.toml"));
+        command.arg("--listen").arg(address.to_string());
+        for (name, value) in [("import_secret", SECRET), ("legacy_api_key", KEY.1), ("jwt_secret", "bench-jwt")] {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        if let Some(count) = reuse {
+            command.arg("--max-instance-reuse-count").arg(count.to_string());
+        }
+        if let Some(control) = control {
+            command.arg("--control").arg(control.to_string());
+            // No .env of whoever runs the bench.
+            std::fs::write(folder.join("env"), "")?;
+            command.arg("--env-file").arg(folder.join("env"));
+        }
+        let log = std::fs::File::create(folder.join("server.log"))?;
+        command.stdout(log.try_clone()?).stderr(log).stdin(Stdio::null());
+        let mut process = command.spawn().context("taskset does not run")?;
+        let start = Instant::now();
+        loop {
+            let up = Client::new(address).and_then(|mut c| c.send("GET", "/yardstick/empty/empty", &[], &[], false));
+            if up.is_ok_and(|answer| answer.status == 200) {
+                return Ok(Self { address, control, process });
+            }
+            if process.try_wait()?.is_some() || start.elapsed() > Duration::from_secs(180) {
+                let _ = process.kill();
+                bail!("the application does not start: see {}", folder.join("server.log").display());
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// A connection.
+    pub fn client(&self) -> anyhow::Result<Client> {
+        Client::new(self.address)
+    }
+
+    /// A counter of a component; `None` where the runtime counts nothing.
+    pub fn counter(&self, component: &str, name: &str) -> Option<u64> {
+        let mut client = Client::new(self.control?).ok()?;
+        let answer = client.send("GET", "/counters", &[], &[], true).ok()?;
+        let counters: Value = serde_json::from_slice(&answer.body).ok()?;
+        counters.get(component)?.get(name)?.as_u64()
+    }
+
+    fn import(&self, method: &str, target: &str, body: &[u8]) -> anyhow::Result<Value> {
+        let bearer = format!("Bearer {SECRET}");
+        let target = format!("/internal/import/{target}");
+        let answer = self.client()?.send(method, &target, &[("authorization", &bearer)], body, true)?;
+        ensure!(answer.status < 300, "{method} {target}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));
+        Ok(serde_json::from_slice(&answer.body)?)
+    }
+
+    /// Writes the values of `bare-get` and the account of the login.
+    pub fn seed(&self) -> anyhow::Result<()> {
+        let seeded = self.client()?.send("POST", &format!("/yardstick/bare-get/seed/{SEEDS}"), &[], &[], false)?;
+        ensure!(seeded.status == 200, "the yardsticks were not seeded");
+        let account = json!({"username": ACCOUNT.0, "password": ACCOUNT.1});
+        self.import("POST", "users", account.to_string().as_bytes()).map(drop)
+    }
+
+    /// Stages the lines of a folder, then publishes them.
+    pub fn publish(&self, data: &Path) -> anyhow::Result<Import> {
+        let id = self.import("POST", "jobs", b"{}")?;
+        let id = id.get("id").and_then(Value::as_str).context("a job without id")?.to_owned();
+        let start = Instant::now();
+        let mut parts = 0;
+        let mut part = Vec::with_capacity(PART);
+        let mut send = |part: &mut Vec<u8>| -> anyhow::Result<()> {
+            let info = self.import("PUT", &format!("jobs/{id}/parts/{parts}"), part)?;
+            ensure!(info.get("refusees").and_then(Value::as_u64) == Some(0), "refused lines: {info}");
+            parts += 1;
+            part.clear();
+            Ok(())
+        };
+        for kind in dataset::Kind::ALL {
+            let file = data.join(kind.file_name());
+            if !file.exists() {
+                continue;
+            }
+            let mut lines = std::io::BufReader::new(std::fs::File::open(file)?);
+            let mut line = Vec::new();
+            while std::io::BufRead::read_until(&mut lines, b'\n', &mut line)? > 0 {
+                if part.len() + line.len() > PART {
+                    send(&mut part)?;
+                }
+                part.append(&mut line);
+            }
+        }
+        if !part.is_empty() {
+            send(&mut part)?;
+        }
+        let staging = start.elapsed();
+        let order = json!({"parties": parts}).to_string();
+        let start = Instant::now();
+        self.import("POST", &format!("jobs/{id}/publish"), order.as_bytes())?;
+        let job = loop {
+            let job = self.import("POST", &format!("jobs/{id}/run"), b"")?;
+            match job.get("etape").and_then(Value::as_str) {
+                Some("publie") => break job,
+                Some("echec" | "inchange" | "abandonne" | "attendre_confirmation") => bail!("not published: {job}"),
+                _ => {}
+            }
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        let writes = job.get("bilan").and_then(|b| b.get("ecritures")).and_then(Value::as_u64).unwrap_or_default();
+        let peak_memory = self.counter("import", "peak_memory");
+        let start = Instant::now();
+        while self.import("POST", "run", b"")?.get("encore").and_then(Value::as_bool) == Some(true) {}
+        let cleaning = start.elapsed();
+        Ok(Import {
+            parts,
+            staging: staging.as_secs_f64(),
+            seconds,
+            writes,
+            peak_memory,
+            cleaning: cleaning.as_secs_f64(),
+        })
+    }
+}
+
+/// What a publication took.
+#[derive(Debug, Clone)]
+pub struct Import {
+    /// Parts sent.
+    pub parts: usize,
+    /// Seconds to stage them.
+    pub staging: f64,
+    /// Seconds from `publish` to the moved pointer.
+    pub seconds: f64,
+    /// Values written from `publish` on.
+    pub writes: u64,
+    /// The largest memory of an instance of the import, in bytes.
+    pub peak_memory: Option<u64>,
+    /// Seconds to delete what only the making needed.
+    pub cleaning: f64,
+}

@@ -119,7 +119,8 @@ fn colonnes_fixes(maille: Maille) -> impl Iterator<Item = &'static str> {
 pub(super) fn entete_csv(maille: Option<Maille>, ajoutes: &[String]) -> String {
     let Some(maille) = maille else { return COLONNES_BCN.to_owned() };
     let statistiques = indicateur::colonnes(maille == Maille::Nationale, ajoutes);
-    let colonnes: Vec<&str> = colonnes_fixes(maille).chain(statistiques).collect();
+    let mut colonnes: Vec<&str> = colonnes_fixes(maille).collect();
+    colonnes.extend(statistiques);
     colonnes.join(";") + "\n"
 }
 

@@ -125,15 +125,16 @@ async fn chercher<K: KeyValue>(
     millesime: Option<&Millesime>,
     demande: bool,
 ) -> Result<Version, Erreur> {
-    let fiche = lecteur.fiche(lieu.maille, lieu.place, code.as_str()).await?.unwrap_or_default();
     let ecritures: Vec<Millesime> = match (millesime, lieu.maille) {
         (None, _) => Vec::new(),
         (Some(m), Maille::Etablissement) => m.deux_ecritures().collect(),
         (Some(m), _) => vec![m.clone()],
     };
-    if let Some(version) = fiche.version(|m| ecritures.iter().any(|e| e.as_str() == m)) {
-        return Ok(version.clone());
-    }
+    let accepte = |m: &str| ecritures.iter().any(|e| e.as_str() == m);
+    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), accepte).await? {
+        Ok(version) => return Ok(version),
+        Err(fiche) => fiche,
+    };
     let nomme = match (millesime, lieu.maille, demande) {
         (None, ..) => String::new(),
         // The default of an establishment is a year, found under either spelling.

@@ -4,11 +4,10 @@ use crate::Requete;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::Stream;
-use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use store::StoreError;
+use store::{StoreError, codec};
 
 /// A streamed body.
 pub type Flux = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
@@ -76,14 +75,11 @@ impl Reponse {
         let mut reponse = self.compresser(requete);
         let Corps::Octets(corps) = &reponse.corps else { return reponse };
         let encodage = reponse.entete("content-encoding").unwrap_or_default();
-        let empreinte = Sha256::new()
-            .chain_update(crate::VERSION_RENDU)
-            .chain_update([0])
-            .chain_update(encodage)
-            .chain_update([0])
-            .chain_update(corps)
-            .finalize();
-        let etag = format!("\"{}\"", store::publication::hex(empreinte.get(..16).unwrap_or(&empreinte)));
+        let [a, b] = codec::empreinte(corps);
+        let rendu =
+            [crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &a.to_le_bytes(), &b.to_le_bytes()];
+        let [a, b] = codec::empreinte(&rendu.concat());
+        let etag = format!("\"{a:016x}{b:016x}\"");
         let connu = requete.entete("if-none-match").is_some_and(|connus| {
             connus.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag)
         });

@@ -1,15 +1,15 @@
 //! Bundles: many small entries in one value, each found by its key without reading the others.
 //!
 //! ```text
-//! format (1 byte) | crc of the table (4) | entries (4) | table | payload
-//! table: per entry, by rising hash: hash (8) | end of the entry in the payload (4) | crc (4)
+//! format (1 byte) | sum of the table (4) | entries (4) | table | payload
+//! table: per entry, by rising hash: hash (8) | end of the entry in the payload (4) | sum (4)
 //! ```
 //!
-//! The crc of the table proves that an absent key is absent, the crc of an entry that it is
+//! The sum of the table proves that an absent key is absent, the sum of an entry that it is
 //! whole: a damaged bundle is a fault, never "no data" (invariant 9).
 
 use crate::cle;
-use crate::codec::{Reader, Writer};
+use crate::codec::{self, Reader, Writer};
 
 /// The format written first in every bundle.
 pub const FORMAT: u8 = 1;
@@ -34,10 +34,10 @@ pub fn pack(mut entries: Vec<(String, Vec<u8>)>) -> Vec<u8> {
         payload = writer.0;
         table.extend_from_slice(&cle::hash(key).to_le_bytes());
         table.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-        table.extend_from_slice(&crc32fast::hash(payload.get(start..).unwrap_or_default()).to_le_bytes());
+        table.extend_from_slice(&codec::somme(payload.get(start..).unwrap_or_default()).to_le_bytes());
     }
     let mut bundle = vec![FORMAT];
-    bundle.extend_from_slice(&crc32fast::hash(&table).to_le_bytes());
+    bundle.extend_from_slice(&codec::somme(&table).to_le_bytes());
     bundle.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
     bundle.append(&mut table);
     bundle.append(&mut payload);
@@ -53,16 +53,16 @@ fn split(bundle: &[u8]) -> Option<(&[u8], &[u8])> {
     if bundle.first() != Some(&FORMAT) {
         return None;
     }
-    let (crc, count) = (u32_at(bundle, 1)?, u32_at(bundle, 5)?);
+    let (sum, count) = (u32_at(bundle, 1)?, u32_at(bundle, 5)?);
     let (table, payload) = bundle.get(HEADER..)?.split_at_checked(count.checked_mul(ROW)?)?;
-    (usize::try_from(crc32fast::hash(table)).ok()? == crc).then_some((table, payload))
+    (usize::try_from(codec::somme(table)).ok()? == sum).then_some((table, payload))
 }
 
 fn entry<'a>(table: &[u8], payload: &'a [u8], rank: usize) -> Option<(&'a str, &'a [u8])> {
     let start = if rank == 0 { 0 } else { u32_at(table, (rank - 1) * ROW + 8)? };
     let end = u32_at(table, rank * ROW + 8)?;
     let bytes = payload.get(start..end)?;
-    if usize::try_from(crc32fast::hash(bytes)).ok()? != u32_at(table, rank * ROW + 12)? {
+    if usize::try_from(codec::somme(bytes)).ok()? != u32_at(table, rank * ROW + 12)? {
         return None;
     }
     let mut reader = Reader(bytes);

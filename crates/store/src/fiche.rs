@@ -162,6 +162,19 @@ impl Version {
     }
 }
 
+/// Passes over a version without keeping anything of it: its millesime.
+fn passer<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
+    let (millesime, _, _) = (reader.text()?, reader.bytes()?, reader.bytes()?);
+    reader.instant()?;
+    (reader.bytes()?, reader.bytes()?, reader.bytes()?);
+    if reader.number()? > 0 {
+        reader.bytes()?;
+        let count = reader.size()?;
+        (0..count).try_for_each(|_| reader.bytes().map(drop))?;
+    }
+    Some(millesime)
+}
+
 /// Whether a course is closed on a day, as JSON.
 #[must_use]
 pub fn est_fermee(fermeture: Option<Instant>, maintenant: Instant) -> &'static [u8] {
@@ -203,6 +216,20 @@ impl Fiche {
     #[must_use]
     pub fn version(&self, accepte: impl Fn(&str) -> bool) -> Option<&Version> {
         self.versions.iter().find(|v| accepte(&v.millesime))
+    }
+
+    /// What [`Self::version`] would find in the stored form, without reading the other versions. `None` where the
+    /// bytes do not hold a fiche.
+    #[must_use]
+    pub fn lire_version(bytes: &[u8], accepte: impl Fn(&str) -> bool) -> Option<Option<Version>> {
+        let mut reader = Reader(bytes);
+        for _ in 0..reader.size()? {
+            let mut ici = reader;
+            if accepte(passer(&mut reader)?) {
+                return Version::decoder(&mut ici).map(Some);
+            }
+        }
+        Some(None)
     }
 
     /// The millesimes there are, newest first, each once.
@@ -283,6 +310,10 @@ mod tests {
         assert_eq!(Fiche::decoder(&fiche.coder()).as_ref(), Some(&fiche));
         assert_eq!(fiche.millesimes(), ["2019", "2018_2019"]);
         let found = fiche.version(|m| m == "2019" || m == "2018_2019").unwrap();
+        for voulu in ["2019", "2018_2019", "2020"] {
+            let lue = Fiche::lire_version(&fiche.coder(), |m| m == voulu);
+            assert_eq!(lue.unwrap().as_ref(), fiche.version(|m| m == voulu), "{voulu}");
+        }
         assert_eq!((found.millesime.as_str(), found.filiere.as_str()), ("2019", "pro"), "the first pushed");
         assert_eq!(fiche.versions[1].terminales, Some(Terminales { json: b"[]".to_vec(), ..Terminales::default() }));
     }

@@ -2,7 +2,7 @@
 
 use crate::bundle::{self, Damaged};
 use crate::cle::{self, Famille};
-use crate::fiche::Fiche;
+use crate::fiche::{Fiche, Version};
 use crate::kv::{KeyValue, StoreError};
 use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Selection};
 use crate::pointeur::Pointeur;
@@ -168,6 +168,28 @@ impl<K: KeyValue> Lecteur<K> {
             None => Ok(None),
             Some(bytes) => Fiche::decoder(&bytes).map(Some).ok_or(StoreError::Damaged(key)),
         }
+    }
+
+    /// The version that [`Fiche::version`] would choose, read alone; every version where none is chosen.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn version(
+        &self,
+        maille: Maille,
+        place: &str,
+        code: &str,
+        accepte: impl Fn(&str) -> bool,
+    ) -> Result<Result<Version, Fiche>, StoreError> {
+        let key = cle::paire(place, code);
+        let Some(bytes) = self.entree(Famille::Documents(maille), &key).await? else {
+            return Ok(Err(Fiche::default()));
+        };
+        let lue = Fiche::lire_version(&bytes, accepte).and_then(|version| match version {
+            Some(version) => Some(Ok(version)),
+            None => Fiche::decoder(&bytes).map(Err),
+        });
+        lue.ok_or(StoreError::Damaged(key))
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.

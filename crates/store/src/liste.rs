@@ -13,7 +13,7 @@
 //! by the fences of the plan.
 
 use crate::bundle::Damaged;
-use crate::codec::{Reader, Writer};
+use crate::codec::{self, Reader, Writer};
 use domain::Univers;
 use domain::date::Instant;
 
@@ -121,7 +121,7 @@ pub fn pack(lignes: &[Vec<u8>]) -> Vec<u8> {
     for ligne in lignes {
         writer.bytes(ligne);
     }
-    let mut segment = crc32fast::hash(&writer.0).to_le_bytes().to_vec();
+    let mut segment = codec::somme(&writer.0).to_le_bytes().to_vec();
     segment.append(&mut writer.0);
     segment
 }
@@ -131,8 +131,8 @@ pub fn pack(lignes: &[Vec<u8>]) -> Vec<u8> {
 /// # Errors
 /// [`Damaged`] where the checksum fails.
 pub fn unpack(segment: &[u8]) -> Result<Vec<&[u8]>, Damaged> {
-    let (crc, payload) = segment.split_at_checked(4).ok_or(Damaged)?;
-    if crc != crc32fast::hash(payload).to_le_bytes() {
+    let (sum, payload) = segment.split_at_checked(4).ok_or(Damaged)?;
+    if sum != codec::somme(payload).to_le_bytes() {
         return Err(Damaged);
     }
     let mut reader = Reader(payload);

@@ -5,14 +5,14 @@
 
 use super::ecrivain::Ecrivain;
 use crate::cle;
-use crate::codec::{Reader, Writer};
+use crate::codec::{self, Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
 const MORCEAU_MAX: usize = 256 * 1024;
 /// Bytes of the checksum before a piece.
-const CRC: usize = 4;
+const SOMME: usize = 4;
 
 /// Where a piece lies: the fencing number of the attempt that wrote it, and its number there.
 type Lieu = (u64, usize);
@@ -96,7 +96,7 @@ impl Flux {
         // The buffer is given up, not kept: a hundred kept buffers are most of an instance's memory.
         let corps = std::mem::take(tampon);
         let mut writer = Writer(Vec::with_capacity(corps.len() + 24));
-        writer.0.extend_from_slice(&[0; CRC]);
+        writer.0.extend_from_slice(&[0; SOMME]);
         match dernier {
             None => writer.number(0),
             Some((numero, n)) => writer.number(1).number(*numero).size(*n),
@@ -104,8 +104,8 @@ impl Flux {
         writer.0.extend_from_slice(&corps);
         self.taille -= corps.len();
         let mut morceau = writer.0;
-        if let Some((crc, suite)) = morceau.split_at_mut_checked(CRC) {
-            crc.copy_from_slice(&crc32fast::hash(suite).to_le_bytes());
+        if let Some((sum, suite)) = morceau.split_at_mut_checked(SOMME) {
+            sum.copy_from_slice(&codec::somme(suite).to_le_bytes());
         }
         *dernier = Some((numero, self.prochain));
         ecrivain.poser(&famille(&self.nom, numero), self.prochain, morceau).await?;
@@ -144,8 +144,8 @@ impl Flux {
             let key = cle::valeur(prefixe, &famille(&self.nom, numero), n);
             let abime = || StoreError::Damaged(key.clone());
             let morceau = kv.get(&key).await?.ok_or_else(abime)?;
-            let (crc, corps) = morceau.split_at_checked(CRC).ok_or_else(abime)?;
-            if crc != crc32fast::hash(corps).to_le_bytes() {
+            let (sum, corps) = morceau.split_at_checked(SOMME).ok_or_else(abime)?;
+            if sum != codec::somme(corps).to_le_bytes() {
                 return Err(abime());
             }
             let mut reader = Reader(corps);

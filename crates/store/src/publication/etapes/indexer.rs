@@ -25,10 +25,11 @@ use domain::{Document, Maille, TypeCode, territoire};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A page is closed at this size: a get costs nearly the same up to 32 KB.
+/// A page of words is closed at this size: a get costs nearly the same up to 32 KB.
 const PAGE: usize = 32 * 1024;
-/// Pages of fiches are larger: the results of one search lie in fewer of them.
-const PAGE_FICHES: usize = 64 * 1024;
+/// Pages of fiches and places are larger: the results of one search lie in fewer of them, and the
+/// import writes fewer values.
+const PAGE_LARGE: usize = 64 * 1024;
 /// Longest label kept in the index, in characters.
 const LIBELLE_MAX: usize = 200;
 
@@ -501,7 +502,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         }
         fiches.sort_unstable();
         let mut numero = index.numerotees;
-        let mut pages = Pages::nouvelles(FAMILLE_FICHES, &mut index.bornes_fiches, PAGE_FICHES);
+        let mut pages = Pages::nouvelles(FAMILLE_FICHES, &mut index.bornes_fiches, PAGE_LARGE);
         for (_, fiche, mots) in fiches {
             let lue = FicheRecherche::decoder(fiche).map_err(|_| abime())?;
             let premier = mots_utiles(&lue.libelle).into_iter().next().unwrap_or_default();
@@ -564,7 +565,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             }
             lieux.entry((cle::hash(cle), cle)).or_default().insert(ligne);
         }
-        let mut pages = Pages::nouvelles(FAMILLE_LIEUX, &mut index.bornes_lieux, PAGE);
+        let mut pages = Pages::nouvelles(FAMILLE_LIEUX, &mut index.bornes_lieux, PAGE_LARGE);
         for ((hash, cle), lignes) in lieux {
             index.entrees_lieux += 1;
             let mut lignes = Lieux(lignes.into_iter().take(LIEUX_MAX).collect());

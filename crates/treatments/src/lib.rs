@@ -72,6 +72,14 @@ pub struct BilanGroupe {
     pub roles: roles::Bilan,
 }
 
+impl std::ops::AddAssign for BilanGroupe {
+    fn add_assign(&mut self, autre: Self) {
+        self.continuum += autre.continuum;
+        self.annees += autre.annees;
+        self.roles += autre.roles;
+    }
+}
+
 /// Treatments 6 to 8 on the documents of one maille and one group of codes, in their order.
 ///
 /// `documents` must hold every document of the group's codes, of all places or of one (treatment

@@ -40,6 +40,15 @@ pub struct Bilan {
     pub herites: u64,
 }
 
+impl std::ops::AddAssign for Bilan {
+    fn add_assign(&mut self, autre: Self) {
+        self.traites += autre.traites;
+        self.lieu_formateur += autre.lieu_formateur;
+        self.formateur_gestionnaire += autre.formateur_gestionnaire;
+        self.herites += autre.herites;
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
     Lieu,
@@ -256,8 +265,11 @@ fn tranche(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, p
     }
 }
 
+/// UAIs in alphabetical order, whatever the order of the catalogue's rows.
 fn textes(catalogue: &Catalogue, uais: &Uais) -> Value {
-    uais.iter().map(|uai| Value::from(catalogue.uai(*uai))).collect()
+    let mut textes: Vec<&str> = uais.iter().map(|uai| catalogue.uai(*uai)).collect();
+    textes.sort_unstable();
+    textes.into()
 }
 
 fn est_seul(uais: Option<&Uais>, uai: Rang) -> bool {

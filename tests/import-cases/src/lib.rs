@@ -4,10 +4,15 @@
 //! `upstream` a network that answers as recorded ([`network::Network`]); the step
 //! ([`steps::play`]) calls the same clients and treatments that the import component calls, and
 //! what is stored then is compared with `after` ([`compare`]).
+//!
+//! [`real`] reads the published tables of the services and turns them into raw answers, for tests
+//! and measurements of the whole chain.
 
 pub mod case;
+pub mod chain;
 pub mod compare;
 pub mod network;
+pub mod real;
 pub mod state;
 pub mod steps;
 

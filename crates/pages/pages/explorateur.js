@@ -36,9 +36,10 @@ const adresse = (valeurs) => {
   for (const [cle, valeur] of Object.entries(valeurs)) if (valeur) p.set(cle, valeur);
   return "#" + p.toString();
 };
-let tour = 0;
+let tour = 0, attente;
 
 async function montrer() {
+  clearTimeout(attente); // whoever follows a link no longer waits for what was being typed
   const moi = ++tour, p = etat();
   const encore = () => moi === tour;
   if (p.has("c")) { liste.replaceChildren(); await certification(p, encore); }
@@ -46,11 +47,22 @@ async function montrer() {
   else {
     fiche.replaceChildren();
     if (p.has("q")) { champ.value = p.get("q"); await resultats(p.get("q"), Number(p.get("p") || 1), encore); }
-    else { liste.replaceChildren(); annonce.textContent = ""; }
+    else { liste.replaceChildren(); annonce.textContent = ""; await debut(encore); }
   }
 }
 
 // --- search ---------------------------------------------------------------------------------------------
+function ligne(r) {
+  if (r.type === "etablissement") {
+    const details = ["Établissement", r.uai, r.region && r.region.nom, !r.donnees && "sans données"];
+    return el("li", {}, el("a", { href: adresse({ u: r.uai }) }, el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
+  }
+  const premier = r.codes[0];
+  const details = [r.diplome, r.codes.map((c) => `${c.type} ${c.code}`).join(", "), !r.donnees && "sans données"];
+  return el("li", {}, el("a", { href: adresse({ c: premier.identifiant, s: r.codes.map((c) => c.identifiant).slice(0, 12).join(",") }) },
+    el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
+}
+
 async function resultats(q, page, encore) {
   const { statut, corps } = await appeler(`/api/recherche?q=${encodeURIComponent(q)}&page=${page}`);
   if (!encore()) return;
@@ -63,20 +75,17 @@ async function resultats(q, page, encore) {
   annonce.textContent = total === 0 ? `Aucun résultat pour « ${q} ». Essayez un mot plus court, ou le début d’un code.`
     : corps.approche ? `Rien ne correspond exactement à « ${q} ». Les résultats les plus proches :`
     : `${nombre(total)} résultat${total > 1 ? "s" : ""} pour « ${q} »`;
-  const lignes = corps.resultats.map((r) => {
-    if (r.type === "etablissement") {
-      const details = ["Établissement", r.uai, r.region && r.region.nom, !r.donnees && "sans données"];
-      return el("li", {}, el("a", { href: adresse({ u: r.uai }) }, el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
-    }
-    const premier = r.codes[0];
-    const details = [r.diplome, r.codes.map((c) => `${c.type} ${c.code}`).join(", "), !r.donnees && "sans données"];
-    return el("li", {}, el("a", { href: adresse({ c: premier.identifiant, s: r.codes.map((c) => c.identifiant).slice(0, 12).join(",") }) },
-      el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
-  });
   const pages = el("p", {},
     page > 1 && el("a", { href: adresse({ q, p: page - 1 }) }, "Page précédente"), page > 1 && page < nombre_de_page && " · ",
     page < nombre_de_page && el("a", { href: adresse({ q, p: page + 1 }) }, "Page suivante"));
-  liste.replaceChildren(el("ul", { class: "resultats", "aria-label": "Résultats" }, lignes), pages);
+  liste.replaceChildren(el("ul", { class: "resultats", "aria-label": "Résultats" }, corps.resultats.map(ligne)), pages);
+}
+
+// Nothing asked yet: some certifications to begin with, whatever data is published.
+async function debut(encore) {
+  const { statut, corps } = await appeler("/api/recherche?q=bac&type=certification");
+  if (!encore() || statut !== 200 || !corps.resultats.length) return;
+  liste.replaceChildren(el("h2", {}, "Pour commencer"), el("ul", { class: "resultats" }, corps.resultats.slice(0, 5).map(ligne)));
 }
 
 // --- an establishment ----------------------------------------------------------------------------------
@@ -232,7 +241,6 @@ const chercher = () => {
   const voulue = q ? adresse({ q }) : "";
   if (location.hash !== voulue) { if (q) location.hash = voulue; else { history.replaceState(null, "", location.pathname); montrer(); } }
 };
-let attente;
 champ.addEventListener("input", () => { clearTimeout(attente); attente = setTimeout(chercher, 300); });
 $("recherche").addEventListener("submit", (e) => { e.preventDefault(); clearTimeout(attente); chercher(); });
 window.addEventListener("hashchange", montrer);

@@ -483,9 +483,9 @@ impl<K: KeyValue> Lecteur<K> {
         let mut ids = croiser(&listes);
         if !absents.is_empty() || ids.is_empty() {
             approche = true;
-            // Two more looks at most: what is typed may begin like a known word or code.
+            // For two words at most: what is typed may begin like a known word or code.
             for mot in absents.iter().take(2) {
-                for lettres in [PREFIXE_MAX, 5] {
+                for lettres in [PREFIXE_MAX, 5, 3] {
                     let cle = debut(mot, lettres);
                     if cle.len() < mot.len()
                         && budget.0 > 4

@@ -100,7 +100,7 @@ fn errors_lead_to_their_cause_and_to_the_closest_codes() {
         ("/api/inserjeunes/certifications/40099019", 404, "certification-inconnue", true),
         ("/api/inserjeunes/certifications/40099011?millesime=1999", 404, "millesime", false),
         ("/api/inserjeunes/certifications/abc", 400, "validation", false),
-        ("/api/inserjeunes/formations/9999999X-01099051", 404, "etablissement-inconnu", true),
+        ("/api/inserjeunes/formations/9749899X-01099051", 404, "etablissement-inconnu", true),
         ("/rien", 404, "route-inconnue", false),
         ("/api/recherche", 400, "recherche", false),
         ("/api/recherche?q=x&autre=1", 400, "recherche", false),

@@ -15,6 +15,7 @@ pub use spin_sdk::http::{IntoResponse, Request};
 pub use spin_sdk::http_service;
 
 use api::{Monde, Reponse, Requete};
+use spin_sdk::wasip3::random::random::get_random_u64;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::lecture::Cache;
@@ -94,8 +95,8 @@ pub fn monotone_ms() -> u64 {
 #[must_use]
 pub fn alea<const N: usize>() -> [u8; N] {
     let mut octets = [0; N];
-    // The runtime's source cannot fail; were it to, an all-zero salt is still a valid one.
-    let _ = getrandom::fill(&mut octets);
+    let hasard = std::iter::repeat_with(|| get_random_u64().to_le_bytes()).flatten();
+    octets.iter_mut().zip(hasard).for_each(|(octet, tire)| *octet = tire);
     octets
 }
 

@@ -1,0 +1,232 @@
+//! Invariant 3: nothing that stands under the publication threshold ever leaves the service.
+
+use e2e::{line, with};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use support::push::Push;
+use support::{Application, Request, Settings};
+
+const HEADCOUNTS: [&str; 6] = [
+    "nb_en_emploi_6_mois",
+    "nb_en_emploi_12_mois",
+    "nb_en_emploi_18_mois",
+    "nb_en_emploi_24_mois",
+    "nb_poursuite_etudes",
+    "nb_sortant",
+];
+const RATES: [&str; 10] = [
+    "taux_en_emploi_6_mois",
+    "taux_en_emploi_12_mois",
+    "taux_en_emploi_18_mois",
+    "taux_en_emploi_24_mois",
+    "taux_en_formation",
+    "taux_autres_6_mois",
+    "taux_autres_12_mois",
+    "taux_autres_18_mois",
+    "taux_autres_24_mois",
+    "taux_rupture_contrats",
+];
+const REGIONS: [(&str, &str); 3] = [("11", "Île-de-France"), ("76", "Occitanie"), ("04", "La Réunion")];
+const UAIS: [&str; 3] = ["0751234J", "0010856A", "9740001A"];
+
+/// Secret numbers, each used once: seven digits that stand nowhere else.
+struct Secrets {
+    next: u64,
+    all: BTreeSet<String>,
+}
+
+impl Secrets {
+    fn take(&mut self) -> Value {
+        self.next += 7919;
+        self.all.insert(self.next.to_string());
+        self.next.into()
+    }
+
+    /// A group of fewer than twenty, every figure of it secret.
+    fn group(&mut self, size: u64, mut doc: Map<String, Value>) -> Value {
+        doc.insert("nb_annee_term".into(), size.into());
+        for name in HEADCOUNTS.into_iter().chain(RATES) {
+            doc.insert(name.into(), self.take());
+        }
+        doc.insert(
+            "_meta".into(),
+            json!({"inserjeunes": {"taux_emploi_6_mois": self.take(), "nb_secret": self.take()}}),
+        );
+        doc.insert("champ_inconnu".into(), self.take());
+        doc.into()
+    }
+}
+
+fn document(millesime: &str, code: &str, cfd: &str, filiere: &str) -> Map<String, Value> {
+    let doc = json!({
+        "millesime": millesime, "code_certification": code, "code_certification_type": "cfd",
+        "code_formation_diplome": cfd, "libelle": format!("LIBELLE {code}"),
+        "diplome": {"code": "4", "libelle": "BAC"}, "filiere": filiere,
+        "donnee_source": {"code_certification": code, "type": "self"},
+    });
+    doc.as_object().unwrap().clone()
+}
+
+fn dataset(secrets: &mut Secrets) -> String {
+    let mut lines = String::new();
+    let mut size = 0;
+    let mut next_size = || {
+        size = (size + 7) % 20;
+        size
+    };
+    for number in 0..6 {
+        let (cfd, mef) = (format!("4009900{number}"), format!("2383009900{number}"));
+        for (code, kind) in [(&cfd, "cfd"), (&mef, "mef")] {
+            let doc = json!({
+                "type": kind, "code_certification": code, "code_formation_diplome": cfd,
+                "libelle": format!("BCN {code}"), "libelle_long": "LONG", "diplome": {"code": "4", "libelle": "BAC"},
+            });
+            lines += &line("bcn", &doc);
+        }
+        for (code, filiere) in [(&cfd, "apprentissage"), (&mef, "pro")] {
+            for year in 2021..=2023 {
+                let period = format!("{}_{year}", year - 1);
+                let mut national = document(&year.to_string(), code, &cfd, filiere);
+                if number == 0 && filiere == "pro" {
+                    // A year before the last: its final years are shown inside it.
+                    national.insert(
+                        "certificationsTerminales".into(),
+                        json!([{"code_certification": "23830099001"}, {"code_certification": "23830099002"}]),
+                    );
+                }
+                lines += &line("certification", &secrets.group(next_size(), national));
+                for (region, nom) in REGIONS {
+                    let mut doc = document(&period, code, &cfd, filiere);
+                    doc.insert("region".into(), json!({"code": region, "nom": nom}));
+                    lines += &line("regionale", &secrets.group(next_size(), doc));
+                }
+                for (uai, (region, nom)) in UAIS.into_iter().zip(REGIONS) {
+                    let mut doc = document(&period, code, &cfd, filiere);
+                    doc.insert("region".into(), json!({"code": region, "nom": nom}));
+                    doc.insert("academie".into(), json!({"code": "01", "nom": "Paris"}));
+                    doc.insert("uai".into(), uai.into());
+                    doc.insert("uai_type".into(), "lieu_formation".into());
+                    doc.insert("uai_donnee".into(), UAIS[0].into());
+                    doc.insert("uai_donnee_type".into(), "formateur".into());
+                    lines += &line("formation", &secrets.group(next_size(), doc));
+                }
+            }
+        }
+    }
+    for uai in UAIS {
+        lines += &line("etablissement", &json!({"numero_uai": uai, "academie": "01", "appellation_officielle": uai}));
+    }
+    lines
+}
+
+/// Every path of the service that shows documents, with every format, filter and view.
+fn paths() -> Vec<String> {
+    let codes: Vec<String> = (0..6).flat_map(|n| [format!("4009900{n}"), format!("2383009900{n}")]).collect();
+    let mut paths = vec!["/api".to_owned(), "/api/status".into(), "/etat".into(), "/api/doc".into(), "/".into()];
+    let filters: Vec<String> =
+        ["", "millesimes=2021,2022,2023,2020_2021,2021_2022,2022_2023", "code_certifications=40099001,23830099001"]
+            .into_iter()
+            .chain(["universe=secondaire", "page=2", "page=3&items_par_page=7"])
+            .map(str::to_owned)
+            .collect();
+    let of_places = ["regions=11", "regions=11,76&millesimes=2021_2022", "academies=01", "uais=0751234J,9740001A"];
+    let mut list = |base: &str, filters: &mut dyn Iterator<Item = &str>| {
+        for filter in filters {
+            for ext in ["", ".json", ".csv", ".ndjson"] {
+                paths.push(
+                    format!(
+                        "/api/inserjeunes/{base}{ext}?{}",
+                        if filter.contains("items_par_page") {
+                            filter.to_owned()
+                        } else {
+                            format!("{filter}&items_par_page=1000")
+                        }
+                    )
+                    .replace("?&", "?"),
+                );
+            }
+        }
+    };
+    list("certifications", &mut filters.iter().map(String::as_str));
+    list("regionales", &mut filters.iter().map(String::as_str).chain(of_places.into_iter().take(2)));
+    list("formations", &mut filters.iter().map(String::as_str).chain(of_places));
+    list("bcn", &mut ["", "page=2"].into_iter());
+    for (region, _) in REGIONS {
+        list(&format!("regionales/{region}"), &mut filters.iter().map(String::as_str));
+    }
+    let views = [
+        "",
+        "?millesime=2021",
+        "?millesime=2020_2021",
+        "?vue=filieres",
+        "?vue=filieres&millesime=2022",
+        "?vue=filieres&millesime=2021_2022",
+    ];
+    for code in &codes {
+        let mut bases = vec![format!("certifications/{code}")];
+        bases.extend(REGIONS.map(|(region, _)| format!("regionales/{region}/certifications/{code}")));
+        bases.extend(UAIS.map(|uai| format!("formations/{uai}-{code}")));
+        for base in bases {
+            for view in views {
+                for image in ["", ".svg"] {
+                    paths.push(format!("/api/inserjeunes/{base}{image}{view}"));
+                }
+            }
+        }
+        for theme in ["dsfr", "lba"] {
+            paths.push(format!(
+                "/api/inserjeunes/certifications/{code}.svg?theme={theme}&direction=horizontal&imageOnError=true"
+            ));
+        }
+        paths.push(format!("/api/recherche?q={code}"));
+    }
+    paths.push("/api/recherche?q=LIBELLE".into());
+    paths
+}
+
+/// Numbers of seven digits or more in a text.
+fn numbers(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() >= 7)
+}
+
+fn check(application: &Application, request: &Request, secrets: &Secrets) -> u16 {
+    let answer = application.send(request).unwrap();
+    let target = String::from_utf8_lossy(&request.target);
+    let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    for text in [answer.text(), headers] {
+        let leaked: Vec<&str> = numbers(&text).filter(|digits| secrets.all.contains(*digits)).collect();
+        assert!(leaked.is_empty(), "{} {target} shows {leaked:?}:\n{text}", request.method);
+    }
+    answer.status
+}
+
+#[test]
+fn invariant_3_no_secret_number_appears_on_any_route_format_filter_or_view() {
+    let mut secrets = Secrets { next: 5_000_000, all: BTreeSet::new() };
+    let lines = dataset(&mut secrets);
+    assert!(secrets.all.len() > 3000);
+    let application = with(Settings::default(), &Push::all(lines)).unwrap();
+    let key = application.settings.legacy_api_key.clone();
+    let mut answered = 0;
+    for path in paths() {
+        answered += u32::from(check(&application, &Request::get(&path).header("x-api-key", &key), &secrets) == 200);
+    }
+    assert!(answered > 300, "only {answered} paths answer");
+    // What operators see names counts and reasons, never a value.
+    for path in ["status", "users"] {
+        check(&application, &application.import("GET", path), &secrets);
+    }
+    let refused = line("formation", &json!({"uai": 5_007_919, "nb_sortant": 5_007_919}));
+    let answer = application.send(&application.import("POST", "documents").body(refused)).unwrap();
+    assert_eq!(answer.status, 422, "{}", answer.text());
+}
+
+#[test]
+fn the_walk_would_see_a_number_that_is_not_hidden() {
+    let mut secrets = Secrets { next: 5_000_000, all: BTreeSet::new() };
+    let group = secrets.group(20, document("2023", "40099000", "40099000", "apprentissage"));
+    let application = with(Settings::default(), &Push::all(line("certification", &group))).unwrap();
+    let shown = application.get("/api/inserjeunes/certifications").unwrap().text();
+    let seen = numbers(&shown).filter(|digits| secrets.all.contains(*digits)).count();
+    assert_eq!(seen, HEADCOUNTS.len() + RATES.len(), "{shown}");
+}

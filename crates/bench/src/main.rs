@@ -129,6 +129,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let out = root().join("target/bench");
     std::fs::create_dir_all(&out)?;
     load::write_script(&out)?;
+    server::freeze(&out.join("components"))?;
     let mut report = Report { runtime: format!("{:?}", options.runtime).to_lowercase(), ..Report::default() };
     report.load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
     report.sizes = report::component_sizes(&root())?;
@@ -222,6 +223,7 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
 fn total_rows(server: &Server) -> anyhow::Result<usize> {
     let target = "/api/inserjeunes/formations?items_par_page=1";
     let answer = server.client()?.send("GET", target, &[server::KEY], &[], true)?;
+    ensure!(answer.status == 200, "{target}: {}", answer.status);
     let body: serde_json::Value = serde_json::from_slice(&answer.body)?;
     let total = body.get("pagination").and_then(|p| p.get("total")).and_then(serde_json::Value::as_u64);
     Ok(usize::try_from(total.context("a list without total")?)?)

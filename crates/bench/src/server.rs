@@ -48,20 +48,33 @@ fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
-/// The manifest of the application with the yardsticks beside its own components, in `folder`.
-fn write_manifest(folder: &Path) -> anyhow::Result<()> {
+/// Copies the components and the manifest that names them, with the yardsticks beside them, into `folder`: what is
+/// measured stays the same while others build.
+pub fn freeze(folder: &Path) -> anyhow::Result<()> {
     let root = crate::root();
-    let text = std::fs::read_to_string(root.join("spin.toml"))?;
-    let target = format!("source = \"{}/target/", root.display());
-    let mut text = text.replace("source = \"target/", &target);
+    let manifest = std::fs::read_to_string(root.join("spin.toml"))?;
+    std::fs::create_dir_all(folder)?;
+    let copy = |source: &str| -> anyhow::Result<String> {
+        let file = root.join(source);
+        let name = file.file_name().context("a source without name")?;
+        std::fs::copy(&file, folder.join(name)).with_context(|| format!("{source} is not built"))?;
+        Ok(format!("source = \"{}\"", folder.join(name).display()))
+    };
+    let mut text = String::new();
+    for line in manifest.lines() {
+        match line.strip_prefix("source = \"").and_then(|s| s.strip_suffix('"')) {
+            Some(source) => text.push_str(&copy(source)?),
+            None => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    let yardstick = copy("target/wasm32-wasip2/release/yardstick.wasm")?;
     for id in ["empty", "bare-get"] {
         text.push_str(&format!(
             "\n[[trigger.http]]\nroute = \"/yardstick/{id}/...\"\ncomponent = \"yardstick-{id}\"\n\
-             [component.yardstick-{id}]\n{target}wasm32-wasip2/release/yardstick.wasm\"\n\
-             key_value_stores = [\"default\"]\n"
+             [component.yardstick-{id}]\n{yardstick}\nkey_value_stores = [\"default\"]\n"
         ));
     }
-    std::fs::create_dir_all(folder)?;
     Ok(std::fs::write(folder.join("spin.toml"), text)?)
 }
 
@@ -69,7 +82,9 @@ impl Server {
     /// Starts the application on the store of `folder`; `cores` is a list for taskset, `reuse` how many requests an
     /// instance answers.
     pub fn start(runtime: Runtime, folder: &Path, cores: &str, reuse: Option<usize>) -> anyhow::Result<Self> {
-        write_manifest(folder)?;
+        std::fs::create_dir_all(folder)?;
+        // Beside the manifest lies the store: each data set has a copy of its own.
+        std::fs::copy(folder.with_file_name("components").join("spin.toml"), folder.join("spin.toml"))?;
         let address = free_address()?;
         let control = (runtime == Runtime::Host).then(free_address).transpose()?;
         let mut command = Command::new("taskset");

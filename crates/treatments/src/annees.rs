@@ -11,6 +11,7 @@ use crate::ecriture::{Collection, Ecritures, est_livree};
 use crate::etablissements::region_regionale;
 use crate::nomenclature::Nomenclature;
 use crate::rapport::Rapport;
+use crate::rejet::Rejet;
 use crate::texte::{champ, sous_champ};
 use domain::{Document, Maille, territoire};
 use serde_json::{Value, json};
@@ -39,7 +40,7 @@ pub fn annees_precedentes(nomenclature: &Nomenclature, mef: &str, cfd: &str) -> 
 
 /// The fields of a document without numbers: key, place, certification.
 fn sans_chiffres(maille: Maille, source: &Document, code: &str, part: Option<Document>) -> Document {
-    let mut document = Document::new();
+    let mut document = Document::with_capacity(16);
     document.insert("code_certification".to_owned(), code.into());
     let mut copier = |nom: &str| {
         if let Some(valeur) = source.get(nom) {
@@ -60,6 +61,13 @@ fn sans_chiffres(maille: Maille, source: &Document, code: &str, part: Option<Doc
     }
     document.extend(part.into_iter().flatten());
     document
+}
+
+fn separer(part: Result<Document, Rejet>) -> (Option<Document>, Option<Rejet>) {
+    match part {
+        Ok(part) => (Some(part), None),
+        Err(rejet) => (None, Some(rejet)),
+    }
 }
 
 fn terminales<'a>(codes: impl IntoIterator<Item = &'a str>) -> Value {
@@ -88,10 +96,10 @@ pub fn annees_non_terminales(
         let cfd = champ(source, "code_formation_diplome").unwrap_or_default();
         let mut nouveaux = Vec::new();
         for annee in annees_precedentes(nomenclature, code, cfd) {
-            let part = nomenclature.part(&annee, false);
-            let mut document = sans_chiffres(maille, source, &annee, part.as_ref().ok().cloned());
+            let (part, rejet) = separer(nomenclature.part(&annee, false));
+            let mut document = sans_chiffres(maille, source, &annee, part);
             document.insert("certificationsTerminales".to_owned(), terminales([code]));
-            nouveaux.push((document, part.err()));
+            nouveaux.push((document, rejet));
         }
         for (document, rejet) in nouveaux {
             ecrire(documents, document, rejet.as_ref(), rapport, &mut ecritures);
@@ -103,7 +111,7 @@ pub fn annees_non_terminales(
 fn ecrire(
     documents: &mut Collection,
     document: Document,
-    rejet: Option<&crate::Rejet>,
+    rejet: Option<&Rejet>,
     rapport: &mut Rapport,
     ecritures: &mut Ecritures,
 ) {
@@ -159,12 +167,12 @@ pub fn premieres_annees_communes(
     let communes = nomenclature.annees_communes();
     for ([famille, ..], specialites) in familles {
         for commune in communes.get(famille.as_str()).into_iter().flatten() {
-            let part = nomenclature.part(commune, false);
+            let (part, rejet) = separer(nomenclature.part(commune, false));
             let Some(source) = documents.document(specialites.place) else { continue };
-            let mut document = sans_chiffres(maille, source, commune, part.as_ref().ok().cloned());
+            let mut document = sans_chiffres(maille, source, commune, part);
             let codes = terminales(specialites.codes.iter().map(String::as_str));
             document.insert("certificationsTerminales".to_owned(), codes);
-            ecrire(documents, document, part.err().as_ref(), rapport, &mut ecritures);
+            ecrire(documents, document, rejet.as_ref(), rapport, &mut ecritures);
         }
     }
     ecritures

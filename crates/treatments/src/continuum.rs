@@ -167,7 +167,7 @@ fn preter(
     let donneurs = tranche.get(donneur).map(|c| c.livres.clone()).unwrap_or_default();
     for (filiere, place) in donneurs {
         let Some(document) = documents.document(place) else { continue };
-        let mut apport = Document::new();
+        let mut apport = Document::with_capacity(document.len() + part.len());
         apport.insert("code_certification".to_owned(), cible.into());
         for (nom, valeur) in document.iter().filter(|(nom, _)| !PAS_PRETES.contains(&nom.as_str())) {
             apport.insert(nom.clone(), valeur.clone());

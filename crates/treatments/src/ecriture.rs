@@ -8,7 +8,7 @@
 
 use crate::texte::{champ, sous_champ};
 use domain::{Document, Maille};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::ops::AddAssign;
 
@@ -95,6 +95,20 @@ impl Genre {
         }
     }
 }
+
+/// Every field that is part of the key of some kind.
+const CHAMPS_DE_CLES: [&str; 10] = [
+    "code_certification",
+    "millesime",
+    "filiere",
+    "region",
+    "uai",
+    "mef_stat_11",
+    "diplome_sise",
+    "numero_uai",
+    "id",
+    "username",
+];
 
 impl From<Maille> for Genre {
     fn from(maille: Maille) -> Self {
@@ -279,16 +293,17 @@ impl Collection {
     }
 
     /// Writes a document by merging. `None` where it has no key: nothing is written.
-    pub fn ecrire(&mut self, apport: Document) -> Option<Ecriture> {
+    pub fn ecrire(&mut self, mut apport: Document) -> Option<Ecriture> {
         let cle = self.genre.cle(&apport)?;
         let place = self.place(&cle);
         if let Some(ici) = place.and_then(|p| self.documents.get_mut(p)?.as_mut()) {
             return Some(if fusionner(ici, &apport) { Ecriture::Modifie } else { Ecriture::Inchange });
         }
-        let mut document = Map::with_capacity(apport.len());
-        fusionner(&mut document, &apport);
+        if apport.values().any(Value::is_null) {
+            apport.retain(|_, valeur| !valeur.is_null());
+        }
         self.par_cle.insert(cle, self.documents.len());
-        self.documents.push(Some(document));
+        self.documents.push(Some(apport));
         Some(Ecriture::Cree)
     }
 
@@ -321,6 +336,9 @@ impl Collection {
     pub fn fusionner_a(&mut self, place: usize, apport: &Document) -> Option<Ecriture> {
         let genre = self.genre;
         let ici = self.documents.get_mut(place)?.as_mut()?;
+        if !CHAMPS_DE_CLES.iter().any(|nom| apport.contains_key(*nom)) {
+            return Some(if fusionner(ici, apport) { Ecriture::Modifie } else { Ecriture::Inchange });
+        }
         let avant = genre.cle(ici);
         let ecriture = if fusionner(ici, apport) { Ecriture::Modifie } else { Ecriture::Inchange };
         let apres = genre.cle(ici);

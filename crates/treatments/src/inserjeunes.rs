@@ -154,7 +154,7 @@ impl Mesures {
     pub fn documents(self, millesime: &str, traiter: bool) -> impl Iterator<Item = Document> {
         let Self { maille, brutes, groupes } = self;
         groupes.into_iter().map(move |((code, filiere), mesures)| {
-            let mut document = Document::new();
+            let mut document = Document::with_capacity(32);
             document.insert("code_certification".to_owned(), code.into());
             document.insert("filiere".to_owned(), filiere.as_str().into());
             document.insert("millesime".to_owned(), millesime.into());

@@ -3,6 +3,7 @@
 use crate::real::{TableError, Tables, rows};
 use domain::{Document, Maille};
 use sources::{BcnTable, Call};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use treatments::familles::Familles;
 use treatments::inserjeunes::{Mesures, Place, livrer, region_demandee};
@@ -104,22 +105,34 @@ pub fn regional<'a>(
     Ok(documents)
 }
 
-/// Treatments 6 to 8, a group of codes at a time.
+/// Documents as they are staged: text, by group of codes.
+pub type Staged = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// Stages documents by group.
+#[must_use]
+pub fn stage(contexte: &Contexte, documents: impl IntoIterator<Item = Document>) -> Staged {
+    let groupes = Groupes::de(&contexte.nomenclature);
+    let mut staged = Staged::new();
+    for document in documents {
+        let code = document.get("code_certification").and_then(|c| c.as_str()).unwrap_or_default();
+        let group = staged.entry(groupes.groupe(code).to_owned()).or_default();
+        group.push(serde_json::to_vec(&document).unwrap_or_default());
+    }
+    staged
+}
+
+/// Treatments 6 to 8, a group at a time: staged documents in, finished documents out. Only one
+/// group lies in memory.
 pub fn by_groups(
     contexte: &Contexte,
     maille: Maille,
-    documents: impl IntoIterator<Item = Document>,
+    staged: Staged,
     rapport: &mut Rapport,
     mut each: impl FnMut(Document),
 ) -> treatments::BilanGroupe {
-    let groupes = Groupes::de(&contexte.nomenclature);
-    let mut by_group: std::collections::BTreeMap<String, Vec<Document>> = std::collections::BTreeMap::new();
-    for document in documents {
-        let code = document.get("code_certification").and_then(|c| c.as_str()).unwrap_or_default();
-        by_group.entry(groupes.groupe(code).to_owned()).or_default().push(document);
-    }
     let mut total = treatments::BilanGroupe::default();
-    for documents in by_group.into_values() {
+    for texts in staged.into_values() {
+        let documents = texts.iter().filter_map(|text| serde_json::from_slice(text).ok());
         let mut documents = Collection::de(maille.into(), documents);
         total += treatments::traiter_groupe(contexte, maille, &mut documents, rapport);
         documents.into_documents().for_each(&mut each);

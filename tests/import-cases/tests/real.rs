@@ -1,7 +1,7 @@
 //! The chain on the real tables, where they are present.
 
 use domain::Maille;
-use import_cases::chain::{by_groups, context, regional};
+use import_cases::chain::{by_groups, context, regional, stage};
 use import_cases::real::Tables;
 use std::collections::BTreeMap;
 use treatments::nomenclature::Nature;
@@ -72,8 +72,8 @@ fn every_regional_row_becomes_a_document() {
     let mut before = Couverture::default();
     before.compter_tous(documents.iter());
     let mut after = Couverture::default();
-    let bilan =
-        by_groups(&contexte, Maille::Regionale, documents.into_documents(), &mut rapport, |d| after.compter(&d));
+    let staged = stage(&contexte, documents.into_documents());
+    let bilan = by_groups(&contexte, Maille::Regionale, staged, &mut rapport, |d| after.compter(&d));
     println!("before {before:?}\nafter {after:?}\n{bilan:?}\nrejected {:?}", rapport.rejets);
     let of = |coverage: &Couverture, source: &str| -> u64 { coverage.0.values().filter_map(|by| by.get(source)).sum() };
     assert_eq!(of(&before, "self"), of(&after, "self"), "delivered numbers stay");

@@ -416,8 +416,8 @@ pub(crate) fn schema(call: &Call) -> Schema {
     match call {
         Call::InserJeunesUai { .. } | Call::InserJeunesRegion { .. } | Call::InserJeunesFrance { .. } => Schema {
             rows: Place::Member("data"),
-            in_each: &["id_mesure", "valeur_mesure", "dimensions"],
-            in_some: &[],
+            in_each: &["id_mesure", "valeur_mesure"],
+            in_some: &["dimensions"],
             known: &[&["filiere"]],
             aside: &[],
         },

@@ -166,7 +166,9 @@ impl Version {
 fn passer<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
     let (millesime, _, _) = (reader.text()?, reader.bytes()?, reader.bytes()?);
     reader.instant()?;
-    (reader.bytes()?, reader.bytes()?, reader.bytes()?);
+    for _ in 0..3 {
+        reader.bytes()?;
+    }
     if reader.number()? > 0 {
         reader.bytes()?;
         let count = reader.size()?;

@@ -1,0 +1,1 @@
+//! Nothing of its own: see `tests/budgets.rs` and the limits in `limits.tsv`.

@@ -1,0 +1,226 @@
+//! Counts of the built components against `limits.tsv`, never times: what a request of each kind reads and computes,
+//! what an import of the sample writes, how large components are. Each limit is what was counted, and 10 % on top.
+//!
+//! A change that costs more on purpose writes the file anew: `BUDGETS_WRITE=1 cargo test -p budgets`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
+
+use anyhow::{Context, ensure};
+use host::{Config, Host};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::PathBuf;
+use support::client::{Request, send};
+use support::{Folder, components_are_built, root};
+
+const SECRET: &str = "secret-d-import-de-test";
+const KEY: &str = "cle-partagee-de-test";
+/// The largest component of the read routes, in bytes; assets are compiled into `documentation`.
+const READ_MAX: u64 = 600 << 10;
+/// The largest import, in bytes.
+const IMPORT_MAX: u64 = 2 << 20;
+
+fn limits_file() -> PathBuf {
+    root().join("tests/budgets/limits.tsv")
+}
+
+fn documents(kind: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(root().join(format!("data/{kind}.ndjson"))).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["doc"].clone()).collect()
+}
+
+/// Targets of three documents of the latest millesime whose path `target` makes.
+fn targets(kind: &str, target: impl Fn(&Value) -> String) -> Vec<String> {
+    let documents = documents(kind);
+    let final_year = |d: &&Value| {
+        d.get("certificationsTerminales").is_none() && !d["code_certification_type"].as_str().unwrap().contains("sise")
+    };
+    let latest = documents.iter().filter(final_year).filter_map(|d| d["millesime"].as_str()).max().unwrap().to_owned();
+    let mut targets: Vec<String> =
+        documents.iter().filter(final_year).filter(|d| d["millesime"] == *latest).map(target).collect();
+    targets.dedup();
+    targets.truncate(3);
+    targets
+}
+
+struct Application {
+    host: Host,
+    _folder: Folder,
+}
+
+impl Application {
+    fn start() -> anyhow::Result<Self> {
+        components_are_built()?;
+        let folder = Folder::new("budgets")?;
+        let env_file = folder.path().join("env");
+        std::fs::write(&env_file, "")?;
+        let mut config = Config::new(root().join("spin.toml"));
+        config.store = Some(folder.path().join("store.db"));
+        config.env_file = Some(env_file);
+        config.fast_unsafe_store = true;
+        config.fuel = true;
+        let given = [("import_secret", SECRET), ("legacy_api_key", KEY), ("jwt_secret", "jwt")];
+        config.variables = given.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        Ok(Self { host: Host::start(config)?, _folder: folder })
+    }
+
+    fn call(&self, request: &Request) -> anyhow::Result<(u16, Value)> {
+        let answer = send(self.host.address(), request)?;
+        Ok((answer.status, answer.json()))
+    }
+
+    fn import(&self, method: &str, target: &str, body: impl Into<Vec<u8>>) -> anyhow::Result<Value> {
+        let request = Request::new(method, &format!("/internal/import/{target}"))
+            .header("authorization", &format!("Bearer {SECRET}"))
+            .body(body);
+        let (status, answer) = self.call(&request)?;
+        ensure!(status < 300, "{method} {target}: {status} {answer}");
+        Ok(answer)
+    }
+
+    /// Publishes the sample: the record of the job.
+    fn publish(&self) -> anyhow::Result<Value> {
+        let job = self.import("POST", "jobs", "{}")?;
+        let id = job["id"].as_str().context("a job without id")?.to_owned();
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(root().join("data"))?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        files.retain(|file| file.extension().is_some_and(|e| e == "ndjson"));
+        files.sort();
+        let mut lines = Vec::new();
+        for file in files {
+            lines.extend(std::fs::read(file)?);
+        }
+        self.import("PUT", &format!("jobs/{id}/parts/0"), lines)?;
+        self.import("POST", &format!("jobs/{id}/publish"), r#"{"parties":1}"#)?;
+        for _ in 0..1_000 {
+            let job = self.import("POST", &format!("jobs/{id}/run"), "")?;
+            match job["etape"].as_str() {
+                Some("publie") => return Ok(job),
+                Some("echec") => anyhow::bail!("{job}"),
+                _ => {}
+            }
+        }
+        anyhow::bail!("the job does not end")
+    }
+
+    /// What the cheaper of the requests after the first one takes: gets, bytes read, fuel.
+    fn cost(&self, targets: &[String], header: Option<(&str, &str)>, status: u16) -> anyhow::Result<[u64; 3]> {
+        let mut costs = Vec::new();
+        for target in targets {
+            self.host.reset_counters();
+            let mut request = Request::get(target).header("x-api-key", KEY);
+            if let Some((name, value)) = header {
+                request = request.header(name, value);
+            }
+            let answer = send(self.host.address(), &request)?;
+            ensure!(answer.status == status, "{target}: {} {}", answer.status, answer.text());
+            let counters = self.host.counters();
+            let sum = |of: fn(&host::testing::Counters) -> u64| counters.values().map(of).sum::<u64>();
+            costs.push([sum(|c| c.gets), sum(|c| c.bytes_read), sum(|c| c.fuel)]);
+        }
+        // The first one makes the instance, opens the store, reads the pointer.
+        costs.into_iter().skip(1).min_by_key(|cost| (cost[0], cost[2])).context("no second target")
+    }
+}
+
+/// Everything counted, by name.
+fn count() -> anyhow::Result<BTreeMap<String, u64>> {
+    let application = Application::start()?;
+    let mut counted = BTreeMap::new();
+    application.host.reset_counters();
+    let job = application.publish()?;
+    counted.insert("import of the sample: values written".to_owned(), job["bilan"]["ecritures"].as_u64().unwrap());
+    counted.insert("import of the sample: fuel".to_owned(), application.host.counters()["import"].fuel);
+    let api = "/api/inserjeunes";
+    let field = |d: &Value, name: &str| d[name].as_str().unwrap_or_default().to_owned();
+    let national = targets("certification", |d| format!("{api}/certifications/{}", field(d, "code_certification")));
+    let regional = targets("regionale", |d| {
+        format!(
+            "{api}/regionales/{}/certifications/{}",
+            d["region"]["code"].as_str().unwrap(),
+            field(d, "code_certification")
+        )
+    });
+    let formation =
+        targets("formation", |d| format!("{api}/formations/{}-{}", field(d, "uai"), field(d, "code_certification")));
+    let codes = targets("formation", |d| {
+        format!("{api}/formations?items_par_page=10&code_certifications={}", field(d, "code_certification"))
+    });
+    let filieres: Vec<String> = national.iter().map(|target| format!("{target}?vue=filieres")).collect();
+    let thrice = |target: &str| vec![format!("{api}/{target}"); 3];
+    let not_there = vec![format!("{api}/certifications/99999999"); 3];
+    for (name, targets, header, status) in [
+        ("document, national", &national, None, 200),
+        ("document, regional", &regional, None, 200),
+        ("document, establishment", &formation, None, 200),
+        ("document, hot", &vec![formation[0].clone(); 3], None, 200),
+        ("document, 304", &vec![formation[0].clone(); 3], Some(("if-none-match", "*")), 304),
+        ("document, missing", &not_there, None, 404),
+        ("filieres view", &filieres, None, 200),
+        ("list of 10", &thrice("formations?items_par_page=10"), None, 200),
+        ("list of 10, one filter", &thrice("formations?items_par_page=10&regions=11"), None, 200),
+        ("list of 10, code filter", &codes, None, 200),
+        ("page of 1,000", &thrice("formations?items_par_page=1000"), None, 200),
+        ("CSV", &thrice("formations.csv?items_par_page=1000000"), None, 200),
+    ] {
+        let [gets, bytes, fuel] = application.cost(targets, header, status).with_context(|| name.to_owned())?;
+        counted.extend([
+            (format!("{name}: gets"), gets),
+            (format!("{name}: bytes read"), bytes),
+            (format!("{name}: fuel"), fuel),
+        ]);
+    }
+    Ok(counted)
+}
+
+#[test]
+fn requests_and_imports_cost_no_more_than_they_did() {
+    if !limits_file().exists() && std::env::var_os("BUDGETS_WRITE").is_none() {
+        eprintln!("tests/budgets/limits.tsv is not written yet: BUDGETS_WRITE=1 cargo test -p budgets");
+        return;
+    }
+    let counted = count().unwrap();
+    if std::env::var_os("BUDGETS_WRITE").is_some() {
+        let mut text =
+            "# Most that is allowed: what was counted, and 10 %. BUDGETS_WRITE=1 cargo test -p budgets\n".to_owned();
+        for (name, value) in &counted {
+            // Gets are few and exact.
+            let limit = if name.ends_with("gets") { *value } else { value + value / 10 };
+            writeln!(text, "{name}\t{limit}").unwrap();
+        }
+        std::fs::write(limits_file(), text).unwrap();
+    }
+    let text = std::fs::read_to_string(limits_file()).unwrap();
+    let limits: BTreeMap<&str, u64> = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(name, limit)| (name, limit.parse().unwrap()))
+        .collect();
+    let over: Vec<String> = counted
+        .iter()
+        .filter_map(|(name, value)| match limits.get(name.as_str()) {
+            Some(limit) if value <= limit => None,
+            Some(limit) => Some(format!("{name}: {value}, at most {limit}")),
+            None => Some(format!("{name}: {value}, no limit is written")),
+        })
+        .collect();
+    assert!(over.is_empty(), "{}", over.join("\n"));
+}
+
+#[test]
+fn components_stay_within_their_sizes() {
+    components_are_built().unwrap();
+    let manifest = host::manifest::Manifest::read(&root().join("spin.toml")).unwrap();
+    for (id, component) in &manifest.components {
+        let size = std::fs::metadata(&component.source).unwrap().len();
+        let most = match id.as_str() {
+            "import" => IMPORT_MAX,
+            // Its pages and the description are assets: they come on top of the code.
+            "documentation" => 2 * READ_MAX,
+            _ => READ_MAX,
+        };
+        assert!(size <= most, "{id}: {size} bytes, at most {most}");
+    }
+}

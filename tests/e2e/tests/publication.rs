@@ -1,4 +1,5 @@
 //! What a publication changes, and what it never does.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use e2e::{generation, line, sample, with, with_sample};
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! Invariants 6 and 7: what one client does never reaches another.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use e2e::with_sample;
 use proptest::prelude::*;

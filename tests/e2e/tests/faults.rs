@@ -1,5 +1,6 @@
 //! Invariant 9: a store that cannot be read is a 503, never "no data"; a missing value sends the request one
 //! generation back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use e2e::{cold, generation, sample, with_sample};
 use host::testing::{Effect, Fault, Faults, Operation};

@@ -1,4 +1,5 @@
 //! Invariant 5: how often each kind of request asks the store.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use e2e::{cold, with_sample};
 use support::{Application, Settings};

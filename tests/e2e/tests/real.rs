@@ -1,4 +1,5 @@
 //! The open regional figures, published and read back over HTTP.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use dataset::real::Real;
 use e2e::{in_parts, with};

@@ -64,6 +64,9 @@ fn walk(application: &Application, list: &str, millesimes: &str, size: usize) ->
     unreachable!("a list ends");
 }
 
+/// The size of a group, and one of its counts.
+type Counted = (u64, Option<u64>);
+
 #[test]
 fn the_open_figures_come_back_row_by_row_number_by_number() {
     let Some(data) = support::shared("data", "the_open_figures") else { return };
@@ -114,7 +117,7 @@ fn pages_meet_each_row_once_in_order(application: &Application, table: &[Row]) {
 
 /// National documents are sums over the regions that know how many went on studying, or over all where none does.
 fn national_numbers_are_sums(national: &[Value], table: &[Row]) {
-    let mut groups: BTreeMap<(&str, &str, &str), Vec<(u64, Option<u64>)>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&str, &str, &str), Vec<Counted>> = BTreeMap::new();
     for ([_, code, millesime, filiere], [size, .., studying, _]) in table {
         let year = millesime.rsplit('_').next().unwrap_or_default();
         groups.entry((code, year, filiere)).or_default().push((size.unwrap_or(0), *studying));

@@ -22,7 +22,7 @@ const TO_CONFIRM: u8 = 3;
 const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
-    let done = match Command::read(std::env::args().skip(1)) {
+    let done = match Command::read(std::env::args().skip(1), service::Service::new) {
         Ok(Command::Help(text)) => {
             print!("{text}");
             Ok(0)

@@ -86,8 +86,11 @@ pub enum Action {
 }
 
 impl Command {
-    /// Reads the command line.
-    pub fn read(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Self> {
+    /// Reads the command line; `connect` makes the service at an address.
+    pub fn read(
+        mut arguments: impl Iterator<Item = String>,
+        connect: impl Fn(&str) -> anyhow::Result<Service>,
+    ) -> anyhow::Result<Self> {
         let mut url = URL.to_owned();
         let (mut words, mut mode, mut kinds, mut millesimes) = (Vec::new(), "remplacer".to_owned(), vec![], vec![]);
         let (mut in_force, mut json, mut generate) = (None, false, false);
@@ -120,7 +123,7 @@ impl Command {
                 _ => words.push(name),
             }
         }
-        let service = || Service::new(&url);
+        let service = || connect(&url);
         if words.first().is_some_and(|word| word == "users") {
             let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             let Some(action) = Action::read(&words, generate) else { bail!("commande inconnue\n\n{USERS_HELP}") };
@@ -168,7 +171,8 @@ mod tests {
     use super::*;
 
     fn read(line: &str) -> anyhow::Result<Command> {
-        Command::read(line.split_whitespace().map(str::to_owned))
+        let connect = |url: &str| Ok(Service::with_secret(url, "secret".to_owned()));
+        Command::read(line.split_whitespace().map(str::to_owned), connect)
     }
 
     #[test]

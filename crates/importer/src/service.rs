@@ -31,8 +31,13 @@ pub struct Refusal {
 impl Service {
     /// The service at this address.
     pub fn new(url: &str) -> anyhow::Result<Self> {
+        Ok(Self::with_secret(url, secret()?))
+    }
+
+    /// The service at an address, opened by a secret.
+    pub fn with_secret(url: &str, secret: String) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(PATIENCE)).build();
-        Ok(Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), secret: secret()? })
+        Self { agent: config.into(), url: url.trim_end_matches('/').to_owned(), secret }
     }
 
     /// Its address.

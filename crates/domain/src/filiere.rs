@@ -53,7 +53,8 @@ impl fmt::Display for Filiere {
 }
 
 /// Secondary education (InserJeunes) or higher education (InserSup).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Univers {
     /// Apprenticeship and the school tracks: InserJeunes.
     Secondaire,

@@ -1,10 +1,11 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
 use super::ecrivain::Ecrivain;
-use super::lignes::{self, Kind};
+use super::lignes::{self, Kind, LigneRefusee, LigneValide};
 use crate::cle;
 use crate::codec::{Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError};
+use domain::Document;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -130,19 +131,58 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         if let Some(rang) = corps.split(|b| *b == b'\n').position(|l| l.len() > LIGNE_MAX) {
             return Err(DepotError::LineTooLong(rang + 1));
         }
+        let mut inconnus = BTreeMap::new();
+        let lignes = corps.split(|b| *b == b'\n').enumerate();
+        let mut lues = lignes
+            .filter(|(_, ligne)| !ligne.iter().all(u8::is_ascii_whitespace))
+            .map(|(rang, ligne)| (rang + 1, lignes::valider(ligne, indicateurs, &mut inconnus)));
+        let mut info = self.remplir(partie, digest, &mut lues).await?;
+        drop(lues);
+        info.champs_inconnus = inconnus;
+        self.inscrire(partie, &info).await?;
+        Ok(info)
+    }
+
+    /// Keeps documents that the import made itself as a part, checked as pushed ones are. The
+    /// same documents under the same number change nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn deposer_documents(
+        &self,
+        partie: usize,
+        documents: impl IntoIterator<Item = (Kind, Document)>,
+        indicateurs: &[String],
+    ) -> Result<PartInfo, StoreError> {
+        let mut inconnus = BTreeMap::new();
+        let lignes: Vec<_> =
+            documents.into_iter().map(|(k, d)| lignes::valider_document(k, d, indicateurs, &mut inconnus)).collect();
+        let mut empreinte = Sha256::new();
+        lignes.iter().flatten().for_each(|ligne| empreinte.update(&ligne.json));
+        let lues = lignes.into_iter().enumerate().map(|(rang, ligne)| (rang + 1, ligne));
+        let mut info = self.remplir(partie, hex(&empreinte.finalize()), lues).await?;
+        info.champs_inconnus = inconnus;
+        self.inscrire(partie, &info).await?;
+        Ok(info)
+    }
+
+    /// Writes the good lines of a part in pieces.
+    async fn remplir(
+        &self,
+        partie: usize,
+        digest: String,
+        lignes: impl IntoIterator<Item = (usize, Result<LigneValide, LigneRefusee>)>,
+    ) -> Result<PartInfo, StoreError> {
         let mut info = PartInfo { digest, ..PartInfo::default() };
         let famille = Self::famille(&info.digest);
         let mut ecrivain = Ecrivain::ouvrir(self.kv, &Self::prefixe(self.job, partie), self.lot).await?;
         let mut morceau = Writer::default();
-        for (rang, ligne) in corps.split(|b| *b == b'\n').enumerate() {
-            if ligne.iter().all(u8::is_ascii_whitespace) {
-                continue;
-            }
-            match lignes::valider(ligne, indicateurs, &mut info.champs_inconnus) {
+        for (ligne, lue) in lignes {
+            match lue {
                 Err(refus) => {
                     info.refusees += 1;
                     if info.refus.len() < REFUS_GARDES {
-                        info.refus.push(Refus { partie, ligne: rang + 1, raison: refus.0 });
+                        info.refus.push(Refus { partie, ligne, raison: refus.0 });
                     }
                 }
                 Ok(valide) => {
@@ -160,10 +200,13 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
             ecrivain.poser(&famille, info.morceaux, morceau.0).await?;
             info.morceaux += 1;
         }
-        // The record goes last: a part counts only once all of it lies in the store.
         ecrivain.vider().await?;
-        self.kv.set(&self.cle_info(partie), serde_json::to_vec(&info).unwrap_or_default()).await?;
         Ok(info)
+    }
+
+    /// The record of a part goes last: the part counts only once all of it lies in the store.
+    async fn inscrire(&self, partie: usize, info: &PartInfo) -> Result<(), StoreError> {
+        self.kv.set(&self.cle_info(partie), serde_json::to_vec(info).unwrap_or_default()).await
     }
 
     /// Deletes the parts from `partie` on, in order: the number of the next one to delete, or

@@ -26,7 +26,10 @@ pub(super) async fn lire_marques<K: KeyValueWrite>(
 }
 
 /// Writes bytes of any length as consecutive values of a family, from `debut` on: how many.
-pub(super) async fn poser_long<K: KeyValueWrite>(
+///
+/// # Errors
+/// Those of the store.
+pub async fn poser_long<K: KeyValueWrite>(
     ecrivain: &mut Ecrivain<'_, K>,
     famille: &str,
     debut: usize,
@@ -41,7 +44,10 @@ pub(super) async fn poser_long<K: KeyValueWrite>(
 }
 
 /// Reads what [`poser_long`] wrote.
-pub(super) async fn lire_long<K: KeyValue>(
+///
+/// # Errors
+/// [`StoreError::Damaged`] where a value is missing, else those of the store.
+pub async fn lire_long<K: KeyValue>(
     kv: &K,
     prefixe: &str,
     famille: &str,
@@ -58,10 +64,11 @@ pub(super) async fn lire_long<K: KeyValue>(
 
 /// Writes values under a prefix in batches, each family's mark raised before its first value
 /// beyond it.
-pub(super) struct Ecrivain<'a, K> {
+pub struct Ecrivain<'a, K> {
     kv: &'a K,
     prefixe: String,
     lot: usize,
+    avance: usize,
     marques: BTreeMap<String, usize>,
     attente: Vec<(String, Vec<u8>)>,
     octets: usize,
@@ -70,12 +77,17 @@ pub(super) struct Ecrivain<'a, K> {
 }
 
 impl<'a, K: KeyValueWrite> Ecrivain<'a, K> {
+    /// For the values of a prefix, in batches of `lot`.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn ouvrir(kv: &'a K, prefixe: &str, lot: usize) -> Result<Self, StoreError> {
         let marques = lire_marques(kv, prefixe).await?;
         Ok(Self {
             kv,
             prefixe: prefixe.to_owned(),
             lot: lot.max(1),
+            avance: AVANCE,
             marques,
             attente: Vec::new(),
             octets: 0,
@@ -83,13 +95,25 @@ impl<'a, K: KeyValueWrite> Ecrivain<'a, K> {
         })
     }
 
+    /// With marks raised by less: for a prefix of many small families, whose deletion should not
+    /// count down through keys that never were.
+    #[must_use]
+    pub fn avec_avance(mut self, avance: usize) -> Self {
+        self.avance = avance.max(1);
+        self
+    }
+
+    /// Writes a value, now or with its batch.
+    ///
+    /// # Errors
+    /// Those of the store, and a value over [`VALUE_MAX`].
     pub async fn poser(&mut self, famille: &str, n: usize, valeur: Vec<u8>) -> Result<(), StoreError> {
         if valeur.len() > VALUE_MAX {
             return Err(StoreError::Unavailable(format!("{famille}:{n} would hold {} bytes", valeur.len())));
         }
         if self.marques.get(famille).is_none_or(|m| n >= *m) {
             // Values that wait may lie under marks that are not written yet: marks go first.
-            self.marques.insert(famille.to_owned(), n + AVANCE);
+            self.marques.insert(famille.to_owned(), n + self.avance);
             let marques = serde_json::to_vec(&self.marques).unwrap_or_default();
             self.kv.set(&cle_marques(&self.prefixe), marques).await?;
             self.ecritures += 1;
@@ -102,6 +126,10 @@ impl<'a, K: KeyValueWrite> Ecrivain<'a, K> {
         Ok(())
     }
 
+    /// Writes what waits.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn vider(&mut self) -> Result<(), StoreError> {
         if !self.attente.is_empty() {
             self.ecritures += self.attente.len() as u64;

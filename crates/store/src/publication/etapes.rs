@@ -136,12 +136,26 @@ pub(super) struct Manifeste {
     sources: Flux,
     sequence: u64,
     millesimes: MillesimesEnVigueur,
+    /// How many partitions of the sources come first and hold statistics only.
+    #[serde(default)]
+    statistiques: usize,
 }
 
 const FAMILLE_MANIFESTE: &str = "manifeste";
 
 impl Manifeste {
-    async fn lire<K: KeyValue>(kv: &K, generation: &str) -> Result<Self, StoreError> {
+    /// The documents as they were pushed.
+    pub(super) fn sources(&self) -> &Flux {
+        &self.sources
+    }
+
+    /// The partitions of [`Manifeste::sources`] that documents of these kinds may lie in.
+    pub(super) fn partitions(&self, kinds: &[Kind]) -> std::ops::Range<usize> {
+        let statistiques = kinds.iter().any(|k| k.maille().is_some());
+        if statistiques { 0..self.sources.partitions() } else { self.statistiques..self.sources.partitions() }
+    }
+
+    pub(super) async fn lire<K: KeyValue>(kv: &K, generation: &str) -> Result<Self, StoreError> {
         let premier = lire_long(kv, generation, FAMILLE_MANIFESTE, 0, 1).await?;
         let abime = || StoreError::Damaged(cle::valeur(generation, FAMILLE_MANIFESTE, 0));
         let nombre: usize = serde_json::from_slice(&premier).map_err(|_| abime())?;
@@ -478,13 +492,15 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let ouverture = self.job.ouverture.clone();
         for record in lue.records() {
             let (kind, sequence, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
-            let millesime = kind.maille().and_then(|_| {
-                let document: Document = serde_json::from_slice(json).ok()?;
-                Some(texte(&document, "millesime"))
-            });
+            let statistique: Option<Document> = kind.maille().and_then(|_| serde_json::from_slice(json).ok());
+            let declaree = |document: Document| {
+                let univers = Filiere::parse(&texte(&document, "filiere")).map(Filiere::univers);
+                (ouverture.millesimes.is_empty() || ouverture.millesimes.contains(&texte(&document, "millesime")))
+                    && (ouverture.univers.is_none() || ouverture.univers == univers)
+            };
             let remplace = ouverture.mode == super::Mode::Remplacer
                 && (ouverture.kinds.is_empty() || ouverture.kinds.contains(&kind))
-                && millesime.is_none_or(|m| ouverture.millesimes.is_empty() || ouverture.millesimes.contains(&m));
+                && statistique.is_none_or(declaree);
             if !remplace {
                 self.job.bilan.reprises += 1;
                 self.placer(kind, sequence, json).await?;
@@ -1055,6 +1071,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             sources: self.etat.sources.clone(),
             sequence: self.etat.sequence,
             millesimes: self.etat.millesimes.clone(),
+            statistiques: self.etat.partitions.iter().take(Famille::Nomenclature.rang()).sum(),
         };
         manifeste.ecrire(&mut self.ecrivain).await?;
         let bilan = &self.job.bilan;
@@ -1128,7 +1145,7 @@ type Place<'a> = (&'a str, u64, Kind, &'a [u8]);
 
 /// What the stream of sources holds of a document: its kind, its rank in the push, what its bundle entry is found
 /// by (so that a bundle is found without parsing the document), its JSON.
-fn lire_source(record: &[u8]) -> Option<(Kind, u64, &str, &[u8])> {
+pub(super) fn lire_source(record: &[u8]) -> Option<(Kind, u64, &str, &[u8])> {
     let mut reader = Reader(record);
     let kind = Kind::de_rang(u8::try_from(reader.number()?).ok()?)?;
     Some((kind, reader.number()?, reader.text()?, reader.0))

@@ -6,7 +6,7 @@
 use super::ecrivain::Ecrivain;
 use crate::cle;
 use crate::codec::{self, Reader, Writer};
-use crate::kv::{KeyValueWrite, StoreError};
+use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
@@ -19,7 +19,7 @@ type Lieu = (u64, usize);
 
 /// What is known of a stream between two steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Flux {
+pub struct Flux {
     nom: String,
     /// The last piece of each partition.
     derniers: Vec<Option<Lieu>>,
@@ -37,20 +37,28 @@ fn famille(nom: &str, numero: u64) -> String {
 }
 
 impl Flux {
+    /// An empty stream of so many partitions.
+    #[must_use]
     pub fn nouveau(nom: &str, partitions: usize) -> Self {
         Self { nom: nom.to_owned(), derniers: vec![None; partitions.max(1)], ..Self::default() }
     }
 
+    /// How many partitions there are.
+    #[must_use]
     pub fn partitions(&self) -> usize {
         self.derniers.len()
     }
 
     /// Bytes that wait in memory.
+    #[must_use]
     pub fn taille(&self) -> usize {
         self.taille
     }
 
     /// Adds a record. Writes a piece where the partition has collected one.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn ajouter<K: KeyValueWrite>(
         &mut self,
         ecrivain: &mut Ecrivain<'_, K>,
@@ -114,6 +122,9 @@ impl Flux {
     }
 
     /// Writes the fullest buffers until no more than `reste` bytes wait.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn vider<K: KeyValueWrite>(
         &mut self,
         ecrivain: &mut Ecrivain<'_, K>,
@@ -132,12 +143,10 @@ impl Flux {
     }
 
     /// The records of a partition, in the order they were added, from the pieces under `prefixe`.
-    pub async fn lire<K: KeyValueWrite>(
-        &self,
-        kv: &K,
-        prefixe: &str,
-        partition: usize,
-    ) -> Result<Partition, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where a piece is missing or damaged, else those of the store.
+    pub async fn lire<K: KeyValue>(&self, kv: &K, prefixe: &str, partition: usize) -> Result<Partition, StoreError> {
         let mut morceaux = Vec::new();
         let mut lieu = self.derniers.get(partition).copied().flatten();
         while let Some((numero, n)) = lieu {
@@ -162,9 +171,11 @@ impl Flux {
 }
 
 /// The pieces of a partition, read.
-pub(super) struct Partition(Vec<(Vec<u8>, usize)>);
+#[derive(Debug)]
+pub struct Partition(Vec<(Vec<u8>, usize)>);
 
 impl Partition {
+    /// Its records.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().flat_map(|(morceau, debut)| {
             let mut reader = Reader(morceau.get(*debut..).unwrap_or_default());

@@ -158,8 +158,22 @@ pub fn valider(
         let connus: Vec<&str> = Kind::TOUS.iter().map(|k| k.nom()).collect();
         refus(format!("kind « {} » inconnu ; attendu : {}", lue.kind, connus.join(", ")))
     })?;
-    let mut document: Document =
+    let document: Document =
         serde_json::from_str(lue.doc.get()).map_err(|e| refus(format!("doc n'est pas un objet JSON : {e}")))?;
+    valider_document(kind, document, ajoutes, inconnus)
+}
+
+/// Checks a document as [`valider`] does the line that holds it.
+///
+/// # Errors
+/// The reason of the refusal.
+pub fn valider_document(
+    kind: Kind,
+    mut document: Document,
+    ajoutes: &[String],
+    inconnus: &mut BTreeMap<String, u64>,
+) -> Result<LigneValide, LigneRefusee> {
+    let refus = |raison: String| LigneRefusee(raison);
     document.retain(|champ, _| !INTERNES.contains(&champ.as_str()));
     match kind {
         Kind::Certification | Kind::Regionale | Kind::Formation => {

@@ -21,15 +21,21 @@ pub mod depot;
 mod ecrivain;
 mod etapes;
 mod flux;
+mod journal;
 mod lignes;
 mod listes;
 mod registre;
+mod servies;
 mod travail;
 
 pub use depot::{Depot, DepotError, PartInfo, Refus, hex};
+pub use ecrivain::{Ecrivain, lire_long, poser_long};
 pub use etapes::{avancer, retour_arriere};
-pub use lignes::{Kind, LigneRefusee, valider};
-pub use registre::{EtatRegistre, Generation, Registre, menage};
+pub use flux::{Flux, Partition};
+pub use journal::{Journal, Lecture, Position};
+pub use lignes::{Kind, LigneRefusee, LigneValide, valider, valider_document};
+pub use registre::{Bail, EtatRegistre, Generation, Registre, menage};
+pub use servies::parcourir_servies;
 pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, PublicationError, ouvrir};
 
 use crate::kv::StoreError;

@@ -30,6 +30,8 @@ pub enum EtatRegistre {
     EnCours,
     /// Served, or kept for rollback.
     Publiee,
+    /// Staged answers of a service, kept until newer ones take their place.
+    Reserve,
     /// To be deleted, once its time has come.
     AEffacer,
 }
@@ -106,23 +108,52 @@ impl Registre {
         job: &str,
         maintenant: i64,
     ) -> Result<String, StoreError> {
+        Self::nouveau_prefixe(kv, job, EtatRegistre::EnCours, maintenant).await
+    }
+
+    /// Gives a job a prefix that was never used, so that what it writes there can be deleted.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn nouveau_prefixe<K: KeyValueWrite>(
+        kv: &K,
+        job: &str,
+        etat: EtatRegistre,
+        maintenant: i64,
+    ) -> Result<String, StoreError> {
         Self::changer(kv, |registre| {
             registre.dernier += 1;
             let id = format!("g{}", registre.dernier);
             registre.generations.push(Generation {
                 id: id.clone(),
                 job: job.to_owned(),
-                etat: EtatRegistre::EnCours,
+                etat,
                 depuis_ms: maintenant,
-                temporaires: true,
+                temporaires: etat == EtatRegistre::EnCours,
             });
             id
         })
         .await
     }
 
-    /// Gives up a generation.
-    pub(super) async fn abandonner<K: KeyValueWrite>(kv: &K, id: &str, maintenant: i64) -> Result<(), StoreError> {
+    /// Says that the staged answers under a prefix are whole and kept.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn garder<K: KeyValueWrite>(kv: &K, id: &str) -> Result<(), StoreError> {
+        Self::changer(kv, |registre| {
+            for g in registre.generations.iter_mut().filter(|g| g.id == id) {
+                (g.etat, g.temporaires) = (EtatRegistre::Reserve, false);
+            }
+        })
+        .await
+    }
+
+    /// Gives up a generation, or whatever else lies under a prefix.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn abandonner<K: KeyValueWrite>(kv: &K, id: &str, maintenant: i64) -> Result<(), StoreError> {
         Self::changer(kv, |registre| {
             for g in registre.generations.iter_mut().filter(|g| g.id == id) {
                 (g.etat, g.depuis_ms) = (EtatRegistre::AEffacer, maintenant);
@@ -166,7 +197,7 @@ impl Registre {
 
 /// The right to publish: one job at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Bail {
+pub struct Bail {
     /// The fencing number: it rises with every change of hands.
     pub numero: u64,
     /// The job that holds it; empty when free.
@@ -192,6 +223,9 @@ impl Bail {
 
     /// Takes the lease for a job, with a fencing number of its own. The same job may always take
     /// it again: its record is swapped too, so a slower twin of its own cannot go on.
+    ///
+    /// # Errors
+    /// [`PublicationError::Busy`] where another job holds it, else those of the store.
     pub async fn prendre<K: KeyValueWrite>(kv: &K, job: &str, maintenant: i64) -> Result<Self, PublicationError> {
         let (bail, bytes) = Self::lire(kv).await?;
         let libre = bail.job.is_empty() || bail.job == job || bail.jusque_ms < maintenant;
@@ -207,11 +241,17 @@ impl Bail {
     }
 
     /// Whether the fencing number is still ours.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn tient<K: KeyValueWrite>(&self, kv: &K) -> Result<bool, StoreError> {
         Ok(Self::lire(kv).await?.0.numero == self.numero)
     }
 
     /// Gives it back, unless someone else has taken it.
+    ///
+    /// # Errors
+    /// Those of the store.
     pub async fn rendre<K: KeyValueWrite>(self, kv: &K) -> Result<(), StoreError> {
         let (bail, bytes) = Self::lire(kv).await?;
         if bail.numero == self.numero {

@@ -5,6 +5,7 @@ use super::lignes::Kind;
 use super::registre::Registre;
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::pointeur::MillesimesEnVigueur;
+use domain::Univers;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -60,6 +61,9 @@ pub struct Ouverture {
     /// The millesimes that are replaced; empty: all.
     #[serde(default)]
     pub millesimes: Vec<String>,
+    /// The part of the statistics that is replaced, secondary or higher education; without it: both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub univers: Option<Univers>,
 }
 
 /// How a publication is started or goes on.

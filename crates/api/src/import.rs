@@ -257,7 +257,7 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
         mode,
         kinds: kinds.ok_or_else(|| Erreur::Refuse("kinds : un nom inconnu".into()))?,
         millesimes: liste("millesimes"),
-        univers: None,
+        perimetre: Vec::new(),
     };
     let vrai = |nom: &str| parametre(requete, nom).as_deref() == Some("true");
     let en_vigueur = MillesimesEnVigueur {

@@ -66,6 +66,11 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
         Self { transport: Transport::new(fetch, clock, limits), config, sessions: RefCell::default() }
     }
 
+    /// The clock that calls wait by.
+    pub fn clock(&self) -> &C {
+        self.transport.clock()
+    }
+
     /// What was sent so far, by service.
     pub fn tallies(&self) -> BTreeMap<Service, Tally> {
         self.transport.tallies()

@@ -85,11 +85,14 @@ impl std::ops::AddAssign for BilanGroupe {
 /// `documents` must hold every document of the group's codes, of all places or of one (treatment
 /// 8 needs all establishments). The mailles without establishments skip treatment 8. The switches
 /// are those of the first document's source: codes of both sources never share a group.
+///
+/// `suivi` sees the documents after each treatment, turned off or not: for the report.
 pub fn traiter_groupe(
     contexte: &Contexte,
     maille: Maille,
     documents: &mut Collection,
     rapport: &mut Rapport,
+    suivi: &mut impl FnMut(Traitement, &Collection),
 ) -> BilanGroupe {
     let Contexte { nomenclature, catalogue, reglages } = contexte;
     let mut bilan = BilanGroupe::default();
@@ -97,12 +100,15 @@ pub fn traiter_groupe(
     if interrupteurs.actif(Traitement::Continuum) {
         bilan.continuum = continuum::continuum(nomenclature, maille, documents);
     }
+    suivi(Traitement::Continuum, documents);
     if interrupteurs.actif(Traitement::Annees) {
         bilan.annees = annees::annees_non_terminales(nomenclature, maille, documents, rapport);
         bilan.annees += annees::premieres_annees_communes(nomenclature, maille, documents, rapport);
     }
+    suivi(Traitement::Annees, documents);
     if maille == Maille::Etablissement && interrupteurs.actif(Traitement::Roles) {
         bilan.roles = roles::roles(nomenclature, catalogue, documents);
     }
+    suivi(Traitement::Roles, documents);
     bilan
 }

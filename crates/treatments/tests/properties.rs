@@ -95,7 +95,7 @@ fn traiter(nomenclature: &Nomenclature, catalogue: &[Document], documents: Vec<D
     let catalogue = Catalogue::de(catalogue);
     let contexte = Contexte { nomenclature: nomenclature.clone(), catalogue, ..Contexte::default() };
     let mut documents = Collection::de(Genre::Formation, documents);
-    traiter_groupe(&contexte, Maille::Etablissement, &mut documents, &mut Rapport::default());
+    traiter_groupe(&contexte, Maille::Etablissement, &mut documents, &mut Rapport::default(), &mut |_, _| ());
     documents
 }
 

@@ -134,7 +134,7 @@ pub fn by_groups(
     for texts in staged.into_values() {
         let documents = texts.iter().filter_map(|text| serde_json::from_slice(text).ok());
         let mut documents = Collection::de(maille.into(), documents);
-        total += treatments::traiter_groupe(contexte, maille, &mut documents, rapport);
+        total += treatments::traiter_groupe(contexte, maille, &mut documents, rapport, &mut |_, _| ());
         documents.into_documents().for_each(&mut each);
     }
     total

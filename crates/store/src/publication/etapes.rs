@@ -493,14 +493,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         for record in lue.records() {
             let (kind, sequence, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
             let statistique: Option<Document> = kind.maille().and_then(|_| serde_json::from_slice(json).ok());
-            let declaree = |document: Document| {
-                let univers = Filiere::parse(&texte(&document, "filiere")).map(Filiere::univers);
-                (ouverture.millesimes.is_empty() || ouverture.millesimes.contains(&texte(&document, "millesime")))
-                    && (ouverture.univers.is_none() || ouverture.univers == univers)
-            };
-            let remplace = ouverture.mode == super::Mode::Remplacer
-                && (ouverture.kinds.is_empty() || ouverture.kinds.contains(&kind))
-                && statistique.is_none_or(declaree);
+            let remplace = ouverture.remplace(kind, statistique.as_ref());
             if !remplace {
                 self.job.bilan.reprises += 1;
                 self.placer(kind, sequence, json).await?;

@@ -79,11 +79,15 @@ impl Kind {
         }
     }
 
-    pub(super) fn rang(self) -> u8 {
+    /// Its number in stored records.
+    #[must_use]
+    pub fn rang(self) -> u8 {
         Self::TOUS.iter().zip(0..).find_map(|(k, rang)| (*k == self).then_some(rang)).unwrap_or_default()
     }
 
-    pub(super) fn de_rang(rang: u8) -> Option<Self> {
+    /// The kind of a number.
+    #[must_use]
+    pub fn de_rang(rang: u8) -> Option<Self> {
         Self::TOUS.get(usize::from(rang)).copied()
     }
 }

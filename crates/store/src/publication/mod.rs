@@ -36,7 +36,7 @@ pub use journal::{Journal, Lecture, Position};
 pub use lignes::{Kind, LigneRefusee, LigneValide, valider, valider_document};
 pub use registre::{Bail, EtatRegistre, Generation, Registre, menage};
 pub use servies::parcourir_servies;
-pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, PublicationError, ouvrir};
+pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, ouvrir};
 
 use crate::kv::StoreError;
 use domain::Document;

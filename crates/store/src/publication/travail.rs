@@ -5,7 +5,7 @@ use super::lignes::Kind;
 use super::registre::Registre;
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::pointeur::MillesimesEnVigueur;
-use domain::Univers;
+use domain::{Document, Filiere, Univers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -61,9 +61,44 @@ pub struct Ouverture {
     /// The millesimes that are replaced; empty: all.
     #[serde(default)]
     pub millesimes: Vec<String>,
-    /// The part of the statistics that is replaced, secondary or higher education; without it: both.
+    /// What is replaced, to the point, where kinds and millesimes alone would take too much with
+    /// them: used instead of the two above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub perimetre: Vec<Perimetre>,
+}
+
+/// Documents that a push replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Perimetre {
+    /// Their kind.
+    pub kind: Kind,
+    /// Secondary or higher education; without it: both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub univers: Option<Univers>,
+    /// Their millesimes; empty: all.
+    #[serde(default)]
+    pub millesimes: Vec<String>,
+}
+
+impl Ouverture {
+    /// Whether a document in use goes, to make place for what is pushed.
+    pub(super) fn remplace(&self, kind: Kind, document: Option<&Document>) -> bool {
+        let texte = |champ: &str| document.and_then(|d| d.get(champ)).and_then(|v| v.as_str()).unwrap_or_default();
+        let parmi = |millesimes: &[String]| {
+            document.is_none() || millesimes.is_empty() || millesimes.iter().any(|m| m == texte("millesime"))
+        };
+        if self.mode == Mode::Ajouter {
+            return false;
+        }
+        if self.perimetre.is_empty() {
+            return (self.kinds.is_empty() || self.kinds.contains(&kind)) && parmi(&self.millesimes);
+        }
+        let univers = Filiere::parse(texte("filiere")).map(Filiere::univers);
+        self.perimetre
+            .iter()
+            .any(|p| p.kind == kind && (p.univers.is_none() || p.univers == univers) && parmi(&p.millesimes))
+    }
 }
 
 /// How a publication is started or goes on.

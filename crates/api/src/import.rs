@@ -37,6 +37,18 @@ const RAPPORTS_INTERNES: &str = "work:reports";
 
 /// What these routes need besides [`Monde`].
 pub trait MondeImport: Monde<Kv: KeyValueWrite> {
+    /// The network, for the services.
+    type Fetch: sources::Fetch;
+
+    /// Time and chance, for the services.
+    type Clock: sources::Clock;
+
+    /// Calls outside.
+    fn fetch(&self) -> Self::Fetch;
+
+    /// Waits between calls.
+    fn horloge(&self) -> Self::Clock;
+
     /// How many values one batch may hold.
     fn lot(&self) -> usize;
 

@@ -22,6 +22,7 @@ mod parametres;
 mod reponse;
 mod requete;
 pub mod routes;
+pub mod services;
 mod validation;
 
 pub use corps::lire as lire_corps;

@@ -7,10 +7,12 @@
 mod corps;
 mod ecriture;
 mod magasin;
+mod reseau;
 
 pub use corps::CorpsHttp;
 pub use ecriture::{Ecriture, MagasinEcriture};
 pub use magasin::Magasin;
+pub use reseau::{CorpsRecu, Horloge, Reseau};
 pub use spin_sdk::http::{IntoResponse, Request};
 pub use spin_sdk::http_service;
 
@@ -61,6 +63,17 @@ impl<K: store::KeyValue + Clone + 'static> Monde for Spin<K> {
 }
 
 impl api::import::MondeImport for Spin<MagasinEcriture> {
+    type Fetch = Reseau;
+    type Clock = Horloge;
+
+    fn fetch(&self) -> Reseau {
+        Reseau
+    }
+
+    fn horloge(&self) -> Horloge {
+        Horloge
+    }
+
     fn lot(&self) -> usize {
         self.0.profil().lot()
     }

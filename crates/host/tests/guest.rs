@@ -323,6 +323,115 @@ async fn outgoing_requests_are_checked() {
     assert_eq!(host.counters()["guest"].denied, 2);
 }
 
+/// A server on loopback that sends these bytes on every connection, whatever it is asked, and closes; it hands out what it
+/// was asked. An answer that ends with `…` is left open instead.
+async fn raw_server(answer: &'static str) -> (std::net::SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                let mut asked = vec![0; 4096];
+                let length = stream.read(&mut asked).await.unwrap();
+                let _ = sender.send(String::from_utf8_lossy(&asked[..length]).into_owned());
+                stream.write_all(answer.trim_end_matches('…').as_bytes()).await.unwrap();
+                // Open until the other side has enough: then it says so too.
+                if answer.ends_with('…') && stream.read(&mut asked).await.is_ok_and(|read| read == 0) {
+                    let _ = sender.send("closed".to_owned());
+                }
+            });
+        }
+    });
+    (address, receiver)
+}
+
+async fn granted(port: u16) -> Host {
+    let mut config = config();
+    config.variables.insert("port".to_owned(), port.to_string());
+    Host::start(config).unwrap()
+}
+
+#[tokio::test]
+async fn the_imports_network_sends_and_streams() {
+    let other = start();
+    let host = granted(other.address().port()).await;
+    let url = |path: &str| format!("/reseau?http://{}{path}", other.address());
+    assert_eq!(text(&host, &url("/empty")).await, "200 0 - ok");
+    assert_eq!(
+        text(&host, &url("/none/of/these")).await,
+        "200 0 - ok".replace("200 0 - ok", "404 0 - no such behaviour")
+    );
+    assert_eq!(text(&host, &url("/stream/8")).await, format!("200 0 - {}", 8 << 20), "in chunks of at most 64 KiB");
+    assert_eq!(request(&host, "POST", &url("/echo"), "a login").await, (200, "200 0 - a login".to_owned()));
+    let headers = request(&host, "POST", &url("/headers"), "a login").await.1;
+    assert!(headers.contains("content-length: 7\n") && headers.contains("x-omogen-api-key: key\n"), "{headers}");
+    let headers = request(&host, "POST", &url("/headers"), "").await.1;
+    assert!(headers.contains("content-length: 0\n"), "a login without a body: {headers}");
+}
+
+#[tokio::test]
+async fn the_imports_network_tells_faults_without_addresses() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it";
+    let (server, _asked) = raw_server(cut).await;
+    let host = granted(server.port()).await;
+    let fault = async |url: String| get(&host, &format!("/reseau?{url}")).await;
+    let told = |text: &str| (502, text.to_owned());
+    assert_eq!(fault(format!("http://{server}/")).await, told("Interrupted: the answer broke off"));
+    assert_eq!(fault("http://127.0.0.1:1/".into()).await, told("Connection: no connection"), "not granted");
+    assert_eq!(host.counters()["guest"].denied, 1);
+    for address in ["/empty", "127.0.0.1", "ftp://127.0.0.1/", "http://"] {
+        assert_eq!(fault(address.into()).await, told("Address: the address is malformed"), "{address}");
+    }
+    let (gone, _asked) = raw_server(cut).await;
+    let port = gone.port();
+    drop(tokio::net::TcpStream::connect(gone).await);
+    let refused = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().port()
+    };
+    assert_ne!(refused, port);
+    let host = granted(refused).await;
+    let answer = get(&host, &format!("/reseau?http://127.0.0.1:{refused}/")).await;
+    assert_eq!(answer, told("Connection: no connection"), "nobody listens");
+    let (silent, _asked) = raw_server("").await;
+    let host = granted(silent.port()).await;
+    let (status, answer) = get(&host, &format!("/reseau?http://{silent}/")).await;
+    assert_eq!(
+        (status, answer.starts_with("Interrupted") || answer.starts_with("Connection")),
+        (502, true),
+        "{answer}"
+    );
+}
+
+/// The client's time-outs drop the exchange: the connection closes, the instance goes on, other requests are not held up.
+#[tokio::test]
+async fn an_exchange_that_is_dropped_is_cancelled() {
+    let head = "…";
+    let body = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it…";
+    for answer in [head, body] {
+        let (server, mut asked) = raw_server(answer).await;
+        let host = granted(server.port()).await;
+        assert_eq!(text(&host, "/served").await, "1");
+        let begun = Instant::now();
+        let path = format!("/reseau/600?http://{server}/");
+        let (told, meanwhile) = tokio::join!(text(&host, &path), async {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            (text(&host, "/empty").await, begun.elapsed())
+        });
+        assert_eq!(told, "given up");
+        assert!(meanwhile.1 < Duration::from_millis(550), "held up for {:?}", meanwhile.1);
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        assert!(asked.recv().await.unwrap().starts_with("GET / HTTP/1.1\r\n"));
+        let closed = tokio::time::timeout(Duration::from_secs(5), asked.recv()).await;
+        assert_eq!(closed.unwrap().as_deref(), Some("closed"));
+        let served: u32 = text(&host, "/served").await.parse().unwrap();
+        assert!(served >= 3, "the instance lives on: {served}");
+    }
+}
+
 #[tokio::test]
 async fn a_private_component_is_reached_from_inside_only() {
     let host = start();

@@ -79,7 +79,7 @@ pub enum SourceError {
     NotConfigured {
         /// Which service.
         service: Service,
-        /// The name of the field of [`crate::Config`].
+        /// The application's variable: for a base URL, its origin; else the field of [`crate::Config`].
         variable: &'static str,
     },
     /// The raw answer could not be staged. The store's own log says why; the call can be made again.

@@ -136,12 +136,12 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
     fn base(&self, service: Service) -> Result<&str, SourceError> {
         let config = &self.config;
         let (base, variable) = match service {
-            Service::InserJeunes => (&config.inserjeunes_url, "inserjeunes_url"),
-            Service::InserSup => (&config.insersup_url, "insersup_url"),
-            Service::InserSupNational => (&config.insersup_national_url, "insersup_national_url"),
-            Service::Bcn => (&config.bcn_url, "bcn_url"),
-            Service::Acce => (&config.acce_url, "acce_url"),
-            Service::Catalogue => (&config.catalogue_url, "catalogue_url"),
+            Service::InserJeunes => (&config.inserjeunes_url, "inserjeunes_origine"),
+            Service::InserSup => (&config.insersup_url, "insersup_origine"),
+            Service::InserSupNational => (&config.insersup_national_url, "insersup_national_origine"),
+            Service::Bcn => (&config.bcn_url, "bcn_origine"),
+            Service::Acce => (&config.acce_url, "acce_origine"),
+            Service::Catalogue => (&config.catalogue_url, "catalogue_origine"),
         };
         if base.is_empty() { Err(SourceError::NotConfigured { service, variable }) } else { Ok(base) }
     }

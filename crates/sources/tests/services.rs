@@ -240,7 +240,7 @@ fn a_service_that_is_not_configured_is_not_called() {
     let error = make(&sources, &Call::Bcn { table: BcnTable::NMef }).unwrap_err();
     assert_eq!(error.to_string(), "bcn: variable bcn_key is not set");
     let error = make(&sources, &Call::Acce).unwrap_err();
-    assert_eq!(error.to_string(), "acce: variable acce_url is not set");
+    assert_eq!(error.to_string(), "acce: variable acce_origine is not set");
     assert!(world.seen.borrow().is_empty());
 }
 

@@ -4,13 +4,17 @@
 //! path chooses the behaviour, the rest is its argument.
 
 use bytes::Bytes;
+use edge::{Horloge, Reseau};
+use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
+use sources::{Body as _, Clock as _, Fetch as _, FetchError, Method};
 use spin_sdk::experimental::wasi::keyvalue::{atomics, batch, store};
 use spin_sdk::http::body::{IncomingBodyExt, stream};
 use spin_sdk::http::{self, BoxBody, FullBody, Request, Response, StatusCode, box_body};
 use spin_sdk::key_value::{Error, Store};
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::{http_service, variables};
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -48,6 +52,7 @@ async fn handle(request: Request) -> Response<BoxBody> {
             Err(error) => failed(error),
         },
         "fetch" => fetch(&request).await,
+        "reseau" => reseau(request, argument.parse().unwrap_or(10_000)).await,
         _ => answer(StatusCode::NOT_FOUND, "no such behaviour"),
     }
 }
@@ -238,5 +243,37 @@ async fn fetch(request: &Request) -> Response<BoxBody> {
             text(format!("{} {}", status.as_u16(), String::from_utf8_lossy(&body)))
         }
         Err(error) => failed(error),
+    }
+}
+
+/// Sends a request through the import's own network to the URL that the query is: a POST of this request's body where it
+/// is one. Gives up, and drops the exchange, after so many milliseconds. Tells status, number of chunks over 64 KiB, type
+/// and body of the answer (its length where it is long), or the fault.
+async fn reseau(request: Request, milliseconds: u64) -> Response<BoxBody> {
+    let url = request.uri().query().unwrap_or_default().to_owned();
+    let post = request.method() == "POST";
+    let body = if post { request.into_body().bytes().await.ok().map(|body| body.to_vec()) } else { None };
+    let request = sources::Request {
+        method: if post { Method::Post } else { Method::Get },
+        url,
+        headers: vec![("x-omogen-api-key", "key".to_owned())],
+        body,
+    };
+    let exchange = async {
+        let mut response = Reseau.fetch(&request).await?;
+        let (mut body, mut large) = (Vec::new(), 0);
+        while let Some(chunk) = response.body.chunk().await? {
+            large += u32::from(chunk.len() > 65_536);
+            body.extend(chunk);
+        }
+        let kind = response.header("Content-Type").unwrap_or("-").to_owned();
+        let shown =
+            if body.len() > 1_000 { body.len().to_string() } else { String::from_utf8_lossy(&body).into_owned() };
+        Ok::<_, FetchError>(format!("{} {large} {kind} {shown}", response.status))
+    };
+    match select(pin!(exchange), pin!(Horloge.sleep(milliseconds))).await {
+        Either::Left((Ok(told), _)) => text(told),
+        Either::Left((Err(fault), _)) => answer(StatusCode::BAD_GATEWAY, format!("{fault:?}: {fault}")),
+        Either::Right(_) => text("given up"),
     }
 }

@@ -88,6 +88,9 @@ pub struct Collecte {
     pub echec: Option<String>,
     /// What the deployment said when it was opened.
     pub configuration: Configuration,
+    /// The run before it: killed at its very end, it may have left something.
+    #[serde(default)]
+    precedente: Option<String>,
     /// What its keys begin with.
     #[serde(default)]
     prefixe: Option<String>,
@@ -222,7 +225,8 @@ pub async fn ouvrir<K: KeyValueWrite>(
         return refus(format!("rien n'est gardé pour {} : collecter d'abord", manquants.join(", ")));
     }
     let id = id.to_owned();
-    let collecte = Collecte { id, demande, ouvert_ms: maintenant, configuration, ..Collecte::default() };
+    let precedente = avant.as_ref().map(|(c, _)| c.id.clone());
+    let collecte = Collecte { id, demande, ouvert_ms: maintenant, configuration, precedente, ..Collecte::default() };
     collecte.ecrire(kv, avant.as_ref().map(|(_, b)| b.as_slice())).await?;
     Ok(collecte)
 }
@@ -376,7 +380,9 @@ async fn preparer<K: KeyValueWrite>(
     collecte: &Collecte,
     maintenant: i64,
 ) -> Result<(String, Etat), PublicationError> {
-    nettoyer(kv, &collecte.id, maintenant).await?;
+    for id in collecte.precedente.iter().chain([&collecte.id]) {
+        nettoyer(kv, id, maintenant).await?;
+    }
     let ouverture =
         Ouverture { mode: Mode::Remplacer, perimetre: perimetre(&collecte.configuration), ..Ouverture::default() };
     publication::ouvrir(kv, &collecte.id, ouverture, maintenant).await?;

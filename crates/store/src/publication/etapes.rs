@@ -275,8 +275,13 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
 ) -> Result<Job, PublicationError> {
     let debut = env.monotone_ms();
     let (job, avant) = Job::lire(kv, id).await?;
+    if job.etape.est_finale() {
+        // Killed at its very end, it may not have been closed.
+        fermer(kv, &job, env.maintenant_ms()).await?;
+        return Ok(job);
+    }
     let attend = matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation);
-    let Some(generation) = job.generation.clone().filter(|_| !attend && !job.etape.est_finale()) else {
+    let Some(generation) = job.generation.clone().filter(|_| !attend) else {
         return Ok(job);
     };
     let bail = Bail::prendre(kv, id, env.maintenant_ms()).await?;
@@ -315,6 +320,15 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
     };
     bail.rendre(kv).await?;
     sortie
+}
+
+/// What an ended job leaves: its parts may go, and its generation unless it is served.
+async fn fermer<K: KeyValueWrite>(kv: &K, job: &Job, maintenant: i64) -> Result<(), StoreError> {
+    let ouvert = Registre::lire(kv).await?.jobs.contains(&job.id);
+    if let Some(generation) = job.generation.as_ref().filter(|_| ouvert && job.etape != Etape::Publie) {
+        Registre::abandonner(kv, generation, maintenant).await?;
+    }
+    Registre::clore(kv, &job.id).await
 }
 
 fn famille_etat(numero: u64) -> String {
@@ -392,10 +406,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         self.job.bilan.duree_ms += ecoule;
         self.job.ecrire(self.kv, &self.avant).await?;
         if self.job.etape.est_finale() {
-            if self.job.etape != Etape::Publie {
-                Registre::abandonner(self.kv, &self.generation, self.env.maintenant_ms()).await?;
-            }
-            Registre::clore(self.kv, &self.job.id).await?;
+            fermer(self.kv, &self.job, self.env.maintenant_ms()).await?;
         }
         Ok(self.job)
     }

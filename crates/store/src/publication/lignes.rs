@@ -188,7 +188,13 @@ pub fn valider_document(
         Kind::BcnMef => exiger(&document, &["mef_stat_11"])?,
         Kind::BcnSise => exiger(&document, &["diplome_sise"])?,
         Kind::Etablissement => exiger(&document, &["numero_uai"])?,
-        Kind::Catalogue => exiger(&document, &["id"])?,
+        Kind::Catalogue => {
+            // Recorded rows name themselves `{"$oid": …}`.
+            if let Some(id) = document.get("id").and_then(|id| id.get("$oid")).cloned() {
+                document.insert("id".to_owned(), id);
+            }
+            exiger(&document, &["id"])?;
+        }
         Kind::User => {
             exiger(&document, &["username"])?;
             // Never repeated in a message: it may be a password as well as its hash.
@@ -319,6 +325,15 @@ mod tests {
         ] {
             let refus = valider(ligne.as_bytes(), &[], &mut BTreeMap::new()).unwrap_err();
             assert!(refus.0.starts_with(raison), "{} / {raison}", refus.0);
+        }
+    }
+
+    #[test]
+    fn a_row_of_the_catalogue_may_be_named_as_it_was_recorded() {
+        for id in [r#""a1""#, r#"{"$oid":"a1"}"#] {
+            let ligne = format!(r#"{{"kind":"catalogue","doc":{{"id":{id},"cfd":"40023204"}}}}"#);
+            let valide = valider(ligne.as_bytes(), &[], &mut BTreeMap::new()).unwrap();
+            assert_eq!(valide.json, br#"{"id":"a1","cfd":"40023204"}"#);
         }
     }
 

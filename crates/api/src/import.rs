@@ -8,7 +8,7 @@ use crate::comptes::{self, Compte};
 use crate::erreur::Erreur;
 use crate::reponse::Reponse;
 use crate::requete::decoder_segment;
-use crate::{Monde, Requete};
+use crate::{Monde, Requete, collectes, rapports};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Document;
@@ -28,12 +28,6 @@ pub const CORPS_MAX: usize = depot::PART_MAX + 1;
 
 /// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
 const BUDGET_MS: u64 = 20_000;
-
-/// Runs whose reports are kept.
-const RAPPORTS: usize = 20;
-
-/// Reports of the last runs, with the reasons of refusals.
-const RAPPORTS_INTERNES: &str = "work:reports";
 
 /// What these routes need besides [`Monde`].
 pub trait MondeImport: Monde<Kv: KeyValueWrite> {
@@ -56,7 +50,7 @@ pub trait MondeImport: Monde<Kv: KeyValueWrite> {
     fn alea(&self) -> [u8; 16];
 }
 
-struct Env<'a, M>(&'a M);
+pub(crate) struct Env<'a, M>(pub(crate) &'a M);
 
 impl<M: MondeImport> Environnement for Env<'_, M> {
     fn maintenant_ms(&self) -> i64 {
@@ -154,8 +148,11 @@ async fn traiter<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Reponse
         ("GET", ["jobs", id]) => repondre(200, &Job::consulter(&kv, id).await?),
         ("DELETE", ["jobs", id]) => repondre(200, &Job::abandonner(&kv, id, maintenant).await?),
         ("POST", ["documents"]) => documents(monde, requete).await,
+        ("GET" | "POST" | "DELETE", ["pull", suite @ ..]) => collectes::traiter(monde, requete, suite).await,
         ("POST", ["run"]) => tout_avancer(monde, budget(requete)).await,
         ("GET", ["status"]) => statut(monde).await,
+        ("GET", ["reports"]) => Ok(Reponse::json(200, &json!({"rapports": rapports::lister(&kv).await?}))),
+        ("GET", ["reports", id]) => repondre(200, &rapports::lire(&kv, id).await?),
         ("POST", ["rollback"]) => repondre(200, &retour_arriere(&kv, &env).await?),
         ("GET" | "POST" | "DELETE", ["users", ..]) => utilisateurs(monde, requete, suite).await,
         _ => Err(Erreur::RouteInconnue),
@@ -187,7 +184,7 @@ fn verifier_corps(requete: &Requete) -> Result<(), Erreur> {
     }
 }
 
-fn json_du_corps<T: DeserializeOwned + Default>(requete: &Requete) -> Result<T, Erreur> {
+pub(crate) fn json_du_corps<T: DeserializeOwned + Default>(requete: &Requete) -> Result<T, Erreur> {
     if requete.corps.is_empty() {
         return Ok(T::default());
     }
@@ -195,12 +192,12 @@ fn json_du_corps<T: DeserializeOwned + Default>(requete: &Requete) -> Result<T, 
         .map_err(|e| Erreur::Refuse(format!("le corps n'est pas le JSON attendu : {e}")))
 }
 
-fn nouvel_id<M: MondeImport>(monde: &M) -> String {
+pub(crate) fn nouvel_id<M: MondeImport>(monde: &M) -> String {
     let alea = monde.alea();
     format!("j{}{}", monde.maintenant_ms(), hex(alea.get(..4).unwrap_or_default()))
 }
 
-async fn indicateurs<M: Monde>(monde: &M) -> Vec<String> {
+pub(crate) async fn indicateurs<M: Monde>(monde: &M) -> Vec<String> {
     let variable = monde.variable("indicateurs").await;
     variable.split(',').map(|i| i.trim().to_owned()).filter(|i| domain::indicateur::est_indicateur(i)).collect()
 }
@@ -209,47 +206,17 @@ fn parametre(requete: &Requete, nom: &str) -> Option<String> {
     requete.parametres().into_iter().find(|(n, _)| n == nom).and_then(|(_, v)| v.into_iter().next())
 }
 
-fn budget(requete: &Requete) -> u64 {
+pub(crate) fn budget(requete: &Requete) -> u64 {
     parametre(requete, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
 }
 
-async fn faire_avancer<M: MondeImport>(monde: &M, id: &str, budget: u64) -> Result<Job, Erreur> {
+pub(crate) async fn faire_avancer<M: MondeImport>(monde: &M, id: &str, budget: u64) -> Result<Job, Erreur> {
     let kv = monde.kv();
     let job = avancer(&kv, &Env(monde), id, budget, &indicateurs(monde).await).await?;
     if job.etape.est_finale() {
-        garder_rapport(&kv, &job).await?;
+        collectes::garder(monde, id).await?;
     }
     Ok(job)
-}
-
-/// Keeps the report of an ended job, once; the public copy names no value and no reason.
-async fn garder_rapport<K: KeyValueWrite>(kv: &K, job: &Job) -> Result<(), Erreur> {
-    let mut rapports = lire_rapports(kv, RAPPORTS_INTERNES).await?;
-    if rapports.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(job.id.as_str())) {
-        return Ok(());
-    }
-    rapports.insert(0, serde_json::to_value(job).unwrap_or_default());
-    rapports.truncate(RAPPORTS);
-    let publics: Vec<Value> = rapports.iter().map(rapport_public).collect();
-    kv.set(RAPPORTS_INTERNES, serde_json::to_vec(&rapports).unwrap_or_default()).await?;
-    Ok(kv.set(cle::REPORTS, serde_json::to_vec(&publics).unwrap_or_default()).await?)
-}
-
-async fn lire_rapports<K: KeyValue>(kv: &K, cle: &str) -> Result<Vec<Value>, Erreur> {
-    Ok(kv.get(cle).await?.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
-}
-
-fn rapport_public(rapport: &Value) -> Value {
-    let champ = |nom: &str| rapport.get(nom).cloned().unwrap_or_default();
-    let mut bilan = champ("bilan");
-    if let Some(bilan) = bilan.as_object_mut() {
-        bilan.remove("refus");
-        bilan.remove("echec");
-    }
-    json!({
-        "id": champ("id"), "ouvert_ms": champ("ouvert_ms"), "fini_ms": champ("fini_ms"),
-        "etape": champ("etape"), "generation": champ("generation"), "bilan": bilan,
-    })
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.
@@ -315,6 +282,10 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
 /// scheduler calls.
 async fn tout_avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<Reponse, Erreur> {
     let kv = monde.kv();
+    if collectes::est_prete(monde).await? {
+        let (collecte, job) = collectes::avancer(monde, budget).await?;
+        return Ok(Reponse::json(200, &json!({"collecte": collecte, "travail": job, "menage": false, "encore": true})));
+    }
     for id in Registre::lire(&kv).await?.jobs {
         let job = Job::consulter(&kv, &id).await?;
         if !matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation) {
@@ -344,7 +315,8 @@ async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
             "pointeur": pointeur,
             "generations": registre.generations,
             "travaux": travaux,
-            "rapports": lire_rapports(&kv, RAPPORTS_INTERNES).await?,
+            "collecte": collecte::consulter(&kv).await?,
+            "rapports": rapports::lister(&kv).await?,
         }),
     ))
 }

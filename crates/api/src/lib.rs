@@ -10,6 +10,7 @@
 //! `items_par_page` are echoed in errors as the former service's sanitizer wrote them.
 
 pub mod acces;
+pub mod collectes;
 pub mod comptes;
 mod corps;
 mod document;
@@ -19,6 +20,7 @@ pub mod import;
 mod liste;
 mod monde;
 mod parametres;
+mod rapports;
 mod reponse;
 mod requete;
 pub mod routes;

@@ -35,7 +35,7 @@ struct Monde {
 
 impl Environnement for Monde {
     fn maintenant_ms(&self) -> i64 {
-        self.services.maintenant() as i64
+        self.services.maintenant().cast_signed()
     }
     fn monotone_ms(&self) -> u64 {
         self.monotone.set(self.monotone.get() + self.pas);
@@ -110,7 +110,7 @@ impl Essai {
                 return collecte;
             }
             if let Some((fin, _)) = &collecte.attente {
-                self.services().passer((*fin - self.monde.maintenant_ms()).max(0) as u64);
+                self.services().passer((*fin - self.monde.maintenant_ms()).max(0).cast_unsigned());
             }
         }
         panic!("the run does not end: {:?}", block_on(consulter(&self.kv)))

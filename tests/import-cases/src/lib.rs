@@ -12,11 +12,11 @@ pub mod case;
 pub mod chain;
 pub mod compare;
 pub mod network;
-pub mod real;
 pub mod state;
 pub mod steps;
 
 pub use case::{Case, load};
+pub use services::tables as real;
 
 /// What became of a case.
 #[derive(Debug, PartialEq, Eq)]

@@ -14,6 +14,83 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Tables(PathBuf);
 
+/// The measures that the regional table has a column for.
+pub const MEASURES: [&str; 12] = [
+    "nb_annee_term",
+    "nb_en_emploi_6_mois",
+    "nb_en_emploi_12_mois",
+    "nb_en_emploi_18_mois",
+    "nb_en_emploi_24_mois",
+    "nb_poursuite_etudes",
+    "nb_sortant",
+    "taux_emploi_6_mois",
+    "taux_emploi_12_mois",
+    "taux_emploi_18_mois",
+    "taux_emploi_24_mois",
+    "taux_poursuite_etudes",
+];
+
+/// A certification, as InserJeunes tells one from the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Course {
+    /// Apprenticeship, by its CFD.
+    Apprentissage(String),
+    /// The school track, by its MEFSTAT11.
+    Scolaire(String),
+    /// The school track of the ministry of agriculture, by its MEFSTAT11.
+    Agricole(String),
+}
+
+impl Course {
+    /// Its code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Apprentissage(code) | Self::Scolaire(code) | Self::Agricole(code) => code,
+        }
+    }
+
+    /// What the service calls its track.
+    #[must_use]
+    pub fn filiere(&self) -> &'static str {
+        match self {
+            Self::Apprentissage(_) => "apprentissage",
+            Self::Scolaire(_) => "voie_pro_sco_educ_nat",
+            Self::Agricole(_) => "voie_pro_sco_agri",
+        }
+    }
+
+    /// Rows of an answer of InserJeunes, one a measure.
+    pub fn measures<'a>(&self, measures: impl IntoIterator<Item = (&'a str, f64)>) -> Vec<Document> {
+        let dimension = match self {
+            Self::Apprentissage(cfd) => json!([{"id_formation_apprentissage": cfd}]),
+            Self::Scolaire(mef) | Self::Agricole(mef) => json!([{"id_mefstat11": mef}]),
+        };
+        let row = |(name, value): (&str, f64)| {
+            let mut row = Document::new();
+            row.insert("id_mesure".to_owned(), name.into());
+            row.insert("valeur_mesure".to_owned(), value.into());
+            row.insert("filiere".to_owned(), self.filiere().into());
+            row.insert("dimensions".to_owned(), dimension.clone());
+            row
+        };
+        measures.into_iter().map(row).collect()
+    }
+}
+
+/// A row of the regional table.
+#[derive(Clone, Debug)]
+pub struct Regional {
+    /// Code of the region academique.
+    pub region: String,
+    /// A period.
+    pub millesime: String,
+    /// Which certification.
+    pub course: Course,
+    /// What is known of it, by name of [`MEASURES`].
+    pub measures: Vec<(&'static str, f64)>,
+}
+
 /// Why a table cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TableError {
@@ -61,18 +138,23 @@ impl Tables {
         Ok(rows)
     }
 
-    /// The raw answer of a table of the BCN.
+    /// The rows of a table of the BCN, as the service answers them.
     ///
     /// # Errors
     /// [`TableError`].
-    pub fn bcn(&self, table: BcnTable) -> Result<Vec<u8>, TableError> {
+    pub fn bcn_table(&self, table: BcnTable) -> Result<Vec<Document>, TableError> {
         let name = table.name();
         if table == BcnTable::NTypeDiplomeSise {
-            let fail = |e: std::io::Error| TableError::File { path: name.to_owned(), reason: e.to_string() };
-            return fs::read(self.0.join(format!("bcn/{name}.json"))).map_err(fail);
+            let fail = |reason: String| TableError::File { path: name.to_owned(), reason };
+            let bytes = fs::read(self.0.join(format!("bcn/{name}.json"))).map_err(|e| fail(e.to_string()))?;
+            let mut answer: Value = serde_json::from_slice(&bytes).map_err(|e| fail(e.to_string()))?;
+            let rows = answer.get_mut("data").map(Value::take).unwrap_or_default();
+            return serde_json::from_value(rows).map_err(|e| fail(e.to_string()));
         }
         let mut rows = self.csv(&format!("bcn/{name}.csv"))?;
         for row in &mut rows {
+            // Columns of another table, joined where the table was published.
+            row.retain(|name, _| !name.contains('.'));
             // The tables print days as in 31/08/2025, the service as in 2025-08-31 00:00:00.
             for (name, value) in row.iter_mut().filter(|(name, _)| name.starts_with("date_")) {
                 if let Some([day, month, year]) = value.as_str().map(|d| d.split('/').collect::<Vec<_>>()).as_deref() {
@@ -82,7 +164,15 @@ impl Tables {
                 }
             }
         }
-        Ok(json!({"data": rows}).to_string().into_bytes())
+        Ok(rows)
+    }
+
+    /// The raw answer of a table of the BCN.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub fn bcn(&self, table: BcnTable) -> Result<Vec<u8>, TableError> {
+        Ok(json!({"data": self.bcn_table(table)?}).to_string().into_bytes())
     }
 
     /// The rows of a table of the BCN, through its raw answer.
@@ -93,29 +183,36 @@ impl Tables {
         Ok(rows(&Call::Bcn { table }, &self.bcn(table)?)?)
     }
 
+    /// The statistics of InserJeunes by region and period.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub fn regional(&self) -> Result<Vec<Regional>, TableError> {
+        let row = |row: Document| {
+            let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let course = if text("voie") == "apprentissage" {
+                Course::Apprentissage(text("cfd"))
+            } else {
+                Course::Scolaire(text("mefstat11"))
+            };
+            let number = |name: &str| row.get(name)?.as_str()?.parse::<f64>().ok();
+            let measures = MEASURES.iter().filter_map(|name| Some((*name, number(name)?))).collect();
+            Regional { region: text("code_region_ij"), millesime: text("millesime"), course, measures }
+        };
+        Ok(self.csv("inserjeunes/regional.csv")?.into_iter().map(row).collect())
+    }
+
     /// The raw answers of InserJeunes for every region and period, with their calls.
     ///
     /// # Errors
     /// [`TableError`].
     pub fn regions(&self) -> Result<BTreeMap<Call, Vec<u8>>, TableError> {
-        let mut answers: BTreeMap<Call, Vec<Value>> = BTreeMap::new();
-        for row in self.csv("inserjeunes/regional.csv")? {
-            let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let call = Call::InserJeunesRegion { region: text("code_region_ij"), millesime: text("millesime") };
-            let (filiere, dimension) = if text("voie") == "apprentissage" {
-                ("apprentissage", json!({"id_formation_apprentissage": text("cfd")}))
-            } else {
-                ("voie_pro_sco_educ_nat", json!({"id_mefstat11": text("mefstat11")}))
-            };
-            let measures = row.iter().filter(|(name, _)| name.starts_with("nb_") || name.starts_with("taux_"));
-            for (name, value) in measures {
-                if let Some(value) = value.as_str().and_then(|v| v.parse::<f64>().ok()) {
-                    answers.entry(call.clone()).or_default().push(json!({"id_mesure": name, "valeur_mesure": value,
-                        "filiere": filiere, "dimensions": [dimension]}));
-                }
-            }
+        let mut answers: BTreeMap<Call, Vec<Document>> = BTreeMap::new();
+        for row in self.regional()? {
+            let call = Call::InserJeunesRegion { region: row.region, millesime: row.millesime };
+            answers.entry(call).or_default().extend(row.course.measures(row.measures));
         }
-        let raw = |rows: Vec<Value>| json!({"data": rows}).to_string().into_bytes();
+        let raw = |rows: Vec<Document>| json!({"data": rows}).to_string().into_bytes();
         Ok(answers.into_iter().map(|(call, rows)| (call, raw(rows))).collect())
     }
 

@@ -79,7 +79,9 @@ impl Reponse {
         let contenu = codec::empreinte(corps).to_le_bytes();
         let etag =
             codec::empreinte(&[crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &contenu].concat());
-        let etag = format!("\"{etag:016x}\"");
+        let chiffre = |rang: u32| char::from_digit(u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default(), 16);
+        let chiffres = (0..16).rev().filter_map(chiffre);
+        let etag: String = std::iter::once('"').chain(chiffres).chain(['"']).collect();
         let connu = requete.entete("if-none-match").is_some_and(|connus| {
             connus.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag)
         });

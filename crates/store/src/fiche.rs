@@ -181,21 +181,6 @@ impl Version {
     }
 }
 
-/// Passes over a version without keeping anything of it: its millesime.
-fn passer<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
-    let (millesime, _, _) = (reader.text()?, reader.bytes()?, reader.bytes()?);
-    reader.instant()?;
-    for _ in 0..3 {
-        reader.bytes()?;
-    }
-    if reader.number()? > 0 {
-        reader.bytes()?;
-        let count = reader.size()?;
-        (0..count).try_for_each(|_| reader.bytes().map(drop))?;
-    }
-    Some(millesime)
-}
-
 /// Whether a course is closed on a day, as JSON.
 #[must_use]
 pub fn est_fermee(fermeture: Option<Instant>, maintenant: Instant) -> &'static [u8] {
@@ -217,14 +202,30 @@ fn terminales(document: &Document) -> Option<Terminales> {
     Some(Terminales { annee_commune: annee_commune.unwrap_or_default(), codes, json: bytes })
 }
 
-/// Largest fiche, unfolded: a bound on what damaged bytes may ask for.
-const DEPLIE_MAX: usize = 16 * 1024 * 1024;
+/// Largest version, unfolded: a bound on what damaged bytes may ask for.
+const DEPLIEE_MAX: usize = 16 * 1024 * 1024;
 
-/// The bytes that [`Fiche::coder`] folded.
-fn deplier(bytes: &[u8]) -> Option<Vec<u8>> {
-    let mut reader = Reader(bytes);
-    let taille = reader.size().filter(|taille| *taille <= DEPLIE_MAX)?;
-    block::decompress(reader.0, taille).ok().filter(|deplie| deplie.len() == taille)
+/// A version as it lies in a fiche: its millesime, and the rest folded.
+struct Pliee<'a> {
+    millesime: &'a str,
+    taille: usize,
+    bloc: &'a [u8],
+}
+
+impl<'a> Pliee<'a> {
+    fn lire(reader: &mut Reader<'a>) -> Option<Self> {
+        let (millesime, taille, bloc) = (reader.text()?, reader.size()?, reader.bytes()?);
+        (taille <= DEPLIEE_MAX).then_some(Self { millesime, taille, bloc })
+    }
+
+    /// The coded version; `premiere` is the first one of the fiche, which the others were folded against.
+    fn deplier(&self, premiere: Option<&[u8]>) -> Option<Vec<u8>> {
+        let depliee = match premiere {
+            None => block::decompress(self.bloc, self.taille),
+            Some(premiere) => block::decompress_with_dict(self.bloc, self.taille, premiere),
+        };
+        depliee.ok().filter(|depliee| depliee.len() == self.taille)
+    }
 }
 
 /// Every version of one certification in one place: the entry of a bundle.
@@ -249,17 +250,23 @@ impl Fiche {
         self.versions.iter().find(|v| accepte(&v.millesime))
     }
 
-    /// What [`Self::version`] would find in the stored form, without reading the other versions. `None` where the
-    /// bytes do not hold a fiche.
+    /// What [`Self::version`] would find in the stored form, unfolding no more than it takes. `None` where the bytes
+    /// do not hold a fiche.
     #[must_use]
     pub fn lire_version(bytes: &[u8], accepte: impl Fn(&str) -> bool) -> Option<Option<Version>> {
-        let deplie = deplier(bytes)?;
-        let mut reader = Reader(&deplie);
+        let mut reader = Reader(bytes);
+        let mut premiere = None;
         for _ in 0..reader.size()? {
-            let mut ici = reader;
-            if accepte(passer(&mut reader)?) {
-                return Version::decoder(&mut ici).map(Some);
+            let pliee = Pliee::lire(&mut reader)?;
+            if accepte(pliee.millesime) {
+                let modele = premiere.as_ref().map(|premiere: &Pliee<'_>| premiere.deplier(None));
+                let depliee = match modele {
+                    None => pliee.deplier(None)?,
+                    Some(modele) => pliee.deplier(Some(&modele?))?,
+                };
+                return Version::decoder(&mut Reader(&depliee)).map(Some);
             }
+            premiere.get_or_insert(pliee);
         }
         Some(None)
     }
@@ -272,28 +279,38 @@ impl Fiche {
         millesimes
     }
 
-    /// The stored form: the versions, folded by LZ4. They repeat each other in all but figures, so what is left is a
-    /// sixth; reading one costs less than moving the other five sixths through the runtime.
+    /// The stored form: each version folded by LZ4, all but the first against the first. They repeat it in all but
+    /// figures, so what is left is a sixth; unfolding one costs less than moving the other five sixths through the
+    /// runtime.
     #[must_use]
     pub fn coder(&self) -> Vec<u8> {
-        let mut versions = Writer::default();
-        versions.size(self.versions.len());
-        for version in &self.versions {
-            version.coder(&mut versions);
-        }
         let mut writer = Writer::default();
-        writer.size(versions.0.len());
-        writer.0.append(&mut block::compress(&versions.0));
+        writer.size(self.versions.len());
+        let mut premiere: Option<Vec<u8>> = None;
+        for version in &self.versions {
+            let mut depliee = Writer::default();
+            version.coder(&mut depliee);
+            let bloc = match &premiere {
+                None => block::compress(&depliee.0),
+                Some(premiere) => block::compress_with_dict(&depliee.0, premiere),
+            };
+            writer.text(&version.millesime).size(depliee.0.len()).bytes(&bloc);
+            premiere.get_or_insert(depliee.0);
+        }
         writer.0
     }
 
     /// Reads the stored form.
     #[must_use]
     pub fn decoder(bytes: &[u8]) -> Option<Self> {
-        let deplie = deplier(bytes)?;
-        let mut reader = Reader(&deplie);
-        let count = reader.size()?;
-        let versions = (0..count).map(|_| Version::decoder(&mut reader)).collect::<Option<_>>()?;
+        let mut reader = Reader(bytes);
+        let mut premiere: Option<Vec<u8>> = None;
+        let mut versions = Vec::new();
+        for _ in 0..reader.size()? {
+            let depliee = Pliee::lire(&mut reader)?.deplier(premiere.as_deref())?;
+            versions.push(Version::decoder(&mut Reader(&depliee))?);
+            premiere.get_or_insert(depliee);
+        }
         Some(Self { versions })
     }
 }

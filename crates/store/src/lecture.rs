@@ -287,11 +287,7 @@ impl<K: KeyValue> Lecteur<K> {
         if !filtre.codes.is_empty() {
             return self.selection_codes(liste, plan, filtre).await;
         }
-        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
-        for plage in plan.plages.iter().filter(|p| filtre.accepte(p)) {
-            selection.ajouter(plage.debut, plage.nombre);
-        }
-        Ok(selection)
+        Ok(plan.choisir(filtre))
     }
 
     async fn page(&self, famille: &str, premieres: &[String], cle: &str) -> Result<Option<Vec<u8>>, StoreError> {

@@ -375,6 +375,33 @@ impl Plan {
         lire().ok_or(Damaged)
     }
 
+    /// The rows that pass a filter without codes and UAIs. Runs lie sorted by millesime and univers first: those that
+    /// are not asked for are passed over together, and where no place is asked for the others are one range.
+    #[must_use]
+    pub fn choisir(&self, filtre: &Filtre) -> Selection {
+        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+        let mut reste = self.plages.as_slice();
+        while let Some(premiere) = reste.first() {
+            let meme = |p: &Plage| p.univers == premiere.univers && p.millesime == premiere.millesime;
+            let (groupe, suite) = reste.split_at(reste.partition_point(meme));
+            reste = suite;
+            if !filtre.accepte_annee(premiere) {
+                continue;
+            }
+            match groupe.last() {
+                Some(derniere) if filtre.regions.is_empty() && filtre.academies.is_empty() => {
+                    selection.ajouter(premiere.debut, derniere.debut + derniere.nombre - premiere.debut);
+                }
+                _ => {
+                    for plage in groupe.iter().filter(|p| filtre.accepte_lieu(p)) {
+                        selection.ajouter(plage.debut, plage.nombre);
+                    }
+                }
+            }
+        }
+        selection
+    }
+
     /// Rows in a segment of a format.
     #[must_use]
     pub fn lignes(&self, format: Format) -> usize {
@@ -487,13 +514,19 @@ impl Filtre {
     /// Whether the rows of a run pass, its UAI and code aside.
     #[must_use]
     pub fn accepte(&self, plage: &Plage) -> bool {
+        self.accepte_annee(plage) && self.accepte_lieu(plage)
+    }
+
+    fn accepte_annee(&self, plage: &Plage) -> bool {
+        let meme = |(m, univers): &(String, Option<Univers>)| {
+            univers.is_none_or(|u| u == plage.univers) && *m == plage.millesime
+        };
+        self.millesimes.is_empty() || self.millesimes.iter().any(meme)
+    }
+
+    fn accepte_lieu(&self, plage: &Plage) -> bool {
         let dans = |liste: &[String], valeur: &str| liste.is_empty() || liste.iter().any(|v| v == valeur);
-        let millesime = self.millesimes.is_empty()
-            || self
-                .millesimes
-                .iter()
-                .any(|(m, univers)| *m == plage.millesime && univers.is_none_or(|u| u == plage.univers));
-        millesime && dans(&self.regions, &plage.region) && dans(&self.academies, &plage.academie)
+        dans(&self.regions, &plage.region) && dans(&self.academies, &plage.academie)
     }
 }
 
@@ -628,6 +661,33 @@ mod tests {
                 }
             }
             prop_assert_eq!(lus, attendu);
+        }
+
+        #[test]
+        fn a_plan_chooses_the_rows_that_pass_one_by_one(
+            tailles in proptest::collection::btree_map((0u8..4, any::<bool>(), 0u8..3, 0u8..2), 1usize..5, 0..20),
+            millesimes in proptest::collection::vec((0u8..4, proptest::option::of(any::<bool>())), 0..3),
+            regions in proptest::collection::vec(0u8..3, 0..2),
+            academies in proptest::collection::vec(0u8..2, 0..2),
+        ) {
+            let univers = |superieur: bool| if superieur { Univers::Superieur } else { Univers::Secondaire };
+            let mut plan = Plan::default();
+            for ((millesime, superieur, region, academie), nombre) in tailles {
+                let (millesime, region, academie) = (millesime.to_string(), region.to_string(), academie.to_string());
+                plan.plages.push(Plage { millesime, univers: univers(superieur), region, academie, debut: plan.total, nombre });
+                plan.total += nombre;
+            }
+            let filtre = Filtre {
+                millesimes: millesimes.into_iter().map(|(m, u)| (m.to_string(), u.map(univers))).collect(),
+                regions: regions.iter().map(u8::to_string).collect(),
+                academies: academies.iter().map(u8::to_string).collect(),
+                ..Filtre::default()
+            };
+            let mut attendue = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+            for plage in plan.plages.iter().filter(|p| filtre.accepte(p)) {
+                attendue.ajouter(plage.debut, plage.nombre);
+            }
+            prop_assert_eq!(plan.choisir(&filtre), attendue);
         }
 
         #[test]

@@ -1,8 +1,9 @@
 //! National statistics: \`GET /api/inserjeunes/certifications…\`.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve(request, api::routes::certifications).await
 }

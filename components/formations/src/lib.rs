@@ -1,8 +1,9 @@
 //! Statistics of establishments: \`GET /api/inserjeunes/formations…\`.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve(request, api::routes::formations).await
 }

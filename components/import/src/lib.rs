@@ -1,10 +1,11 @@
 //! The import: fills the store and switches generations, under `/internal/import/`. The only
 //! component that writes documents.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve_ecriture(request, api::import::CORPS_MAX, async |monde, requete| {
         api::import::import(monde, requete).await
     })

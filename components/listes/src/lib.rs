@@ -1,8 +1,9 @@
 //! Every list under a path with an extension: \`GET /api/inserjeunes/formations.csv\`.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve(request, api::routes::listes).await
 }

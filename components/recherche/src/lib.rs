@@ -1,8 +1,9 @@
 //! Search: `GET /api/recherche…`.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve(request, pages::recherche::repondre).await
 }

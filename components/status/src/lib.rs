@@ -1,9 +1,10 @@
 //! Version, health and what is published: `GET /api`, `/api/status`, `/etat`; and 404 in JSON for
 //! every path that is no route.
 
-use edge::{IntoResponse, Request, http_service};
+use edge::{Request, Response};
 
-#[http_service]
-async fn handle(request: Request) -> impl IntoResponse {
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
     edge::serve(request, pages::statut::repondre).await
 }

@@ -6,6 +6,7 @@ use crate::reponse::{JSON, Reponse};
 use crate::{Monde, Requete, filieres};
 use domain::{CodeCertification, Maille, Millesime, TypeCode};
 use serde_json::{Value, json};
+use std::rc::Rc;
 use store::Lecteur;
 use store::fiche::{Fiche, Forme, Version};
 use store::kv::KeyValue;
@@ -124,14 +125,14 @@ async fn chercher<K: KeyValue>(
     code: &CodeCertification,
     millesime: Option<&Millesime>,
     demande: bool,
-) -> Result<Version, Erreur> {
+) -> Result<Rc<Version>, Erreur> {
     let ecritures: Vec<Millesime> = match (millesime, lieu.maille) {
         (None, _) => Vec::new(),
         (Some(m), Maille::Etablissement) => m.deux_ecritures().collect(),
         (Some(m), _) => vec![m.clone()],
     };
-    let accepte = |m: &str| ecritures.iter().any(|e| e.as_str() == m);
-    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), accepte).await? {
+    let ecritures: Vec<&str> = ecritures.iter().map(Millesime::as_str).collect();
+    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), &ecritures).await? {
         Ok(version) => return Ok(version),
         Err(fiche) => fiche,
     };
@@ -185,7 +186,7 @@ async fn chercher_finale<K: KeyValue>(
     lieu: Lieu<'_>,
     code: &CodeCertification,
     depuis: &Version,
-) -> Result<Version, Erreur> {
+) -> Result<Rc<Version>, Erreur> {
     chercher(lecteur, lieu, code, Millesime::parse(&depuis.millesime).as_ref(), true).await
 }
 
@@ -211,7 +212,7 @@ async fn imbriquer<K: KeyValue>(
                 let mut corps = Vec::new();
                 version.ecrire(&mut corps, maintenant, Forme::Rangee, None);
                 fermetures.push(version.fermeture);
-                (Some(version.libelle), corps)
+                (Some(version.libelle.clone()), corps)
             }
             Err(erreur) => {
                 let connu = lieu.maille == Maille::Etablissement && erreur == erreur::FORMATION_INCONNUE;

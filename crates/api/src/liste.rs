@@ -198,9 +198,9 @@ impl<K: KeyValue + 'static> Lignes<K> {
     async fn tranche(&self, out: &mut Vec<u8>, tranche: Tranche, premiere: bool) -> Result<(), StoreError> {
         let segment = self.lecteur.segment(self.liste, self.ordre, self.format, tranche.segment).await?;
         let abime = |_| StoreError::Damaged(format!("{} {}", self.liste, tranche.segment));
-        let lignes = liste::unpack(&segment).map_err(abime)?;
-        let voulues = lignes.get(tranche.de..tranche.de + tranche.nombre);
-        for (rang, ligne) in voulues.ok_or(StoreError::Damaged(self.liste.into()))?.iter().enumerate() {
+        let lignes = liste::lignes(&segment, tranche.de, tranche.nombre).map_err(abime)?;
+        out.reserve(lignes.iter().map(|ligne| ligne.len() + 8).sum());
+        for (rang, ligne) in lignes.into_iter().enumerate() {
             if !(premiere && rang == 0) {
                 out.extend_from_slice(self.enveloppe.entre);
             }

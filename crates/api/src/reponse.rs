@@ -75,11 +75,13 @@ impl Reponse {
         let mut reponse = self.compresser(requete);
         let Corps::Octets(corps) = &reponse.corps else { return reponse };
         let encodage = reponse.entete("content-encoding").unwrap_or_default();
-        let [a, b] = codec::empreinte(corps);
-        let rendu =
-            [crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &a.to_le_bytes(), &b.to_le_bytes()];
-        let [a, b] = codec::empreinte(&rendu.concat());
-        let etag = format!("\"{a:016x}{b:016x}\"");
+        // One digest of the content; the second one only tells renderings and encodings apart.
+        let contenu = codec::empreinte(corps).to_le_bytes();
+        let etag =
+            codec::empreinte(&[crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &contenu].concat());
+        let chiffre = |rang: u32| char::from_digit(u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default(), 16);
+        let chiffres = (0..16).rev().filter_map(chiffre);
+        let etag: String = std::iter::once('"').chain(chiffres).chain(['"']).collect();
         let connu = requete.entete("if-none-match").is_some_and(|connus| {
             connus.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag)
         });
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     fn requete(nom: &str, valeur: &str) -> Requete {
-        Requete { methode: "GET".into(), entetes: vec![(nom.into(), valeur.into())], ..Requete::default() }
+        Requete { methode: "GET".into(), entetes: vec![(nom.into(), valeur.into())].into(), ..Requete::default() }
     }
 
     #[test]

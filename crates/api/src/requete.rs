@@ -1,7 +1,79 @@
 //! Requests, as routes see them.
 
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+
+/// Where headers come from: a name in lower case to its first value.
+type Source = Rc<dyn Fn(&str) -> Option<String>>;
+
+/// The headers of a request. A route reads two or three of a dozen, and each one that crosses the runtime's border
+/// costs: they are fetched when they are asked for, once.
+#[derive(Default)]
+pub struct Entetes {
+    source: Option<Source>,
+    lus: Lus,
+}
+
+/// Headers that were asked for, in that order.
+#[derive(Default)]
+struct Lus(OnceCell<Box<Lu>>);
+
+struct Lu {
+    nom: String,
+    valeur: Option<String>,
+    suite: Lus,
+}
+
+impl Entetes {
+    /// Headers that `source` fetches, given a name in lower case.
+    #[must_use]
+    pub fn nouveaux(source: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        Self { source: Some(Rc::new(source)), lus: Lus::default() }
+    }
+
+    /// The same without one of them.
+    #[must_use]
+    pub fn sans(&self, entete: &'static str) -> Self {
+        let source = self.source.clone();
+        Self::nouveaux(move |nom| source.as_ref().filter(|_| nom != entete)?(nom))
+    }
+
+    fn lire(&self, nom: &str) -> Option<&str> {
+        let source = self.source.as_ref()?;
+        let mut lus = &self.lus;
+        loop {
+            let suivant = || Box::new(Lu { nom: nom.to_owned(), valeur: source(nom), suite: Lus::default() });
+            let lu = lus.0.get_or_init(suivant);
+            if lu.nom == nom {
+                return lu.valeur.as_deref();
+            }
+            lus = &lu.suite;
+        }
+    }
+}
+
+impl Clone for Entetes {
+    fn clone(&self) -> Self {
+        Self { source: self.source.clone(), lus: Lus::default() }
+    }
+}
+
+impl fmt::Debug for Entetes {
+    // No values: keys are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entetes").finish_non_exhaustive()
+    }
+}
+
+impl From<Vec<(String, String)>> for Entetes {
+    fn from(entetes: Vec<(String, String)>) -> Self {
+        Self::nouveaux(move |nom| entetes.iter().find(|(n, _)| n == nom).map(|(_, valeur)| valeur.clone()))
+    }
+}
+
 /// A request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Requete {
     /// `GET`, `HEAD`, …
     pub methode: String,
@@ -9,17 +81,17 @@ pub struct Requete {
     pub chemin: String,
     /// The query as sent, without the question mark.
     pub query: String,
-    /// Names in lower case.
-    pub entetes: Vec<(String, String)>,
+    /// The headers.
+    pub entetes: Entetes,
     /// The body; one byte longer than the limit where it was cut there.
     pub corps: Vec<u8>,
 }
 
 impl Requete {
-    /// The first value of a header.
+    /// The first value of a header; its name in lower case.
     #[must_use]
     pub fn entete(&self, nom: &str) -> Option<&str> {
-        self.entetes.iter().find(|(n, _)| n == nom).map(|(_, v)| v.as_str())
+        self.entetes.lire(nom)
     }
 
     /// The segments of the path, undecoded: one trailing slash is accepted, a doubled one is a
@@ -92,6 +164,25 @@ mod tests {
 
     fn requete(chemin: &str, query: &str) -> Requete {
         Requete { chemin: chemin.into(), query: query.into(), ..Requete::default() }
+    }
+
+    #[test]
+    fn headers_are_fetched_when_asked_for_and_once() {
+        let demandes = Rc::new(std::cell::RefCell::new(Vec::new()));
+        let vues = Rc::clone(&demandes);
+        let entetes = Entetes::nouveaux(move |nom| {
+            vues.borrow_mut().push(nom.to_owned());
+            (nom == "accept").then(|| "text/html".to_owned())
+        });
+        let requete = Requete { entetes, ..Requete::default() };
+        assert!(demandes.borrow().is_empty());
+        for _ in 0..2 {
+            assert_eq!(requete.entete("if-none-match"), None);
+            assert_eq!(requete.entete("accept"), Some("text/html"));
+        }
+        assert_eq!(*demandes.borrow(), ["if-none-match", "accept"]);
+        let sans = Requete { entetes: requete.entetes.sans("accept"), ..requete };
+        assert_eq!(sans.entete("accept"), None);
     }
 
     #[test]

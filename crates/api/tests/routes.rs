@@ -97,7 +97,7 @@ impl Banc {
             methode: methode.into(),
             chemin: chemin.into(),
             query: query.into(),
-            entetes: entetes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            entetes: entetes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into(),
             corps: Vec::new(),
         };
         lire(block_on(routes::formations(self, requete)))
@@ -391,7 +391,8 @@ mod hostiles {
                     ("authorization".into(), porteur.clone()),
                     ("accept-encoding".into(), porteur.clone()),
                     ("if-none-match".into(), porteur),
-                ],
+                ]
+                .into(),
                 corps,
             };
             BANC.with(|banc| {

@@ -4,20 +4,21 @@
 //! variables and the clocks of the runtime. A read component calls [`serve`] and nothing else, so
 //! that of the key-value interface its binary imports `open` and `get` only.
 
-mod corps;
 mod ecriture;
+mod http;
 mod magasin;
 mod reseau;
 
-pub use corps::CorpsHttp;
 pub use ecriture::{Ecriture, MagasinEcriture};
 pub use magasin::Magasin;
 pub use reseau::{CorpsRecu, Horloge, Reseau};
-pub use spin_sdk::http::{IntoResponse, Request};
-pub use spin_sdk::http_service;
+#[doc(hidden)]
+pub use spin_sdk::wasip3;
+pub use spin_sdk::wasip3::http::types::{Request, Response};
 
 use api::{Monde, Reponse, Requete};
 use spin_sdk::wasip3::random::random::get_random_u64;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::lecture::Cache;
@@ -31,6 +32,7 @@ const CORPS_LU: usize = 100 * 1024 + 1;
 
 thread_local! {
     static CACHE: Rc<Cache> = Rc::new(Cache::new());
+    static VARIABLES: RefCell<Vec<(String, u64, String)>> = const { RefCell::new(Vec::new()) };
     static DEBUT: std::time::Instant = std::time::Instant::now();
 }
 
@@ -83,9 +85,27 @@ impl api::import::MondeImport for Spin<MagasinEcriture> {
     }
 }
 
-/// A variable of the component; empty where it is not set.
+/// How long an instance may go by a variable it has read, in milliseconds: as long as by the pointer. A list asks for
+/// two or three of them, and each one is a call as long as a get.
+const VARIABLE_TTL_MS: u64 = store::lecture::POINTER_TTL_MS;
+
+/// A variable of the component, at most [`VARIABLE_TTL_MS`] old; empty where it is not set.
 pub async fn variable(nom: &str) -> String {
-    spin_sdk::variables::get(nom).await.unwrap_or_default()
+    let maintenant = monotone_ms();
+    let connue = VARIABLES.with_borrow(|connues| {
+        let connue =
+            connues.iter().find(|(connue, lue, _)| connue == nom && maintenant.saturating_sub(*lue) < VARIABLE_TTL_MS);
+        connue.map(|(_, _, valeur)| valeur.clone())
+    });
+    if let Some(valeur) = connue {
+        return valeur;
+    }
+    let valeur = spin_sdk::variables::get(nom).await.unwrap_or_default();
+    VARIABLES.with_borrow_mut(|connues| {
+        connues.retain(|(connue, _, _)| connue != nom);
+        connues.push((nom.to_owned(), maintenant, valeur.clone()));
+    });
+    valeur
 }
 
 /// Milliseconds since 1970.
@@ -113,14 +133,29 @@ pub fn alea<const N: usize>() -> [u8; N] {
     octets
 }
 
+/// Makes a function the component's handler: `edge::service!(handle)`. The SDK's own attribute would turn every request
+/// into an `http::Request` first.
+#[macro_export]
+macro_rules! service {
+    ($handle:path) => {
+        struct Service;
+        $crate::wasip3::http::service::export!(Service);
+
+        impl $crate::wasip3::exports::http::handler::Guest for Service {
+            async fn handle(
+                request: $crate::Request,
+            ) -> Result<$crate::Response, $crate::wasip3::http::types::ErrorCode> {
+                Ok($handle(request).await)
+            }
+        }
+    };
+}
+
 /// Answers a request by a read route.
-pub async fn serve(
-    request: Request,
-    route: impl AsyncFnOnce(&Spin<Magasin>, Requete) -> Reponse,
-) -> http::Response<CorpsHttp> {
-    let requete = lire(request, CORPS_LU).await;
+pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<Magasin>, Requete) -> Reponse) -> Response {
+    let requete = http::lire(request, CORPS_LU, false).await;
     let monde = Spin(Magasin::ouvrir().await);
-    corps::repondre(route(&monde, requete).await)
+    http::repondre(route(&monde, requete).await)
 }
 
 /// Answers a request by a route that writes: its binary imports the writing half of the store too.
@@ -128,25 +163,9 @@ pub async fn serve_ecriture(
     request: Request,
     corps_max: usize,
     route: impl AsyncFnOnce(&Spin<MagasinEcriture>, Requete) -> Reponse,
-) -> http::Response<CorpsHttp> {
-    let requete = lire(request, corps_max.saturating_add(1)).await;
+) -> Response {
+    let requete = http::lire(request, corps_max.saturating_add(1), true).await;
     let profil = Ecriture::lire(&variable("store_profile").await);
     let monde = Spin(MagasinEcriture::ouvrir(profil).await);
-    corps::repondre(route(&monde, requete).await)
-}
-
-async fn lire(request: Request, corps_max: usize) -> Requete {
-    let (tete, corps) = request.into_parts();
-    let entetes = tete
-        .headers
-        .iter()
-        .map(|(nom, valeur)| (nom.as_str().to_owned(), String::from_utf8_lossy(valeur.as_bytes()).into_owned()))
-        .collect();
-    Requete {
-        methode: tete.method.as_str().to_owned(),
-        chemin: tete.uri.path().to_owned(),
-        query: tete.uri.query().unwrap_or_default().to_owned(),
-        entetes,
-        corps: corps::lire(corps, corps_max).await,
-    }
+    http::repondre(route(&monde, requete).await)
 }

@@ -74,6 +74,8 @@ pub struct Config {
     pub fast_unsafe_store: bool,
     /// Counts the fuel guests consume. Slows them down.
     pub fuel: bool,
+    /// Writes the map of guest functions that `perf report` looks for.
+    pub perf_map: bool,
     /// How instances are reused.
     pub reuse: Reuse,
     /// Prints a line per request on standard error.
@@ -91,6 +93,7 @@ impl Config {
             env_file: None,
             fast_unsafe_store: false,
             fuel: false,
+            perf_map: false,
             reuse: Reuse::default(),
             log_requests: false,
         }
@@ -144,7 +147,7 @@ impl Host {
         let folder = config.manifest.parent().map(PathBuf::from).unwrap_or_default();
         let file = config.store.unwrap_or_else(|| folder.join(".spin").join("sqlite_key_value.db"));
         let broken = |error: String| Error::Runtime(error);
-        let loader = Loader::new(config.fuel).map_err(|error| broken(format!("{error:#}")))?;
+        let loader = Loader::new(config.fuel, config.perf_map).map_err(|error| broken(format!("{error:#}")))?;
         let store = store::Store::open(&file, config.fast_unsafe_store)?;
         let runtime = Arc::new(Runtime::new(store, variables, config.reuse, config.fuel));
         let mut pools = BTreeMap::new();

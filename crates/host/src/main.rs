@@ -19,6 +19,7 @@ host up: serves the application of a spin.toml on this machine, for development.
   --idle-instance-timeout SECONDS             how long an instance without work is kept (1)
   --control ADDRESS                           opens a control port for tests: clock, faults, counters
   --fuel                                      counts the fuel guests consume
+  --perf-map                                  names guest functions for perf; build components with strip = false
   --fast-unsafe-store                         skips every fsync of the store; tests only
   --log-requests                              prints a line per request
 ";
@@ -86,6 +87,7 @@ fn read_arguments(mut arguments: impl Iterator<Item = String>) -> Result<(Config
             }
             "--control" => control = Some(parsed(&name, &value()?)?),
             "--fuel" => config.fuel = true,
+            "--perf-map" => config.perf_map = true,
             "--fast-unsafe-store" => config.fast_unsafe_store = true,
             "--log-requests" => config.log_requests = true,
             _ => return Err(format!("unknown argument {name}\n\n{USAGE}")),

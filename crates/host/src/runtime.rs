@@ -81,9 +81,12 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn new(fuel: bool) -> Result<Self> {
+    pub(crate) fn new(fuel: bool, perf_map: bool) -> Result<Self> {
         let mut config = Config::new();
         config.wasm_component_model_async(true).consume_fuel(fuel);
+        if perf_map {
+            config.profiler(wasmtime::ProfilingStrategy::PerfMap);
+        }
         // Without a place to keep compiled code every start compiles anew; that is slower, not wrong.
         config.cache(wasmtime::Cache::from_file(None).ok());
         let engine = Engine::new(&config)?;

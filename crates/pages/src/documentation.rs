@@ -89,7 +89,7 @@ fn fichier(requete: &Requete, nom: &str, fichiers: &[Fichier]) -> Result<Reponse
         return Ok(reponse(propre.unwrap_or_default().to_vec()).avec_etag(requete));
     };
     // Already compressed: the same form with its ETag, for those who take it.
-    let sans_codage = Requete { entetes: sans(requete, "accept-encoding"), ..requete.clone() };
+    let sans_codage = Requete { entetes: requete.entetes.sans("accept-encoding"), ..requete.clone() };
     if accepte_gzip(requete) {
         let mut sortie = reponse(embarque.gzip.to_vec()).avec_etag(&sans_codage);
         // A 304 carries no content.
@@ -101,10 +101,6 @@ fn fichier(requete: &Requete, nom: &str, fichiers: &[Fichier]) -> Result<Reponse
     let mut corps = Vec::new();
     GzDecoder::new(embarque.gzip).read_to_end(&mut corps).map_err(|_| Erreur::Indisponible)?;
     Ok(reponse(corps).avec_etag(&sans_codage))
-}
-
-fn sans(requete: &Requete, entete: &str) -> Vec<(String, String)> {
-    requete.entetes.iter().filter(|(nom, _)| nom != entete).cloned().collect()
 }
 
 const EXPLORATEUR_TETE: &str = "<script src=\"/static/explorateur.js\" defer></script>";
@@ -134,7 +130,7 @@ mod tests {
         Requete {
             methode: "GET".into(),
             chemin: chemin.into(),
-            entetes: vec![("accept".into(), accept.into())],
+            entetes: vec![("accept".into(), accept.into())].into(),
             ..Requete::default()
         }
     }

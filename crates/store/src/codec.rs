@@ -2,12 +2,12 @@
 
 use xxhash_rust::xxh64::xxh64;
 
-/// A digest of 128 bits that tells changed bytes from unchanged ones: two xxHash64 of different
-/// seeds. In WASM CRC-32 costs 15 instructions a byte and SHA-256 some 40, this one a few. It is no
-/// match for someone who forges bytes; whoever can write to the store could write anything.
+/// A digest that tells changed bytes from unchanged ones: xxHash64. In WASM CRC-32 costs 15 instructions a byte and
+/// SHA-256 some 40, this one a few. It is no match for someone who forges bytes; whoever can write to the store could
+/// write anything.
 #[must_use]
-pub fn empreinte(bytes: &[u8]) -> [u64; 2] {
-    [xxh64(bytes, 0), xxh64(bytes, 1)]
+pub fn empreinte(bytes: &[u8]) -> u64 {
+    xxh64(bytes, 0)
 }
 
 /// The checksum that is stored beside what it guards: the low half of an xxHash64.

@@ -8,6 +8,7 @@
 use crate::codec::{Reader, Writer};
 use domain::date::{self, Instant};
 use domain::{Document, DocumentPublie, Filiere, Univers, presentation};
+use lz4_flex::block;
 use serde_json::Value;
 
 /// The final years that a non-final year leads to.
@@ -99,6 +100,8 @@ impl Version {
     /// Writes the answer: the stored pieces, with what depends on the day filled in.
     /// `terminales` replaces the bare codes of the final years.
     pub fn ecrire(&self, out: &mut Vec<u8>, maintenant: Instant, forme: Forme, terminales: Option<&[u8]>) {
+        let variable = terminales.map_or(0, <[u8]>::len) + self.terminales.as_ref().map_or(0, |t| t.json.len());
+        out.reserve(self.corps.len() + self.messages.len() + self.legende.len() + variable + 128);
         out.extend_from_slice(&self.corps);
         if let Some(json) = terminales.or(self.terminales.as_ref().map(|t| t.json.as_slice())) {
             out.extend_from_slice(b",\"certificationsTerminales\":");
@@ -106,28 +109,44 @@ impl Version {
         }
         out.extend_from_slice(b",\"formation_fermee\":");
         out.extend_from_slice(est_fermee(self.fermeture, maintenant));
-        out.extend_from_slice(&self.queue(forme));
+        self.ecrire_queue(out, forme);
     }
 
     /// What follows `formation_fermee`, closing brace included.
     #[must_use]
     pub fn queue(&self, forme: Forme) -> Vec<u8> {
-        let legende: &[u8] = if forme == Forme::Seule { &self.legende } else { &[] };
         let mut queue = Vec::new();
+        self.ecrire_queue(&mut queue, forme);
+        queue
+    }
+
+    fn ecrire_queue(&self, out: &mut Vec<u8>, forme: Forme) {
+        let legende: &[u8] = if forme == Forme::Seule { &self.legende } else { &[] };
         if !self.messages.is_empty() || !legende.is_empty() {
-            queue.extend_from_slice(b",\"_meta\":{");
+            out.extend_from_slice(b",\"_meta\":{");
             if !self.messages.is_empty() {
-                queue.extend_from_slice(b"\"messages\":");
-                queue.extend_from_slice(&self.messages);
+                out.extend_from_slice(b"\"messages\":");
+                out.extend_from_slice(&self.messages);
                 if !legende.is_empty() {
-                    queue.push(b',');
+                    out.push(b',');
                 }
             }
-            queue.extend_from_slice(legende);
-            queue.push(b'}');
+            out.extend_from_slice(legende);
+            out.push(b'}');
         }
-        queue.push(b'}');
-        queue
+        out.push(b'}');
+    }
+
+    /// What keeping it takes, in bytes, more or less.
+    #[must_use]
+    pub fn poids(&self) -> usize {
+        let terminales = self.terminales.as_ref().map_or(0, |t| t.json.len() + 40 * t.codes.len());
+        size_of::<Self>()
+            + self.libelle.len()
+            + self.corps.len()
+            + self.messages.len()
+            + self.legende.len()
+            + terminales
     }
 
     fn coder(&self, writer: &mut Writer) {
@@ -162,21 +181,6 @@ impl Version {
     }
 }
 
-/// Passes over a version without keeping anything of it: its millesime.
-fn passer<'a>(reader: &mut Reader<'a>) -> Option<&'a str> {
-    let (millesime, _, _) = (reader.text()?, reader.bytes()?, reader.bytes()?);
-    reader.instant()?;
-    for _ in 0..3 {
-        reader.bytes()?;
-    }
-    if reader.number()? > 0 {
-        reader.bytes()?;
-        let count = reader.size()?;
-        (0..count).try_for_each(|_| reader.bytes().map(drop))?;
-    }
-    Some(millesime)
-}
-
 /// Whether a course is closed on a day, as JSON.
 #[must_use]
 pub fn est_fermee(fermeture: Option<Instant>, maintenant: Instant) -> &'static [u8] {
@@ -196,6 +200,32 @@ fn terminales(document: &Document) -> Option<Terminales> {
     let mut bytes = Vec::new();
     json(&mut bytes, champ);
     Some(Terminales { annee_commune: annee_commune.unwrap_or_default(), codes, json: bytes })
+}
+
+/// Largest version, unfolded: a bound on what damaged bytes may ask for.
+const DEPLIEE_MAX: usize = 16 * 1024 * 1024;
+
+/// A version as it lies in a fiche: its millesime, and the rest folded.
+struct Pliee<'a> {
+    millesime: &'a str,
+    taille: usize,
+    bloc: &'a [u8],
+}
+
+impl<'a> Pliee<'a> {
+    fn lire(reader: &mut Reader<'a>) -> Option<Self> {
+        let (millesime, taille, bloc) = (reader.text()?, reader.size()?, reader.bytes()?);
+        (taille <= DEPLIEE_MAX).then_some(Self { millesime, taille, bloc })
+    }
+
+    /// The coded version; `premiere` is the first one of the fiche, which the others were folded against.
+    fn deplier(&self, premiere: Option<&[u8]>) -> Option<Vec<u8>> {
+        let depliee = match premiere {
+            None => block::decompress(self.bloc, self.taille),
+            Some(premiere) => block::decompress_with_dict(self.bloc, self.taille, premiere),
+        };
+        depliee.ok().filter(|depliee| depliee.len() == self.taille)
+    }
 }
 
 /// Every version of one certification in one place: the entry of a bundle.
@@ -220,16 +250,23 @@ impl Fiche {
         self.versions.iter().find(|v| accepte(&v.millesime))
     }
 
-    /// What [`Self::version`] would find in the stored form, without reading the other versions. `None` where the
-    /// bytes do not hold a fiche.
+    /// What [`Self::version`] would find in the stored form, unfolding no more than it takes. `None` where the bytes
+    /// do not hold a fiche.
     #[must_use]
     pub fn lire_version(bytes: &[u8], accepte: impl Fn(&str) -> bool) -> Option<Option<Version>> {
         let mut reader = Reader(bytes);
+        let mut premiere = None;
         for _ in 0..reader.size()? {
-            let mut ici = reader;
-            if accepte(passer(&mut reader)?) {
-                return Version::decoder(&mut ici).map(Some);
+            let pliee = Pliee::lire(&mut reader)?;
+            if accepte(pliee.millesime) {
+                let modele = premiere.as_ref().map(|premiere: &Pliee<'_>| premiere.deplier(None));
+                let depliee = match modele {
+                    None => pliee.deplier(None)?,
+                    Some(modele) => pliee.deplier(Some(&modele?))?,
+                };
+                return Version::decoder(&mut Reader(&depliee)).map(Some);
             }
+            premiere.get_or_insert(pliee);
         }
         Some(None)
     }
@@ -242,13 +279,23 @@ impl Fiche {
         millesimes
     }
 
-    /// The stored form.
+    /// The stored form: each version folded by LZ4, all but the first against the first. They repeat it in all but
+    /// figures, so what is left is a sixth; unfolding one costs less than moving the other five sixths through the
+    /// runtime.
     #[must_use]
     pub fn coder(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.size(self.versions.len());
+        let mut premiere: Option<Vec<u8>> = None;
         for version in &self.versions {
-            version.coder(&mut writer);
+            let mut depliee = Writer::default();
+            version.coder(&mut depliee);
+            let bloc = match &premiere {
+                None => block::compress(&depliee.0),
+                Some(premiere) => block::compress_with_dict(&depliee.0, premiere),
+            };
+            writer.text(&version.millesime).size(depliee.0.len()).bytes(&bloc);
+            premiere.get_or_insert(depliee.0);
         }
         writer.0
     }
@@ -257,8 +304,13 @@ impl Fiche {
     #[must_use]
     pub fn decoder(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        let count = reader.size()?;
-        let versions = (0..count).map(|_| Version::decoder(&mut reader)).collect::<Option<_>>()?;
+        let mut premiere: Option<Vec<u8>> = None;
+        let mut versions = Vec::new();
+        for _ in 0..reader.size()? {
+            let depliee = Pliee::lire(&mut reader)?.deplier(premiere.as_deref())?;
+            versions.push(Version::decoder(&mut Reader(&depliee))?);
+            premiere.get_or_insert(depliee);
+        }
         Some(Self { versions })
     }
 }

@@ -15,25 +15,15 @@ use std::rc::Rc;
 /// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
 pub const POINTER_TTL_MS: u64 = 1_000;
 
-/// How much of hot entries an instance keeps, in bytes.
-const CHAUD_MAX: usize = 4 * 1024 * 1024;
+/// How much of hot documents an instance keeps, in bytes.
+const DOCUMENTS_MAX: usize = 8 * 1024 * 1024;
+/// How much of other hot entries it keeps.
+const ENTREES_MAX: usize = 2 * 1024 * 1024;
 
 /// What a reused instance keeps between requests (invariant 6): nothing but values keyed by
 /// generation, and the pointer for at most one second.
 #[derive(Debug, Default)]
 pub struct Cache(RefCell<Contenu>);
-
-#[derive(Debug, Default)]
-struct Contenu {
-    pointeur: Option<(u64, Rc<Pointeur>)>,
-    plans: HashMap<String, Rc<Plan>>,
-    recherche: Option<(String, Rc<PlanRecherche>)>,
-    /// Entries read since the last turn, and those of the turn before: two maps in place of an
-    /// exact order of use.
-    recents: HashMap<String, Rc<[u8]>>,
-    anciens: HashMap<String, Rc<[u8]>>,
-    taille: usize,
-}
 
 impl Cache {
     /// An empty one.
@@ -41,39 +31,64 @@ impl Cache {
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    fn chaud(&self, key: &str) -> Option<Rc<[u8]>> {
-        let contenu = &mut *self.0.borrow_mut();
-        if let Some(entree) = contenu.recents.get(key) {
-            return Some(Rc::clone(entree));
-        }
-        let (key, entree) = contenu.anciens.remove_entry(key)?;
-        contenu.garder(key, &entree);
-        Some(entree)
-    }
+/// What was asked for of late, up to `MAX` bytes. Values read since the last turn, and those of the turn before: two
+/// maps in place of an exact order of use.
+#[derive(Debug)]
+struct Chaud<V, const MAX: usize> {
+    recents: HashMap<String, (Rc<V>, usize)>,
+    anciens: HashMap<String, (Rc<V>, usize)>,
+    taille: usize,
+}
 
-    fn garder(&self, key: String, entree: &Rc<[u8]>) {
-        self.0.borrow_mut().garder(key, entree);
+impl<V, const MAX: usize> Default for Chaud<V, MAX> {
+    fn default() -> Self {
+        Self { recents: HashMap::new(), anciens: HashMap::new(), taille: 0 }
     }
 }
 
-impl Contenu {
-    fn garder(&mut self, key: String, entree: &Rc<[u8]>) {
-        self.taille += key.len() + entree.len();
-        if self.taille > CHAUD_MAX / 2 {
-            self.anciens = std::mem::take(&mut self.recents);
-            self.taille = key.len() + entree.len();
+impl<V, const MAX: usize> Chaud<V, MAX> {
+    fn trouver(&mut self, key: &str) -> Option<Rc<V>> {
+        if let Some((valeur, _)) = self.recents.get(key) {
+            return Some(Rc::clone(valeur));
         }
-        self.recents.insert(key, Rc::clone(entree));
+        let (key, (valeur, taille)) = self.anciens.remove_entry(key)?;
+        self.garder(key, &valeur, taille);
+        Some(valeur)
+    }
+
+    fn garder(&mut self, key: String, valeur: &Rc<V>, taille: usize) {
+        self.taille += key.len() + taille;
+        if self.taille > MAX / 2 {
+            self.anciens = std::mem::take(&mut self.recents);
+            self.taille = key.len() + taille;
+        }
+        self.recents.insert(key, (Rc::clone(valeur), taille));
+    }
+}
+
+#[derive(Debug, Default)]
+struct Contenu {
+    pointeur: Option<(u64, Rc<Pointeur>)>,
+    plans: HashMap<String, Rc<Plan>>,
+    recherche: Option<(String, Rc<PlanRecherche>)>,
+    documents: Chaud<Version, DOCUMENTS_MAX>,
+    entrees: Chaud<Vec<u8>, ENTREES_MAX>,
+}
+
+impl Contenu {
+    /// Hot values are those of the generation in use; a request on another one, older by a moment, passes them by.
+    fn sert(&self, pointeur: &Pointeur) -> bool {
+        self.pointeur.as_ref().is_some_and(|(_, en_usage)| en_usage.generation == pointeur.generation)
     }
 
     /// A new generation is in use: the old one's values will not be asked for again.
     fn oublier(&mut self) {
         self.plans.clear();
         self.recherche = None;
-        self.recents.clear();
-        self.anciens.clear();
-        self.taille = 0;
+        self.documents = Chaud::default();
+        self.entrees = Chaud::default();
     }
 }
 
@@ -137,24 +152,39 @@ impl<K: KeyValue> Lecteur<K> {
         lu.map_err(|Damaged| StoreError::Damaged(cle::valeur(&self.pointeur.generation, famille, n)))
     }
 
-    /// The entry of a key in a family; `None` only where a whole bundle does not hold it.
-    async fn entree(&self, famille: Famille, key: &str) -> Result<Option<Rc<[u8]>>, StoreError> {
+    /// The entry of a key in a family, given to `lire`; `None` only where a whole bundle does not hold it.
+    async fn entree<T>(
+        &self,
+        famille: Famille,
+        key: &str,
+        lire: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
         let bundles = self.pointeur.bundles(famille);
         if bundles == 0 {
             return Ok(None);
         }
-        let chaud = cle::paire(&cle::valeur(&self.pointeur.generation, famille.nom(), 0), key);
-        if let Some(entree) = self.cache.chaud(&chaud) {
-            return Ok(Some(entree));
-        }
         let n = cle::bundle(cle::hash(key), bundles);
         let bundle = self.valeur(famille.nom(), n).await?;
         let trouve = self.abime(bundle::find(&bundle, key), famille.nom(), n)?;
-        Ok(trouve.map(|bytes| {
-            let entree: Rc<[u8]> = bytes.into();
-            self.cache.garder(chaud, &entree);
-            entree
-        }))
+        trouve.map(|bytes| lire(bytes).ok_or_else(|| StoreError::Damaged(key.to_owned()))).transpose()
+    }
+
+    /// [`Self::entree`] as it is, kept where it was found.
+    async fn entree_chaude(&self, famille: Famille, key: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+        let chaud = cle::paire(famille.nom(), key);
+        if let Some(entree) = self.chaud(|contenu| contenu.entrees.trouver(&chaud)) {
+            return Ok(Some(entree));
+        }
+        let entree = self.entree(famille, key, |bytes| Some(Rc::new(bytes.to_vec()))).await?;
+        if let Some(entree) = &entree {
+            self.chaud(|contenu| Some(contenu.entrees.garder(chaud, entree, entree.len())));
+        }
+        Ok(entree)
+    }
+
+    fn chaud<T>(&self, faire: impl FnOnce(&mut Contenu) -> Option<T>) -> Option<T> {
+        let contenu = &mut *self.cache.0.borrow_mut();
+        if contenu.sert(&self.pointeur) { faire(contenu) } else { None }
     }
 
     /// Every version of a certification in a place (`""` nationally).
@@ -162,15 +192,11 @@ impl<K: KeyValue> Lecteur<K> {
     /// # Errors
     /// Those of the store.
     pub async fn fiche(&self, maille: Maille, place: &str, code: &str) -> Result<Option<Fiche>, StoreError> {
-        let key = cle::paire(place, code);
-        let famille = Famille::Documents(maille);
-        match self.entree(famille, &key).await? {
-            None => Ok(None),
-            Some(bytes) => Fiche::decoder(&bytes).map(Some).ok_or(StoreError::Damaged(key)),
-        }
+        self.entree(Famille::Documents(maille), &cle::paire(place, code), Fiche::decoder).await
     }
 
-    /// The version that [`Fiche::version`] would choose, read alone; every version where none is chosen.
+    /// The version that [`Fiche::version`] would choose of these millesimes, read alone and kept; every version where
+    /// none is chosen.
     ///
     /// # Errors
     /// Those of the store.
@@ -179,33 +205,42 @@ impl<K: KeyValue> Lecteur<K> {
         maille: Maille,
         place: &str,
         code: &str,
-        accepte: impl Fn(&str) -> bool,
-    ) -> Result<Result<Version, Fiche>, StoreError> {
-        let key = cle::paire(place, code);
-        let Some(bytes) = self.entree(Famille::Documents(maille), &key).await? else {
-            return Ok(Err(Fiche::default()));
+        millesimes: &[&str],
+    ) -> Result<Result<Rc<Version>, Fiche>, StoreError> {
+        let famille = Famille::Documents(maille);
+        let mut chaud = String::with_capacity(64);
+        for partie in [famille.nom(), place, code].iter().chain(millesimes) {
+            chaud.push_str(partie);
+            chaud.push('|');
+        }
+        if let Some(version) = self.chaud(|contenu| contenu.documents.trouver(&chaud)) {
+            return Ok(Ok(version));
+        }
+        let lire = |bytes: &[u8]| match Fiche::lire_version(bytes, |m| millesimes.contains(&m))? {
+            Some(version) => Some(Ok(Rc::new(version))),
+            None => Fiche::decoder(bytes).map(Err),
         };
-        let lue = Fiche::lire_version(&bytes, accepte).and_then(|version| match version {
-            Some(version) => Some(Ok(version)),
-            None => Fiche::decoder(&bytes).map(Err),
-        });
-        lue.ok_or(StoreError::Damaged(key))
+        let lue = self.entree(famille, &cle::paire(place, code), lire).await?.unwrap_or(Err(Fiche::default()));
+        if let Ok(version) = &lue {
+            self.chaud(|contenu| Some(contenu.documents.garder(chaud, version, version.poids())));
+        }
+        Ok(lue)
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Rc<[u8]>>, StoreError> {
-        self.entree(Famille::Nomenclature, &cle::paire(kind, code)).await
+    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+        self.entree_chaude(Famille::Nomenclature, &cle::paire(kind, code)).await
     }
 
     /// The stored counts of a CFD in a place; read by the filieres view only.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.entree(Famille::Comptes, &cle::paire(place, cfd)).await?.map(|bytes| bytes.to_vec()))
+    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+        self.entree_chaude(Famille::Comptes, &cle::paire(place, cfd)).await
     }
 
     /// The plan of a list, read once per generation and instance. `None` where the generation has
@@ -252,11 +287,7 @@ impl<K: KeyValue> Lecteur<K> {
         if !filtre.codes.is_empty() {
             return self.selection_codes(liste, plan, filtre).await;
         }
-        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
-        for plage in plan.plages.iter().filter(|p| filtre.accepte(p)) {
-            selection.ajouter(plage.debut, plage.nombre);
-        }
-        Ok(selection)
+        Ok(plan.choisir(filtre))
     }
 
     async fn page(&self, famille: &str, premieres: &[String], cle: &str) -> Result<Option<Vec<u8>>, StoreError> {

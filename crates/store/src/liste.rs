@@ -113,31 +113,91 @@ pub fn ecrire_ligne(out: &mut Vec<u8>, ligne: &[u8], maintenant: Instant) -> Res
     Ok(())
 }
 
-/// Packs the rows of a segment: checksum, then each row with its length.
+/// Rows under one checksum: an answer of ten rows of JSON verifies those and a few more, a CSV most of a segment.
 #[must_use]
-pub fn pack(lignes: &[Vec<u8>]) -> Vec<u8> {
-    let mut writer = Writer::default();
-    writer.size(lignes.len());
-    for ligne in lignes {
-        writer.bytes(ligne);
+pub fn bloc(format: Format) -> usize {
+    match format {
+        Format::Json => 4,
+        Format::Csv => 64,
     }
-    let mut segment = codec::somme(&writer.0).to_le_bytes().to_vec();
-    segment.append(&mut writer.0);
+}
+
+/// Where the payload of a segment begins: sum of the rest of the head, rows, rows under one checksum.
+const TETE: usize = 12;
+
+/// Packs the rows of a segment, with a checksum for every `bloc` of them.
+///
+/// ```text
+/// sum of what stands before the payload (4) | rows (4) | rows of a block (4)
+/// per row: its end in the payload (4) | per block: its sum (4) | payload
+/// ```
+#[must_use]
+pub fn pack(lignes: &[Vec<u8>], bloc: usize) -> Vec<u8> {
+    let u32_de = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+    let bloc = bloc.max(1);
+    let payload = lignes.concat();
+    let mut segment = vec![0; 4];
+    segment.extend([u32_de(lignes.len()), u32_de(bloc)].concat());
+    let (mut fin, mut debut) = (0, 0);
+    let mut sommes = Vec::new();
+    for blocs in lignes.chunks(bloc) {
+        for ligne in blocs {
+            fin += ligne.len();
+            segment.extend(u32_de(fin));
+        }
+        sommes.extend(codec::somme(payload.get(debut..fin).unwrap_or_default()).to_le_bytes());
+        debut = fin;
+    }
+    segment.append(&mut sommes);
+    let somme = codec::somme(segment.get(4..).unwrap_or_default());
+    segment.splice(..4, somme.to_le_bytes());
+    segment.extend(payload);
     segment
 }
 
-/// The rows of a segment.
+/// The rows `de .. de + nombre` of a segment, no others verified.
 ///
 /// # Errors
-/// [`Damaged`] where the checksum fails.
+/// [`Damaged`] where a checksum fails or a row is not there.
+pub fn lignes(segment: &[u8], de: usize, nombre: usize) -> Result<Vec<&[u8]>, Damaged> {
+    lire_lignes(segment, |_| (de, nombre)).ok_or(Damaged)
+}
+
+/// All rows of a segment.
+///
+/// # Errors
+/// [`Damaged`] where a checksum fails.
 pub fn unpack(segment: &[u8]) -> Result<Vec<&[u8]>, Damaged> {
-    let (sum, payload) = segment.split_at_checked(4).ok_or(Damaged)?;
-    if sum != codec::somme(payload).to_le_bytes() {
-        return Err(Damaged);
+    lire_lignes(segment, |rows| (0, rows)).ok_or(Damaged)
+}
+
+fn u32_a(bytes: &[u8], rang: usize) -> Option<usize> {
+    let bytes = bytes.get(rang * 4..)?.first_chunk()?;
+    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+}
+
+fn lire_lignes(segment: &[u8], voulues: impl FnOnce(usize) -> (usize, usize)) -> Option<Vec<&[u8]>> {
+    let (nombre, bloc) = (u32_a(segment, 1)?, u32_a(segment, 2).filter(|bloc| *bloc > 0)?);
+    let tables = nombre.checked_add(nombre.div_ceil(bloc))?.checked_mul(4)?;
+    let (tete, payload) = segment.split_at_checked(TETE.checked_add(tables)?)?;
+    let somme_lue = |bytes: &[u8], attendue: usize| usize::try_from(codec::somme(bytes)).ok() == Some(attendue);
+    if !somme_lue(tete.get(4..)?, u32_a(tete, 0)?) {
+        return None;
     }
-    let mut reader = Reader(payload);
-    let count = reader.size().ok_or(Damaged)?;
-    (0..count).map(|_| reader.bytes().ok_or(Damaged)).collect()
+    let (fins, sommes) = tete.get(TETE..)?.split_at_checked(nombre.checked_mul(4)?)?;
+    let debut = |rang: usize| if rang == 0 { Some(0) } else { u32_a(fins, rang - 1) };
+    let (de, combien) = voulues(nombre);
+    let jusque = de.checked_add(combien).filter(|jusque| *jusque <= nombre)?;
+    if payload.len() != debut(nombre)? {
+        return None;
+    }
+    for b in de / bloc..jusque.div_ceil(bloc) {
+        let octets = payload.get(debut(b * bloc)?..debut((b + 1).saturating_mul(bloc).min(nombre))?)?;
+        if !somme_lue(octets, u32_a(sommes, b)?) {
+            return None;
+        }
+    }
+    (de..jusque).map(|rang| payload.get(debut(rang)?..debut(rang + 1)?)).collect()
 }
 
 /// A run of rows that share millesime, univers, region and academie.
@@ -286,7 +346,7 @@ impl Plan {
                 writer.text(premiere);
             }
         }
-        pack(&[writer.0])
+        pack(&[writer.0], 1)
     }
 
     /// Reads the stored form.
@@ -313,6 +373,33 @@ impl Plan {
             Some(plan)
         };
         lire().ok_or(Damaged)
+    }
+
+    /// The rows that pass a filter without codes and UAIs. Runs lie sorted by millesime and univers first: those that
+    /// are not asked for are passed over together, and where no place is asked for the others are one range.
+    #[must_use]
+    pub fn choisir(&self, filtre: &Filtre) -> Selection {
+        let mut selection = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+        let mut reste = self.plages.as_slice();
+        while let Some(premiere) = reste.first() {
+            let meme = |p: &Plage| p.univers == premiere.univers && p.millesime == premiere.millesime;
+            let (groupe, suite) = reste.split_at(reste.partition_point(meme));
+            reste = suite;
+            if !filtre.accepte_annee(premiere) {
+                continue;
+            }
+            match groupe.last() {
+                Some(derniere) if filtre.regions.is_empty() && filtre.academies.is_empty() => {
+                    selection.ajouter(premiere.debut, derniere.debut + derniere.nombre - premiere.debut);
+                }
+                _ => {
+                    for plage in groupe.iter().filter(|p| filtre.accepte_lieu(p)) {
+                        selection.ajouter(plage.debut, plage.nombre);
+                    }
+                }
+            }
+        }
+        selection
     }
 
     /// Rows in a segment of a format.
@@ -427,13 +514,19 @@ impl Filtre {
     /// Whether the rows of a run pass, its UAI and code aside.
     #[must_use]
     pub fn accepte(&self, plage: &Plage) -> bool {
+        self.accepte_annee(plage) && self.accepte_lieu(plage)
+    }
+
+    fn accepte_annee(&self, plage: &Plage) -> bool {
+        let meme = |(m, univers): &(String, Option<Univers>)| {
+            univers.is_none_or(|u| u == plage.univers) && *m == plage.millesime
+        };
+        self.millesimes.is_empty() || self.millesimes.iter().any(meme)
+    }
+
+    fn accepte_lieu(&self, plage: &Plage) -> bool {
         let dans = |liste: &[String], valeur: &str| liste.is_empty() || liste.iter().any(|v| v == valeur);
-        let millesime = self.millesimes.is_empty()
-            || self
-                .millesimes
-                .iter()
-                .any(|(m, univers)| *m == plage.millesime && univers.is_none_or(|u| u == plage.univers));
-        millesime && dans(&self.regions, &plage.region) && dans(&self.academies, &plage.academie)
+        dans(&self.regions, &plage.region) && dans(&self.academies, &plage.academie)
     }
 }
 
@@ -571,11 +664,46 @@ mod tests {
         }
 
         #[test]
-        fn segments_come_back_and_damage_is_a_fault(lignes: Vec<Vec<u8>>, at: prop::sample::Index, flip in 1u8..) {
-            let mut segment = pack(&lignes);
-            prop_assert_eq!(unpack(&segment).unwrap(), lignes.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        fn a_plan_chooses_the_rows_that_pass_one_by_one(
+            tailles in proptest::collection::btree_map((0u8..4, any::<bool>(), 0u8..3, 0u8..2), 1usize..5, 0..20),
+            millesimes in proptest::collection::vec((0u8..4, proptest::option::of(any::<bool>())), 0..3),
+            regions in proptest::collection::vec(0u8..3, 0..2),
+            academies in proptest::collection::vec(0u8..2, 0..2),
+        ) {
+            let univers = |superieur: bool| if superieur { Univers::Superieur } else { Univers::Secondaire };
+            let mut plan = Plan::default();
+            for ((millesime, superieur, region, academie), nombre) in tailles {
+                let (millesime, region, academie) = (millesime.to_string(), region.to_string(), academie.to_string());
+                plan.plages.push(Plage { millesime, univers: univers(superieur), region, academie, debut: plan.total, nombre });
+                plan.total += nombre;
+            }
+            let filtre = Filtre {
+                millesimes: millesimes.into_iter().map(|(m, u)| (m.to_string(), u.map(univers))).collect(),
+                regions: regions.iter().map(u8::to_string).collect(),
+                academies: academies.iter().map(u8::to_string).collect(),
+                ..Filtre::default()
+            };
+            let mut attendue = Selection { ordre: Ordre::Lieux, plages: Vec::new() };
+            for plage in plan.plages.iter().filter(|p| filtre.accepte(p)) {
+                attendue.ajouter(plage.debut, plage.nombre);
+            }
+            prop_assert_eq!(plan.choisir(&filtre), attendue);
+        }
+
+        #[test]
+        fn segments_come_back_and_damage_is_a_fault(rows: Vec<Vec<u8>>, bloc in 1usize..6, de in 0usize..8, nombre in 0usize..8, at: prop::sample::Index, flip in 1u8..) {
+            let mut segment = pack(&rows, bloc);
+            prop_assert_eq!(unpack(&segment).unwrap(), rows.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let voulues: Option<Vec<&[u8]>> = rows.get(de..de + nombre).map(|v| v.iter().map(Vec::as_slice).collect());
+            prop_assert_eq!(lignes(&segment, de, nombre).ok(), voulues.clone());
             let at = at.index(segment.len());
             segment[at] ^= flip;
+            prop_assert_eq!(unpack(&segment), Err(Damaged));
+            // Damage elsewhere is passed by; these rows are as they were, or a fault.
+            if let Ok(lues) = lignes(&segment, de, nombre) {
+                prop_assert_eq!(Some(lues), voulues);
+            }
+            segment.pop();
             prop_assert_eq!(unpack(&segment), Err(Damaged));
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Version of the pointer's own form.
 pub const FORMAT: u32 = 1;
 /// Version of the layout inside a generation.
-pub const DISPOSITION: u32 = 2;
+pub const DISPOSITION: u32 = 3;
 /// Largest pointer, in bytes.
 pub const POINTER_MAX: usize = 1024;
 

@@ -244,7 +244,7 @@ impl Constructeur {
             return Ok(());
         }
         let n = (self.total - 1) / par_segment;
-        let valeur = liste::pack(&std::mem::take(lignes));
+        let valeur = liste::pack(&std::mem::take(lignes), liste::bloc(format));
         ecrivain.poser(&liste::famille(&self.liste, self.ordre, format), n, valeur).await
     }
 
@@ -296,7 +296,7 @@ impl Constructeur {
         writer.text(&self.liste).number(u64::from(self.ordre == Ordre::Codes));
         writer.size(self.total).size(self.lignes_json).size(self.lignes_csv);
         for lignes in [&self.json, &self.csv] {
-            writer.bytes(&liste::pack(lignes));
+            writer.bytes(&liste::pack(lignes, 1));
         }
         writer.bytes(&EntreeCode(self.plages.clone()).coder()).text(&self.code).size(self.octets_page);
         writer.size(self.page.len());

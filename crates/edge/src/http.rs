@@ -1,0 +1,123 @@
+//! Requests and answers, on the interface of WASI itself.
+//!
+//! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
+//! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
+
+use api::{Corps, Entetes, Flux, Reponse, Requete};
+use futures_util::future::poll_fn;
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
+use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+
+/// How much of a body is asked for at once.
+const MORCEAU: usize = 64 * 1024;
+
+/// Reads a request. `corps_max` bounds the body: what lies beyond is left. Read routes look at a body only where its
+/// type is told, so without one it is not fetched.
+pub(crate) async fn lire(request: Request, corps_max: usize, sans_type: bool) -> Requete {
+    let champs = request.get_headers();
+    let entetes = Entetes::nouveaux(move |nom| {
+        let valeur = champs.get(nom).into_iter().next()?;
+        Some(String::from_utf8(valeur).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+    });
+    let methode = methode(request.get_method());
+    let mut chemin = request.get_path_with_query().unwrap_or_default();
+    let query = match chemin.split_once('?') {
+        Some((avant, query)) => {
+            let (longueur, query) = (avant.len(), query.to_owned());
+            chemin.truncate(longueur);
+            query
+        }
+        None => String::new(),
+    };
+    let mut requete = Requete { methode, chemin, query, entetes, corps: Vec::new() };
+    if sans_type || requete.entete("content-type").is_some() {
+        requete.corps = lire_corps(request, corps_max).await;
+    }
+    requete
+}
+
+fn methode(methode: Method) -> String {
+    let nom = match methode {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Connect => "CONNECT",
+        Method::Options => "OPTIONS",
+        Method::Trace => "TRACE",
+        Method::Patch => "PATCH",
+        Method::Other(nom) => return nom,
+    };
+    nom.to_owned()
+}
+
+async fn lire_corps(request: Request, max: usize) -> Vec<u8> {
+    let (_lu, fin) = wit_future::new::<Result<(), ErrorCode>>(|| Ok(()));
+    let (mut flux, _trailers): (StreamReader<u8>, _) = Request::consume_body(request, fin);
+    let mut lu = Vec::new();
+    while lu.len() < max {
+        // What is read is appended: the vector's own room bounds it.
+        lu.reserve_exact(MORCEAU.min(max - lu.len()));
+        let (etat, octets) = flux.read(lu).await;
+        lu = octets;
+        // A body that breaks off is judged by its digest or its form.
+        if !matches!(etat, StreamResult::Complete(_)) {
+            break;
+        }
+    }
+    lu.truncate(max);
+    lu
+}
+
+/// Sends an answer. Its body follows once the runtime has the head.
+pub(crate) fn repondre(reponse: Reponse) -> Response {
+    let entetes: Vec<(String, Vec<u8>)> = reponse
+        .entetes
+        .into_iter()
+        .filter(|(_, valeur)| valeur.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)))
+        .map(|(nom, valeur)| (nom.to_owned(), valeur.into_bytes()))
+        .collect();
+    // Names are our own and values were just looked at: nothing is left to refuse.
+    let champs = Fields::from_list(&entetes).unwrap_or_else(|_| Fields::new());
+    let (fin, suite) = wit_future::new(|| Ok(None));
+    let (reponse_http, _envoi) = match reponse.corps {
+        Corps::Octets(octets) if octets.is_empty() => Response::new(champs, None, suite),
+        Corps::Octets(octets) => {
+            let (mut ecrivain, lecteur) = wit_stream::new();
+            spawn(async move {
+                // A client that has gone takes nothing more: no fault of ours.
+                let _ = ecrivain.write_all(octets).await;
+                drop(ecrivain);
+                drop(fin);
+            });
+            Response::new(champs, Some(lecteur), suite)
+        }
+        Corps::Flux(flux) => {
+            let (ecrivain, lecteur) = wit_stream::new();
+            spawn(async move {
+                if let Err(erreur) = envoyer(ecrivain, flux).await {
+                    let _ = fin.write(Err(erreur)).await;
+                }
+            });
+            Response::new(champs, Some(lecteur), suite)
+        }
+    };
+    // An answer is made with 200; other codes are our own, so none is refused.
+    if reponse.statut != 200 {
+        let _ = reponse_http.set_status_code(reponse.statut);
+    }
+    reponse_http
+}
+
+/// Sends a body piece by piece; a fault of the store breaks it off, so that the client sees it is not whole.
+async fn envoyer(mut ecrivain: StreamWriter<u8>, mut flux: Flux) -> Result<(), ErrorCode> {
+    while let Some(morceau) = poll_fn(|cx| flux.as_mut().poll_next(cx)).await {
+        let morceau = morceau.map_err(|erreur| ErrorCode::InternalError(Some(erreur.to_string())))?;
+        if !ecrivain.write_all(morceau).await.is_empty() {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,13 +1,14 @@
 //! `importer`: sends documents to the import routes and carries their publication to its end; accounts and keys.
 //!
 //! Files are cut into parts ([`parts`]), sent through [`service`], published step by step ([`publication`]) and what
-//! came of it is told ([`report`]). A broken run is taken up where it stopped ([`resume`]). [`users`] keeps accounts.
+//! came of it is told ([`report`]). The service collects from the statistical services by itself; [`pull`] follows it. A broken run is taken up where it stopped ([`resume`]). [`users`] keeps accounts.
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, which answer null")]
 
 mod options;
 mod parts;
 mod publication;
+mod pull;
 mod report;
 mod resume;
 mod service;
@@ -28,6 +29,8 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Ok(Command::Publish(options)) => publication::publish(&options),
+        Ok(Command::Pull(options)) => pull::pull(&options),
+        Ok(Command::Reports { service, id, json }) => pull::reports(&service, id.as_deref(), json).map(|()| 0),
         Ok(Command::Users(service, action)) => users::run(&service, action).map(|()| 0),
         Err(fault) => Err(fault),
     };

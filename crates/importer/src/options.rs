@@ -9,6 +9,9 @@ const HELP: &str = "\
 Publie des documents : les envoie par parties, suit la publication, rend son bilan.
 
   scripts/import [options] FICHIER…
+  scripts/import pull [--url URL] [--source LISTE] [--millesimes LISTE] [--rejouer] [--confirmer-pertes] [--json]
+  scripts/import pull --abandonner
+  scripts/import report [ID]
 
 Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par document.
 
@@ -22,6 +25,14 @@ Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par docum
   --accepter-refus        publie malgré des lignes refusées
   --confirmer-pertes      publie même si une maille perd plus de 10 % de ses documents
   --json                  rend le bilan en JSON
+
+pull demande au service de collecter auprès des services statistiques, puis de traiter et de publier :
+  --source LISTE          n'interroge que ces sources : bcn, acce, catalogue, inserjeunes, insersup,
+                          insersup_national ; les autres sont reprises des réponses gardées
+  --millesimes LISTE      n'interroge que pour ces millésimes
+  --rejouer               n'interroge personne : rejoue les traitements sur les réponses gardées
+  --abandonner            abandonne la collecte en cours
+report montre les derniers rapports, ou l'un d'eux.
 
 Le secret vient de IMPORT_SECRET, de SPIN_VARIABLE_IMPORT_SECRET ou du fichier .env.
 Interrompu, l'envoi reprend où il en était : relancer la même commande.
@@ -49,8 +60,33 @@ pub enum Command {
     Help(&'static str),
     /// A publication.
     Publish(Options),
+    /// A collection from the statistical services.
+    Pull(Pull),
+    /// The kept reports, or one of them.
+    Reports {
+        /// Where.
+        service: Service,
+        /// Which.
+        id: Option<String>,
+        /// As JSON.
+        json: bool,
+    },
     /// Something about accounts.
     Users(Service, Action),
+}
+
+/// How the statistical services are asked.
+pub struct Pull {
+    /// Where.
+    pub service: Service,
+    /// The body of `POST pull`.
+    pub demand: Value,
+    /// Gives the run under way up instead.
+    pub abandon: bool,
+    /// Publishes in spite of losses.
+    pub confirm_losses: bool,
+    /// Tells what came of it as JSON.
+    pub json: bool,
 }
 
 /// How documents are published.
@@ -95,6 +131,7 @@ impl Command {
         let (mut words, mut mode, mut kinds, mut millesimes) = (Vec::new(), "remplacer".to_owned(), vec![], vec![]);
         let (mut in_force, mut json, mut generate) = (None, false, false);
         let (mut accept_refusals, mut confirm_losses) = (false, false);
+        let (mut sources, mut replay, mut abandon) = (Vec::new(), false, false);
         let list = |text: String| -> Vec<String> {
             text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
         };
@@ -118,6 +155,9 @@ impl Command {
                 "--accepter-refus" => accept_refusals = true,
                 "--confirmer-pertes" => confirm_losses = true,
                 "--json" => json = true,
+                "--source" | "--sources" => sources = list(value()?),
+                "--rejouer" => replay = true,
+                "--abandonner" => abandon = true,
                 "--generer" => generate = true,
                 option if option.starts_with("--") => bail!("option {option} inconnue (--help les montre)"),
                 _ => words.push(name),
@@ -128,6 +168,14 @@ impl Command {
             let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
             let Some(action) = Action::read(&words, generate) else { bail!("commande inconnue\n\n{USERS_HELP}") };
             return Ok(Self::Users(service()?, action));
+        }
+        if let Some(("pull", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+            ensure!(rest.is_empty(), "pull n'attend pas de fichier\n\n{HELP}");
+            let demand = serde_json::json!({"sources": sources, "millesimes": millesimes, "rejouer": replay});
+            return Ok(Self::Pull(Pull { service: service()?, demand, abandon, confirm_losses, json }));
+        }
+        if let Some(("report", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+            return Ok(Self::Reports { service: service()?, id: rest.first().cloned(), json });
         }
         ensure!(!words.is_empty(), "aucun fichier à publier\n\n{HELP}");
         ensure!(["remplacer", "ajouter"].contains(&mode.as_str()), "--mode : remplacer ou ajouter");
@@ -190,6 +238,18 @@ mod tests {
     }
 
     #[test]
+    fn a_pull_is_told_what_to_ask() {
+        let Ok(Command::Pull(pull)) = read("pull --source bcn,insersup --millesimes=2021_2022 --rejouer") else {
+            panic!("not understood")
+        };
+        let wanted = serde_json::json!({"sources": ["bcn", "insersup"], "millesimes": ["2021_2022"], "rejouer": true});
+        assert_eq!(pull.demand, wanted);
+        assert!(!pull.abandon && !pull.json);
+        assert!(matches!(read("report"), Ok(Command::Reports { id: None, .. })));
+        assert!(matches!(read("report j1 --json"), Ok(Command::Reports { id: Some(_), json: true, .. })));
+    }
+
+    #[test]
     fn faults_name_what_is_wrong() {
         for (line, word) in [
             ("", "aucun fichier"),
@@ -197,6 +257,7 @@ mod tests {
             ("a --mode autre", "--mode"),
             ("a --en-vigueur x=1", "x inconnu"),
             ("a --kinds", "une valeur manque"),
+            ("pull a.ndjson", "pull n'attend pas de fichier"),
             ("users effacer x", "commande inconnue"),
         ] {
             let fault = read(line).err().map(|fault| format!("{fault:#}")).unwrap_or_default();

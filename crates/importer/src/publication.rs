@@ -60,11 +60,13 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
     }
 }
 
-fn etape(job: &Value) -> &str {
+/// Where a job stands.
+pub fn etape(job: &Value) -> &str {
     job["etape"].as_str().unwrap_or_default()
 }
 
-fn text(value: &Value) -> &str {
+/// A text, empty where there is none.
+pub fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
@@ -136,7 +138,7 @@ fn order(options: &Options, progress: &Progress, parts: usize, confirm_losses: b
 }
 
 /// Advances a job until nothing more happens by itself.
-fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Value> {
+pub fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Value> {
     let ends = ["publie", "inchange", "abandonne", "echec", "attendre_confirmation"];
     let begun = Instant::now();
     let (mut shown, mut line) = (String::new(), ProgressBar::hidden());
@@ -176,18 +178,18 @@ fn words(etape: &str) -> &'static str {
 }
 
 /// A bar at the terminal, a line elsewhere.
-fn bar(name: &'static str, length: u64, figures: &str) -> ProgressBar {
+pub fn bar(name: &str, length: u64, figures: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         eprintln!("{name}…");
         return ProgressBar::hidden();
     }
     let template = format!("{{prefix:13}} {{wide_bar}} {figures} {{elapsed}} {{msg}}");
     let style = ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(length).with_style(style).with_prefix(name)
+    ProgressBar::new(length).with_style(style).with_prefix(name.to_owned())
 }
 
 /// Shows what would be lost, and asks where someone can answer.
-fn confirmed(job: &Value) -> anyhow::Result<bool> {
+pub fn confirmed(job: &Value) -> anyhow::Result<bool> {
     eprintln!("Des documents disparaîtraient :");
     for loss in job["bilan"]["pertes"].as_array().into_iter().flatten() {
         eprintln!("  {}", text(loss));

@@ -36,8 +36,86 @@ pub fn text(job: &Value) -> String {
         line(&mut out, title, loss.as_str().unwrap_or_default());
         title = "";
     }
+    if let Some(collecte) = job.get("collecte") {
+        collected(&mut out, collecte);
+    }
     line(&mut out, "Empreinte", bilan["digest"].as_str().and_then(|digest| digest.get(..16)).unwrap_or_default());
     out
+}
+
+/// A kept report in one line.
+pub fn headline(report: &Value) -> String {
+    let field = |name: &str| report[name].as_str().unwrap_or_default();
+    let seconds =
+        report["fini_ms"].as_i64().zip(report["ouvert_ms"].as_i64()).map_or(0, |(end, begin)| (end - begin) / 1000);
+    let date = report["ouvert_ms"].as_i64().map(domain::date::ecrire_iso).unwrap_or_default();
+    format!("{}  {}  {:<10} {:<6} {seconds} s", field("id"), date, field("etape"), field("generation"))
+}
+
+/// What a collection tells: calls, rows, reasons, documents after each treatment.
+fn collected(out: &mut String, collecte: &Value) {
+    let report = &collecte["rapport"];
+    let mut title = "Sources";
+    for (source, told) in members(&report["sources"]) {
+        let n = |name: &str| number(&told[name]);
+        line(
+            out,
+            title,
+            &format!(
+                "{source:<18} {} appels ({} sans donnée, {} vides, {} en échec), {} requêtes dont {} reprises, {} lignes",
+                n("appels"),
+                n("sans_donnee"),
+                n("vides"),
+                n("en_echec"),
+                n("requetes"),
+                n("reprises"),
+                n("lignes")
+            ),
+        );
+        title = "";
+        for failed in told["echecs"].as_array().into_iter().flatten().take(5) {
+            let kept = if failed["repris"] == true { " (ancienne réponse gardée)" } else { "" };
+            line(out, "", &format!("  en échec : {}{kept}", failed["raison"].as_str().unwrap_or_default()));
+        }
+        let unknown = counts(&told["champs_inconnus"]);
+        if !unknown.is_empty() {
+            line(out, "", &format!("  champs inconnus : {unknown}"));
+        }
+    }
+    let kept: Vec<&str> = report["lots_repris"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    line(out, "Réponses gardées", &kept.join(", "));
+    line(out, "Nomenclature", &counts(&report["nomenclature"]));
+    for (source, told) in members(&report["traitements"]) {
+        let mut title = source.as_str();
+        for (reason, rejected) in members(&told["rejets"]) {
+            let example = rejected["exemples"][0].as_str().unwrap_or_default();
+            line(out, title, &format!("rejet {reason} : {}, par exemple {example}", number(&rejected["nombre"])));
+            title = "";
+        }
+        for (name, what) in [("ignorees", "lignes ignorées"), ("mesures_inconnues", "mesures inconnues")] {
+            let ignored = counts(&told[name]);
+            if !ignored.is_empty() {
+                line(out, title, &format!("{what} : {ignored}"));
+                title = "";
+            }
+        }
+    }
+    for (treatment, mailles) in ["statistiques", "continuum", "annees", "roles"].map(|t| (t, &report["couverture"][t]))
+    {
+        let mut title = format!("Après {treatment}");
+        for (maille, millesimes) in members(mailles) {
+            let mut sources: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
+            for (source, count) in members(millesimes).flat_map(|(_, sources)| members(sources)) {
+                *sources.entry(source).or_default() += count.as_u64().unwrap_or(0);
+            }
+            let told: Vec<String> =
+                sources.iter().map(|(source, count)| format!("{source} {}", grouped(*count))).collect();
+            line(out, &title, &format!("{maille:<15} {}", told.join(", ")));
+            title.clear();
+        }
+    }
+    line(out, "Rôles", &counts(&report["roles"]));
+    line(out, "Durées (ms)", &counts(&report["durees_ms"]));
 }
 
 fn line(out: &mut String, title: &str, text: &str) {

@@ -199,6 +199,16 @@ impl Services {
         ] {
             variables.insert(name.to_owned(), value.to_owned());
         }
+        let Summary { years, periods, .. } = self.millesimes();
+        for (name, millesimes) in [
+            ("certifications", &years),
+            ("certifications_sup", &periods),
+            ("regionales", &periods),
+            ("formations", &periods),
+            ("formations_sup", &periods),
+        ] {
+            variables.insert(format!("millesimes_{name}"), millesimes.join(","));
+        }
         variables
     }
 

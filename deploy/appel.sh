@@ -29,7 +29,8 @@ while :; do
     exit 0
     ;;
   *)
-    echo "$chemin: $statut" >&2
+    # The answer says what to do about it, and holds no secret.
+    printf '%s: %s %s\n' "$chemin" "$statut" "$(printf '%s\n' "$reponse" | head -n 1 | cut -c 1-500)" >&2
     exit 1
     ;;
   esac

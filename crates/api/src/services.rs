@@ -116,7 +116,7 @@ fn composer(origine: &str, chemin: &str) -> Result<String, Faute> {
     };
     let crochets = nom.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
     let nom_vrai = match crochets {
-        Some(ipv6) => ipv6.parse::<std::net::Ipv6Addr>().is_ok(),
+        Some(ipv6) => ipv6.parse::<core::net::Ipv6Addr>().is_ok(),
         None => !nom.is_empty() && nom.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
     };
     if !nom_vrai || port.is_some_and(|p| p.parse::<u16>().is_err()) {

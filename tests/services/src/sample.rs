@@ -246,10 +246,10 @@ impl DataSet for Sample {
 
     fn bcn(&self, table: BcnTable) -> anyhow::Result<Rows> {
         let rows: Vec<Document> = match table {
-            BcnTable::VFormationDiplome | BcnTable::NFormationDiplome => {
+            // Every table has rows, as in life: an empty one would be taken for a fault.
+            BcnTable::VFormationDiplome | BcnTable::NFormationDiplome | BcnTable::NFormationDiplomeEnquete51 => {
                 self.cfds().map(Self::formation_diplome).collect()
             }
-            BcnTable::NFormationDiplomeEnquete51 => Vec::new(),
             BcnTable::NNiveauFormationDiplome => distinct(self.cfds().map(|d| {
                 let level = text(d, "niveauFormationDiplome").to_owned();
                 let number = interministerial(inner(d, "diplome", "code").unwrap_or_default());

@@ -15,7 +15,12 @@ fn start(data: Data) -> Services {
 
 /// Clients in a hurry: no distance between requests, short waits.
 fn clients(services: &Services) -> Sources<NativeFetch, NativeClock> {
-    let limits = Limits { interval_ms: 0, tries: 3, backoff_ms: 10, longest_wait_ms: 1_500, timeout_ms: 400 };
+    waiting(services, 400)
+}
+
+/// Clients that wait so many milliseconds for an answer: real tables are large, and machines are busy.
+fn waiting(services: &Services, timeout_ms: u64) -> Sources<NativeFetch, NativeClock> {
+    let limits = Limits { interval_ms: 0, tries: 3, backoff_ms: 10, longest_wait_ms: 1_500, timeout_ms };
     Sources::with_limits(NativeFetch, NativeClock, services.config(), limits)
 }
 
@@ -69,8 +74,7 @@ async fn every_service_answers_from_the_sample() {
     for call in &calls {
         let (made, rows, report) = read(&sources, call).await.unwrap();
         assert_eq!(made.outcome, Outcome::Answer, "{}", call.label());
-        let empty = *call == Call::Bcn { table: BcnTable::NFormationDiplomeEnquete51 };
-        assert_eq!(rows.is_empty(), empty, "{}", call.label());
+        assert!(!rows.is_empty(), "{}", call.label());
         assert!(report.unknown_fields.is_empty(), "{}: {:?}", call.label(), report.unknown_fields);
     }
     assert_eq!(total(&sources).await, 39);
@@ -123,7 +127,7 @@ async fn the_real_tables_have_their_sizes() {
         return;
     }
     let services = start(Data::Real);
-    let sources = clients(&services);
+    let sources = waiting(&services, 20_000);
     let count = async |call: Call| {
         let (_, rows, report) = read(&sources, &call).await.unwrap();
         assert!(report.unknown_fields.is_empty(), "{}: {:?}", call.label(), report.unknown_fields);

@@ -56,10 +56,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             let mut reponse = Vec::new();
             let fait = self.sources.make(&Call::CatalogueTotal, &mut reponse).await;
             self.commence = true;
-            let fait = fait.and_then(|made| {
-                self.etat.rapport.source(lot.service()).envoyer(&made.tally);
-                catalogue_total(&reponse)
-            });
+            let fait = fait.and_then(|_| catalogue_total(&reponse));
             match fait {
                 Ok(0) => return Err(Faute::Echec(format!("{lot} : le catalogue est vide"))),
                 Ok(n) => (total, self.etat.tours_du_total) = (n, 0),
@@ -176,7 +173,6 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         };
         Ok(match made {
             Some(Ok(made)) if made.outcome == Outcome::Answer => {
-                self.etat.rapport.source(appel.service()).envoyer(&made.tally);
                 en_cours.octets += made.tally.bytes;
                 Some(flot.clore().await?.map(|lu| (None, lu)))
             }
@@ -212,7 +208,6 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             .map(|(fait, appel)| {
                 fait.map(|fait| {
                     let (made, corps) = fait?;
-                    self.etat.rapport.source(appel.service()).envoyer(&made.tally);
                     if made.outcome == Outcome::NoData {
                         return Ok((None, ReadReport::default()));
                     }

@@ -521,6 +521,10 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             Err(Faute::Publication(erreur)) => return Err(erreur),
         }
         self.vider().await?;
+        // Calls run side by side: what was sent is only known of the clients as a whole.
+        for (service, tally) in self.sources.tallies() {
+            self.etat.rapport.source(service).envoyer(&tally);
+        }
         self.etat.rapport.ecritures += std::mem::take(&mut self.ecrivain.ecritures);
         if self.collecte.etape.est_finale() {
             self.collecte.fini_ms = Some(maintenant);

@@ -13,6 +13,7 @@ pub mod documentation;
 pub mod erreurs;
 pub mod gabarit;
 pub mod openapi;
+mod rapport;
 pub mod recherche;
 pub mod statut;
 

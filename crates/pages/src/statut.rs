@@ -4,6 +4,7 @@
 //! of the import's own work.
 
 use crate::gabarit::{echapper, html, page};
+use crate::rapport;
 use api::erreur::Erreur;
 use api::{Monde, Reponse, Requete, lire_corps, routes};
 use domain::date;
@@ -245,6 +246,7 @@ fn imports(etat: &Value) -> String {
         .collect();
     format!(
         "<div class=\"defile\" role=\"region\" aria-label=\"Derniers imports\" tabindex=\"0\"><table><caption>Du plus récent au plus ancien</caption><thead><tr><th scope=\"col\">Import</th><th scope=\"col\">Fin</th><th scope=\"col\">Résultat</th>\
-<th scope=\"col\">Lignes reçues</th><th scope=\"col\">Lignes refusées</th><th scope=\"col\">Champs inconnus</th><th scope=\"col\">Durée</th></tr></thead><tbody>{lignes}</tbody></table></div>"
+<th scope=\"col\">Lignes reçues</th><th scope=\"col\">Lignes refusées</th><th scope=\"col\">Champs inconnus</th><th scope=\"col\">Durée</th></tr></thead><tbody>{lignes}</tbody></table></div>{}",
+        rapports.iter().map(rapport::collecte).collect::<String>()
     )
 }

@@ -8,10 +8,13 @@ use std::fmt;
 #[serde(rename_all = "snake_case")]
 pub enum Service {
     /// Secondary education (DEPP).
+    #[serde(rename = "inserjeunes")]
     InserJeunes,
     /// Higher education by establishment (SIES).
+    #[serde(rename = "insersup")]
     InserSup,
     /// Higher education, national, as open data.
+    #[serde(rename = "insersup_national")]
     InserSupNational,
     /// Nomenclatures (Base centrale des nomenclatures).
     Bcn,
@@ -206,6 +209,13 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_has_one_name_everywhere() {
+        for service in Service::ALL {
+            assert_eq!(serde_json::to_value(service).unwrap(), service.name());
+        }
+    }
 
     #[test]
     fn calls_are_stored_and_read_again() {

@@ -179,6 +179,12 @@ fn a_run_asks_treats_and_publishes() {
     let ij = &rapport.sources[&Service::InserJeunes];
     assert_eq!((ij.appels, ij.sans_donnee), (2 + 17 + 8, 2), "{ij:?}");
     assert_eq!(rapport.sources[&Service::Bcn].appels, 9);
+    // As many requests as the services saw, and a login or two.
+    let appels = par_service(&essai.services().appels());
+    for (service, hote) in [(Service::InserJeunes, "ij"), (Service::Catalogue, "catalogue"), (Service::Acce, "acce")] {
+        let logins = rapport.sources[&service].requetes - appels[hote] as u64;
+        assert!(if service == Service::Acce { logins == 0 } else { (1..=3).contains(&logins) }, "{hote}: {logins}");
+    }
     assert_eq!(rapport.sources[&Service::InserSup].champs_inconnus["champ_nouveau"], 1);
     assert_eq!(rapport.traitements[&Service::InserJeunes].mesures_inconnues["mesure_nouvelle"], 2);
     assert_eq!(rapport.traitements[&Service::InserJeunes].rejets["certification_inconnue"].nombre, 4);

@@ -177,7 +177,10 @@ impl<K: KeyValue> Lecteur<K> {
         }
         let entree = self.entree(famille, key, |bytes| Some(Rc::new(bytes.to_vec()))).await?;
         if let Some(entree) = &entree {
-            self.chaud(|contenu| Some(contenu.entrees.garder(chaud, entree, entree.len())));
+            self.chaud(|contenu| {
+                contenu.entrees.garder(chaud, entree, entree.len());
+                Some(())
+            });
         }
         Ok(entree)
     }
@@ -222,7 +225,10 @@ impl<K: KeyValue> Lecteur<K> {
         };
         let lue = self.entree(famille, &cle::paire(place, code), lire).await?.unwrap_or(Err(Fiche::default()));
         if let Ok(version) = &lue {
-            self.chaud(|contenu| Some(contenu.documents.garder(chaud, version, version.poids())));
+            self.chaud(|contenu| {
+                contenu.documents.garder(chaud, version, version.poids());
+                Some(())
+            });
         }
         Ok(lue)
     }

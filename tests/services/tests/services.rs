@@ -338,35 +338,40 @@ async fn what_passes_in_spite_of_a_fault() {
 }
 
 /// Five requests a second and a service, on the wire, logins included; services do not wait for each other.
+///
+/// Turns are 200 ms apart; on their way requests close up or fall behind by some ms, so that a sixth may come in at the
+/// very end of a second. A machine that stands still for half a second makes more of them come at once: such a
+/// measurement is made again.
 #[tokio::test]
 async fn the_rate_holds_on_the_wire() {
     let services = start(Data::Sample);
-    let sources = Sources::new(NativeFetch, NativeClock, services.config());
-    let catalogue = async || {
-        for _ in 0..10 {
-            read(&sources, &Call::CataloguePage { page: 1 }).await.unwrap();
+    for last in [false, false, true] {
+        services.forget_calls();
+        let sources = Sources::new(NativeFetch, NativeClock, services.config());
+        let catalogue = async || {
+            for _ in 0..10 {
+                read(&sources, &Call::CataloguePage { page: 1 }).await.unwrap();
+            }
+        };
+        let bcn = async |table: BcnTable| {
+            for _ in 0..5 {
+                read(&sources, &Call::Bcn { table }).await.unwrap();
+            }
+        };
+        let begun = Instant::now();
+        // Two rows of calls to the BCN side by side share its five.
+        tokio::join!(catalogue(), bcn(BcnTable::NMef), bcn(BcnTable::NGroupeFormation));
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(10 * 200), "eleven requests in {took:?}");
+        let calls = services.calls();
+        assert!(calls["catalogue"].requests == 11 && calls["bcn"].requests >= 11, "{calls:?}");
+        let steady = calls.values().all(|calls| calls.max_per_second <= 6);
+        // One service after the other would take 4.2 s.
+        if steady && took < Duration::from_millis(3_800) {
+            return;
         }
-    };
-    let bcn = async |table: BcnTable| {
-        for _ in 0..5 {
-            read(&sources, &Call::Bcn { table }).await.unwrap();
-        }
-    };
-    let begun = Instant::now();
-    // Two rows of calls to the BCN side by side share its five.
-    tokio::join!(catalogue(), bcn(BcnTable::NMef), bcn(BcnTable::NGroupeFormation));
-    let took = begun.elapsed();
-    assert!(took >= Duration::from_millis(10 * 200), "eleven requests in {took:?}");
-    let calls = services.calls();
-    for service in ["catalogue", "bcn"] {
-        let calls = &calls[service];
-        assert!(calls.requests >= 11, "{service}: {calls:?}");
-        // Turns are 200 ms apart; on their way requests close up or fall behind by some ms, so that a sixth may come in
-        // at the very end of a second.
-        assert!(calls.max_per_second <= 6, "{service}: {calls:?}");
-        assert!(calls.shortest_gap_ms.unwrap() >= 100, "{service}: {calls:?}");
+        assert!(!last, "{took:?}: {calls:?}");
     }
-    assert!(took < Duration::from_millis(3_800), "they took turns: {took:?}");
 }
 
 #[tokio::test]
@@ -459,8 +464,11 @@ fn variables_are_those_of_the_application() {
     ] {
         assert_eq!(joined(service), url);
     }
-    let mut known: Vec<&str> = api::services::VARIABLES.to_vec();
-    known.retain(|name| *name != "insersup_national_source");
+    let mut known: Vec<&str> = api::services::VARIABLES.into_iter().chain(api::collectes::VARIABLES).collect();
+    // The open data is not filtered, and how treatments run and how often is asked stays as it is.
+    known.retain(|name| {
+        *name != "insersup_national_source" && !name.starts_with("traitements_") && !name.starts_with("collecte_")
+    });
     known.sort_unstable();
     assert_eq!(variables.keys().map(String::as_str).collect::<Vec<_>>(), known);
 }

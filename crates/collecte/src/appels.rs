@@ -231,7 +231,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         let fait = fait.and_then(|(corps, lu)| {
             let (service, call) = (appel.service(), appel.label());
             if lu.rows == 0 && en_cours.lot.refuse_le_vide() {
-                return Err(SourceError::Answer { service, call, reason: "it holds no row".into() });
+                return Err(SourceError::Answer { service, call, reason: "elle ne contient aucune ligne".into() });
             }
             Ok((corps, lu))
         });

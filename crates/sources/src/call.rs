@@ -182,7 +182,7 @@ impl Call {
             Self::InserSup => "/".to_owned(),
             Self::InserSupNational { millesime } => format!("/fr-esr-insersup {millesime}"),
             Self::Bcn { table } => format!("/nomenclature/{}", table.name()),
-            Self::Acce => "the file".to_owned(),
+            Self::Acce => "le fichier".to_owned(),
             Self::CatalogueTotal => "/entity/formations, total".to_owned(),
             Self::CataloguePage { page } => format!("/entity/formations, page {page}"),
         }

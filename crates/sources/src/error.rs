@@ -9,7 +9,7 @@ use crate::fetch::FetchError;
 pub enum SourceError {
     /// The service did not answer, several times. Check its base URL, the hosts that the component
     /// may call, and whether the service is up; the call can be made again at any time.
-    #[error("{service}, {call}: {fault} (after {tries} tries)")]
+    #[error("{service}, {call} : {fault} ({tries} essais)")]
     Network {
         /// Which service.
         service: Service,
@@ -22,7 +22,7 @@ pub enum SourceError {
     },
     /// The service answered with an error: 4xx means that the call is wrong, 5xx and 429 that the
     /// service is in trouble and the call can be made again later.
-    #[error("{service}, {call}: status {status}{}", message.as_deref().map(|m| format!(" ({m})")).unwrap_or_default())]
+    #[error("{service}, {call} : statut {status}{}", message.as_deref().map(|m| format!(" ({m})")).unwrap_or_default())]
     Status {
         /// Which service.
         service: Service,
@@ -34,7 +34,7 @@ pub enum SourceError {
         message: Option<String>,
     },
     /// The service asks to wait longer than a step may. Make the call again after that time.
-    #[error("{service}, {call}: asks to wait {seconds} s")]
+    #[error("{service}, {call} : demande d'attendre {seconds} s")]
     Wait {
         /// Which service.
         service: Service,
@@ -44,7 +44,7 @@ pub enum SourceError {
         seconds: u64,
     },
     /// The service does not accept our credentials. Check the variables of this service.
-    #[error("{service}, {call}: login refused with status {status}: check its credentials")]
+    #[error("{service}, {call} : connexion refusée, statut {status} : vérifier les identifiants")]
     Login {
         /// Which service.
         service: Service,
@@ -54,7 +54,7 @@ pub enum SourceError {
         status: u16,
     },
     /// The answer is no JSON, or ends too early. Make the call again; if it stays, tell the service.
-    #[error("{service}, {call}: the answer cannot be read: {reason}")]
+    #[error("{service}, {call} : la réponse est illisible : {reason}")]
     Answer {
         /// Which service.
         service: Service,
@@ -65,7 +65,7 @@ pub enum SourceError {
     },
     /// A field that the documents need is not there: the service changed its answer. The schema of
     /// this crate, and the treatment that reads the field, have to follow.
-    #[error("{service}, {call}: no field {field}, which the documents need")]
+    #[error("{service}, {call} : le champ {field} manque, dont les documents ont besoin")]
     MissingField {
         /// Which service.
         service: Service,
@@ -75,7 +75,7 @@ pub enum SourceError {
         field: String,
     },
     /// A variable of this service is not set: its calls cannot be made.
-    #[error("{service}: variable {variable} is not set")]
+    #[error("{service} : la variable {variable} n'est pas renseignée")]
     NotConfigured {
         /// Which service.
         service: Service,
@@ -83,7 +83,7 @@ pub enum SourceError {
         variable: &'static str,
     },
     /// The raw answer could not be staged. The store's own log says why; the call can be made again.
-    #[error("{service}, {call}: the answer could not be staged")]
+    #[error("{service}, {call} : la réponse n'a pas pu être gardée")]
     Staging {
         /// Which service.
         service: Service,

@@ -65,16 +65,16 @@ impl<B> Response<B> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
     /// The host has no address, refuses, or is not allowed to be called.
-    #[error("no connection")]
+    #[error("pas de connexion")]
     Connection,
     /// Nothing came for too long.
-    #[error("no answer in time")]
+    #[error("pas de réponse à temps")]
     Timeout,
     /// The connection broke while the answer came.
-    #[error("the answer broke off")]
+    #[error("la réponse s'est interrompue")]
     Interrupted,
     /// The address is malformed: check the base URL.
-    #[error("the address is malformed")]
+    #[error("l'adresse est mal formée")]
     Address,
 }
 

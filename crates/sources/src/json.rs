@@ -27,10 +27,10 @@ pub(crate) enum Fault {
 impl Fault {
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Self::Malformed => "no JSON",
-            Self::Truncated => "it ends too early",
-            Self::TooLong => "a row is longer than 1 MiB",
-            Self::NoRows => "no array of rows",
+            Self::Malformed => "ce n'est pas du JSON",
+            Self::Truncated => "elle s'arrête trop tôt",
+            Self::TooLong => "une ligne dépasse 1 Mio",
+            Self::NoRows => "aucune liste de lignes",
         }
     }
 }
@@ -393,17 +393,17 @@ mod tests {
     #[test]
     fn other_texts_are_refused() {
         for (text, reason) in [
-            ("{json:", "no JSON"),
-            ("", "it ends too early"),
-            ("null", "no JSON"),
-            (r#"{"data": [{"a": 1}"#, "it ends too early"),
-            (r#"{"data": [1}}"#, "no JSON"),
-            (r#"{"data": null}"#, "no array of rows"),
-            (r#"{"rows": [1]}"#, "no array of rows"),
-            (r#"{"data": [,1]}"#, "no JSON"),
-            (r#"{"data": []} x"#, "no JSON"),
-            (r#""{\"data\": []}" x"#, "no JSON"),
-            ("<html>", "no JSON"),
+            ("{json:", "ce n'est pas du JSON"),
+            ("", "elle s'arrête trop tôt"),
+            ("null", "ce n'est pas du JSON"),
+            (r#"{"data": [{"a": 1}"#, "elle s'arrête trop tôt"),
+            (r#"{"data": [1}}"#, "ce n'est pas du JSON"),
+            (r#"{"data": null}"#, "aucune liste de lignes"),
+            (r#"{"rows": [1]}"#, "aucune liste de lignes"),
+            (r#"{"data": [,1]}"#, "ce n'est pas du JSON"),
+            (r#"{"data": []} x"#, "ce n'est pas du JSON"),
+            (r#""{\"data\": []}" x"#, "ce n'est pas du JSON"),
+            ("<html>", "ce n'est pas du JSON"),
         ] {
             assert_eq!(rows(DATA, text), Err(reason.to_owned()), "{text}");
         }
@@ -412,6 +412,6 @@ mod tests {
     #[test]
     fn a_row_has_a_greatest_length() {
         let text = format!(r#"{{"data": ["{}"]}}"#, "x".repeat(LONGEST_ROW));
-        assert_eq!(cut(DATA, &text, 4_096), Err("a row is longer than 1 MiB".to_owned()));
+        assert_eq!(cut(DATA, &text, 4_096), Err("une ligne dépasse 1 Mio".to_owned()));
     }
 }

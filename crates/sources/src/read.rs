@@ -174,9 +174,9 @@ impl Reader {
                 crate::json::Place::Root => answer(Fault::NoRows.reason()),
             },
             Broken::Json(fault) => answer(fault.reason()),
-            Broken::Csv(acce::Fault::TooLong) => answer("a row is longer than 1 MiB"),
-            Broken::Csv(acce::Fault::Empty) => answer("the file is empty"),
-            Broken::Row => answer("a row is no JSON object"),
+            Broken::Csv(acce::Fault::TooLong) => answer("une ligne dépasse 1 Mio"),
+            Broken::Csv(acce::Fault::Empty) => answer("le fichier est vide"),
+            Broken::Row => answer("une ligne n'est pas un objet JSON"),
             Broken::Field(field) => SourceError::MissingField { service, call, field },
         }
     }
@@ -309,7 +309,7 @@ mod tests {
         let error = read(&france(), br#"{"data": [{"id_mesure": "x", "dimensions": []}]}"#).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "inserjeunes, /france/millesime/2020/filiere/apprentissage: no field valeur_mesure, which the documents need"
+            "inserjeunes, /france/millesime/2020/filiere/apprentissage : le champ valeur_mesure manque, dont les documents ont besoin"
         );
         let call = Call::Bcn { table: BcnTable::NFormationDiplome };
         let row = br#"{"data": [{"formation_diplome": "1", "libelle_court": "", "libelle_stat_33": "", "libelle_long_200": ""}]}"#;

@@ -152,7 +152,7 @@ fn faults_429_and_5xx_are_tried_five_times() {
 
     let (bad, _) = sources(trouble().into_iter().chain([Step::Answer(500, &[], "")]));
     let error = make(&bad, &Call::InserSup).unwrap_err();
-    assert_eq!(error.to_string(), "insersup, /: status 500");
+    assert_eq!(error.to_string(), "insersup, / : statut 500");
     assert!(error.is_transient());
 }
 
@@ -161,7 +161,7 @@ fn other_statuses_are_not_tried_again() {
     let (sources, world) = sources([Step::Answer(400, &[], r#"{"msg": "millesime incorrect"}"#)]);
     let call = Call::InserJeunesRegion { region: "01".into(), millesime: "2018_2019".into() };
     let error = make(&sources, &call).unwrap_err();
-    assert_eq!(error.to_string(), "inserjeunes, /region/01/millesime/2018_2019: status 400 (millesime incorrect)");
+    assert_eq!(error.to_string(), "inserjeunes, /region/01/millesime/2018_2019 : statut 400 (millesime incorrect)");
     assert!(!error.is_transient());
     assert_eq!(world.seen.borrow().len(), 2, "the login and the call");
 }
@@ -238,9 +238,9 @@ fn a_service_that_is_not_configured_is_not_called() {
     let sources =
         Sources::new(world.clone(), world.clone(), Config { bcn_url: "https://bcn".into(), ..Config::default() });
     let error = make(&sources, &Call::Bcn { table: BcnTable::NMef }).unwrap_err();
-    assert_eq!(error.to_string(), "bcn: variable bcn_key is not set");
+    assert_eq!(error.to_string(), "bcn : la variable bcn_key n'est pas renseignée");
     let error = make(&sources, &Call::Acce).unwrap_err();
-    assert_eq!(error.to_string(), "acce: variable acce_origine is not set");
+    assert_eq!(error.to_string(), "acce : la variable acce_origine n'est pas renseignée");
     assert!(world.seen.borrow().is_empty());
 }
 

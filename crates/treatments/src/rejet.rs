@@ -7,25 +7,25 @@
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejet {
     /// Neither in the nomenclature nor already stored: the BCN tables may be older than the statistics.
-    #[error("certification {code} unknown: import the nomenclature first, or tell the service about the code")]
+    #[error("certification {code} inconnue : importer d'abord la nomenclature, ou signaler le code au service")]
     CertificationInconnue {
         /// The code as delivered.
         code: String,
     },
     /// Not in the ACCE file: a newer one may have it.
-    #[error("establishment {uai} unknown: import a newer ACCE file")]
+    #[error("établissement {uai} inconnu : importer un fichier ACCE plus récent")]
     EtablissementInconnu {
         /// The UAI as delivered.
         uai: String,
     },
     /// Its check letter is wrong: a typing error at the source.
-    #[error("establishment {uai}: its check letter is wrong, correct it at the source")]
+    #[error("établissement {uai} : sa lettre de contrôle est fausse, à corriger à la source")]
     UaiIncorrect {
         /// The UAI as delivered.
         uai: String,
     },
     /// Its departement lies in no region.
-    #[error("establishment {uai}: departement {departement} unknown, correct the ACCE row")]
+    #[error("établissement {uai} : département « {departement} » inconnu, à corriger dans ACCE")]
     DepartementInconnu {
         /// The establishment.
         uai: String,
@@ -33,7 +33,7 @@ pub enum Rejet {
         departement: String,
     },
     /// Its academie is not in the table of academies.
-    #[error("establishment {uai}: academie {academie} unknown, correct the ACCE row")]
+    #[error("établissement {uai} : académie « {academie} » inconnue, à corriger dans ACCE")]
     AcademieInconnue {
         /// The establishment.
         uai: String,
@@ -47,25 +47,25 @@ pub enum Rejet {
         code: String,
     },
     /// A filiere that is none of ours: the whole answer is refused, nobody knows what it counts.
-    #[error("filiere {valeur} unknown: the answer is refused as a whole, ask the service what it means")]
+    #[error("filière « {valeur} » inconnue : la réponse entière est refusée, demander au service ce qu'elle désigne")]
     FiliereInconnue {
         /// `filiere` as delivered.
         valeur: String,
     },
     /// A column that the documents need is missing from a row.
-    #[error("row without {champ}: it cannot be placed, correct it at the source")]
+    #[error("ligne sans {champ}, à corriger à la source")]
     ChampManquant {
         /// The column.
         champ: &'static str,
     },
     /// A year that is written in neither of its forms.
-    #[error("year {valeur} cannot be read: correct it at the source")]
+    #[error("année « {valeur} » illisible, à corriger à la source")]
     MillesimeIncorrect {
         /// As delivered.
         valeur: String,
     },
     /// Another discipline of the same diploma in the same establishment came first.
-    #[error("{uai}, {code}, {annee}: a row of another discipline came first and is kept")]
+    #[error("{uai}, {code}, {annee} : une ligne d'une autre discipline est venue d'abord et reste")]
     DisciplineEnDouble {
         /// The establishment.
         uai: String,
@@ -75,7 +75,7 @@ pub enum Rejet {
         annee: String,
     },
     /// Asked to create an account that cannot be.
-    #[error("account: {raison}")]
+    #[error("compte : {raison}")]
     Compte {
         /// What to change in the call.
         raison: &'static str,

@@ -242,49 +242,49 @@ async fn what_each_fault_looks_like() {
     let services = start(Data::Sample);
     let sources = clients(&services);
     let cases: [(Call, Effect, &str); 19] = [
-        (N_MEF, Effect::status(500), "bcn, /nomenclature/N_MEF: status 500"),
-        (N_MEF, Effect::status(503), "bcn, /nomenclature/N_MEF: status 503"),
-        (N_MEF, Effect::status(429), "bcn, /nomenclature/N_MEF: status 429"),
-        (N_MEF, Effect::status(404), "bcn, /nomenclature/N_MEF: status 404 (refused on demand)"),
-        (N_MEF, Effect::status(401), "bcn, /nomenclature/N_MEF: login refused with status 401: check its credentials"),
+        (N_MEF, Effect::status(500), "bcn, /nomenclature/N_MEF : statut 500"),
+        (N_MEF, Effect::status(503), "bcn, /nomenclature/N_MEF : statut 503"),
+        (N_MEF, Effect::status(429), "bcn, /nomenclature/N_MEF : statut 429"),
+        (N_MEF, Effect::status(404), "bcn, /nomenclature/N_MEF : statut 404 (refused on demand)"),
+        (N_MEF, Effect::status(401), "bcn, /nomenclature/N_MEF : connexion refusée, statut 401 : vérifier les identifiants"),
         (
             N_MEF,
             Effect::Status { code: 429, retry_after: Some(60), as_date: false },
-            "bcn, /nomenclature/N_MEF: asks to wait 60 s",
+            "bcn, /nomenclature/N_MEF : demande d'attendre 60 s",
         ),
-        (N_MEF, Effect::SlowHead(900), "bcn, /nomenclature/N_MEF: no answer in time (after 3 tries)"),
+        (N_MEF, Effect::SlowHead(900), "bcn, /nomenclature/N_MEF : pas de réponse à temps (3 essais)"),
         (
             N_MEF,
             Effect::SlowBody { bytes: 100, pause: 900 },
-            "bcn, /nomenclature/N_MEF: no answer in time (after 3 tries)",
+            "bcn, /nomenclature/N_MEF : pas de réponse à temps (3 essais)",
         ),
-        (N_MEF, Effect::Cut(200), "bcn, /nomenclature/N_MEF: the answer broke off (after 3 tries)"),
-        (N_MEF, Effect::Drop, "bcn, /nomenclature/N_MEF: the answer broke off (after 3 tries)"),
+        (N_MEF, Effect::Cut(200), "bcn, /nomenclature/N_MEF : la réponse s'est interrompue (3 essais)"),
+        (N_MEF, Effect::Drop, "bcn, /nomenclature/N_MEF : la réponse s'est interrompue (3 essais)"),
         (
             N_MEF,
             Effect::WithoutField("mef_stat_11".into()),
-            "bcn, /nomenclature/N_MEF: no field mef_stat_11, which the documents need",
+            "bcn, /nomenclature/N_MEF : le champ mef_stat_11 manque, dont les documents ont besoin",
         ),
-        (N_MEF, Effect::WithoutRows, "bcn, /nomenclature/N_MEF: no field data, which the documents need"),
-        (N_MEF, Effect::NotJson, "bcn, /nomenclature/N_MEF: the answer cannot be read:"),
-        (N_MEF, Effect::Empty, "bcn, /nomenclature/N_MEF: the answer cannot be read:"),
+        (N_MEF, Effect::WithoutRows, "bcn, /nomenclature/N_MEF : le champ data manque, dont les documents ont besoin"),
+        (N_MEF, Effect::NotJson, "bcn, /nomenclature/N_MEF : la réponse est illisible :"),
+        (N_MEF, Effect::Empty, "bcn, /nomenclature/N_MEF : la réponse est illisible :"),
         (
             france(),
             Effect::WithoutField("valeur_mesure".into()),
-            "inserjeunes, /france/millesime/2022/filiere/apprentissage: no field valeur_mesure, which the documents need",
+            "inserjeunes, /france/millesime/2022/filiere/apprentissage : le champ valeur_mesure manque, dont les documents ont besoin",
         ),
-        (Call::InserSup, Effect::Drop, "insersup, /: the answer broke off (after 3 tries)"),
+        (Call::InserSup, Effect::Drop, "insersup, / : la réponse s'est interrompue (3 essais)"),
         (
             Call::InserSupNational { millesime: "2021".into() },
             Effect::WithoutRows,
-            "insersup_national, /fr-esr-insersup 2021: the answer cannot be read:",
+            "insersup_national, /fr-esr-insersup 2021 : la réponse est illisible :",
         ),
         (
             Call::Acce,
             Effect::WithoutField("academie".into()),
-            "acce, the file: no field academie, which the documents need",
+            "acce, le fichier : le champ academie manque, dont les documents ont besoin",
         ),
-        (Call::Acce, Effect::Empty, "acce, the file: the answer cannot be read: the file is empty"),
+        (Call::Acce, Effect::Empty, "acce, le fichier : la réponse est illisible : le fichier est vide"),
     ];
     for (call, effect, expected) in cases {
         // Logins pass: the fault is at the call.
@@ -404,7 +404,7 @@ async fn recorded_exchanges_are_answered_again() {
     }
     assert!(replayed >= 3, "{replayed}");
     let error = read(&clients(&services), &N_MEF).await.unwrap_err();
-    assert_eq!(error.to_string(), "bcn, /auth/login-extraction: login refused with status 404: check its credentials");
+    assert_eq!(error.to_string(), "bcn, /auth/login-extraction : connexion refusée, statut 404 : vérifier les identifiants");
     services.replay(None).unwrap();
     assert!(read(&clients(&services), &N_MEF).await.is_ok());
 }
@@ -426,7 +426,7 @@ async fn it_is_steered_over_http() {
     let sources = clients(&services);
     let faults = json!({"rules": [{"service": "acce", "effect": {"status": {"code": 410}}}]});
     assert_eq!(call(Method::Post, "/_fautes", &faults).await.0, 200);
-    assert!(read(&sources, &Call::Acce).await.unwrap_err().to_string().contains("status 410"));
+    assert!(read(&sources, &Call::Acce).await.unwrap_err().to_string().contains("statut 410"));
     assert_eq!(call(Method::Post, "/_fautes", &json!({"rules": []})).await.0, 200);
     read(&sources, &Call::Acce).await.unwrap();
     let (_, calls) = call(Method::Get, "/_appels", &Value::Null).await;
@@ -482,6 +482,6 @@ async fn the_native_network_tells_its_faults() {
     let limits = Limits { interval_ms: 0, tries: 1, ..Limits::default() };
     let sources = Sources::with_limits(NativeFetch, NativeClock, config, limits);
     let error = async |call: Call| read(&sources, &call).await.unwrap_err().to_string();
-    assert_eq!(error(Call::Acce).await, "acce, the file: no connection (after 1 tries)");
-    assert_eq!(error(Call::InserSup).await, "insersup, /: the address is malformed (after 1 tries)");
+    assert_eq!(error(Call::Acce).await, "acce, le fichier : pas de connexion (1 essais)");
+    assert_eq!(error(Call::InserSup).await, "insersup, / : l'adresse est mal formée (1 essais)");
 }

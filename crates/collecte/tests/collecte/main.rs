@@ -346,12 +346,12 @@ fn a_fault_that_stays_ends_the_run_by_its_name_and_leaves_what_is_served() {
     let generation = essai.generation();
     essai.services().reviser(3);
     let cas = [
-        ("nomenclature/N_MEF", Panne::Statut(500), "bcn, /nomenclature/N_MEF: status 500"),
-        ("nomenclature/N_MEF", Panne::Statut(404), "bcn, /nomenclature/N_MEF: status 404"),
+        ("nomenclature/N_MEF", Panne::Statut(500), "bcn, /nomenclature/N_MEF : statut 500"),
+        ("nomenclature/N_MEF", Panne::Statut(404), "bcn, /nomenclature/N_MEF : statut 404"),
         ("https://sup", Panne::Statut(401), "insersup"),
-        ("region/01", Panne::Coupure, "the answer broke off"),
-        ("region/01", Panne::Silence, "no answer in time"),
-        ("region/01", Panne::Attendre(429, "5000"), "asks to wait"),
+        ("region/01", Panne::Coupure, "la réponse s'est interrompue"),
+        ("region/01", Panne::Silence, "pas de réponse à temps"),
+        ("region/01", Panne::Attendre(429, "5000"), "demande d'attendre"),
         ("https://sup", Panne::Corps("<html>".into()), "insersup"),
         ("https://sup", Panne::Corps(r#"{"results": []}"#.into()), "insersup"),
         ("nomenclature/N_MEF", Panne::Corps(r#"{"data": [{"mef": "1"}]}"#.into()), "N_MEF"),

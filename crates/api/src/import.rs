@@ -11,7 +11,7 @@ use crate::requete::decoder_segment;
 use crate::{Monde, Requete, collectes, rapports};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use domain::Document;
+use domain::{Document, Kind};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use store::cle;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::pointeur::{MillesimesEnVigueur, Pointeur};
 use store::publication::{
-    Consigne, Depot, DepotError, Environnement, Etape, Job, Kind, Mode, Ouverture, PublicationError, Registre, avancer,
+    Consigne, Depot, DepotError, Environnement, Etape, Job, Mode, Ouverture, PublicationError, Registre, avancer,
     depot, hex, menage, ouvrir, retour_arriere,
 };
 

@@ -169,8 +169,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
 fn count_lines(data: &Path) -> anyhow::Result<usize> {
     let mut lines = 0;
-    for kind in dataset::Kind::ALL {
-        let file = data.join(kind.file_name());
+    for kind in dataset::KINDS {
+        let file = data.join(dataset::file_name(kind));
         if file.exists() {
             let bytes = std::fs::read(file)?;
             lines += bytes.iter().filter(|b| **b == b'\n').count();

@@ -167,8 +167,8 @@ impl Server {
             part.clear();
             Ok(())
         };
-        for kind in dataset::Kind::ALL {
-            let file = data.join(kind.file_name());
+        for kind in dataset::KINDS {
+            let file = data.join(dataset::file_name(kind));
             if !file.exists() {
                 continue;
             }

@@ -6,11 +6,11 @@
 use crate::demande::Lot;
 use crate::reserve::{Reponses, Reserve};
 use crate::travail::{Faute, Marche};
-use domain::Document;
+use domain::{Document, Kind};
 use sources::{Clock, Fetch, Service};
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Environnement, Kind, Position, parcourir_servies};
+use store::publication::{Environnement, Position, parcourir_servies};
 use treatments::etablissements::etablissement;
 use treatments::{Acce, Contexte, Groupes};
 

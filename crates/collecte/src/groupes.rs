@@ -2,13 +2,13 @@
 
 use crate::rapport::Rapport;
 use crate::travail::{Etape, Faute, Marche, Suite};
-use domain::{Document, Maille};
+use domain::{Document, Kind, Maille};
 use sources::{Clock, Fetch, Service};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::codec::Reader;
 use store::kv::StoreError;
-use store::publication::{Environnement, Flux, Kind};
+use store::publication::{Environnement, Flux};
 use treatments::{Collection, Traitement, reglages, traiter_groupe};
 
 impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F, C> {

@@ -3,11 +3,11 @@
 use crate::demande::Lot;
 use crate::reserve::{LotReserve, Reponses, Reserve};
 use crate::travail::{Etape, Faute, Marche, Suite};
-use domain::Document;
+use domain::{Document, Kind};
 use sources::{BcnTable, Call, Clock, Fetch, Service, SourceError};
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Depot, Environnement, Kind, Position};
+use store::publication::{Depot, Environnement, Position};
 use treatments::nomenclature::{Nature, Niveaux, TypesSise, bcn_mef, bcn_sise, cfd, lignes_but, mef};
 use treatments::{Nomenclature, Rejet, Traitement, catalogue, etablissements, familles, libelles, lignee};
 

@@ -4,14 +4,14 @@ use crate::contexte::Contextes;
 use crate::demande::{Configuration, Demande, Lot};
 use crate::rapport::Rapport;
 use crate::reserve::Reserve;
-use domain::{Millesime, Univers};
+use domain::{Kind, Millesime, Univers};
 use serde::{Deserialize, Serialize};
 use sources::{Call, Clock, Fetch, Sources};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
 use store::kv::StoreError;
 use store::publication::{
-    self, Bail, Consigne, Ecrivain, Environnement, EtatRegistre, Flux, Job, Journal, Kind, Mode, Ouverture, Perimetre,
+    self, Bail, Consigne, Ecrivain, Environnement, EtatRegistre, Flux, Job, Journal, Mode, Ouverture, Perimetre,
     Position, PublicationError, Registre, lire_long, poser_long,
 };
 use treatments::Traitement;

@@ -13,7 +13,7 @@
 //!
 //! ```
 //! let premiere = dataset::sample::lines().next().unwrap();
-//! assert_eq!(premiere.kind.as_str(), "certification");
+//! assert_eq!(premiere.kind.nom(), "certification");
 //! assert!(premiere.doc["libelle"].as_str().unwrap().ends_with("(données fictives)"));
 //! ```
 
@@ -25,7 +25,7 @@ pub mod real;
 pub mod sample;
 mod tables;
 
-use domain::Document;
+use domain::{Document, Kind};
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -60,60 +60,22 @@ pub enum Error {
 /// The largest size factor: invented UAIs of a departement stay among four digits.
 pub const MAX_FACTOR: f64 = 20.0;
 
-/// The kinds of pushed lines, in the order in which files are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
-    /// A certification in the whole country.
-    Certification,
-    /// A certification in a region.
-    Regionale,
-    /// A certification in an establishment.
-    Formation,
-    /// An entry of the nomenclature: CFD or MEF.
-    Bcn,
-    /// A MEF as its own table describes it.
-    BcnMef,
-    /// A diploma of higher education.
-    BcnSise,
-    /// An establishment.
-    Etablissement,
-    /// A course of the catalogue of apprenticeships.
-    Catalogue,
-}
+/// The kinds made here, in the order in which files are written.
+pub const KINDS: [Kind; 8] = [
+    Kind::Certification,
+    Kind::Regionale,
+    Kind::Formation,
+    Kind::Bcn,
+    Kind::BcnMef,
+    Kind::BcnSise,
+    Kind::Etablissement,
+    Kind::Catalogue,
+];
 
-impl Kind {
-    /// Every kind made here.
-    pub const ALL: [Self; 8] = [
-        Self::Certification,
-        Self::Regionale,
-        Self::Formation,
-        Self::Bcn,
-        Self::BcnMef,
-        Self::BcnSise,
-        Self::Etablissement,
-        Self::Catalogue,
-    ];
-
-    /// Its name in a line.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Certification => "certification",
-            Self::Regionale => "regionale",
-            Self::Formation => "formation",
-            Self::Bcn => "bcn",
-            Self::BcnMef => "bcn_mef",
-            Self::BcnSise => "bcn_sise",
-            Self::Etablissement => "etablissement",
-            Self::Catalogue => "catalogue",
-        }
-    }
-
-    /// The file that holds its lines.
-    #[must_use]
-    pub fn file_name(self) -> String {
-        format!("{}.ndjson", self.as_str())
-    }
+/// The file that holds the lines of a kind.
+#[must_use]
+pub fn file_name(kind: Kind) -> String {
+    format!("{}.ndjson", kind.nom())
 }
 
 /// One pushed document.
@@ -131,7 +93,7 @@ impl Line {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        write!(out, "{{\"kind\":\"{}\",\"doc\":", self.kind.as_str())?;
+        write!(out, "{{\"kind\":\"{}\",\"doc\":", self.kind.nom())?;
         serde_json::to_writer(&mut *out, &self.doc)?;
         out.write_all(b"}\n")
     }
@@ -169,7 +131,7 @@ pub fn write(
         let (path, file, written) = match files.entry(line.kind) {
             std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::btree_map::Entry::Vacant(entry) => {
-                let path = dir.join(line.kind.file_name());
+                let path = dir.join(file_name(line.kind));
                 let file = File::create(&path).map_err(at(&path))?;
                 entry.insert((path, BufWriter::with_capacity(1 << 18, file), Written::default()))
             }

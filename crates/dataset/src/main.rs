@@ -1,7 +1,8 @@
 //! `dataset`: makes pushed documents. See `dataset --help`.
 
 use anyhow::{Context, bail};
-use dataset::{Kind, Line, production::Production, real::Real, write};
+use dataset::{Line, production::Production, real::Real, write};
+use domain::Kind;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 const HELP: &str = "\
@@ -97,10 +98,15 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
 /// Writes the lines, and says on stderr what was written.
 fn report(out: &std::path::Path, lines: impl Iterator<Item = Line>) -> anyhow::Result<()> {
     let start = Instant::now();
-    let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.as_str());
+    let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.nom());
     let written = write(out, lines, progress)?;
     for (kind, written) in &written {
-        eprintln!("{:>9} lines {:>12} bytes  {}", written.lines, written.bytes, out.join(kind.file_name()).display());
+        eprintln!(
+            "{:>9} lines {:>12} bytes  {}",
+            written.lines,
+            written.bytes,
+            out.join(dataset::file_name(*kind)).display()
+        );
     }
     let (lines, bytes) = written.values().fold((0, 0), |(l, b), w| (l + w.lines, b + w.bytes));
     eprintln!("{lines:>9} lines {bytes:>12} bytes  in {:.1} s", start.elapsed().as_secs_f64());

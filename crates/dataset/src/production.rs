@@ -16,13 +16,13 @@
 //! generator seeded by its key, so that neither order nor factor changes its figures.
 
 use crate::{
-    Error, Kind, Line, MAX_FACTOR,
+    Error, Line, MAX_FACTOR,
     alea::Alea,
     document::{self, Certification, Famille, objet},
     effectifs::Effectifs,
     tables::{self, Nomenclature, each_row},
 };
-use domain::{CodeCertification, Document, Filiere, TypeCode, Uai, date, territoire, uai::lettre_de_controle};
+use domain::{CodeCertification, Document, Filiere, Kind, TypeCode, Uai, date, territoire, uai::lettre_de_controle};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},

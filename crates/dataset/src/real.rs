@@ -18,12 +18,12 @@
 //!   de metiers and non-final years are treatments, and left to the import.
 
 use crate::{
-    Error, Kind, Line,
+    Error, Line,
     document::{self, Certification},
     effectifs::Effectifs,
     tables::{self, Etablissement, Nomenclature, each_row},
 };
-use domain::{CodeCertification, Document, Filiere, Millesime, TypeCode, taux::nombre, territoire};
+use domain::{CodeCertification, Document, Filiere, Kind, Millesime, TypeCode, taux::nombre, territoire};
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
 

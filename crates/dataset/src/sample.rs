@@ -9,12 +9,12 @@
 //! `donnee_source` comes to be `ancienne` and `nouvelle`.
 
 use crate::{
-    Kind, Line,
+    Line,
     alea::Alea,
     document::{self, Certification, Famille, objet},
     effectifs::Effectifs,
 };
-use domain::{Document, Filiere, TypeCode, territoire, uai::lettre_de_controle};
+use domain::{Document, Filiere, Kind, TypeCode, territoire, uai::lettre_de_controle};
 use serde_json::{Value, json};
 
 /// What every label of a certification ends with.
@@ -371,7 +371,7 @@ impl Suivi {
             return;
         }
         let (source, type_source) = self.source(annee);
-        let mut alea = Alea::de_cle(&["sample", maille.as_str(), source, self.filiere.as_str(), place, annee]);
+        let mut alea = Alea::de_cle(&["sample", maille.nom(), source, self.filiere.as_str(), place, annee]);
         let taille = alea.entre(tailles.0, tailles.1);
         let effectifs = Effectifs::synthetiques(&mut alea, taille);
         let rupture = (self.filiere == Filiere::Apprentissage).then(|| alea.entre(5, 35));

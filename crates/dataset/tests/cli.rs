@@ -19,9 +19,12 @@ fn the_sample_is_written_as_it_is_committed() {
     let sortie = dossier("sample");
     let fini = dataset(&["sample", "--out", sortie.to_str().unwrap()]);
     assert!(fini.status.success() && fini.stdout.is_empty());
-    for kind in dataset::Kind::ALL {
-        let commis = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(kind.file_name());
-        assert!(std::fs::read(sortie.join(kind.file_name())).unwrap() == std::fs::read(commis).unwrap(), "{kind:?}");
+    for kind in dataset::KINDS {
+        let commis = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(dataset::file_name(kind));
+        assert!(
+            std::fs::read(sortie.join(dataset::file_name(kind))).unwrap() == std::fs::read(commis).unwrap(),
+            "{kind:?}"
+        );
     }
 }
 

@@ -1,10 +1,10 @@
 //! Production size: counts, coherence and determinism, at small factors.
 
 use dataset::{
-    Kind, Line,
+    Line,
     production::{MENTION_TAUX, MENTION_TOUT, Production},
 };
-use domain::{CodeCertification, Millesime, Uai, territoire};
+use domain::{CodeCertification, Kind, Millesime, Uai, territoire};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},

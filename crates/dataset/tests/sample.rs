@@ -1,7 +1,7 @@
 //! The sample: what is committed is what is made, and it holds every case.
 
-use dataset::{Kind, Line, sample};
-use domain::{CodeCertification, Millesime, Uai};
+use dataset::{Line, sample};
+use domain::{CodeCertification, Kind, Millesime, Uai};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,7 +28,7 @@ fn statistiques() -> Vec<Value> {
 fn what_is_committed_is_what_is_made() {
     let mut fichiers: BTreeMap<String, Vec<u8>> = BTreeMap::new();
     for ligne in lignes() {
-        ligne.write_to(fichiers.entry(ligne.kind.file_name()).or_default()).unwrap();
+        ligne.write_to(fichiers.entry(dataset::file_name(ligne.kind)).or_default()).unwrap();
     }
     for (nom, attendu) in &fichiers {
         let commis = std::fs::read(racine().join("data").join(nom)).unwrap();
@@ -45,8 +45,8 @@ fn what_is_committed_is_what_is_made() {
 
 #[test]
 fn it_is_as_small_as_it_says() {
-    let comptes: Vec<usize> = Kind::ALL.into_iter().map(|k| documents(k).len()).collect();
-    assert_eq!(comptes, COMPTES, "{:?}", Kind::ALL);
+    let comptes: Vec<usize> = dataset::KINDS.into_iter().map(|k| documents(k).len()).collect();
+    assert_eq!(comptes, COMPTES, "{:?}", dataset::KINDS);
     let distincts = |kind, champ: &str| documents(kind).iter().map(|d| d[champ].clone()).collect::<Vec<_>>();
     let nombre = |valeurs: Vec<Value>| valeurs.iter().map(Value::to_string).collect::<BTreeSet<_>>().len();
     assert_eq!(nombre(distincts(Kind::Certification, "code_certification")), 47);
@@ -56,7 +56,7 @@ fn it_is_as_small_as_it_says() {
     assert_eq!(nombre(distincts(Kind::Regionale, "millesime")), 3);
 }
 
-/// In the order of [`Kind::ALL`].
+/// In the order of [`dataset::KINDS`].
 const COMPTES: [usize; 8] = [139, 393, 684, 46, 28, 5, 30, 39];
 
 #[test]
@@ -83,7 +83,7 @@ fn keys_are_unique_well_formed_and_known() {
             let source = doc["donnee_source"]["code_certification"].as_str().unwrap_or(code);
             assert!(bcn.contains(code) && bcn.contains(source), "{code}");
             let region = doc["region"]["code"].as_str().unwrap_or_default();
-            let cle = [ligne.kind.as_str(), code, texte("millesime"), texte("filiere"), region, texte("uai")];
+            let cle = [ligne.kind.nom(), code, texte("millesime"), texte("filiere"), region, texte("uai")];
             assert!(cles.insert(cle.map(str::to_owned)), "{cle:?}");
         }
         for (champ, valeur) in &ligne.doc {

@@ -2,7 +2,7 @@
 //!
 //! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
 //! the two spellings of a millesime ([`millesime`]), territories ([`territoire`]), the names of
-//! the indicators ([`indicateur`]), rates and rounding ([`taux`]), and the publication
+//! the indicators ([`indicateur`]), the kinds of pushed documents and their keys ([`kind`]), rates and rounding ([`taux`]), and the publication
 //! threshold ([`seuil`]).
 //!
 //! Nothing in this crate does I/O or knows a runtime.
@@ -11,6 +11,7 @@ pub mod code;
 pub mod date;
 pub mod filiere;
 pub mod indicateur;
+pub mod kind;
 pub mod maille;
 pub mod millesime;
 pub mod presentation;
@@ -21,6 +22,7 @@ pub mod uai;
 
 pub use code::{CodeCertification, TypeCode};
 pub use filiere::{Filiere, Univers};
+pub use kind::Kind;
 pub use maille::Maille;
 pub use millesime::Millesime;
 pub use seuil::{DocumentPublie, SEUIL_PUBLICATION};

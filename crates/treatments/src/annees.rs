@@ -115,7 +115,7 @@ fn ecrire(
     rapport: &mut Rapport,
     ecritures: &mut Ecritures,
 ) {
-    let connue = documents.genre().cle(&document).is_some_and(|cle| documents.place(&cle).is_some());
+    let connue = documents.kind().cle(&document).is_some_and(|cle| documents.place(&cle).is_some());
     match rejet {
         Some(rejet) if !connue => rapport.rejeter(rejet),
         _ => {

@@ -195,8 +195,8 @@ fn preter(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Genre;
     use crate::nomenclature::Certification;
+    use domain::Kind;
     use serde_json::json;
 
     /// A line of codes, oldest first.
@@ -225,7 +225,7 @@ mod tests {
     /// `(code, number lent, donnee_source)` of each code of a line of five.
     fn apres(livres: &[usize]) -> Vec<String> {
         let nomenclature = lignee(5);
-        let mut documents = Collection::de(Genre::Certification, livres.iter().map(|c| livre(*c)));
+        let mut documents = Collection::de(Kind::Certification, livres.iter().map(|c| livre(*c)));
         continuum(&nomenclature, Maille::Nationale, &mut documents);
         let encore = continuum(&nomenclature, Maille::Nationale, &mut documents);
         assert_eq!((encore.crees, encore.modifies), (0, 0), "a second run changes nothing");

@@ -7,94 +7,10 @@
 //! publishes a certification overrules what we had deduced for it.
 
 use crate::texte::{champ, sous_champ};
-use domain::{Document, Maille};
+use domain::{Document, Kind};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::ops::AddAssign;
-
-/// The kinds of documents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Genre {
-    /// National statistics.
-    Certification,
-    /// Regional statistics.
-    Regionale,
-    /// Statistics of an establishment.
-    Formation,
-    /// A certification of the nomenclature, CFD or MEF.
-    Bcn,
-    /// A row of N_MEF.
-    BcnMef,
-    /// A certification of higher education.
-    BcnSise,
-    /// An establishment of ACCE.
-    Etablissement,
-    /// An apprenticeship of the catalogue.
-    Catalogue,
-    /// An account.
-    User,
-}
-
-impl Genre {
-    /// Every kind.
-    pub const TOUS: [Self; 9] = [
-        Self::Certification,
-        Self::Regionale,
-        Self::Formation,
-        Self::Bcn,
-        Self::BcnMef,
-        Self::BcnSise,
-        Self::Etablissement,
-        Self::Catalogue,
-        Self::User,
-    ];
-
-    /// The kind of pushed lines.
-    #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Certification => "certification",
-            Self::Regionale => "regionale",
-            Self::Formation => "formation",
-            Self::Bcn => "bcn",
-            Self::BcnMef => "bcn_mef",
-            Self::BcnSise => "bcn_sise",
-            Self::Etablissement => "etablissement",
-            Self::Catalogue => "catalogue",
-            Self::User => "user",
-        }
-    }
-
-    /// Reads the kind of a pushed line.
-    #[must_use]
-    pub fn parse(kind: &str) -> Option<Self> {
-        Self::TOUS.into_iter().find(|g| g.kind() == kind)
-    }
-
-    /// The key of a document among those of its kind; `None` where a part of it is missing.
-    ///
-    /// Source: contract, "Keys and writing".
-    #[must_use]
-    pub fn cle(self, document: &Document) -> Option<String> {
-        let simple = |nom: &str| champ(document, nom).map(str::to_owned);
-        let statistique = |lieu: &str| {
-            let parts = ["code_certification", "millesime", "filiere"].map(|nom| champ(document, nom));
-            let [Some(code), Some(millesime), Some(filiere)] = parts else { return None };
-            Some(format!("{code}/{millesime}/{filiere}/{lieu}"))
-        };
-        match self {
-            Self::Certification => statistique(""),
-            Self::Regionale => statistique(sous_champ(document, "region", "code")?),
-            Self::Formation => statistique(champ(document, "uai")?),
-            Self::Bcn => simple("code_certification"),
-            Self::BcnMef => simple("mef_stat_11"),
-            Self::BcnSise => simple("diplome_sise"),
-            Self::Etablissement => simple("numero_uai"),
-            Self::Catalogue => simple("id").or_else(|| sous_champ(document, "id", "$oid").map(str::to_owned)),
-            Self::User => simple("username"),
-        }
-    }
-}
 
 /// Every field that is part of the key of some kind.
 const CHAMPS_DE_CLES: [&str; 10] = [
@@ -109,16 +25,6 @@ const CHAMPS_DE_CLES: [&str; 10] = [
     "id",
     "username",
 ];
-
-impl From<Maille> for Genre {
-    fn from(maille: Maille) -> Self {
-        match maille {
-            Maille::Nationale => Self::Certification,
-            Maille::Regionale => Self::Regionale,
-            Maille::Etablissement => Self::Formation,
-        }
-    }
-}
 
 /// How many documents were written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -209,7 +115,7 @@ pub fn donnee_source(code: &str, nature: &str) -> Value {
 /// Documents of one kind in memory, by key, in the order they came.
 #[derive(Clone, Debug)]
 pub struct Collection {
-    genre: Genre,
+    kind: Kind,
     documents: Vec<Option<Document>>,
     par_cle: HashMap<String, usize>,
 }
@@ -217,17 +123,17 @@ pub struct Collection {
 impl Collection {
     /// None yet.
     #[must_use]
-    pub fn nouvelle(genre: Genre) -> Self {
-        Self { genre, documents: Vec::new(), par_cle: HashMap::new() }
+    pub fn nouvelle(kind: Kind) -> Self {
+        Self { kind, documents: Vec::new(), par_cle: HashMap::new() }
     }
 
     /// These documents; of two with one key the later is merged into the earlier. A document
     /// without a key is left out.
     #[must_use]
-    pub fn de(genre: Genre, documents: impl IntoIterator<Item = Document>) -> Self {
-        let mut collection = Self::nouvelle(genre);
+    pub fn de(kind: Kind, documents: impl IntoIterator<Item = Document>) -> Self {
+        let mut collection = Self::nouvelle(kind);
         for document in documents {
-            match genre.cle(&document) {
+            match kind.cle(&document) {
                 Some(cle) if !collection.par_cle.contains_key(&cle) => {
                     collection.par_cle.insert(cle, collection.documents.len());
                     collection.documents.push(Some(document));
@@ -242,8 +148,8 @@ impl Collection {
 
     /// Their kind.
     #[must_use]
-    pub fn genre(&self) -> Genre {
-        self.genre
+    pub fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// How many places there are, removed documents included: bounds of [`Collection::document`].
@@ -294,7 +200,7 @@ impl Collection {
 
     /// Writes a document by merging. `None` where it has no key: nothing is written.
     pub fn ecrire(&mut self, mut apport: Document) -> Option<Ecriture> {
-        let cle = self.genre.cle(&apport)?;
+        let cle = self.kind.cle(&apport)?;
         let place = self.place(&cle);
         if let Some(ici) = place.and_then(|p| self.documents.get_mut(p)?.as_mut()) {
             return Some(if fusionner(ici, &apport) { Ecriture::Modifie } else { Ecriture::Inchange });
@@ -309,7 +215,7 @@ impl Collection {
 
     /// Writes a statistic as a service delivers it (see the module).
     pub fn ecrire_livree(&mut self, mut apport: Document) -> Option<Ecriture> {
-        let cle = self.genre.cle(&apport)?;
+        let cle = self.kind.cle(&apport)?;
         self.retirer_derivee(&cle);
         if let Some(code) = champ(&apport, "code_certification") {
             let source = donnee_source(code, "self");
@@ -334,14 +240,14 @@ impl Collection {
     /// Where the new key is another document's, that one keeps it and the changed one is removed
     /// after having been merged into it.
     pub fn fusionner_a(&mut self, place: usize, apport: &Document) -> Option<Ecriture> {
-        let genre = self.genre;
+        let kind = self.kind;
         let ici = self.documents.get_mut(place)?.as_mut()?;
         if !CHAMPS_DE_CLES.iter().any(|nom| apport.contains_key(*nom)) {
             return Some(if fusionner(ici, apport) { Ecriture::Modifie } else { Ecriture::Inchange });
         }
-        let avant = genre.cle(ici);
+        let avant = kind.cle(ici);
         let ecriture = if fusionner(ici, apport) { Ecriture::Modifie } else { Ecriture::Inchange };
-        let apres = genre.cle(ici);
+        let apres = kind.cle(ici);
         if avant != apres {
             let document = self.retirer(&avant?)?;
             match self.place(apres.as_deref()?) {
@@ -382,7 +288,7 @@ mod tests {
         for (source, reste) in
             [(Some("self"), true), (Some("ancienne"), false), (Some("nouvelle"), false), (None, false)]
         {
-            let mut collection = Collection::de(Genre::Certification, [statistique(source)]);
+            let mut collection = Collection::de(Kind::Certification, [statistique(source)]);
             let mut apport = statistique(None);
             apport.remove("nb_sortant");
             collection.ecrire_livree(apport);
@@ -404,19 +310,9 @@ mod tests {
     fn a_document_that_takes_the_key_of_another_is_merged_into_it() {
         let mut autre = statistique(None);
         autre.insert("filiere".into(), "agricole".into());
-        let mut collection = Collection::de(Genre::Certification, [statistique(None), autre.clone()]);
+        let mut collection = Collection::de(Kind::Certification, [statistique(None), autre.clone()]);
         collection.fusionner_a(0, &autre);
         assert_eq!(collection.len(), 1);
         assert_eq!(collection.iter().count(), 1);
-    }
-
-    #[test]
-    fn keys_are_those_of_the_contract() {
-        let catalogue = document(json!({"id": {"$oid": "abc"}}));
-        assert_eq!(Genre::Catalogue.cle(&catalogue).as_deref(), Some("abc"));
-        assert_eq!(Genre::Regionale.cle(&statistique(None)), None, "no region");
-        for genre in Genre::TOUS {
-            assert_eq!(Genre::parse(genre.kind()), Some(genre));
-        }
     }
 }

@@ -295,7 +295,7 @@ pub fn livrer(
     let mut ecritures = Ecritures::default();
     for mut document in mesures.documents(millesime, traiter) {
         document.extend(champs.clone());
-        let Some(cle) = stockes.genre().cle(&document) else { continue };
+        let Some(cle) = stockes.kind().cle(&document) else { continue };
         stockes.retirer_derivee(&cle);
         match nomenclature.part(champ(&document, "code_certification").unwrap_or_default(), false) {
             Ok(part) => document.extend(part),

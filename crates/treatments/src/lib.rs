@@ -40,7 +40,7 @@ pub mod roles;
 mod texte;
 
 pub use catalogue::Catalogue;
-pub use ecriture::{Collection, Genre};
+pub use ecriture::Collection;
 pub use etablissements::Acce;
 pub use lignee::Groupes;
 pub use nomenclature::{Certification, Nomenclature, Sise};

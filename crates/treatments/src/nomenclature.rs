@@ -8,11 +8,11 @@
 //! The tables are read a row at a time ([`cfd`], [`mef`], [`bcn_mef`], [`bcn_sise`]); what the
 //! other treatments look up is kept in [`Nomenclature`], a few hundred bytes a certification.
 
-use crate::ecriture::{Collection, Genre};
+use crate::ecriture::Collection;
 use crate::rejet::Rejet;
 use crate::texte::{champ, date, jour_utc, liste, poser, scalaire, sous_champ, valeur_date};
-use domain::Document;
 use domain::date::Instant;
+use domain::{Document, Kind};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -660,7 +660,7 @@ pub fn nomenclature(
 /// The stored documents of a nomenclature, in order.
 #[must_use]
 pub fn collection(nomenclature: &Nomenclature) -> Collection {
-    Collection::de(Genre::Bcn, nomenclature.certifications().map(Certification::document))
+    Collection::de(Kind::Bcn, nomenclature.certifications().map(Certification::document))
 }
 
 #[cfg(test)]

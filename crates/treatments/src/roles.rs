@@ -19,11 +19,11 @@
 //! get these fields, and only documents that do not have them yet.
 
 use crate::catalogue::{Catalogue, LigneCatalogue, Rang};
-use crate::ecriture::{Collection, Genre};
+use crate::ecriture::Collection;
 use crate::lignee::ligne;
 use crate::nomenclature::Nomenclature;
 use crate::texte::champ;
-use domain::{Document, Millesime};
+use domain::{Document, Kind, Millesime};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -361,6 +361,6 @@ fn leguer(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, fi
     if let Some(gestionnaires) = gestionnaires {
         document.insert("uai_gestionnaire".to_owned(), textes(catalogue, gestionnaires));
     }
-    debug_assert_eq!(documents.genre(), Genre::Formation);
+    debug_assert_eq!(documents.kind(), Kind::Formation);
     documents.ecrire(document).is_some()
 }

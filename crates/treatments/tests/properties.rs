@@ -2,14 +2,14 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that breaks may panic")]
 
-use domain::{Document, Maille};
+use domain::{Document, Kind, Maille};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use treatments::inserjeunes::Mesures;
 use treatments::nomenclature::{Certification, Nature};
-use treatments::{Catalogue, Collection, Contexte, Genre, Groupes, Nomenclature, Rapport};
+use treatments::{Catalogue, Collection, Contexte, Groupes, Nomenclature, Rapport};
 use treatments::{inserjeunes, libelles, lignee, traiter_groupe};
 
 fn document(valeur: Value) -> Document {
@@ -94,13 +94,13 @@ fn statistiques() -> impl Strategy<Value = (Vec<Document>, Vec<Document>)> {
 fn traiter(nomenclature: &Nomenclature, catalogue: &[Document], documents: Vec<Document>) -> Collection {
     let catalogue = Catalogue::de(catalogue);
     let contexte = Contexte { nomenclature: nomenclature.clone(), catalogue, ..Contexte::default() };
-    let mut documents = Collection::de(Genre::Formation, documents);
+    let mut documents = Collection::de(Kind::Formation, documents);
     traiter_groupe(&contexte, Maille::Etablissement, &mut documents, &mut Rapport::default(), &mut |_, _| ());
     documents
 }
 
 fn triees(documents: impl IntoIterator<Item = Document>) -> BTreeMap<String, Value> {
-    documents.into_iter().map(|d| (Genre::Formation.cle(&d).unwrap(), Value::Object(d))).collect()
+    documents.into_iter().map(|d| (Kind::Formation.cle(&d).unwrap(), Value::Object(d))).collect()
 }
 
 proptest! {
@@ -136,7 +136,7 @@ proptest! {
         let nomenclature = nomenclature(&lignes);
         let groupes = Groupes::de(&nomenclature);
         // Of documents of one key the later are merged into the first: once, before they are cut.
-        let documents: Vec<Document> = Collection::de(Genre::Formation, documents).into_documents().collect();
+        let documents: Vec<Document> = Collection::de(Kind::Formation, documents).into_documents().collect();
         let mut par_groupe: BTreeMap<String, Vec<Document>> = BTreeMap::new();
         for document in documents.clone() {
             let groupe = groupes.groupe(document["code_certification"].as_str().unwrap()).to_owned();
@@ -152,7 +152,7 @@ proptest! {
     ) {
         let nomenclature = nomenclature(&lignes);
         // One document a key: which of two comes later is told by their order.
-        let documents: Vec<Document> = Collection::de(Genre::Formation, documents).into_documents().collect();
+        let documents: Vec<Document> = Collection::de(Kind::Formation, documents).into_documents().collect();
         let (mut autres, mut autre_catalogue) = (documents.clone(), catalogue.clone());
         autres.reverse();
         if !catalogue.is_empty() {

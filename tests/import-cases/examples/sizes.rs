@@ -3,7 +3,7 @@
 //! `cargo run -p import-cases --example sizes [FACTOR]`: without a factor, the real tables; with one, that multiple of the
 //! production size. Needs the real tables at `../shared/data`.
 
-use domain::{Document, Maille, Millesime};
+use domain::{Document, Kind, Maille, Millesime};
 use import_cases::chain::{by_groups, context, stage};
 use import_cases::real::Tables;
 use services::Data;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use treatments::inserjeunes::{Mesures, Place, livrer, region_demandee, regions_a_demander};
 use treatments::rapport::Couverture;
-use treatments::{Acce, Collection, Contexte, Genre, Rapport, etablissements, insersup};
+use treatments::{Acce, Collection, Contexte, Rapport, etablissements, insersup};
 
 /// Reads the rows of one answer into the documents of a maille.
 fn take(
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     for maille in Maille::TOUTES {
         let mut rapport = Rapport::default();
-        let mut documents = Collection::nouvelle(Genre::from(maille));
+        let mut documents = Collection::nouvelle(Kind::from(maille));
         let mut add = |rows: Rows, place: Place<'_>, millesime: &str| {
             take(&contexte, maille, (rows, place, millesime), &mut documents, &mut rapport);
         };

@@ -6,14 +6,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a measurement that breaks may panic")]
 
-use domain::{Document, Maille};
+use domain::{Document, Kind, Maille};
 use import_cases::chain::{by_groups, context, regional, stage};
 use import_cases::real::Tables;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Instant;
 use treatments::inserjeunes::{Mesures, Place, livrer};
-use treatments::{Acce, Collection, Contexte, Genre, Rapport, etablissements};
+use treatments::{Acce, Collection, Contexte, Rapport, etablissements};
 
 const MILLESIMES: [&str; 2] = ["2021_2022", "2022_2023"];
 
@@ -75,7 +75,7 @@ fn establishments(tables: &Tables, contexte: &Contexte, millesimes: &[&str]) {
     let mut by_uai: std::collections::BTreeMap<String, Vec<(String, &str)>> = std::collections::BTreeMap::new();
     keys.into_iter().for_each(|(uai, code, dimension)| by_uai.entry(uai).or_default().push((code, dimension)));
     let mut rapport = Rapport::default();
-    let mut documents = Collection::nouvelle(Genre::Formation);
+    let mut documents = Collection::nouvelle(Kind::Formation);
     let start = Instant::now();
     for millesime in millesimes {
         for (uai, codes) in &by_uai {

@@ -1,14 +1,14 @@
 //! The whole chain on the real tables: nomenclature, lineage, labels, familles, statistics.
 
 use crate::real::{TableError, Tables, rows};
-use domain::{Document, Maille};
+use domain::{Document, Kind, Maille};
 use sources::{BcnTable, Call};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use treatments::familles::Familles;
 use treatments::inserjeunes::{Mesures, Place, livrer, region_demandee};
 use treatments::nomenclature::{Niveaux, TypesSise, bcn_sise, lignes_but, nomenclature};
-use treatments::{Catalogue, Genre, Rapport, familles, libelles, lignee};
+use treatments::{Catalogue, Rapport, familles, libelles, lignee};
 use treatments::{Collection, Contexte, Groupes};
 
 /// How long each part took.
@@ -86,7 +86,7 @@ pub fn regional<'a>(
     answers: impl IntoIterator<Item = (&'a Call, &'a Vec<u8>)>,
     rapport: &mut Rapport,
 ) -> Result<Collection, TableError> {
-    let mut documents = Collection::nouvelle(Genre::Regionale);
+    let mut documents = Collection::nouvelle(Kind::Regionale);
     for (call, answer) in answers {
         let Call::InserJeunesRegion { region, millesime } = call else { continue };
         let mut mesures = Mesures::nouvelles(Maille::Regionale);

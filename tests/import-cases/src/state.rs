@@ -1,26 +1,26 @@
 //! Stored documents, under the names of the recorded collections.
 
-use domain::{Document, Maille};
+use domain::{Document, Kind, Maille};
 use std::collections::BTreeMap;
-use treatments::{Acce, Catalogue, Collection, Genre, Nomenclature};
+use treatments::{Acce, Catalogue, Collection, Nomenclature};
 
 /// The collections, with the kind of their documents.
-const COLLECTIONS: [(&str, Genre); 9] = [
-    ("certificationsStats", Genre::Certification),
-    ("regionalesStats", Genre::Regionale),
-    ("formationsStats", Genre::Formation),
-    ("bcn", Genre::Bcn),
-    ("bcn_mef", Genre::BcnMef),
-    ("bcn_sise", Genre::BcnSise),
-    ("acceEtablissements", Genre::Etablissement),
-    ("catalogueApprentissageFormations", Genre::Catalogue),
-    ("users", Genre::User),
+const COLLECTIONS: [(&str, Kind); 9] = [
+    ("certificationsStats", Kind::Certification),
+    ("regionalesStats", Kind::Regionale),
+    ("formationsStats", Kind::Formation),
+    ("bcn", Kind::Bcn),
+    ("bcn_mef", Kind::BcnMef),
+    ("bcn_sise", Kind::BcnSise),
+    ("acceEtablissements", Kind::Etablissement),
+    ("catalogueApprentissageFormations", Kind::Catalogue),
+    ("users", Kind::User),
 ];
 
 /// Everything that is stored.
 #[derive(Debug)]
 pub struct State {
-    by_kind: BTreeMap<Genre, Collection>,
+    by_kind: BTreeMap<Kind, Collection>,
     /// Collections that the import does not know.
     others: BTreeMap<String, Vec<Document>>,
 }
@@ -30,9 +30,9 @@ impl State {
     #[must_use]
     pub fn of(collections: &BTreeMap<String, Vec<Document>>) -> Self {
         let mut state = Self { by_kind: BTreeMap::new(), others: collections.clone() };
-        for (name, genre) in COLLECTIONS {
+        for (name, kind) in COLLECTIONS {
             let documents = state.others.remove(name).unwrap_or_default();
-            state.by_kind.insert(genre, Collection::de(genre, documents));
+            state.by_kind.insert(kind, Collection::de(kind, documents));
         }
         state
     }
@@ -42,8 +42,8 @@ impl State {
     pub fn collections(self) -> BTreeMap<String, Vec<Document>> {
         let mut collections = self.others;
         let mut by_kind = self.by_kind;
-        for (name, genre) in COLLECTIONS {
-            let documents: Vec<_> = by_kind.remove(&genre).into_iter().flat_map(Collection::into_documents).collect();
+        for (name, kind) in COLLECTIONS {
+            let documents: Vec<_> = by_kind.remove(&kind).into_iter().flat_map(Collection::into_documents).collect();
             collections.insert(name.to_owned(), documents);
         }
         collections.retain(|_, documents| !documents.is_empty());
@@ -51,8 +51,8 @@ impl State {
     }
 
     /// The documents of a kind.
-    pub fn of_kind(&mut self, genre: Genre) -> &mut Collection {
-        self.by_kind.entry(genre).or_insert_with(|| Collection::nouvelle(genre))
+    pub fn of_kind(&mut self, kind: Kind) -> &mut Collection {
+        self.by_kind.entry(kind).or_insert_with(|| Collection::nouvelle(kind))
     }
 
     /// The statistics of a maille.
@@ -60,27 +60,27 @@ impl State {
         self.of_kind(maille.into())
     }
 
-    fn documents(&self, genre: Genre) -> impl Iterator<Item = &Document> {
-        self.by_kind.get(&genre).into_iter().flat_map(Collection::iter)
+    fn documents(&self, kind: Kind) -> impl Iterator<Item = &Document> {
+        self.by_kind.get(&kind).into_iter().flat_map(Collection::iter)
     }
 
     /// The nomenclature in memory.
     #[must_use]
     pub fn nomenclature(&self) -> Nomenclature {
-        let of = |genre| self.documents(genre);
-        Nomenclature::de(of(Genre::Bcn), of(Genre::BcnMef), of(Genre::BcnSise))
+        let of = |kind| self.documents(kind);
+        Nomenclature::de(of(Kind::Bcn), of(Kind::BcnMef), of(Kind::BcnSise))
     }
 
     /// The establishments in memory.
     #[must_use]
     pub fn acce(&self) -> Acce {
-        Acce::de(self.documents(Genre::Etablissement))
+        Acce::de(self.documents(Kind::Etablissement))
     }
 
     /// The catalogue in memory.
     #[must_use]
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue::de(self.documents(Genre::Catalogue))
+        Catalogue::de(self.documents(Kind::Catalogue))
     }
 
     /// Writes certifications of the nomenclature that a treatment changed.
@@ -89,7 +89,7 @@ impl State {
         nomenclature: &Nomenclature,
         codes: impl IntoIterator<Item = &'a String>,
     ) {
-        let bcn = self.of_kind(Genre::Bcn);
+        let bcn = self.of_kind(Kind::Bcn);
         for certification in codes.into_iter().filter_map(|code| nomenclature.certification(code)) {
             bcn.ecrire(certification.document());
         }

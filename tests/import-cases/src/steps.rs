@@ -3,13 +3,13 @@
 use crate::case::Case;
 use crate::network::{Instantly, Network};
 use crate::state::State;
-use domain::{Document, Maille, Millesime};
+use domain::{Document, Kind, Maille, Millesime};
 use serde_json::Value;
 use sources::{BcnTable, Call, Config, Outcome, Reader, SourceError, Sources, catalogue_total, plan};
 use treatments::familles::Familles;
 use treatments::inserjeunes::{Mesures, Place, distincts, livrer, region_demandee, regions_a_demander};
 use treatments::nomenclature::{Niveaux, TypesSise, bcn_mef, bcn_sise, cfd, lignes_but, mef};
-use treatments::{Genre, Rapport, Rejet, annees, catalogue, compte, continuum, etablissements, familles, insersup};
+use treatments::{Rapport, Rejet, annees, catalogue, compte, continuum, etablissements, familles, insersup};
 use treatments::{libelles, lignee, roles};
 
 /// Why a step ended.
@@ -129,7 +129,7 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
         }
         "computeUAI" => {
             let (nomenclature, catalogue) = (state.nomenclature(), state.catalogue());
-            roles::roles(&nomenclature, &catalogue, state.of_kind(Genre::Formation));
+            roles::roles(&nomenclature, &catalogue, state.of_kind(Kind::Formation));
             Ok(())
         }
         "user.create" => {
@@ -140,12 +140,12 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
             }
             // Hashing belongs to the accounts; only the form of its result counts here.
             let account = compte::creer(&text("username"), "hash$1000$salt", "widget")?;
-            state.of_kind(Genre::User).ecrire(account);
+            state.of_kind(Kind::User).ecrire(account);
             Ok(())
         }
         "user.remove" => {
             let username = case.args.first().and_then(|a| a.as_str().or_else(|| a.get("username")?.as_str()));
-            state.of_kind(Genre::User).retirer(username.ok_or(StepError::Case("username"))?);
+            state.of_kind(Kind::User).retirer(username.ok_or(StepError::Case("username"))?);
             Ok(())
         }
         other => Err(StepError::Unknown(other.to_owned())),
@@ -248,7 +248,7 @@ async fn nomenclature(clients: &Clients, state: &mut State) -> Result<(), StepEr
 
 async fn table_mef(clients: &Clients, state: &mut State) -> Result<(), StepError> {
     for row in rows(clients, &table(BcnTable::NMef)).await? {
-        state.of_kind(Genre::BcnMef).ecrire(bcn_mef(&row)?);
+        state.of_kind(Kind::BcnMef).ecrire(bcn_mef(&row)?);
     }
     Ok(())
 }
@@ -260,7 +260,7 @@ async fn sise(clients: &Clients, state: &mut State) -> Result<(), StepError> {
     }
     let diplomas = rows(clients, &table(BcnTable::NDiplomeSise)).await?;
     for row in diplomas.into_iter().chain(lignes_but()) {
-        state.of_kind(Genre::BcnSise).ecrire(bcn_sise(&row, &types)?);
+        state.of_kind(Kind::BcnSise).ecrire(bcn_sise(&row, &types)?);
     }
     Ok(())
 }
@@ -290,7 +290,7 @@ fn acce(case: &Case, state: &mut State) -> Result<(), StepError> {
     }
     reader.finish(|row| rows.push(row))?;
     for row in rows {
-        state.of_kind(Genre::Etablissement).ecrire(etablissements::etablissement(&row)?);
+        state.of_kind(Kind::Etablissement).ecrire(etablissements::etablissement(&row)?);
     }
     Ok(())
 }
@@ -300,7 +300,7 @@ async fn import_catalogue(clients: &Clients, state: &mut State) -> Result<(), St
     clients.make(&Call::CatalogueTotal, &mut raw).await?;
     for call in plan::catalogue(catalogue_total(&raw)?) {
         for row in rows(clients, &call).await? {
-            state.of_kind(Genre::Catalogue).ecrire(catalogue::catalogue(&row)?);
+            state.of_kind(Kind::Catalogue).ecrire(catalogue::catalogue(&row)?);
         }
     }
     Ok(())
@@ -339,7 +339,7 @@ fn wanted(case: &Case) -> Vec<Millesime> {
 async fn higher(clients: &Clients, case: &Case, state: &mut State, rapport: &mut Rapport) -> Result<(), StepError> {
     let (nomenclature, acce, wanted) = (state.nomenclature(), state.acce(), wanted(case));
     let rows = rows(clients, &Call::InserSup).await?;
-    let stored = state.of_kind(Genre::Formation);
+    let stored = state.of_kind(Kind::Formation);
     let mut disciplines = insersup::Disciplines::default();
     for document in stored.iter().filter(|d| d.get("filiere").is_some_and(|f| f == "superieur")) {
         // Of stored documents that contradict each other the first holds.
@@ -372,7 +372,7 @@ async fn higher_national(
             match insersup::certification(&nomenclature, &row, true) {
                 Ok(None) => {}
                 Ok(Some(document)) => {
-                    state.of_kind(Genre::Certification).ecrire_livree(document);
+                    state.of_kind(Kind::Certification).ecrire_livree(document);
                 }
                 Err(rejet) => rapport.rejeter(&rejet),
             }

@@ -5,8 +5,8 @@
 
 use crate::answer::{DataSet, Rows, Summary};
 use crate::tables::Course;
-use dataset::{Kind, sample};
-use domain::{Document, Maille};
+use dataset::sample;
+use domain::{Document, Kind, Maille};
 use serde_json::{Value, json};
 use sources::BcnTable;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,13 +63,13 @@ impl Sample {
     pub fn new() -> Self {
         let mut kinds: BTreeMap<&'static str, Vec<Document>> = BTreeMap::new();
         for line in sample::lines() {
-            kinds.entry(line.kind.as_str()).or_default().push(line.doc);
+            kinds.entry(line.kind.nom()).or_default().push(line.doc);
         }
         Self(kinds)
     }
 
     fn of(&self, kind: Kind) -> &[Document] {
-        self.0.get(kind.as_str()).map_or(&[], Vec::as_slice)
+        self.0.get(kind.nom()).map_or(&[], Vec::as_slice)
     }
 
     /// Statistics as delivered: a document's numbers are its own.

@@ -106,7 +106,7 @@ async fn the_samples_statistics_come_back() {
             }
             for document in measures.documents(year, true) {
                 let same = |line: &dataset::Line| {
-                    line.kind == dataset::Kind::Certification
+                    line.kind == domain::Kind::Certification
                         && ["code_certification", "millesime", "filiere"].iter().all(|f| line.doc[*f] == document[*f])
                 };
                 let sample = dataset::sample::lines().find(same).unwrap().doc;

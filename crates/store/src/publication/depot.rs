@@ -1,11 +1,11 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
 use super::ecrivain::Ecrivain;
-use super::lignes::{self, Kind, LigneRefusee, LigneValide};
+use super::lignes::{self, LigneRefusee, LigneValide};
 use crate::cle;
 use crate::codec::{Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError};
-use domain::Document;
+use domain::{Document, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

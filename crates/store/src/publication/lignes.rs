@@ -1,96 +1,12 @@
 //! Pushed lines: what is accepted, what is refused and why, what is kept out.
 
 use domain::indicateur::{self, est_indicateur};
-use domain::{Document, Filiere, Maille, Millesime, Uai, territoire};
-use serde::{Deserialize, Serialize};
+use domain::{Document, Filiere, Kind, Millesime, Uai, territoire};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
-/// What a pushed line is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A national statistic.
-    Certification,
-    /// A regional statistic.
-    Regionale,
-    /// The statistic of an establishment.
-    Formation,
-    /// A CFD or a MEF of the nomenclature.
-    Bcn,
-    /// A MEF, for the treatments.
-    BcnMef,
-    /// A SISE code.
-    BcnSise,
-    /// An establishment.
-    Etablissement,
-    /// A row of the catalogue of apprenticeships, for the treatments.
-    Catalogue,
-    /// An account.
-    User,
-}
-
-impl Kind {
-    /// Every kind.
-    pub const TOUS: [Self; 9] = [
-        Self::Certification,
-        Self::Regionale,
-        Self::Formation,
-        Self::Bcn,
-        Self::BcnMef,
-        Self::BcnSise,
-        Self::Etablissement,
-        Self::Catalogue,
-        Self::User,
-    ];
-
-    /// Its name on a line.
-    #[must_use]
-    pub fn nom(self) -> &'static str {
-        match self {
-            Self::Certification => "certification",
-            Self::Regionale => "regionale",
-            Self::Formation => "formation",
-            Self::Bcn => "bcn",
-            Self::BcnMef => "bcn_mef",
-            Self::BcnSise => "bcn_sise",
-            Self::Etablissement => "etablissement",
-            Self::Catalogue => "catalogue",
-            Self::User => "user",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(nom: &str) -> Option<Self> {
-        Self::TOUS.into_iter().find(|k| k.nom() == nom)
-    }
-
-    /// The maille of a statistic.
-    #[must_use]
-    pub fn maille(self) -> Option<Maille> {
-        match self {
-            Self::Certification => Some(Maille::Nationale),
-            Self::Regionale => Some(Maille::Regionale),
-            Self::Formation => Some(Maille::Etablissement),
-            _ => None,
-        }
-    }
-
-    /// Its number in stored records.
-    #[must_use]
-    pub fn rang(self) -> u8 {
-        Self::TOUS.iter().zip(0..).find_map(|(k, rang)| (*k == self).then_some(rang)).unwrap_or_default()
-    }
-
-    /// The kind of a number.
-    #[must_use]
-    pub fn de_rang(rang: u8) -> Option<Self> {
-        Self::TOUS.get(usize::from(rang)).copied()
-    }
-}
 
 /// Why a line is refused, in words for the one who sent it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The documents of the generation in use, for treatments that look them up.
 
 use super::etapes::{Manifeste, lire_source};
-use super::lignes::Kind;
 use crate::cle;
 use crate::kv::{KeyValue, StoreError};
 use crate::pointeur::Pointeur;
+use domain::Kind;
 
 /// Hands out the documents of some kinds that are served now, a partition at a time: JSON as it
 /// was pushed. Nothing where nothing is published.

@@ -1,11 +1,10 @@
 //! A job: what was asked for, where it stands, what came of it.
 
 use super::depot::{PartInfo, Refus};
-use super::lignes::Kind;
 use super::registre::Registre;
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::pointeur::MillesimesEnVigueur;
-use domain::{Document, Filiere, Univers};
+use domain::{Document, Filiere, Kind, Univers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

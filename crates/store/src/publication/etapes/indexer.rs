@@ -15,13 +15,12 @@ use crate::cle;
 use crate::codec::{Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError, VALUE_MAX};
 use crate::publication::flux::Flux;
-use crate::publication::lignes::Kind;
 use crate::publication::{Environnement, Etape, PublicationError};
 use crate::recherche::{
     Accord, CodeFiche, FAMILLE_FICHES, FAMILLE_LIEUX, FAMILLE_PLAN, FAMILLE_TERMES, FicheRecherche, LIEUX_MAX, Lieux,
     POSTINGS_MAX, PlanRecherche, Postings, Sujet, cle_code, cle_region, cle_uai, cles_du_mot, mots_utiles,
 };
-use domain::{Document, Maille, TypeCode, territoire};
+use domain::{Document, Kind, Maille, TypeCode, territoire};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -318,7 +318,7 @@ mod tests {
         assert!(read(&call, br#"{"data": []}"#).is_ok());
         let error = read(&call, br#"{"error": "x"}"#).unwrap_err();
         assert!(
-            error.to_string().ends_with("/nomenclature/N_FORMATION_DIPLOME: no field data, which the documents need")
+            error.to_string().ends_with("/nomenclature/N_FORMATION_DIPLOME : le champ data manque, dont les documents ont besoin")
         );
     }
 

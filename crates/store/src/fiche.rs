@@ -137,18 +137,6 @@ impl Version {
         out.push(b'}');
     }
 
-    /// What keeping it takes, in bytes, more or less.
-    #[must_use]
-    pub fn poids(&self) -> usize {
-        let terminales = self.terminales.as_ref().map_or(0, |t| t.json.len() + 40 * t.codes.len());
-        size_of::<Self>()
-            + self.libelle.len()
-            + self.corps.len()
-            + self.messages.len()
-            + self.legende.len()
-            + terminales
-    }
-
     fn coder(&self, writer: &mut Writer) {
         writer.text(&self.millesime).text(&self.filiere).text(&self.libelle).instant(self.fermeture);
         writer.bytes(&self.corps).bytes(&self.messages).bytes(&self.legende);

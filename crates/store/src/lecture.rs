@@ -8,6 +8,7 @@ use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Sel
 use crate::pointeur::Pointeur;
 use crate::recherche::PlanRecherche;
 use domain::Maille;
+use domain::date::Instant;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,8 +16,8 @@ use std::rc::Rc;
 /// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
 pub const POINTER_TTL_MS: u64 = 1_000;
 
-/// How much of hot documents an instance keeps, in bytes.
-const DOCUMENTS_MAX: usize = 8 * 1024 * 1024;
+/// How much of answers an instance keeps, in bytes.
+const RENDUS_MAX: usize = 8 * 1024 * 1024;
 /// How much of other hot entries it keeps.
 const ENTREES_MAX: usize = 2 * 1024 * 1024;
 
@@ -31,6 +32,26 @@ impl Cache {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// The answer kept for a target, while the pointer that it was made under may be followed unread.
+    #[must_use]
+    pub fn rendu(&self, cible: &str, monotone: u64) -> Option<Rc<Rendu>> {
+        let contenu = &mut *self.0.borrow_mut();
+        let (lu, _) = contenu.pointeur.as_ref()?;
+        if monotone.saturating_sub(*lu) < POINTER_TTL_MS { contenu.rendus.trouver(cible) } else { None }
+    }
+}
+
+/// A finished answer, ready to be sent again as long as nothing in it changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendu {
+    /// Its headers.
+    pub entetes: Vec<(&'static str, String)>,
+    /// Its body.
+    pub corps: Vec<u8>,
+    /// From this instant on it would be another one: a course closes, or its age would end there. `None`: never, within
+    /// the generation.
+    pub jusque: Option<Instant>,
 }
 
 /// What was asked for of late, up to `MAX` bytes. Values read since the last turn, and those of the turn before: two
@@ -73,7 +94,7 @@ struct Contenu {
     pointeur: Option<(u64, Rc<Pointeur>)>,
     plans: HashMap<String, Rc<Plan>>,
     recherche: Option<(String, Rc<PlanRecherche>)>,
-    documents: Chaud<Version, DOCUMENTS_MAX>,
+    rendus: Chaud<Rendu, RENDUS_MAX>,
     entrees: Chaud<Vec<u8>, ENTREES_MAX>,
 }
 
@@ -87,7 +108,7 @@ impl Contenu {
     fn oublier(&mut self) {
         self.plans.clear();
         self.recherche = None;
-        self.documents = Chaud::default();
+        self.rendus = Chaud::default();
         self.entrees = Chaud::default();
     }
 }
@@ -177,10 +198,7 @@ impl<K: KeyValue> Lecteur<K> {
         }
         let entree = self.entree(famille, key, |bytes| Some(Rc::new(bytes.to_vec()))).await?;
         if let Some(entree) = &entree {
-            self.chaud(|contenu| {
-                contenu.entrees.garder(chaud, entree, entree.len());
-                Some(())
-            });
+            self.chaud(|contenu| Some(contenu.entrees.garder(chaud, entree, entree.len())));
         }
         Ok(entree)
     }
@@ -198,8 +216,8 @@ impl<K: KeyValue> Lecteur<K> {
         self.entree(Famille::Documents(maille), &cle::paire(place, code), Fiche::decoder).await
     }
 
-    /// The version that [`Fiche::version`] would choose of these millesimes, read alone and kept; every version where
-    /// none is chosen.
+    /// The version that [`Fiche::version`] would choose of these millesimes, read alone; every version where none is
+    /// chosen.
     ///
     /// # Errors
     /// Those of the store.
@@ -209,28 +227,19 @@ impl<K: KeyValue> Lecteur<K> {
         place: &str,
         code: &str,
         millesimes: &[&str],
-    ) -> Result<Result<Rc<Version>, Fiche>, StoreError> {
-        let famille = Famille::Documents(maille);
-        let mut chaud = String::with_capacity(64);
-        for partie in [famille.nom(), place, code].iter().chain(millesimes) {
-            chaud.push_str(partie);
-            chaud.push('|');
-        }
-        if let Some(version) = self.chaud(|contenu| contenu.documents.trouver(&chaud)) {
-            return Ok(Ok(version));
-        }
+    ) -> Result<Result<Version, Fiche>, StoreError> {
         let lire = |bytes: &[u8]| match Fiche::lire_version(bytes, |m| millesimes.contains(&m))? {
-            Some(version) => Some(Ok(Rc::new(version))),
+            Some(version) => Some(Ok(version)),
             None => Fiche::decoder(bytes).map(Err),
         };
-        let lue = self.entree(famille, &cle::paire(place, code), lire).await?.unwrap_or(Err(Fiche::default()));
-        if let Ok(version) = &lue {
-            self.chaud(|contenu| {
-                contenu.documents.garder(chaud, version, version.poids());
-                Some(())
-            });
-        }
-        Ok(lue)
+        let lue = self.entree(Famille::Documents(maille), &cle::paire(place, code), lire).await?;
+        Ok(lue.unwrap_or(Err(Fiche::default())))
+    }
+
+    /// Keeps an answer for [`Cache::rendu`], where its generation is the one in use.
+    pub fn garder_rendu(&self, cible: String, rendu: Rendu) {
+        let taille = rendu.corps.len() + rendu.entetes.iter().map(|(_, valeur)| valeur.len() + 40).sum::<usize>();
+        self.chaud(|contenu| Some(contenu.rendus.garder(cible, &Rc::new(rendu), taille)));
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.

@@ -49,7 +49,7 @@ pub async fn repondre<M: Monde>(
     };
     let reponse = reponse.etiqueter(requete);
     if let Some(rendu) = reponse.rendu() {
-        lecteur.garder_rendu(cible_de(requete), rendu);
+        lecteur.garder_rendu(&cible_de(requete), &rendu);
     }
     Ok(reponse.conditionnelle(requete))
 }
@@ -62,9 +62,8 @@ fn cible_de(requete: &Requete) -> String {
 
 /// The answer that this instance keeps for the request, if it does and it still holds.
 pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete) -> Option<Reponse> {
-    let rendu = monde.cache().rendu(&cible_de(requete), monde.monotone_ms())?;
-    let tient = rendu.jusque.is_none_or(|jusque| monde.maintenant_ms() < jusque);
-    tient.then(|| Reponse::de_rendu(&rendu, requete))
+    let lire = |rendu: &[u8]| Reponse::de_rendu(rendu, requete, || monde.maintenant_ms());
+    monde.cache().rendu(&cible_de(requete), monde.monotone_ms(), lire)?
 }
 
 pub fn image(svg: String, max_age: i64) -> Reponse {
@@ -81,7 +80,9 @@ pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i6
     let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant).min();
     let reste = prochaine.map(|f| (f - maintenant).div_euclid(1000) + 1);
     let max_age = reste.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
-    let mut reponse = reponse.avec("cache-control", format!("public, max-age={max_age}"));
+    let age =
+        if max_age == MAX_AGE_S { "public, max-age=600".to_owned() } else { format!("public, max-age={max_age}") };
+    let mut reponse = reponse.avec("cache-control", age);
     // As long as no closing shortens its age, the answer is the same at every instant.
     reponse.garde = match prochaine {
         None => Garde::Generation,

@@ -26,7 +26,7 @@ pub async fn repondre<K: KeyValue>(
     }
     let mut entrees = Vec::new();
     for cfd in cfds {
-        let comptes = lecteur.comptes(lieu.place, &cfd).await?.map(|c| c.to_vec()).unwrap_or_default();
+        let comptes = lecteur.comptes(lieu.place, &cfd).await?.unwrap_or_default();
         entrees.push((cfd, comptes));
     }
     // The view always defaults to the school track's latest year.

@@ -7,8 +7,8 @@ use futures_util::Stream;
 use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use store::lecture::Rendu;
-use store::{StoreError, codec};
+use store::StoreError;
+use store::codec::{self, Reader, Writer};
 
 /// A streamed body.
 pub type Flux = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
@@ -105,9 +105,14 @@ impl Reponse {
         let contenu = codec::empreinte(corps).to_le_bytes();
         let rendu = [crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &contenu];
         let etag = codec::empreinte(&rendu.concat());
-        let chiffre = |rang: u32| char::from_digit(u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default(), 16);
-        let chiffres = (0..16).rev().filter_map(chiffre);
-        reponse.avec("etag", std::iter::once('"').chain(chiffres).chain(['"']).collect::<String>())
+        let mut texte = String::with_capacity(18);
+        texte.push('"');
+        for rang in (0..16).rev() {
+            let chiffre = u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default();
+            texte.push(char::from_digit(chiffre, 16).unwrap_or_default());
+        }
+        texte.push('"');
+        reponse.avec("etag", texte)
     }
 
     /// 304 where the client holds what its ETag names.
@@ -122,28 +127,42 @@ impl Reponse {
     }
 
     /// What an instance keeps of this answer; `None` where it may not.
-    pub(crate) fn rendu(&self) -> Option<Rendu> {
+    pub(crate) fn rendu(&self) -> Option<Vec<u8>> {
         let jusque = match self.garde {
             Garde::Non => return None,
             Garde::Generation => None,
             Garde::Jusque(instant) => Some(instant),
         };
-        match &self.corps {
-            Corps::Octets(corps) if self.statut == 200 => {
-                Some(Rendu { entetes: self.entetes.clone(), corps: corps.clone(), jusque })
-            }
-            _ => None,
+        let Corps::Octets(corps) = &self.corps else { return None };
+        if self.statut != 200 {
+            return None;
         }
+        let mut writer = Writer(Vec::with_capacity(corps.len() + 256));
+        writer.instant(jusque).size(self.entetes.len());
+        for (nom, valeur) in &self.entetes {
+            writer.size(GARDES.iter().position(|garde| garde == nom)?).text(valeur);
+        }
+        writer.0.extend_from_slice(corps);
+        Some(writer.0)
     }
 
-    /// The answer that was kept.
-    pub(crate) fn de_rendu(rendu: &Rendu, requete: &Requete) -> Self {
-        let etag = rendu.entetes.iter().find(|(nom, _)| *nom == "etag").map_or("", |(_, etag)| etag);
-        let corps = if tient(requete, etag) { Vec::new() } else { rendu.corps.clone() };
-        let entetes = Vec::with_capacity(rendu.entetes.len() + 4);
-        let mut reponse = Self { statut: 200, entetes, corps: Corps::Octets(corps), garde: Garde::Non };
-        reponse.entetes.extend_from_slice(&rendu.entetes);
-        reponse.conditionnelle(requete)
+    /// The answer that was kept, where it still holds; `maintenant` is asked only where the day decides.
+    pub(crate) fn de_rendu(rendu: &[u8], requete: &Requete, maintenant: impl FnOnce() -> i64) -> Option<Self> {
+        let mut reader = Reader(rendu);
+        if reader.instant()?.is_some_and(|jusque| maintenant() >= jusque) {
+            return None;
+        }
+        let nombre = reader.size()?;
+        let mut entetes = Vec::with_capacity(nombre + 4);
+        for _ in 0..nombre {
+            let nom = *GARDES.get(reader.size()?)?;
+            entetes.push((nom, reader.text()?.to_owned()));
+        }
+        let etag = entetes.iter().find(|(nom, _)| *nom == "etag").map_or("", |(_, etag)| etag);
+        // A body that is not sent is not copied.
+        let corps = if tient(requete, etag) { Vec::new() } else { reader.0.to_vec() };
+        let reponse = Self { statut: 200, entetes, corps: Corps::Octets(corps), garde: Garde::Non };
+        Some(reponse.conditionnelle(requete))
     }
 
     /// Compresses the body where the client takes gzip.
@@ -190,6 +209,9 @@ impl Reponse {
         self
     }
 }
+
+/// The headers of answers that are kept, named by their rank here.
+const GARDES: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];
 
 /// Whether the client holds the content of an ETag.
 fn tient(requete: &Requete, etag: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Reading: one pointer value, and everything else under its generation (invariant 2).
 
 use crate::bundle::{self, Damaged};
+use crate::chaud::Chaud;
 use crate::cle::{self, Famille};
 use crate::fiche::{Fiche, Version};
 use crate::kv::{KeyValue, StoreError};
@@ -8,7 +9,6 @@ use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Sel
 use crate::pointeur::Pointeur;
 use crate::recherche::PlanRecherche;
 use domain::Maille;
-use domain::date::Instant;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -16,10 +16,10 @@ use std::rc::Rc;
 /// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
 pub const POINTER_TTL_MS: u64 = 1_000;
 
-/// How much of answers an instance keeps, in bytes.
-const RENDUS_MAX: usize = 8 * 1024 * 1024;
-/// How much of other hot entries it keeps.
-const ENTREES_MAX: usize = 2 * 1024 * 1024;
+/// How much of answers an instance keeps, in pages: 8 MiB.
+const RENDUS_PAGES: usize = 32;
+/// How much of other entries it keeps: 1 MiB.
+const ENTREES_PAGES: usize = 4;
 
 /// What a reused instance keeps between requests (invariant 6): nothing but values keyed by
 /// generation, and the pointer for at most one second.
@@ -33,59 +33,12 @@ impl Cache {
         Self::default()
     }
 
-    /// The answer kept for a target, while the pointer that it was made under may be followed unread.
+    /// The answer kept for a target, given to `lire`, while the pointer that it was made under may be followed unread.
     #[must_use]
-    pub fn rendu(&self, cible: &str, monotone: u64) -> Option<Rc<Rendu>> {
+    pub fn rendu<T>(&self, cible: &str, monotone: u64, lire: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let contenu = &mut *self.0.borrow_mut();
         let (lu, _) = contenu.pointeur.as_ref()?;
-        if monotone.saturating_sub(*lu) < POINTER_TTL_MS { contenu.rendus.trouver(cible) } else { None }
-    }
-}
-
-/// A finished answer, ready to be sent again as long as nothing in it changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rendu {
-    /// Its headers.
-    pub entetes: Vec<(&'static str, String)>,
-    /// Its body.
-    pub corps: Vec<u8>,
-    /// From this instant on it would be another one: a course closes, or its age would end there. `None`: never, within
-    /// the generation.
-    pub jusque: Option<Instant>,
-}
-
-/// What was asked for of late, up to `MAX` bytes. Values read since the last turn, and those of the turn before: two
-/// maps in place of an exact order of use.
-#[derive(Debug)]
-struct Chaud<V, const MAX: usize> {
-    recents: HashMap<String, (Rc<V>, usize)>,
-    anciens: HashMap<String, (Rc<V>, usize)>,
-    taille: usize,
-}
-
-impl<V, const MAX: usize> Default for Chaud<V, MAX> {
-    fn default() -> Self {
-        Self { recents: HashMap::new(), anciens: HashMap::new(), taille: 0 }
-    }
-}
-
-impl<V, const MAX: usize> Chaud<V, MAX> {
-    fn trouver(&mut self, key: &str) -> Option<Rc<V>> {
-        if let Some((valeur, _)) = self.recents.get(key) {
-            return Some(Rc::clone(valeur));
-        }
-        let (key, (valeur, taille)) = self.anciens.remove_entry(key)?;
-        self.garder(key, &valeur, taille);
-        Some(valeur)
-    }
-
-    fn garder(&mut self, key: String, valeur: &Rc<V>, taille: usize) {
-        self.taille += key.len() + taille;
-        if self.taille > MAX / 2 {
-            self.anciens = std::mem::take(&mut self.recents);
-            self.taille = key.len() + taille;
-        }
-        self.recents.insert(key, (Rc::clone(valeur), taille));
+        if monotone.saturating_sub(*lu) < POINTER_TTL_MS { contenu.rendus.trouver(cible, lire) } else { None }
     }
 }
 
@@ -94,8 +47,8 @@ struct Contenu {
     pointeur: Option<(u64, Rc<Pointeur>)>,
     plans: HashMap<String, Rc<Plan>>,
     recherche: Option<(String, Rc<PlanRecherche>)>,
-    rendus: Chaud<Rendu, RENDUS_MAX>,
-    entrees: Chaud<Vec<u8>, ENTREES_MAX>,
+    rendus: Chaud<RENDUS_PAGES>,
+    entrees: Chaud<ENTREES_PAGES>,
 }
 
 impl Contenu {
@@ -108,8 +61,8 @@ impl Contenu {
     fn oublier(&mut self) {
         self.plans.clear();
         self.recherche = None;
-        self.rendus = Chaud::default();
-        self.entrees = Chaud::default();
+        self.rendus.vider();
+        self.entrees.vider();
     }
 }
 
@@ -191,14 +144,14 @@ impl<K: KeyValue> Lecteur<K> {
     }
 
     /// [`Self::entree`] as it is, kept where it was found.
-    async fn entree_chaude(&self, famille: Famille, key: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    async fn entree_chaude(&self, famille: Famille, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let chaud = cle::paire(famille.nom(), key);
-        if let Some(entree) = self.chaud(|contenu| contenu.entrees.trouver(&chaud)) {
+        if let Some(entree) = self.chaud(|contenu| contenu.entrees.trouver(&chaud, <[u8]>::to_vec)) {
             return Ok(Some(entree));
         }
-        let entree = self.entree(famille, key, |bytes| Some(Rc::new(bytes.to_vec()))).await?;
+        let entree = self.entree(famille, key, |bytes| Some(bytes.to_vec())).await?;
         if let Some(entree) = &entree {
-            self.chaud(|contenu| Some(contenu.entrees.garder(chaud, entree, entree.len())));
+            self.chaud(|contenu| Some(contenu.entrees.garder(&chaud, entree)));
         }
         Ok(entree)
     }
@@ -237,16 +190,15 @@ impl<K: KeyValue> Lecteur<K> {
     }
 
     /// Keeps an answer for [`Cache::rendu`], where its generation is the one in use.
-    pub fn garder_rendu(&self, cible: String, rendu: Rendu) {
-        let taille = rendu.corps.len() + rendu.entetes.iter().map(|(_, valeur)| valeur.len() + 40).sum::<usize>();
-        self.chaud(|contenu| Some(contenu.rendus.garder(cible, &Rc::new(rendu), taille)));
+    pub fn garder_rendu(&self, cible: &str, rendu: &[u8]) {
+        self.chaud(|contenu| Some(contenu.rendus.garder(cible, rendu)));
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.entree_chaude(Famille::Nomenclature, &cle::paire(kind, code)).await
     }
 
@@ -254,7 +206,7 @@ impl<K: KeyValue> Lecteur<K> {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.entree_chaude(Famille::Comptes, &cle::paire(place, cfd)).await
     }
 

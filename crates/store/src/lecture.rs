@@ -151,7 +151,7 @@ impl<K: KeyValue> Lecteur<K> {
         }
         let entree = self.entree(famille, key, |bytes| Some(bytes.to_vec())).await?;
         if let Some(entree) = &entree {
-            self.chaud(|contenu| Some(contenu.entrees.garder(&chaud, entree)));
+            self.garder(|contenu| contenu.entrees.garder(&chaud, entree));
         }
         Ok(entree)
     }
@@ -159,6 +159,13 @@ impl<K: KeyValue> Lecteur<K> {
     fn chaud<T>(&self, faire: impl FnOnce(&mut Contenu) -> Option<T>) -> Option<T> {
         let contenu = &mut *self.cache.0.borrow_mut();
         if contenu.sert(&self.pointeur) { faire(contenu) } else { None }
+    }
+
+    fn garder(&self, faire: impl FnOnce(&mut Contenu)) {
+        let contenu = &mut *self.cache.0.borrow_mut();
+        if contenu.sert(&self.pointeur) {
+            faire(contenu);
+        }
     }
 
     /// Every version of a certification in a place (`""` nationally).
@@ -191,7 +198,7 @@ impl<K: KeyValue> Lecteur<K> {
 
     /// Keeps an answer for [`Cache::rendu`], where its generation is the one in use.
     pub fn garder_rendu(&self, cible: &str, rendu: &[u8]) {
-        self.chaud(|contenu| Some(contenu.rendus.garder(cible, rendu)));
+        self.garder(|contenu| contenu.rendus.garder(cible, rendu));
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.

@@ -268,8 +268,7 @@ impl Fiche {
     }
 
     /// The stored form: each version folded by LZ4, all but the first against the first. They repeat it in all but
-    /// figures, so what is left is a sixth; unfolding one costs less than moving the other five sixths through the
-    /// runtime.
+    /// figures, so less than a quarter is left; unfolding one costs less than moving the rest through the runtime.
     #[must_use]
     pub fn coder(&self) -> Vec<u8> {
         let mut writer = Writer::default();

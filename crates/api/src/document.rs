@@ -2,11 +2,10 @@
 
 use crate::erreur::{self, Erreur};
 use crate::parametres::{Chemin, Cible, ImageOnError, ParametresDocument};
-use crate::reponse::{JSON, Reponse};
+use crate::reponse::{Garde, JSON, Reponse, accepte_gzip};
 use crate::{Monde, Requete, filieres};
 use domain::{CodeCertification, Maille, Millesime, TypeCode};
 use serde_json::{Value, json};
-use std::rc::Rc;
 use store::Lecteur;
 use store::fiche::{Fiche, Forme, Version};
 use store::kv::KeyValue;
@@ -48,19 +47,49 @@ pub async fn repondre<M: Monde>(
         }
         autre => autre?,
     };
-    Ok(reponse.avec_etag(requete))
+    let reponse = reponse.etiqueter(requete);
+    if let Some(rendu) = reponse.rendu() {
+        lecteur.garder_rendu(&cible_de(requete), &rendu);
+    }
+    Ok(reponse.conditionnelle(requete))
+}
+
+/// What an answer is kept under: everything it depends on, but for the generation and the day.
+fn cible_de(requete: &Requete) -> String {
+    let encodage = if accepte_gzip(requete) { "gzip " } else { "" };
+    [encodage, &requete.chemin, "?", &requete.query].concat()
+}
+
+/// The answer that this instance keeps for the request, if it does and it still holds.
+pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete) -> Option<Reponse> {
+    let lire = |rendu: &[u8]| Reponse::de_rendu(rendu, requete, || monde.maintenant_ms());
+    monde.cache().rendu(&cible_de(requete), monde.monotone_ms(), lire)?
 }
 
 pub fn image(svg: String, max_age: i64) -> Reponse {
+    image_sans_age(svg).avec("cache-control", format!("public, max-age={max_age}"))
+}
+
+/// An image whose age [`publique`] decides.
+pub fn image_sans_age(svg: String) -> Reponse {
     Reponse::nouvelle(200, "image/svg+xml; charset=utf-8", svg.into_bytes())
-        .avec("cache-control", format!("public, max-age={max_age}"))
 }
 
 /// A public answer: kept until the next publication may be seen, or a course closes.
 pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i64>>, maintenant: i64) -> Reponse {
-    let restants = fermetures.into_iter().flatten().map(|f| (f - maintenant).div_euclid(1000) + 1).filter(|s| *s > 0);
-    let max_age = restants.chain([MAX_AGE_S]).min().unwrap_or(MAX_AGE_S);
-    reponse.avec("cache-control", format!("public, max-age={max_age}"))
+    let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant).min();
+    let reste = prochaine.map(|f| (f - maintenant).div_euclid(1000) + 1);
+    let max_age = reste.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
+    let age =
+        if max_age == MAX_AGE_S { "public, max-age=600".to_owned() } else { format!("public, max-age={max_age}") };
+    let mut reponse = reponse.avec("cache-control", age);
+    // As long as no closing shortens its age, the answer is the same at every instant.
+    reponse.garde = match prochaine {
+        None => Garde::Generation,
+        Some(_) if max_age < MAX_AGE_S => Garde::Non,
+        Some(fermeture) => Garde::Jusque(fermeture - MAX_AGE_S * 1000),
+    };
+    reponse
 }
 
 impl<'a> Lieu<'a> {
@@ -125,7 +154,7 @@ async fn chercher<K: KeyValue>(
     code: &CodeCertification,
     millesime: Option<&Millesime>,
     demande: bool,
-) -> Result<Rc<Version>, Erreur> {
+) -> Result<Version, Erreur> {
     let ecritures: Vec<Millesime> = match (millesime, lieu.maille) {
         (None, _) => Vec::new(),
         (Some(m), Maille::Etablissement) => m.deux_ecritures().collect(),
@@ -186,7 +215,7 @@ async fn chercher_finale<K: KeyValue>(
     lieu: Lieu<'_>,
     code: &CodeCertification,
     depuis: &Version,
-) -> Result<Rc<Version>, Erreur> {
+) -> Result<Version, Erreur> {
     chercher(lecteur, lieu, code, Millesime::parse(&depuis.millesime).as_ref(), true).await
 }
 
@@ -212,7 +241,7 @@ async fn imbriquer<K: KeyValue>(
                 let mut corps = Vec::new();
                 version.ecrire(&mut corps, maintenant, Forme::Rangee, None);
                 fermetures.push(version.fermeture);
-                (Some(version.libelle.clone()), corps)
+                (Some(version.libelle), corps)
             }
             Err(erreur) => {
                 let connu = lieu.maille == Maille::Etablissement && erreur == erreur::FORMATION_INCONNUE;
@@ -260,7 +289,7 @@ fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: i64)
     };
     let svg =
         widget::render(&formation, parametres.theme, parametres.direction).ok_or(erreur::DONNEES_NON_DISPONIBLES)?;
-    Ok(publique(image(svg, MAX_AGE_S), [version.fermeture], maintenant))
+    Ok(publique(image_sans_age(svg), [version.fermeture], maintenant))
 }
 
 /// The three indicators of an image.

@@ -1,6 +1,6 @@
 //! The filieres view: what becomes of those who took a course, by school and by apprenticeship.
 
-use crate::document::{Lieu, image, indicateurs, publique};
+use crate::document::{Lieu, image_sans_age, indicateurs, publique};
 use crate::erreur::{self, Erreur};
 use crate::parametres::{Cible, ParametresDocument};
 use crate::reponse::{JSON, Reponse};
@@ -26,7 +26,7 @@ pub async fn repondre<K: KeyValue>(
     }
     let mut entrees = Vec::new();
     for cfd in cfds {
-        let comptes = lecteur.comptes(lieu.place, &cfd).await?.map(|c| c.to_vec()).unwrap_or_default();
+        let comptes = lecteur.comptes(lieu.place, &cfd).await?.unwrap_or_default();
         entrees.push((cfd, comptes));
     }
     // The view always defaults to the school track's latest year.
@@ -117,11 +117,4 @@ fn dessiner(vue: &VueFilieres, parametres: &ParametresDocument, region: Option<&
     let svg = widget::render_filieres(&filieres, parametres.theme, parametres.direction)
         .ok_or(erreur::DONNEES_NON_DISPONIBLES)?;
     Ok(image_sans_age(svg))
-}
-
-/// An image whose age [`publique`] decides.
-fn image_sans_age(svg: String) -> Reponse {
-    let mut reponse = image(svg, 0);
-    reponse.entetes.retain(|(nom, _)| *nom != "cache-control");
-    reponse
 }

@@ -7,7 +7,8 @@ use futures_util::Stream;
 use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use store::{StoreError, codec};
+use store::StoreError;
+use store::codec::{self, Reader, Writer};
 
 /// A streamed body.
 pub type Flux = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
@@ -31,6 +32,20 @@ pub struct Reponse {
     pub entetes: Vec<(&'static str, String)>,
     /// The body.
     pub corps: Corps,
+    /// How long an instance may send it again.
+    pub garde: Garde,
+}
+
+/// How long an answer stays what it is, within a generation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Garde {
+    /// It is made anew each time.
+    #[default]
+    Non,
+    /// As long as the generation is in use.
+    Generation,
+    /// Until this instant, in milliseconds since 1970.
+    Jusque(i64),
 }
 
 impl std::fmt::Debug for Reponse {
@@ -46,7 +61,12 @@ impl Reponse {
     /// An answer with a body of this type.
     #[must_use]
     pub fn nouvelle(statut: u16, type_contenu: &str, corps: Vec<u8>) -> Self {
-        Self { statut, entetes: vec![("content-type", type_contenu.to_owned())], corps: Corps::Octets(corps) }
+        Self {
+            statut,
+            entetes: vec![("content-type", type_contenu.to_owned())],
+            corps: Corps::Octets(corps),
+            garde: Garde::Non,
+        }
     }
 
     /// A JSON answer.
@@ -72,25 +92,77 @@ impl Reponse {
     /// as sent, 304 where the client holds it.
     #[must_use]
     pub fn avec_etag(self, requete: &Requete) -> Self {
-        let mut reponse = self.compresser(requete);
+        self.etiqueter(requete).conditionnelle(requete)
+    }
+
+    /// Compressed where the client takes it, with its ETag.
+    #[must_use]
+    pub(crate) fn etiqueter(self, requete: &Requete) -> Self {
+        let reponse = self.compresser(requete);
         let Corps::Octets(corps) = &reponse.corps else { return reponse };
         let encodage = reponse.entete("content-encoding").unwrap_or_default();
         // One digest of the content; the second one only tells renderings and encodings apart.
         let contenu = codec::empreinte(corps).to_le_bytes();
-        let etag =
-            codec::empreinte(&[crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &contenu].concat());
-        let chiffre = |rang: u32| char::from_digit(u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default(), 16);
-        let chiffres = (0..16).rev().filter_map(chiffre);
-        let etag: String = std::iter::once('"').chain(chiffres).chain(['"']).collect();
-        let connu = requete.entete("if-none-match").is_some_and(|connus| {
-            connus.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag)
-        });
-        if connu && reponse.statut == 200 {
-            reponse.statut = 304;
-            reponse.corps = Corps::Octets(Vec::new());
-            reponse.entetes.retain(|(nom, _)| !matches!(*nom, "content-type" | "content-encoding"));
+        let rendu = [crate::VERSION_RENDU.as_bytes(), &[0], encodage.as_bytes(), &[0], &contenu];
+        let etag = codec::empreinte(&rendu.concat());
+        let mut texte = String::with_capacity(18);
+        texte.push('"');
+        for rang in (0..16).rev() {
+            let chiffre = u32::try_from(etag >> (rang * 4) & 0xf).unwrap_or_default();
+            texte.push(char::from_digit(chiffre, 16).unwrap_or_default());
         }
-        reponse.avec("etag", etag)
+        texte.push('"');
+        reponse.avec("etag", texte)
+    }
+
+    /// 304 where the client holds what its ETag names.
+    #[must_use]
+    pub(crate) fn conditionnelle(mut self, requete: &Requete) -> Self {
+        if self.statut == 200 && tient(requete, self.entete("etag").unwrap_or_default()) {
+            self.statut = 304;
+            self.corps = Corps::Octets(Vec::new());
+            self.entetes.retain(|(nom, _)| !matches!(*nom, "content-type" | "content-encoding"));
+        }
+        self
+    }
+
+    /// What an instance keeps of this answer; `None` where it may not.
+    pub(crate) fn rendu(&self) -> Option<Vec<u8>> {
+        let jusque = match self.garde {
+            Garde::Non => return None,
+            Garde::Generation => None,
+            Garde::Jusque(instant) => Some(instant),
+        };
+        let Corps::Octets(corps) = &self.corps else { return None };
+        if self.statut != 200 {
+            return None;
+        }
+        let mut writer = Writer(Vec::with_capacity(corps.len() + 256));
+        writer.instant(jusque).size(self.entetes.len());
+        for (nom, valeur) in &self.entetes {
+            writer.size(GARDES.iter().position(|garde| garde == nom)?).text(valeur);
+        }
+        writer.0.extend_from_slice(corps);
+        Some(writer.0)
+    }
+
+    /// The answer that was kept, where it still holds; `maintenant` is asked only where the day decides.
+    pub(crate) fn de_rendu(rendu: &[u8], requete: &Requete, maintenant: impl FnOnce() -> i64) -> Option<Self> {
+        let mut reader = Reader(rendu);
+        if reader.instant()?.is_some_and(|jusque| maintenant() >= jusque) {
+            return None;
+        }
+        let nombre = reader.size()?;
+        let mut entetes = Vec::with_capacity(nombre + 4);
+        for _ in 0..nombre {
+            let nom = *GARDES.get(reader.size()?)?;
+            entetes.push((nom, reader.text()?.to_owned()));
+        }
+        let etag = entetes.iter().find(|(nom, _)| *nom == "etag").map_or("", |(_, etag)| etag);
+        // A body that is not sent is not copied.
+        let corps = if tient(requete, etag) { Vec::new() } else { reader.0.to_vec() };
+        let reponse = Self { statut: 200, entetes, corps: Corps::Octets(corps), garde: Garde::Non };
+        Some(reponse.conditionnelle(requete))
     }
 
     /// Compresses the body where the client takes gzip.
@@ -136,6 +208,16 @@ impl Reponse {
         }
         self
     }
+}
+
+/// The headers of answers that are kept, named by their rank here.
+const GARDES: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];
+
+/// Whether the client holds the content of an ETag.
+fn tient(requete: &Requete, etag: &str) -> bool {
+    requete.entete("if-none-match").is_some_and(|connus| {
+        connus.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag)
+    })
 }
 
 /// Whether the client takes gzip: named, or `*`, and not with a weight of 0.

@@ -114,6 +114,12 @@ async fn traiter<M: Monde>(
     route: impl Fn(&[&str]) -> Option<Route>,
 ) -> Result<Reponse, Erreur> {
     corps::lire(requete)?;
+    // Answers are kept of single documents only, which need no key.
+    if matches!(requete.methode.as_str(), "GET" | "HEAD")
+        && let Some(reponse) = document::deja_rendu(monde, requete)
+    {
+        return Ok(reponse);
+    }
     let segments = requete.segments();
     let segments = segments.strip_prefix(PREFIXE.as_slice()).ok_or(Erreur::RouteInconnue)?;
     if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {

@@ -31,6 +31,7 @@ struct Banc {
     cache: Rc<Cache>,
     variables: BTreeMap<&'static str, &'static str>,
     maintenant: Cell<i64>,
+    monotone: Cell<u64>,
 }
 
 impl Monde for Banc {
@@ -48,7 +49,7 @@ impl Monde for Banc {
         self.maintenant.get()
     }
     fn monotone_ms(&self) -> u64 {
-        0
+        self.monotone.get()
     }
 }
 
@@ -255,6 +256,46 @@ fn public_answers_may_be_kept_until_a_course_closes_and_private_ones_by_their_ow
     assert_eq!(fermee.json()["formation_fermee"], true);
     assert_eq!(fermee.entete("cache-control"), "public, max-age=600");
     assert!(banc.get(LISTE).entete("cache-control").starts_with("private"));
+}
+
+#[test]
+fn an_answer_is_kept_by_its_instance_until_something_in_it_changes() {
+    let banc = Banc::nouveau();
+    let mut ligne = formation(0, 30);
+    ligne["doc"]["date_fermeture"] = json!("1970-01-02T00:00:00.000Z");
+    banc.publier("a", &[ligne, formation(1, 30)]);
+    let gets = || banc.magasin.0.gets.get();
+    let gzip = [("accept-encoding", "gzip")];
+    let (clair, comprime, svg) = (banc.get(UN), banc.appeler("GET", UN, &gzip), banc.get(&format!("{UN}.svg")));
+    let avant = gets();
+    assert_eq!(banc.get(UN).entetes, clair.entetes);
+    assert_eq!(banc.get(UN).corps, clair.corps);
+    assert_eq!(banc.appeler("GET", UN, &gzip).corps, comprime.corps, "encodings are told apart");
+    assert_eq!(banc.get(&format!("{UN}.svg")).corps, svg.corps);
+    assert_eq!(banc.appeler("HEAD", UN, &[]).entete("content-length"), clair.entete("content-length"));
+    let connu = banc.appeler("GET", UN, &[("if-none-match", clair.entete("etag"))]);
+    assert_eq!((connu.statut, connu.corps.len(), connu.entete("content-type")), (304, 0, ""));
+    assert_eq!(gets(), avant, "no get");
+    assert_eq!(banc.get(&format!("{UN}?inconnu=1")).statut, 400, "another target is another answer");
+    assert_eq!(banc.appeler("POST", UN, &[]).statut, 404);
+    // Its age is shortened by the closing, then the course is closed.
+    for (instant, age, fermee) in [(86_400_000 - 60_000, 61, false), (86_400_001, 600, true)] {
+        banc.maintenant.set(instant);
+        let lue = banc.get(UN);
+        assert_eq!(lue.entete("cache-control"), format!("public, max-age={age}"));
+        assert_eq!(lue.json()["formation_fermee"], fermee);
+    }
+}
+
+#[test]
+fn an_answer_is_not_kept_past_its_generation() {
+    let banc = avec(2);
+    let avant = banc.get(UN);
+    banc.publier("b", &[formation(0, 77), formation(1, 99)]);
+    let monde = Banc { cache: Rc::clone(&banc.cache), magasin: banc.magasin.clone(), ..Banc::nouveau() };
+    assert_eq!(monde.get(UN).corps, avant.corps, "within the second");
+    monde.monotone.set(store::lecture::POINTER_TTL_MS);
+    assert_eq!(monde.get(UN).json()["nb_annee_term"], 77, "after it");
 }
 
 #[test]

@@ -75,8 +75,8 @@ pub fn closed(
     let number = |name: &str| read.get(name).and_then(Value::as_f64).unwrap_or_default();
     let (requests, status, broken) = (number("requests"), number("status"), number("broken"));
     ensure!(requests > 0.0 && broken == 0.0, "{line} on {}", urls.display());
-    // Some codes have no filieres view: a few answers may be a 404.
-    ensure!(failing || status <= requests * 0.05, "{line} on {}: unexpected statuses", urls.display());
+    let expected = if failing { requests } else { 0.0 };
+    ensure!(status == expected, "{line} on {}: unexpected statuses", urls.display());
     Ok(Rate { rate: requests / number("us") * 1e6, p50: number("p50"), p99: number("p99") })
 }
 

@@ -24,6 +24,8 @@ pub struct Requests {
     pub national: Vec<String>,
     /// The filières view of their codes.
     pub filieres: Vec<String>,
+    /// Searches for the beginning of a label's first word.
+    pub searches: Vec<String>,
     /// Images of documents that have figures.
     pub svg: Vec<String>,
     /// Lists of ten under one filter.
@@ -126,6 +128,7 @@ impl Requests {
         let mut all = Self::default();
         let millesime = latest(&formations)?;
         let (mut places, mut codes, mut uais) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let mut words = BTreeSet::new();
         each_document(&formations, |doc| {
             if text(doc, "millesime") != millesime || !est_secondaire(doc) {
                 return;
@@ -148,6 +151,8 @@ impl Requests {
             places.insert((place("region"), place("academie")));
             codes.insert(code.to_owned());
             uais.insert(uai.to_owned());
+            let letters = text(doc, "libelle").chars().take_while(char::is_ascii_alphabetic).take(5);
+            words.insert(letters.collect::<String>().to_ascii_lowercase());
         })?;
         let year = latest(&certifications)?;
         each_document(&certifications, |doc| {
@@ -167,6 +172,7 @@ impl Requests {
             .collect();
         all.misses = uais.iter().map(|uai| format!("{api}/formations/{uai}-99999999")).collect();
         let list = format!("{api}/formations?items_par_page=10");
+        all.searches = words.iter().filter(|w| w.len() > 2).map(|w| format!("/api/recherche?q={w}")).collect();
         let regions: BTreeSet<&String> = places.iter().map(|(region, _)| region).collect();
         all.one_filter = regions.into_iter().map(|region| format!("{list}&regions={region}")).collect();
         all.three_filters = places
@@ -181,6 +187,7 @@ impl Requests {
             &mut all.first_years,
             &mut all.national,
             &mut all.filieres,
+            &mut all.searches,
             &mut all.svg,
             &mut all.code_filter,
             &mut all.uai_filter,

@@ -3,6 +3,7 @@
 use crate::http::Client;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -82,6 +83,17 @@ impl Server {
     /// Starts the application on the store of `folder`; `cores` is a list for taskset, `reuse` how many requests an
     /// instance answers.
     pub fn start(runtime: Runtime, folder: &Path, cores: &str, reuse: Option<usize>) -> anyhow::Result<Self> {
+        Self::start_with(runtime, folder, cores, reuse, &BTreeMap::new())
+    }
+
+    /// The same, with variables of the application.
+    pub fn start_with(
+        runtime: Runtime,
+        folder: &Path,
+        cores: &str,
+        reuse: Option<usize>,
+        variables: &BTreeMap<String, String>,
+    ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         // Beside the manifest lies the store: each data set has a copy of its own.
         std::fs::copy(folder.with_file_name("components").join("spin.toml"), folder.join("spin.toml"))?;
@@ -96,6 +108,9 @@ impl Server {
         command.args(["up", "--from"]).arg(folder.join("spin.toml"));
         command.arg("--listen").arg(address.to_string());
         for (name, value) in [("import_secret", SECRET), ("legacy_api_key", KEY.1), ("jwt_secret", "bench-jwt")] {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        for (name, value) in variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
         if let Some(count) = reuse {
@@ -137,7 +152,8 @@ impl Server {
         counters.get(component)?.get(name)?.as_u64()
     }
 
-    fn import(&self, method: &str, target: &str, body: &[u8]) -> anyhow::Result<Value> {
+    /// Calls an import route.
+    pub fn import(&self, method: &str, target: &str, body: &[u8]) -> anyhow::Result<Value> {
         let bearer = format!("Bearer {SECRET}");
         let target = format!("/internal/import/{target}");
         let answer = self.client()?.send(method, &target, &[("authorization", &bearer)], body, true)?;

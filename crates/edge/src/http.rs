@@ -90,16 +90,15 @@ pub(crate) fn repondre(reponse: Reponse) -> Response {
                 // A client that has gone takes nothing more: no fault of ours.
                 let _ = ecrivain.write_all(octets).await;
                 drop(ecrivain);
-                drop(fin);
+                let _ = fin.write(Ok(None)).await;
             });
             Response::new(champs, Some(lecteur), suite)
         }
         Corps::Flux(flux) => {
             let (ecrivain, lecteur) = wit_stream::new();
             spawn(async move {
-                if let Err(erreur) = envoyer(ecrivain, flux).await {
-                    let _ = fin.write(Err(erreur)).await;
-                }
+                let fini = envoyer(ecrivain, flux).await.map(|()| None);
+                let _ = fin.write(fini).await;
             });
             Response::new(champs, Some(lecteur), suite)
         }

@@ -314,11 +314,16 @@ mod tests {
         let call = Call::Bcn { table: BcnTable::NFormationDiplome };
         let row = br#"{"data": [{"formation_diplome": "1", "libelle_court": "", "libelle_stat_33": "", "libelle_long_200": ""}]}"#;
         let error = read(&call, row).unwrap_err();
-        assert!(error.to_string().ends_with("le champ ancien_diplome_1 manque, dont les documents ont besoin"), "{error}");
+        assert!(
+            error.to_string().ends_with("le champ ancien_diplome_1 manque, dont les documents ont besoin"),
+            "{error}"
+        );
         assert!(read(&call, br#"{"data": []}"#).is_ok());
         let error = read(&call, br#"{"error": "x"}"#).unwrap_err();
         assert!(
-            error.to_string().ends_with("/nomenclature/N_FORMATION_DIPLOME : le champ data manque, dont les documents ont besoin")
+            error
+                .to_string()
+                .ends_with("/nomenclature/N_FORMATION_DIPLOME : le champ data manque, dont les documents ont besoin")
         );
     }
 

@@ -56,13 +56,14 @@ impl Famille {
 /// The key of value `n` of a family of a generation.
 #[must_use]
 pub fn valeur(generation: &str, famille: &str, n: usize) -> String {
-    format!("{generation}:{famille}:{n}")
+    // Every request makes one: formatting would cost it some hundred instructions more.
+    [generation, ":", famille, ":", &n.to_string()].concat()
 }
 
 /// The text that a bundle is found by: what the document is about.
 #[must_use]
 pub fn paire(place: &str, code: &str) -> String {
-    format!("{place}|{code}")
+    [place, "|", code].concat()
 }
 
 /// The hash that spreads keys over bundles: FNV-1a, 64 bits, then mixed so that its low bits are

@@ -137,18 +137,6 @@ impl Version {
         out.push(b'}');
     }
 
-    /// What keeping it takes, in bytes, more or less.
-    #[must_use]
-    pub fn poids(&self) -> usize {
-        let terminales = self.terminales.as_ref().map_or(0, |t| t.json.len() + 40 * t.codes.len());
-        size_of::<Self>()
-            + self.libelle.len()
-            + self.corps.len()
-            + self.messages.len()
-            + self.legende.len()
-            + terminales
-    }
-
     fn coder(&self, writer: &mut Writer) {
         writer.text(&self.millesime).text(&self.filiere).text(&self.libelle).instant(self.fermeture);
         writer.bytes(&self.corps).bytes(&self.messages).bytes(&self.legende);
@@ -280,8 +268,7 @@ impl Fiche {
     }
 
     /// The stored form: each version folded by LZ4, all but the first against the first. They repeat it in all but
-    /// figures, so what is left is a sixth; unfolding one costs less than moving the other five sixths through the
-    /// runtime.
+    /// figures, so less than a quarter is left; unfolding one costs less than moving the rest through the runtime.
     #[must_use]
     pub fn coder(&self) -> Vec<u8> {
         let mut writer = Writer::default();

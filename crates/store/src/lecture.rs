@@ -1,6 +1,7 @@
 //! Reading: one pointer value, and everything else under its generation (invariant 2).
 
 use crate::bundle::{self, Damaged};
+use crate::chaud::Chaud;
 use crate::cle::{self, Famille};
 use crate::fiche::{Fiche, Version};
 use crate::kv::{KeyValue, StoreError};
@@ -15,10 +16,10 @@ use std::rc::Rc;
 /// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
 pub const POINTER_TTL_MS: u64 = 1_000;
 
-/// How much of hot documents an instance keeps, in bytes.
-const DOCUMENTS_MAX: usize = 8 * 1024 * 1024;
-/// How much of other hot entries it keeps.
-const ENTREES_MAX: usize = 2 * 1024 * 1024;
+/// How much of answers an instance keeps, in pages: 8 MiB.
+const RENDUS_PAGES: usize = 32;
+/// How much of other entries it keeps: 1 MiB.
+const ENTREES_PAGES: usize = 4;
 
 /// What a reused instance keeps between requests (invariant 6): nothing but values keyed by
 /// generation, and the pointer for at most one second.
@@ -31,40 +32,13 @@ impl Cache {
     pub fn new() -> Self {
         Self::default()
     }
-}
 
-/// What was asked for of late, up to `MAX` bytes. Values read since the last turn, and those of the turn before: two
-/// maps in place of an exact order of use.
-#[derive(Debug)]
-struct Chaud<V, const MAX: usize> {
-    recents: HashMap<String, (Rc<V>, usize)>,
-    anciens: HashMap<String, (Rc<V>, usize)>,
-    taille: usize,
-}
-
-impl<V, const MAX: usize> Default for Chaud<V, MAX> {
-    fn default() -> Self {
-        Self { recents: HashMap::new(), anciens: HashMap::new(), taille: 0 }
-    }
-}
-
-impl<V, const MAX: usize> Chaud<V, MAX> {
-    fn trouver(&mut self, key: &str) -> Option<Rc<V>> {
-        if let Some((valeur, _)) = self.recents.get(key) {
-            return Some(Rc::clone(valeur));
-        }
-        let (key, (valeur, taille)) = self.anciens.remove_entry(key)?;
-        self.garder(key, &valeur, taille);
-        Some(valeur)
-    }
-
-    fn garder(&mut self, key: String, valeur: &Rc<V>, taille: usize) {
-        self.taille += key.len() + taille;
-        if self.taille > MAX / 2 {
-            self.anciens = std::mem::take(&mut self.recents);
-            self.taille = key.len() + taille;
-        }
-        self.recents.insert(key, (Rc::clone(valeur), taille));
+    /// The answer kept for a target, given to `lire`, while the pointer that it was made under may be followed unread.
+    #[must_use]
+    pub fn rendu<T>(&self, cible: &str, monotone: u64, lire: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let contenu = &mut *self.0.borrow_mut();
+        let (lu, _) = contenu.pointeur.as_ref()?;
+        if monotone.saturating_sub(*lu) < POINTER_TTL_MS { contenu.rendus.trouver(cible, lire) } else { None }
     }
 }
 
@@ -73,8 +47,8 @@ struct Contenu {
     pointeur: Option<(u64, Rc<Pointeur>)>,
     plans: HashMap<String, Rc<Plan>>,
     recherche: Option<(String, Rc<PlanRecherche>)>,
-    documents: Chaud<Version, DOCUMENTS_MAX>,
-    entrees: Chaud<Vec<u8>, ENTREES_MAX>,
+    rendus: Chaud<RENDUS_PAGES>,
+    entrees: Chaud<ENTREES_PAGES>,
 }
 
 impl Contenu {
@@ -87,8 +61,8 @@ impl Contenu {
     fn oublier(&mut self) {
         self.plans.clear();
         self.recherche = None;
-        self.documents = Chaud::default();
-        self.entrees = Chaud::default();
+        self.rendus.vider();
+        self.entrees.vider();
     }
 }
 
@@ -170,17 +144,14 @@ impl<K: KeyValue> Lecteur<K> {
     }
 
     /// [`Self::entree`] as it is, kept where it was found.
-    async fn entree_chaude(&self, famille: Famille, key: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    async fn entree_chaude(&self, famille: Famille, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let chaud = cle::paire(famille.nom(), key);
-        if let Some(entree) = self.chaud(|contenu| contenu.entrees.trouver(&chaud)) {
+        if let Some(entree) = self.chaud(|contenu| contenu.entrees.trouver(&chaud, <[u8]>::to_vec)) {
             return Ok(Some(entree));
         }
-        let entree = self.entree(famille, key, |bytes| Some(Rc::new(bytes.to_vec()))).await?;
+        let entree = self.entree(famille, key, |bytes| Some(bytes.to_vec())).await?;
         if let Some(entree) = &entree {
-            self.chaud(|contenu| {
-                contenu.entrees.garder(chaud, entree, entree.len());
-                Some(())
-            });
+            self.garder(|contenu| contenu.entrees.garder(&chaud, entree));
         }
         Ok(entree)
     }
@@ -188,6 +159,13 @@ impl<K: KeyValue> Lecteur<K> {
     fn chaud<T>(&self, faire: impl FnOnce(&mut Contenu) -> Option<T>) -> Option<T> {
         let contenu = &mut *self.cache.0.borrow_mut();
         if contenu.sert(&self.pointeur) { faire(contenu) } else { None }
+    }
+
+    fn garder(&self, faire: impl FnOnce(&mut Contenu)) {
+        let contenu = &mut *self.cache.0.borrow_mut();
+        if contenu.sert(&self.pointeur) {
+            faire(contenu);
+        }
     }
 
     /// Every version of a certification in a place (`""` nationally).
@@ -198,8 +176,8 @@ impl<K: KeyValue> Lecteur<K> {
         self.entree(Famille::Documents(maille), &cle::paire(place, code), Fiche::decoder).await
     }
 
-    /// The version that [`Fiche::version`] would choose of these millesimes, read alone and kept; every version where
-    /// none is chosen.
+    /// The version that [`Fiche::version`] would choose of these millesimes, read alone; every version where none is
+    /// chosen.
     ///
     /// # Errors
     /// Those of the store.
@@ -209,35 +187,25 @@ impl<K: KeyValue> Lecteur<K> {
         place: &str,
         code: &str,
         millesimes: &[&str],
-    ) -> Result<Result<Rc<Version>, Fiche>, StoreError> {
-        let famille = Famille::Documents(maille);
-        let mut chaud = String::with_capacity(64);
-        for partie in [famille.nom(), place, code].iter().chain(millesimes) {
-            chaud.push_str(partie);
-            chaud.push('|');
-        }
-        if let Some(version) = self.chaud(|contenu| contenu.documents.trouver(&chaud)) {
-            return Ok(Ok(version));
-        }
+    ) -> Result<Result<Version, Fiche>, StoreError> {
         let lire = |bytes: &[u8]| match Fiche::lire_version(bytes, |m| millesimes.contains(&m))? {
-            Some(version) => Some(Ok(Rc::new(version))),
+            Some(version) => Some(Ok(version)),
             None => Fiche::decoder(bytes).map(Err),
         };
-        let lue = self.entree(famille, &cle::paire(place, code), lire).await?.unwrap_or(Err(Fiche::default()));
-        if let Ok(version) = &lue {
-            self.chaud(|contenu| {
-                contenu.documents.garder(chaud, version, version.poids());
-                Some(())
-            });
-        }
-        Ok(lue)
+        let lue = self.entree(Famille::Documents(maille), &cle::paire(place, code), lire).await?;
+        Ok(lue.unwrap_or(Err(Fiche::default())))
+    }
+
+    /// Keeps an answer for [`Cache::rendu`], where its generation is the one in use.
+    pub fn garder_rendu(&self, cible: &str, rendu: &[u8]) {
+        self.garder(|contenu| contenu.rendus.garder(cible, rendu));
     }
 
     /// A record of the nomenclature: `bcn:40025214`, `bcn_sise:2500249`, `etablissement:0750652B`.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    pub async fn nomenclature(&self, kind: &str, code: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.entree_chaude(Famille::Nomenclature, &cle::paire(kind, code)).await
     }
 
@@ -245,7 +213,7 @@ impl<K: KeyValue> Lecteur<K> {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Rc<Vec<u8>>>, StoreError> {
+    pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.entree_chaude(Famille::Comptes, &cle::paire(place, cfd)).await
     }
 

@@ -15,6 +15,7 @@
 //! [`kv::KeyValue`] trait: nothing here knows a runtime, and no key is ever listed.
 
 pub mod bundle;
+mod chaud;
 pub mod cle;
 pub mod codec;
 pub mod compte;

@@ -246,7 +246,11 @@ async fn what_each_fault_looks_like() {
         (N_MEF, Effect::status(503), "bcn, /nomenclature/N_MEF : statut 503"),
         (N_MEF, Effect::status(429), "bcn, /nomenclature/N_MEF : statut 429"),
         (N_MEF, Effect::status(404), "bcn, /nomenclature/N_MEF : statut 404 (refused on demand)"),
-        (N_MEF, Effect::status(401), "bcn, /nomenclature/N_MEF : connexion refusée, statut 401 : vérifier les identifiants"),
+        (
+            N_MEF,
+            Effect::status(401),
+            "bcn, /nomenclature/N_MEF : connexion refusée, statut 401 : vérifier les identifiants",
+        ),
         (
             N_MEF,
             Effect::Status { code: 429, retry_after: Some(60), as_date: false },
@@ -404,7 +408,10 @@ async fn recorded_exchanges_are_answered_again() {
     }
     assert!(replayed >= 3, "{replayed}");
     let error = read(&clients(&services), &N_MEF).await.unwrap_err();
-    assert_eq!(error.to_string(), "bcn, /auth/login-extraction : connexion refusée, statut 404 : vérifier les identifiants");
+    assert_eq!(
+        error.to_string(),
+        "bcn, /auth/login-extraction : connexion refusée, statut 404 : vérifier les identifiants"
+    );
     services.replay(None).unwrap();
     assert!(read(&clients(&services), &N_MEF).await.is_ok());
 }

@@ -28,9 +28,8 @@ pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<(
     let id = opened["collecte"]["id"].as_str().context("a run without id")?.to_owned();
     let job = loop {
         let state = server.import("POST", "pull/run", b"")?;
-        match state["collecte"]["etape"].as_str() {
-            Some("echec" | "abandonnee") => bail!("the collection fails: {}", state["collecte"]["echec"]),
-            _ => {}
+        if let Some("echec" | "abandonnee") = state["collecte"]["etape"].as_str() {
+            bail!("the collection fails: {}", state["collecte"]["echec"]);
         }
         match state["travail"]["etape"].as_str() {
             Some("publie") => break state["travail"].clone(),

@@ -11,6 +11,9 @@ use store::kv::StoreError;
 use store::publication::{Environnement, Flux};
 use treatments::{Collection, Traitement, reglages, traiter_groupe};
 
+/// Treated documents that are held before they are handed over: some 4 KB each.
+const PAR_PARTIE: usize = 1_500;
+
 impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F, C> {
     pub(crate) async fn grouper(&mut self) -> Result<Suite, Faute> {
         let rang = self.etat.rang;
@@ -31,11 +34,13 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         for textes in groupes.into_values() {
             let documents: Result<Vec<Document>, _> = textes.into_iter().map(serde_json::from_slice).collect();
             let documents = Collection::de(maille.into(), documents.map_err(|_| abime())?);
-            traites.extend(self.traiter(maille, documents).into_documents());
+            traites.extend(self.traiter(maille, documents).into_documents().map(|d| (kind, d)));
+            if traites.len() >= PAR_PARTIE {
+                self.poser_partie(std::mem::take(&mut traites)).await?;
+            }
         }
-        drop(lue);
         if !traites.is_empty() {
-            self.poser_partie(traites.into_iter().map(|d| (kind, d))).await?;
+            self.poser_partie(traites).await?;
         }
         self.etat.rang += 1;
         Ok(Suite::Encore)

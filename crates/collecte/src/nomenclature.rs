@@ -29,8 +29,13 @@ struct Tables {
     /// Rows of N_FORMATION_DIPLOME, for the lineage.
     lignees: Vec<Document>,
     nomenclature: Nomenclature,
-    mefs: Vec<Document>,
-    sises: Vec<Document>,
+    /// Documents as text: parsed, tens of thousands of them are most of an instance's memory.
+    mefs: Vec<Vec<u8>>,
+    sises: Vec<Vec<u8>>,
+}
+
+fn texte(document: &Document) -> Vec<u8> {
+    serde_json::to_vec(document).unwrap_or_default()
 }
 
 impl Tables {
@@ -47,10 +52,10 @@ impl Tables {
             BcnTable::NMef => {
                 self.nomenclature.ajouter_ligne_mef(&ligne);
                 self.nomenclature.ajouter(mef(&ligne, &self.niveaux)?);
-                self.mefs.push(bcn_mef(&ligne)?);
+                self.mefs.push(texte(&bcn_mef(&ligne)?));
             }
             BcnTable::NTypeDiplomeSise => self.types.ajouter(&ligne)?,
-            BcnTable::NDiplomeSise => self.sises.push(bcn_sise(&ligne, &self.types)?),
+            BcnTable::NDiplomeSise => self.sises.push(texte(&bcn_sise(&ligne, &self.types)?)),
             BcnTable::NGroupeFormation => self.familles.ajouter_groupe(&ligne)?,
             BcnTable::NLienFormationGroupe => self.familles.ajouter_lien(&ligne)?,
         }
@@ -78,7 +83,11 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
     }
 
     /// Hands documents over, and keeps what later steps look up of them.
-    async fn remettre_et_garder(&mut self, kind: Kind, documents: Vec<Document>) -> Result<(), StoreError> {
+    async fn remettre_et_garder(
+        &mut self,
+        kind: Kind,
+        documents: impl IntoIterator<Item = Document>,
+    ) -> Result<(), StoreError> {
         let mut documents = documents.into_iter().peekable();
         while documents.peek().is_some() {
             let partie: Vec<Document> = documents.by_ref().take(PAR_PARTIE).collect();
@@ -129,10 +138,11 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         }
         *self.etat.rapport.traitement(Service::Bcn) = rapport;
         self.compter_nomenclature(&nomenclature, mefs.len(), sises.len());
-        let certifications: Vec<Document> =
-            nomenclature.certifications().map(treatments::Certification::document).collect();
+        let certifications = nomenclature.certifications().map(treatments::Certification::document);
+        self.remettre_et_garder(Kind::Bcn, certifications).await?;
         drop(nomenclature);
-        for (kind, documents) in [(Kind::Bcn, certifications), (Kind::BcnMef, mefs), (Kind::BcnSise, sises)] {
+        for (kind, textes) in [(Kind::BcnMef, mefs), (Kind::BcnSise, sises)] {
+            let documents = textes.iter().filter_map(|t| serde_json::from_slice(t).ok());
             self.remettre_et_garder(kind, documents).await?;
         }
         Ok(Suite::Etape(Etape::Etablissements))

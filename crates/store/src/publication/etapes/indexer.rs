@@ -20,6 +20,7 @@ use crate::recherche::{
     Accord, CodeFiche, FAMILLE_FICHES, FAMILLE_LIEUX, FAMILLE_PLAN, FAMILLE_TERMES, FicheRecherche, LIEUX_MAX, Lieux,
     POSTINGS_MAX, PlanRecherche, Postings, Sujet, cle_code, cle_region, cle_uai, cles_du_mot, mots_utiles,
 };
+use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE};
 use domain::{Document, Kind, Maille, TypeCode, territoire};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -104,6 +105,7 @@ pub(super) fn place(maille: Maille, document: &Document) -> String {
         Maille::Nationale => String::new(),
         Maille::Regionale => code_de(document, "region"),
         Maille::Etablissement => texte(document, "uai"),
+        Maille::Declaree => cle::lieu_declare(&texte(document, CHAMP_MAILLE), &texte(document, CHAMP_LIEU)),
     }
 }
 
@@ -394,6 +396,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 };
                 self.dire(&format!("e:{}", place.place), &dit).await?;
             }
+            // Not searched: those who ask for a declared maille know its places.
+            Maille::Declaree => {}
         }
         Ok(())
     }

@@ -32,11 +32,13 @@ pub enum Kind {
     Maille,
     /// A statistic of a declared maille.
     Statistique,
+    /// The entry of the national directory (RNCP) that a CFD or a SISE code leads to.
+    Rncp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const TOUS: [Self; 11] = [
+    pub const TOUS: [Self; 12] = [
         Self::Certification,
         Self::Regionale,
         Self::Formation,
@@ -48,6 +50,7 @@ impl Kind {
         Self::User,
         Self::Maille,
         Self::Statistique,
+        Self::Rncp,
     ];
 
     /// Its name on a line.
@@ -65,6 +68,7 @@ impl Kind {
             Self::User => "user",
             Self::Maille => "maille",
             Self::Statistique => "statistique",
+            Self::Rncp => "rncp",
         }
     }
 
@@ -120,6 +124,7 @@ impl Kind {
             Self::Catalogue => simple("id").or_else(|| sous_champ("id", "$oid")),
             Self::User => simple("username"),
             Self::Maille => simple("nom"),
+            Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
             Self::Statistique => statistique(&format!("{}/{}", simple(CHAMP_MAILLE)?, simple(CHAMP_LIEU)?)),
         }
     }

@@ -264,6 +264,7 @@ impl Cles {
             (Kind::Etablissement, _) => nomenclature("numero_uai"),
             (Kind::Bcn, _) => nomenclature("code_certification"),
             (Kind::BcnMef, _) => (None, cle::paire(kind.nom(), &texte(&document, "mef_stat_11")), String::new()),
+            (Kind::Rncp, _) => (None, cle::paire(kind.nom(), &kind.cle(&document).unwrap_or_default()), String::new()),
             _ => (None, cle::paire(kind.nom(), &texte(&document, "id")), String::new()),
         };
         let ligne = match (kind.maille(), kind) {
@@ -692,12 +693,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             return Ok(Some(Etape::Lister));
         }
         if partition == docs {
-            // What is only kept for the treatments counts in the digest, and nowhere else.
+            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search.
             let autres = self.etat.sources.partitions() - 1;
             let lue = self.etat.sources.lire(self.kv, &self.generation, autres).await?;
             for record in lue.records() {
                 let (kind, _, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.compter_empreinte(kind, json);
+                self.indexer_rncp(kind, json).await?;
             }
             self.etat.curseur = (partition + 1, 0);
             return Ok(None);

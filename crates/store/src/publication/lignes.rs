@@ -1,5 +1,6 @@
 //! Pushed lines: what is accepted, what is refused and why, what is kept out.
 
+use domain::code::est_rncp;
 use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE, MAILLES_MAX};
 use domain::indicateur::{self, est_indicateur};
 use domain::{Document, Filiere, Kind, MailleDeclaree, Millesime, Uai, territoire};
@@ -116,6 +117,16 @@ impl Controle<'_> {
                     document.insert("id".to_owned(), id);
                 }
                 exiger(&document, &["id"])?;
+            }
+            Kind::Rncp => {
+                exiger(&document, &["code_certification", "rncp"])?;
+                let code = texte(&document, "code_certification")?;
+                if !matches!(code.len(), 7 | 8) || !code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
+                    return Err(refus(format!("code_certification : « {code} » n'est ni un CFD ni un code SISE")));
+                }
+                if !est_rncp(texte(&document, "rncp")?) {
+                    return Err(refus("rncp : RNCP suivi d'un à six chiffres est attendu".into()));
+                }
             }
             Kind::User => {
                 exiger(&document, &["username"])?;
@@ -278,6 +289,11 @@ mod tests {
             ),
             (format!(r#"{{"kind":"regionale","doc":{{{base}}}}}"#), "region.code manque"),
             (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
+            (
+                r#"{"kind":"rncp","doc":{"code_certification":"12345678901","rncp":"RNCP1"}}"#.into(),
+                "code_certification :",
+            ),
+            (r#"{"kind":"rncp","doc":{"code_certification":"12345678","rncp":"1"}}"#.into(), "rncp : RNCP suivi"),
             (format!(r#"{{"kind":"formation","doc":{{{base},"uai":"075"}}}}"#), "uai : « 075 »"),
             (
                 format!(r#"{{"kind":"certification","doc":{{{base},"libelle":"{}"}}}}"#, "x".repeat(70_000)),

@@ -4,11 +4,12 @@ use crate::erreur::{self, Erreur};
 use crate::parametres::{Chemin, Cible, ImageOnError, ParametresDocument};
 use crate::reponse::{Garde, JSON, Reponse, accepte_gzip};
 use crate::{Monde, Requete, filieres};
-use domain::{CodeCertification, Maille, Millesime, TypeCode};
+use domain::{CodeCertification, Maille, Millesime, TypeCode, Univers};
 use serde_json::{Value, json};
 use store::Lecteur;
 use store::fiche::{Fiche, Forme, Version};
 use store::kv::KeyValue;
+use store::pointeur::Pointeur;
 use widget::{Formation, Indicateurs, Source};
 
 /// How long a public answer may be kept, in seconds: a publication is seen within ten minutes.
@@ -18,7 +19,7 @@ const MAX_AGE_S: i64 = 600;
 #[derive(Clone, Copy, Debug)]
 pub struct Lieu<'a> {
     pub maille: Maille,
-    /// Region, UAI, or nothing.
+    /// Region, UAI, declared maille with its place, or nothing.
     pub place: &'a str,
 }
 
@@ -32,7 +33,9 @@ pub async fn repondre<M: Monde>(
 ) -> Result<Reponse, Erreur> {
     let (parametres, cible) = ParametresDocument::lire(requete.parametres(), ext, chemin)?;
     let maintenant = monde.maintenant_ms();
-    let trouve = if parametres.vue_filieres {
+    let trouve = if !Lieu::de(&cible).est_connu(lecteur.pointeur()) {
+        Err(erreur::MAILLE_INCONNUE)
+    } else if parametres.vue_filieres {
         filieres::repondre(lecteur, &parametres, &cible, maintenant).await
     } else {
         un_document(lecteur, &parametres, &cible, maintenant).await
@@ -94,11 +97,30 @@ pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i6
 
 impl<'a> Lieu<'a> {
     pub fn de(cible: &'a Cible) -> Self {
-        match (&cible.uai, cible.region) {
-            (Some(uai), _) => Self { maille: Maille::Etablissement, place: uai.as_str() },
-            (None, Some(region)) => Self { maille: Maille::Regionale, place: region },
-            (None, None) => Self { maille: Maille::Nationale, place: "" },
+        match (&cible.uai, &cible.lieu, cible.region) {
+            (Some(uai), ..) => Self { maille: Maille::Etablissement, place: uai.as_str() },
+            (None, Some(lieu), _) => Self { maille: Maille::Declaree, place: lieu },
+            (None, None, Some(region)) => Self { maille: Maille::Regionale, place: region },
+            (None, None, None) => Self { maille: Maille::Nationale, place: "" },
         }
+    }
+
+    /// The latest millesime of the maille: the default of its documents.
+    pub fn en_vigueur<'p>(&self, pointeur: &'p Pointeur, univers: Univers) -> Option<&'p str> {
+        match self.maille {
+            Maille::Declaree => pointeur.millesimes.mailles.get(self.declaree()).map(String::as_str),
+            maille => pointeur.millesimes.de(maille, univers),
+        }
+    }
+
+    /// The name of a declared maille.
+    fn declaree(&self) -> &'a str {
+        self.place.split('/').next().unwrap_or_default()
+    }
+
+    /// Whether data is published on this maille: those of the contract are always known.
+    fn est_connu(&self, pointeur: &Pointeur) -> bool {
+        self.maille != Maille::Declaree || pointeur.millesimes.mailles.contains_key(self.declaree())
     }
 }
 
@@ -112,7 +134,7 @@ async fn un_document<K: KeyValue>(
     let Some(code) = cible.codes.first() else { return Err(Erreur::Indisponible) };
     let millesime = match &parametres.millesime {
         Some(millesime) => Some(millesime.clone()),
-        None => lecteur.pointeur().millesimes.de(lieu.maille, code.type_code().univers()).and_then(Millesime::parse),
+        None => lieu.en_vigueur(lecteur.pointeur(), code.type_code().univers()).and_then(Millesime::parse),
     };
     let version = chercher(lecteur, lieu, code, millesime.as_ref(), parametres.millesime.is_some()).await?;
     let montree = match &version.terminales {
@@ -189,7 +211,7 @@ async fn absence<K: KeyValue>(
     let connu = |kind: &'static str| lecteur.nomenclature(kind, code.as_str());
     Ok(match lieu.maille {
         Maille::Nationale => erreur::CERTIFICATION_INCONNUE,
-        Maille::Regionale => {
+        Maille::Regionale | Maille::Declaree => {
             if connu("bcn").await?.is_none() {
                 erreur::FORMATION_INCONNUE
             } else {

@@ -49,6 +49,8 @@ pub const CERTIFICATION_INCONNUE: Erreur = Erreur::Introuvable("Certification in
 pub const CERTIFICATIONS_INCONNUES: Erreur = Erreur::Introuvable("Certifications inconnues");
 /// The code is in no nomenclature, or the place does not teach it.
 pub const FORMATION_INCONNUE: Erreur = Erreur::Introuvable("Formation inconnue");
+/// No data is published under this declared maille.
+pub const MAILLE_INCONNUE: Erreur = Erreur::Introuvable("Maille inconnue");
 /// The UAI is in no directory.
 pub const ETABLISSEMENT_INCONNU: Erreur = Erreur::Introuvable("Etablissement inconnu");
 /// No row for the code and the region.
@@ -94,6 +96,7 @@ impl Erreur {
                 "Certification inconnue" | "Certifications inconnues" => "certification-inconnue",
                 "Formation inconnue" => "formation-inconnue",
                 "Etablissement inconnu" => "etablissement-inconnu",
+                "Maille inconnue" => "maille-inconnue",
                 "Données non disponibles" => "donnees-non-disponibles",
                 _ => "pas-de-donnees",
             },

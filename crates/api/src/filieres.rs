@@ -31,7 +31,7 @@ pub async fn repondre<K: KeyValue>(
     }
     // The view always defaults to the school track's latest year.
     let demande = parametres.millesime.as_ref().map(|m| m.as_str());
-    let millesime = demande.or_else(|| lecteur.pointeur().millesimes.de(lieu.maille, Univers::Secondaire));
+    let millesime = demande.or_else(|| lieu.en_vigueur(lecteur.pointeur(), Univers::Secondaire));
     let region = territoire::region(lieu.place).filter(|_| lieu.maille == Maille::Regionale);
     let region_json = region.map(|r| json!({"code": r.code, "nom": r.nom}));
     let vue = compte::vue(&entrees, |m| Some(m) == millesime, region_json.as_ref(), maintenant)

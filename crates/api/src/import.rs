@@ -236,6 +236,7 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
         mode,
         kinds: kinds.ok_or_else(|| Erreur::Refuse("kinds : un nom inconnu".into()))?,
         millesimes: liste("millesimes"),
+        mailles: liste("mailles"),
         perimetre: Vec::new(),
     };
     let vrai = |nom: &str| parametre(requete, nom).as_deref() == Some("true");
@@ -245,6 +246,7 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
         regionales: parametre(requete, "regionales"),
         formations: parametre(requete, "formations"),
         formations_sup: parametre(requete, "formations_sup"),
+        ..MillesimesEnVigueur::default()
     };
     let consigne = Consigne {
         parties: 1,

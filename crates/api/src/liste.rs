@@ -1,13 +1,15 @@
 //! Lists: filters to ranges, ranges to rows, rows to the wire.
 
-use crate::erreur::Erreur;
+use crate::erreur::{self, Erreur};
 use crate::parametres::{FiltresPermis, FormatListe, ParametresListe};
 use crate::reponse::{Corps, Reponse};
 use crate::{Monde, Requete};
 use domain::{Maille, Univers, date};
 use futures_util::stream;
+use std::borrow::Cow;
 use std::rc::Rc;
 use store::Lecteur;
+use store::cle;
 use store::kv::{KeyValue, StoreError};
 use store::liste::{self, Filtre, Format, Ordre, Plan, Tranche};
 
@@ -16,48 +18,65 @@ use store::liste::{self, Filtre, Format, Ordre, Plan, Tranche};
 const SEGMENTS_ENSEMBLE: usize = 20;
 
 /// A list of the contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Liste {
-    /// Statistics of a maille.
+    /// Statistics of a maille of the contract.
     Statistiques(Maille),
+    /// Statistics of a declared maille.
+    Declaree(String),
     /// The nomenclature.
     Bcn,
 }
 
 impl Liste {
     /// Its name in paths and answers.
-    pub fn nom(self) -> &'static str {
+    pub fn nom(&self) -> &str {
         match self {
             Self::Statistiques(maille) => maille.liste(),
+            Self::Declaree(nom) => nom,
             Self::Bcn => "bcn",
         }
     }
 
-    fn permis(self) -> FiltresPermis {
+    /// Its name in the store.
+    fn cle(&self) -> Cow<'_, str> {
+        match self {
+            Self::Declaree(nom) => cle::liste_declaree(nom).into(),
+            autre => autre.nom().into(),
+        }
+    }
+
+    fn permis(&self) -> FiltresPermis {
+        let statistiques = FiltresPermis { statistiques: true, ..FiltresPermis::default() };
         match self {
             Self::Bcn => FiltresPermis::default(),
             Self::Statistiques(maille) => FiltresPermis {
-                statistiques: true,
-                regions: maille != Maille::Nationale,
-                etablissements: maille == Maille::Etablissement,
+                regions: *maille != Maille::Nationale,
+                academies: *maille == Maille::Etablissement,
+                uais: *maille == Maille::Etablissement,
+                ..statistiques
             },
+            Self::Declaree(_) => FiltresPermis { regions: true, academies: true, lieux: true, ..statistiques },
         }
     }
 }
 
-/// Answers a list; `region` is the one in the path.
+/// Answers a list; `lieu` is the region in the path, or the place of a declared maille.
 pub async fn repondre<M: Monde>(
     monde: &M,
     lecteur: Lecteur<M::Kv>,
     requete: &Requete,
-    liste: Liste,
-    region: Option<&str>,
+    liste: &Liste,
+    lieu: Option<&str>,
     ext: Option<&str>,
 ) -> Result<Reponse, Erreur> {
-    let parametres = ParametresListe::lire(requete.parametres(), ext, region, liste.permis())?;
+    let parametres = ParametresListe::lire(requete.parametres(), ext, lieu, liste.permis())?;
+    if matches!(liste, Liste::Declaree(nom) if !lecteur.pointeur().millesimes.mailles.contains_key(nom)) {
+        return Err(erreur::MAILLE_INCONNUE);
+    }
     let filtre = filtre(&lecteur, liste, &parametres);
-    let plan = lecteur.plan(liste.nom()).await?;
-    let selection = lecteur.selection(liste.nom(), &plan, &filtre).await?;
+    let plan = lecteur.plan(&liste.cle()).await?;
+    let selection = lecteur.selection(&liste.cle(), &plan, &filtre).await?;
     let total = selection.total() as u64;
     let format = match parametres.format {
         FormatListe::Csv => Format::Csv,
@@ -69,7 +88,7 @@ pub async fn repondre<M: Monde>(
     let maintenant = monde.maintenant_ms();
     let lignes = Lignes {
         lecteur,
-        liste: liste.nom(),
+        liste: liste.cle().into_owned(),
         ordre: selection.ordre,
         format,
         enveloppe: enveloppe(&parametres, liste, &plan, total),
@@ -100,9 +119,11 @@ fn entete(format: FormatListe, maintenant: i64) -> Reponse {
 }
 
 /// What is asked for, and the default millesimes of the list where none is.
-fn filtre<K: KeyValue>(lecteur: &Lecteur<K>, liste: Liste, parametres: &ParametresListe) -> Filtre {
-    let Liste::Statistiques(maille) = liste else { return Filtre::default() };
-    let deux = maille == Maille::Etablissement;
+fn filtre<K: KeyValue>(lecteur: &Lecteur<K>, liste: &Liste, parametres: &ParametresListe) -> Filtre {
+    if *liste == Liste::Bcn {
+        return Filtre::default();
+    }
+    let deux = *liste == Liste::Statistiques(Maille::Etablissement);
     let mut millesimes = Vec::new();
     let mut ajouter = |millesime: &domain::Millesime, univers: Option<Univers>| {
         if deux {
@@ -114,10 +135,21 @@ fn filtre<K: KeyValue>(lecteur: &Lecteur<K>, liste: Liste, parametres: &Parametr
     parametres.millesimes.iter().for_each(|m| ajouter(m, None));
     if parametres.millesimes.is_empty() {
         let en_vigueur = &lecteur.pointeur().millesimes;
-        for univers in [Univers::Secondaire, Univers::Superieur] {
-            let univers_filtre = (maille != Maille::Regionale).then_some(univers);
-            if let Some(millesime) = en_vigueur.de(maille, univers).and_then(domain::Millesime::parse) {
-                ajouter(&millesime, univers_filtre);
+        // Regional statistics and declared mailles know one line only.
+        let un = [(Univers::Secondaire, None)];
+        let chacun = [Univers::Secondaire, Univers::Superieur].map(|univers| (univers, Some(univers)));
+        let lignes = match liste {
+            Liste::Statistiques(Maille::Regionale) | Liste::Declaree(_) => un.as_slice(),
+            _ => chacun.as_slice(),
+        };
+        for (univers, univers_filtre) in lignes {
+            let dernier = match liste {
+                Liste::Statistiques(maille) => en_vigueur.de(*maille, *univers),
+                Liste::Declaree(nom) => en_vigueur.mailles.get(nom).map(String::as_str),
+                Liste::Bcn => None,
+            };
+            if let Some(millesime) = dernier.and_then(domain::Millesime::parse) {
+                ajouter(&millesime, *univers_filtre);
             }
         }
     }
@@ -129,7 +161,8 @@ fn filtre<K: KeyValue>(lecteur: &Lecteur<K>, liste: Liste, parametres: &Parametr
         millesimes,
         regions: parametres.regions.clone(),
         academies: parametres.academies.clone(),
-        uais: parametres.uais.iter().map(|u| u.as_str().to_owned()).collect(),
+        // A place of a declared maille lies where a UAI does on the list of formations.
+        uais: parametres.uais.iter().map(|u| u.as_str().to_owned()).chain(parametres.lieux.iter().cloned()).collect(),
         codes: parametres.codes.iter().map(|c| c.as_str().to_owned()).collect(),
     }
 }
@@ -141,7 +174,7 @@ struct Enveloppe {
     apres: &'static [u8],
 }
 
-fn enveloppe(parametres: &ParametresListe, liste: Liste, plan: &Plan, total: u64) -> Enveloppe {
+fn enveloppe(parametres: &ParametresListe, liste: &Liste, plan: &Plan, total: u64) -> Enveloppe {
     let items = parametres.items_par_page;
     match parametres.format {
         FormatListe::Csv => Enveloppe { avant: plan.entete_csv.clone().into_bytes(), entre: b"", apres: b"" },
@@ -187,7 +220,7 @@ fn liens(requete: &Requete, parametres: &ParametresListe, total: u64) -> Option<
 /// The rows of an answer, read segment by segment.
 struct Lignes<K> {
     lecteur: Lecteur<K>,
-    liste: &'static str,
+    liste: String,
     ordre: Ordre,
     format: Format,
     enveloppe: Enveloppe,
@@ -196,7 +229,7 @@ struct Lignes<K> {
 
 impl<K: KeyValue + 'static> Lignes<K> {
     async fn tranche(&self, out: &mut Vec<u8>, tranche: Tranche, premiere: bool) -> Result<(), StoreError> {
-        let segment = self.lecteur.segment(self.liste, self.ordre, self.format, tranche.segment).await?;
+        let segment = self.lecteur.segment(&self.liste, self.ordre, self.format, tranche.segment).await?;
         let abime = |_| StoreError::Damaged(format!("{} {}", self.liste, tranche.segment));
         let lignes = liste::lignes(&segment, tranche.de, tranche.nombre).map_err(abime)?;
         out.reserve(lignes.iter().map(|ligne| ligne.len() + 8).sum());
@@ -207,7 +240,7 @@ impl<K: KeyValue + 'static> Lignes<K> {
             match self.format {
                 Format::Csv => out.extend_from_slice(ligne),
                 Format::Json => liste::ecrire_ligne(out, ligne, self.maintenant)
-                    .map_err(|_| StoreError::Damaged(self.liste.into()))?,
+                    .map_err(|_| StoreError::Damaged(self.liste.clone()))?,
             }
         }
         Ok(())

@@ -4,8 +4,10 @@
 use crate::acces::CLE_EN_QUERY;
 use crate::erreur::Erreur;
 use crate::validation::{FauteNombre, Fautes, Lieu, entier};
+use domain::declaree::est_lieu;
 use domain::{CodeCertification, Millesime, TypeCode, Uai, territoire};
 use serde_json::Value;
+use store::cle;
 use widget::{Direction, Theme};
 
 /// Rows of a page of JSON, at most: an answer stays below some 10 MB.
@@ -85,6 +87,14 @@ fn recus(parametres: Vec<(String, Vec<String>)>) -> Recus {
     Recus(parametres.into_iter().filter(sans_cle).collect())
 }
 
+/// A route without parameters.
+///
+/// # Errors
+/// Every parameter that is there.
+pub fn aucun(parametres: Vec<(String, Vec<String>)>) -> Result<(), Erreur> {
+    recus(parametres).finir(Fautes::default())
+}
+
 /// Reads items one by one; tells the list as a whole where none is valid.
 fn items<T>(
     nom: &str,
@@ -125,6 +135,19 @@ fn region(lieu: Lieu<'_>, valeur: &Value, fautes: &mut Fautes) -> Option<&'stati
         faute_parmi(lieu, valeur, &valides, fautes);
     }
     None
+}
+
+fn lire_lieu(texte: &str) -> Option<String> {
+    est_lieu(texte).then(|| texte.to_owned())
+}
+
+/// The place of a declared maille in a path.
+fn lieu_declare(texte: &str, fautes: &mut Fautes) -> Option<String> {
+    let lu = lire_lieu(texte);
+    if lu.is_none() {
+        fautes.lieu_declare(Lieu::Nom("lieu"), texte);
+    }
+    lu
 }
 
 fn academie(lieu: Lieu<'_>, valeur: &Value, fautes: &mut Fautes) -> Option<&'static str> {
@@ -179,6 +202,8 @@ pub struct ParametresListe {
     pub academies: Vec<String>,
     /// Empty: all.
     pub uais: Vec<Uai>,
+    /// Places of a declared maille; empty: all.
+    pub lieux: Vec<String>,
 }
 
 /// Which filters a list takes.
@@ -188,19 +213,24 @@ pub struct FiltresPermis {
     pub statistiques: bool,
     /// `regions`.
     pub regions: bool,
-    /// `academies`, `uais`.
-    pub etablissements: bool,
+    /// `academies`.
+    pub academies: bool,
+    /// `uais`.
+    pub uais: bool,
+    /// `lieux`.
+    pub lieux: bool,
 }
 
 impl ParametresListe {
-    /// Reads the parameters of a list; `ext` is the extension of the path, `region` its region.
+    /// Reads the parameters of a list; `ext` is the extension of the path, `lieu` its region, or
+    /// its place on a declared maille.
     ///
     /// # Errors
     /// Every fault, in the recorded order.
     pub fn lire(
         parametres: Vec<(String, Vec<String>)>,
         ext: Option<&str>,
-        region_du_chemin: Option<&str>,
+        lieu: Option<&str>,
         permis: FiltresPermis,
     ) -> Result<Self, Erreur> {
         let mut recus = recus(parametres);
@@ -214,18 +244,26 @@ impl ParametresListe {
             regions: Vec::new(),
             academies: Vec::new(),
             uais: Vec::new(),
+            lieux: Vec::new(),
         };
-        if permis.etablissements {
+        if permis.uais {
             lus.uais = items("uais", recus.liste("uais"), &mut fautes, Uai::parse, |f, l, t| f.uai(l, t));
         }
-        if let Some(texte) = region_du_chemin {
+        if permis.lieux {
+            let faute = |f: &mut Fautes, l: Lieu<'_>, t: &str| f.lieu_declare(l, t);
+            match lieu {
+                Some(texte) => lus.lieux.extend(lieu_declare(texte, &mut fautes)),
+                None => lus.lieux = items("lieux", recus.liste("lieux"), &mut fautes, lire_lieu, faute),
+            }
+        }
+        if let Some(texte) = lieu.filter(|_| !permis.lieux) {
             lus.regions.extend(region(Lieu::Nom("region"), &texte.into(), &mut fautes).map(str::to_owned));
         } else if permis.regions {
             for (rang, item) in recus.liste("regions").unwrap_or_default().iter().enumerate() {
                 lus.regions.extend(region(Lieu::Item("regions", rang), item, &mut fautes).map(str::to_owned));
             }
         }
-        if permis.etablissements {
+        if permis.academies {
             for (rang, item) in recus.liste("academies").unwrap_or_default().iter().enumerate() {
                 lus.academies.extend(academie(Lieu::Item("academies", rang), item, &mut fautes).map(str::to_owned));
             }
@@ -335,6 +373,8 @@ pub struct Cible {
     pub region: Option<&'static str>,
     /// The establishment asked for.
     pub uai: Option<Uai>,
+    /// The place asked for of a declared maille, as the store knows it.
+    pub lieu: Option<String>,
 }
 
 /// What lies in the path of one document, not yet checked.
@@ -344,6 +384,8 @@ pub enum Chemin<'a> {
     Nationale(&'a str),
     /// `regionales/{region}/certifications/{codes}`
     Regionale(&'a str, &'a str),
+    /// `mailles/{maille}/{lieu}/certifications/{codes}`
+    Declaree(&'a str, &'a str, &'a str),
     /// `formations/{uai}-{code}`
     Formation(&'a str, &'a str),
 }
@@ -360,7 +402,7 @@ impl ParametresDocument {
     ) -> Result<(Self, Cible), Erreur> {
         let mut recus = recus(parametres);
         let mut fautes = Fautes::default();
-        let mut cible = Cible { codes: Vec::new(), region: None, uai: None };
+        let mut cible = Cible { codes: Vec::new(), region: None, uai: None, lieu: None };
         let types: Option<Vec<TypeCode>>;
         match chemin {
             Chemin::Formation(uai, code) => {
@@ -375,9 +417,12 @@ impl ParametresDocument {
                 // One formation knows the secondary univers only, whatever its code.
                 types = Some(Vec::new());
             }
-            Chemin::Nationale(codes) | Chemin::Regionale(_, codes) => {
+            Chemin::Nationale(codes) | Chemin::Regionale(_, codes) | Chemin::Declaree(_, _, codes) => {
                 if let Chemin::Regionale(texte, _) = chemin {
                     cible.region = region(Lieu::Nom("region"), &texte.into(), &mut fautes);
+                }
+                if let Chemin::Declaree(maille, texte, _) = chemin {
+                    cible.lieu = lieu_declare(texte, &mut fautes).map(|lieu| cle::lieu_declare(maille, &lieu));
                 }
                 let items: Vec<&str> = codes.split([',', '|']).collect();
                 let lus: Option<Vec<_>> = items.iter().map(|i| CodeCertification::parse(i)).collect();

@@ -3,9 +3,9 @@
 use crate::acces;
 use crate::comptes::{self, Verification};
 use crate::document;
-use crate::erreur::Erreur;
+use crate::erreur::{self, Erreur};
 use crate::liste::{self, Liste};
-use crate::parametres::Chemin;
+use crate::parametres::{self, Chemin};
 use crate::reponse::Reponse;
 use crate::requete::decoder_segment;
 use crate::validation::{Fautes, Lieu};
@@ -13,15 +13,17 @@ use crate::{Monde, Requete, corps};
 use domain::Maille;
 use serde_json::{Value, json};
 use store::Lecteur;
-use store::kv::KeyValueWrite;
+use store::kv::{KeyValue, KeyValueWrite};
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Route {
-    Liste { liste: Liste, region: Option<String>, ext: Option<String> },
+    Mailles,
+    Liste { liste: Liste, lieu: Option<String>, ext: Option<String> },
     Certification { codes: String, ext: Option<String> },
     Regionale { region: String, codes: String, ext: Option<String> },
     Formation { uai: String, code: String, ext: Option<String> },
+    Declaree { maille: String, lieu: String, codes: String, ext: Option<String> },
 }
 
 const PREFIXE: [&str; 2] = ["api", "inserjeunes"];
@@ -40,7 +42,7 @@ pub async fn regionales<M: Monde>(monde: &M, requete: Requete) -> Reponse {
     lire(monde, requete, |s| match s {
         ["regionales", region] => Some(avec_ext(region, |region, ext| Route::Liste {
             liste: Liste::Statistiques(Maille::Regionale),
-            region: Some(region),
+            lieu: Some(region),
             ext,
         })),
         ["regionales", region, "certifications", codes] => {
@@ -60,6 +62,28 @@ pub async fn formations<M: Monde>(monde: &M, requete: Requete) -> Reponse {
             Some(avec_ext(code, |code, ext| Route::Formation { uai: uai.to_owned(), code, ext }))
         }
         autre => route_liste(autre, Liste::Statistiques(Maille::Etablissement)),
+    })
+    .await
+}
+
+/// Mailles that a push declared: which there are, their lists, one document, filieres view.
+pub async fn mailles<M: Monde>(monde: &M, requete: Requete) -> Reponse {
+    let liste = |maille: &str| Liste::Declaree(maille.to_owned());
+    lire(monde, requete, |s| match s {
+        ["mailles"] => Some(Route::Mailles),
+        ["mailles", maille] => {
+            Some(avec_ext(maille, |maille, ext| Route::Liste { liste: Liste::Declaree(maille), lieu: None, ext }))
+        }
+        ["mailles", maille, lieu] => {
+            Some(avec_ext(lieu, |lieu, ext| Route::Liste { liste: liste(maille), lieu: Some(lieu), ext }))
+        }
+        ["mailles", maille, lieu, "certifications", codes] => Some(avec_ext(codes, |codes, ext| Route::Declaree {
+            maille: (*maille).to_owned(),
+            lieu: (*lieu).to_owned(),
+            codes,
+            ext,
+        })),
+        _ => None,
     })
     .await
 }
@@ -86,7 +110,7 @@ fn route_liste(segments: &[&str], liste: Liste) -> Option<Route> {
         Some(ext) if !ext.is_empty() => Some(ext.to_owned()),
         _ => return None,
     };
-    Some(Route::Liste { liste, region: None, ext })
+    Some(Route::Liste { liste, lieu: None, ext })
 }
 
 /// Cuts the extension off: what follows the last dot, where there is something on both sides.
@@ -153,11 +177,17 @@ async fn traiter<M: Monde>(
 fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route) -> Reponse {
     let (
         Erreur::Introuvable(texte),
-        Route::Certification { codes, .. } | Route::Regionale { codes, .. } | Route::Formation { code: codes, .. },
+        Route::Certification { codes, .. }
+        | Route::Regionale { codes, .. }
+        | Route::Declaree { codes, .. }
+        | Route::Formation { code: codes, .. },
     ) = (erreur, route)
     else {
         return reponse;
     };
+    if *erreur == erreur::MAILLE_INCONNUE {
+        return reponse;
+    }
     let cherche = match (*texte, route) {
         ("Etablissement inconnu", Route::Formation { uai, .. }) => uai,
         _ => codes,
@@ -175,7 +205,17 @@ fn decoder(route: Route) -> Result<Route, Erreur> {
     };
     let option = |ext: Option<String>| ext.map(texte).transpose();
     Ok(match route {
-        Route::Liste { liste, region, ext } => Route::Liste { liste, region: option(region)?, ext: option(ext)? },
+        Route::Mailles => Route::Mailles,
+        Route::Liste { liste, lieu, ext } => {
+            let liste = match liste {
+                Liste::Declaree(nom) => Liste::Declaree(texte(nom)?),
+                autre => autre,
+            };
+            Route::Liste { liste, lieu: option(lieu)?, ext: option(ext)? }
+        }
+        Route::Declaree { maille, lieu, codes, ext } => {
+            Route::Declaree { maille: texte(maille)?, lieu: texte(lieu)?, codes: texte(codes)?, ext: option(ext)? }
+        }
         Route::Certification { codes, ext } => Route::Certification { codes: texte(codes)?, ext: option(ext)? },
         Route::Regionale { region, codes, ext } => {
             Route::Regionale { region: texte(region)?, codes: texte(codes)?, ext: option(ext)? }
@@ -193,14 +233,33 @@ async fn servir<M: Monde>(
     route: &Route,
 ) -> Result<Reponse, Erreur> {
     let (chemin, ext) = match route {
-        Route::Liste { liste, region, ext } => {
-            return liste::repondre(monde, lecteur, requete, *liste, region.as_deref(), ext.as_deref()).await;
+        Route::Mailles => return mailles_publiees(&lecteur, requete).await,
+        Route::Liste { liste, lieu, ext } => {
+            return liste::repondre(monde, lecteur, requete, liste, lieu.as_deref(), ext.as_deref()).await;
         }
+        Route::Declaree { maille, lieu, codes, ext } => (Chemin::Declaree(maille, lieu, codes), ext),
         Route::Certification { codes, ext } => (Chemin::Nationale(codes), ext),
         Route::Regionale { region, codes, ext } => (Chemin::Regionale(region, codes), ext),
         Route::Formation { uai, code, ext } => (Chemin::Formation(uai, code), ext),
     };
     document::repondre(monde, &lecteur, requete, chemin, ext.as_deref()).await
+}
+
+/// Which declared mailles there are: their label, the field of their places, their millesimes.
+async fn mailles_publiees<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete) -> Result<Reponse, Erreur> {
+    parametres::aucun(requete.parametres())?;
+    let mailles: Vec<Value> = lecteur
+        .mailles()
+        .await?
+        .into_iter()
+        .map(|m| {
+            json!({
+                "nom": m.declaree.nom, "libelle": m.declaree.libelle, "cle": m.declaree.cle,
+                "millesime": m.millesime, "millesimes": m.millesimes,
+            })
+        })
+        .collect();
+    Ok(document::publique(Reponse::json(200, &json!({"mailles": mailles})), [], 0).avec_etag(requete))
 }
 
 /// The answer to OPTIONS on a known path.

@@ -89,7 +89,16 @@ impl Fautes {
 
     /// No UAI.
     pub fn uai(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        let suite = format!("with value \"{valeur}\" fails to match the required pattern: /^[0-9]{{7}}[A-Z]{{1}}$/");
+        self.motif(lieu, valeur, "/^[0-9]{7}[A-Z]{1}$/");
+    }
+
+    /// No place of a declared maille.
+    pub fn lieu_declare(&mut self, lieu: Lieu<'_>, valeur: &str) {
+        self.motif(lieu, valeur, "/^[A-Za-z0-9_-]{1,20}$/");
+    }
+
+    fn motif(&mut self, lieu: Lieu<'_>, valeur: &str, motif: &str) {
+        let suite = format!("with value \"{valeur}\" fails to match the required pattern: {motif}");
         self.ajouter(lieu, "string.pattern.base", &suite, Some(valeur.into()), json!({"regex": {}}));
     }
 

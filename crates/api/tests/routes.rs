@@ -104,6 +104,20 @@ impl Banc {
         lire(block_on(routes::formations(self, requete)))
     }
 
+    /// The routes of declared mailles.
+    fn mailles(&self, url: &str, cle: &str) -> Lue {
+        let (chemin, query) = url.split_once('?').unwrap_or((url, ""));
+        let entetes = vec![("x-api-key".to_owned(), cle.to_owned())].into();
+        let requete = Requete {
+            methode: "GET".into(),
+            chemin: format!("/api/inserjeunes/mailles{chemin}"),
+            query: query.into(),
+            entetes,
+            corps: Vec::new(),
+        };
+        lire(block_on(routes::mailles(self, requete)))
+    }
+
     fn get(&self, url: &str) -> Lue {
         self.appeler("GET", url, &[("x-api-key", "cle")])
     }
@@ -455,4 +469,122 @@ mod hostiles {
             })?;
         }
     }
+}
+
+fn academie(lieu: &str, code: &str, filiere: &str, millesime: &str, nb: u32) -> Value {
+    json!({"kind": "statistique", "doc": {"maille": "academies", "academie": {"code": lieu, "nom": "A"}, "region": {"code": "84", "nom": "Auvergne-Rhône-Alpes"},
+        "code_certification": code, "code_formation_diplome": "12345678", "millesime": millesime, "filiere": filiere, "libelle": "é",
+        "nb_annee_term": nb, "nb_en_emploi_6_mois": nb / 2, "nb_poursuite_etudes": nb / 4, "nb_sortant": nb - nb / 4,
+        "taux_en_emploi_6_mois": 50, "taux_en_formation": 25, "taux_autres_6_mois": 25}})
+}
+
+fn avec_academies() -> Banc {
+    let banc = Banc::nouveau();
+    banc.publier("a", &[
+        json!({"kind": "maille", "doc": {"nom": "academies", "libelle": "Académies", "cle": "academie.code"}}),
+        json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": "12345678", "code_formation_diplome": "12345678"}}),
+        json!({"kind": "bcn", "doc": {"type": "mef", "code_certification": "12345678901", "code_formation_diplome": "12345678"}}),
+        json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": "87654321", "code_formation_diplome": "87654321"}}),
+        academie("10", "12345678", "apprentissage", "2022", 40),
+        academie("10", "12345678", "apprentissage", "2021", 41),
+        academie("10", "12345678901", "pro", "2022", 60),
+        academie("08", "12345678", "apprentissage", "2022", 19),
+        formation(1, 30),
+    ]);
+    banc
+}
+
+#[test]
+fn a_declared_maille_is_listed_filtered_and_exported() {
+    let banc = avec_academies();
+    let mailles = banc.mailles("", "");
+    assert_eq!(
+        mailles.json()["mailles"],
+        json!([{"nom": "academies", "libelle": "Académies", "cle": "academie.code", "millesime": "2022", "millesimes": ["2022", "2021"]}])
+    );
+    assert!(mailles.entete("etag").starts_with('"'));
+    assert_eq!(banc.mailles("/academies", "").statut, 401, "lists need a key");
+    assert_eq!(banc.mailles("?x=1", "").statut, 400);
+
+    let lire = |url: &str| banc.mailles(url, "cle").json()["academies"].as_array().unwrap().clone();
+    let lieux = |lignes: &[Value]| lignes.iter().map(|l| l["lieu"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let toutes = lire("/academies");
+    assert_eq!(lieux(&toutes), ["08", "10", "10"], "of the latest millesime, by place");
+    assert!(toutes[0]["nb_sortant"].is_null() && toutes[0]["_meta"]["messages"].is_array(), "{}", toutes[0]);
+    assert_eq!(lire("/academies?millesimes=2021").len(), 1);
+    assert_eq!(lieux(&lire("/academies?lieux=08")), ["08"]);
+    assert_eq!(lieux(&lire("/academies/08")), ["08"]);
+    assert_eq!(lieux(&lire("/academies?code_certifications=12345678901")), ["10"]);
+    assert_eq!(lire("/academies/10?code_certifications=12345678&millesimes=2021,2022").len(), 2);
+    assert_eq!(lire("/academies?regions=84").len(), 3);
+    assert_eq!((lire("/academies?regions=11").len(), lire("/academies?academies=10").len()), (0, 2));
+    let page = banc.mailles("/academies?items_par_page=2&page=2", "cle");
+    assert_eq!(page.json()["pagination"], json!({"page": 2, "items_par_page": 2, "nombre_de_page": 2, "total": 3}));
+    assert!(page.entete("link").contains("</api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
+
+    let csv = String::from_utf8(banc.mailles("/academies.csv", "cle").corps).unwrap();
+    let lignes: Vec<&str> = csv.lines().collect();
+    assert!(lignes[0].starts_with("lieu;code_certification;code_formation_diplome;filiere;millesime;"), "{csv}");
+    assert!(lignes[1].starts_with("08;12345678;12345678;apprentissage;2022;") && lignes[1].contains(";null;"), "{csv}");
+    assert_eq!(banc.mailles("/academies/10.ndjson", "cle").corps.iter().filter(|b| **b == b'\n').count(), 2);
+
+    for (url, statut) in [
+        ("/academies?lieux=a.b", 400),
+        ("/academies?uais=0750001A", 400),
+        ("/academies.xml", 400),
+        ("/bassins", 404),
+        ("/a/b/c", 404),
+    ] {
+        assert_eq!(banc.mailles(url, "cle").statut, statut, "{url}");
+    }
+    assert_eq!(banc.mailles("/bassins", "cle").json()["message"], "Maille inconnue");
+    assert_eq!(
+        banc.mailles("/formations", "cle").json()["message"],
+        "Maille inconnue",
+        "a maille of the contract has its own route"
+    );
+}
+
+#[test]
+fn one_document_of_a_declared_maille_answers_as_a_regional_one_does() {
+    let banc = avec_academies();
+    let un = |suite: &str| banc.mailles(&format!("/academies/{suite}"), "");
+    let document = un("10/certifications/12345678").json();
+    assert_eq!(
+        (&document["millesime"], &document["lieu"], &document["nb_annee_term"]),
+        (&json!("2022"), &json!("10"), &json!(40))
+    );
+    assert_eq!(
+        document["_meta"]["details"],
+        "Données InserJeunes pour la certification 12345678 (filière apprentissage) pour le millésime 2022, maille academies, lieu 10"
+    );
+    assert_eq!(un("10/certifications/12345678?millesime=2021").json()["nb_annee_term"], 41);
+    let absent = un("08/certifications/12345678?millesime=2021");
+    assert_eq!(
+        (absent.statut, &absent.json()["data"]),
+        (404, &json!({"millesime": "2021", "millesimesDisponible": ["2022"]}))
+    );
+    let cache = un("08/certifications/12345678").json();
+    assert!(cache["nb_annee_term"] == 19 && cache["nb_sortant"].is_null() && cache["taux_en_emploi_6_mois"].is_null());
+
+    let vue = un("10/certifications/12345678?vue=filieres").json();
+    assert_eq!((&vue["pro"]["nb_annee_term"], &vue["apprentissage"]["nb_annee_term"]), (&json!(60), &json!(40)));
+    let vue_cachee = un("08/certifications/12345678?vue=filieres").json();
+    assert!(vue_cachee["apprentissage"]["nb_sortant"].is_null(), "{vue_cachee}");
+    let image = un("10/certifications/12345678.svg");
+    assert_eq!(image.entete("content-type"), "image/svg+xml; charset=utf-8");
+
+    for (suite, statut, message) in [
+        ("10/certifications/87654321", 404, "Pas de données disponibles"),
+        ("99/certifications/12345678", 404, "Pas de données disponibles"),
+        ("10/certifications/00000000", 404, "Formation inconnue"),
+        ("a.b/certifications/12345678", 400, "Erreur de validation"),
+        ("10/certifications/x", 400, "Erreur de validation"),
+    ] {
+        let refus = un(suite);
+        assert_eq!((refus.statut, refus.json()["message"].as_str()), (statut, Some(message)), "{suite}");
+    }
+    let inconnue = banc.mailles("/bassins/10/certifications/12345678", "");
+    assert_eq!((inconnue.statut, &inconnue.json()["message"]), (404, &json!("Maille inconnue")));
+    assert!(inconnue.entete("link").contains("erreurs#maille-inconnue"));
 }

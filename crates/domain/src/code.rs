@@ -91,6 +91,13 @@ impl fmt::Display for CodeCertification {
     }
 }
 
+/// Whether a text is the code of an entry of the national directory: `RNCP` and up to six digits.
+#[must_use]
+pub fn est_rncp(texte: &str) -> bool {
+    let chiffres = texte.strip_prefix("RNCP").unwrap_or_default();
+    (1..=6).contains(&chiffres.len()) && chiffres.bytes().all(|b| b.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,5 +121,11 @@ mod tests {
             let code = CodeCertification::parse(text);
             assert_eq!(code.as_ref().map(|c| (c.as_str(), c.type_code())), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn codes_of_the_national_directory() {
+        assert!(est_rncp("RNCP4911") && est_rncp("RNCP39012"));
+        assert!(!["", "RNCP", "4911", "rncp4911", "RNCP 4911", "RNCP1234567", "RS4911"].into_iter().any(est_rncp));
     }
 }

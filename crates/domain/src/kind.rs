@@ -1,5 +1,6 @@
 //! Kinds: what a pushed line is about.
 
+use crate::declaree::{CHAMP_LIEU, CHAMP_MAILLE};
 use crate::{Document, Maille};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,11 +28,17 @@ pub enum Kind {
     Catalogue,
     /// An account.
     User,
+    /// The declaration of a maille ([`crate::MailleDeclaree`]).
+    Maille,
+    /// A statistic of a declared maille.
+    Statistique,
+    /// The entry of the national directory (RNCP) that a CFD or a SISE code leads to.
+    Rncp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const TOUS: [Self; 9] = [
+    pub const TOUS: [Self; 12] = [
         Self::Certification,
         Self::Regionale,
         Self::Formation,
@@ -41,6 +48,9 @@ impl Kind {
         Self::Etablissement,
         Self::Catalogue,
         Self::User,
+        Self::Maille,
+        Self::Statistique,
+        Self::Rncp,
     ];
 
     /// Its name on a line.
@@ -56,6 +66,9 @@ impl Kind {
             Self::Etablissement => "etablissement",
             Self::Catalogue => "catalogue",
             Self::User => "user",
+            Self::Maille => "maille",
+            Self::Statistique => "statistique",
+            Self::Rncp => "rncp",
         }
     }
 
@@ -72,6 +85,7 @@ impl Kind {
             Self::Certification => Some(Maille::Nationale),
             Self::Regionale => Some(Maille::Regionale),
             Self::Formation => Some(Maille::Etablissement),
+            Self::Statistique => Some(Maille::Declaree),
             _ => None,
         }
     }
@@ -109,6 +123,9 @@ impl Kind {
             Self::Etablissement => simple("numero_uai"),
             Self::Catalogue => simple("id").or_else(|| sous_champ("id", "$oid")),
             Self::User => simple("username"),
+            Self::Maille => simple("nom"),
+            Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
+            Self::Statistique => statistique(&format!("{}/{}", simple(CHAMP_MAILLE)?, simple(CHAMP_LIEU)?)),
         }
     }
 }
@@ -119,6 +136,7 @@ impl From<Maille> for Kind {
             Maille::Nationale => Self::Certification,
             Maille::Regionale => Self::Regionale,
             Maille::Etablissement => Self::Formation,
+            Maille::Declaree => Self::Statistique,
         }
     }
 }
@@ -150,7 +168,12 @@ mod tests {
         let cle = |kind: Kind, valeur: Value| kind.cle(valeur.as_object().unwrap());
         let statistique = json!({"code_certification": "40025214", "millesime": "2020", "filiere": "apprentissage"});
         assert_eq!(cle(Kind::Certification, statistique.clone()).as_deref(), Some("40025214/2020/apprentissage/"));
-        assert_eq!(cle(Kind::Regionale, statistique), None, "no region");
+        assert_eq!(cle(Kind::Regionale, statistique.clone()), None, "no region");
+        let mut declaree = statistique;
+        declaree["maille"] = "academies".into();
+        assert_eq!(cle(Kind::Statistique, declaree.clone()), None, "no place");
+        declaree["lieu"] = "10".into();
+        assert_eq!(cle(Kind::Statistique, declaree).as_deref(), Some("40025214/2020/apprentissage/academies/10"));
         assert_eq!(cle(Kind::Catalogue, json!({"id": {"$oid": "abc"}})).as_deref(), Some("abc"));
         assert_eq!(cle(Kind::Catalogue, json!({"id": "abc"})).as_deref(), Some("abc"));
     }

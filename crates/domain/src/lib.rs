@@ -2,13 +2,14 @@
 //!
 //! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
 //! the two spellings of a millesime ([`millesime`]), territories ([`territoire`]), the names of
-//! the indicators ([`indicateur`]), the kinds of pushed documents and their keys ([`kind`]), rates and rounding ([`taux`]), and the publication
+//! the indicators ([`indicateur`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declaree`]), rates and rounding ([`taux`]), and the publication
 //! threshold ([`seuil`]).
 //!
 //! Nothing in this crate does I/O or knows a runtime.
 
 pub mod code;
 pub mod date;
+pub mod declaree;
 pub mod filiere;
 pub mod indicateur;
 pub mod kind;
@@ -21,6 +22,7 @@ pub mod territoire;
 pub mod uai;
 
 pub use code::{CodeCertification, TypeCode};
+pub use declaree::MailleDeclaree;
 pub use filiere::{Filiere, Univers};
 pub use kind::Kind;
 pub use maille::Maille;

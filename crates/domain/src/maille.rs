@@ -1,7 +1,10 @@
 //! Mailles: the levels a statistic is about.
 
-/// A level with a route of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// A level of statistics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Maille {
     /// A certification in the whole country.
     Nationale,
@@ -9,29 +12,22 @@ pub enum Maille {
     Regionale,
     /// A certification in an establishment: a formation.
     Etablissement,
+    /// A certification in a place of a maille that a push declares ([`crate::MailleDeclaree`]).
+    Declaree,
 }
 
 impl Maille {
-    /// Every maille.
+    /// Every maille of the contract: those with a route of their own, which the treatments know.
     pub const TOUTES: [Self; 3] = [Self::Nationale, Self::Regionale, Self::Etablissement];
 
-    /// The name of its list, in URLs, answers and reports.
+    /// The name of its list, in URLs, answers and reports; declared mailles have names of their own.
     #[must_use]
     pub fn liste(self) -> &'static str {
         match self {
             Self::Nationale => "certifications",
             Self::Regionale => "regionales",
             Self::Etablissement => "formations",
-        }
-    }
-
-    /// Its kind of pushed line.
-    #[must_use]
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Nationale => "certification",
-            Self::Regionale => "regionale",
-            Self::Etablissement => "formation",
+            Self::Declaree => "mailles",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The sentences that go with a document: its title, its details, its messages.
 
+use crate::declaree::{CHAMP_LIEU, CHAMP_MAILLE};
 use crate::seuil::MESSAGE_SEUIL;
 use crate::{Document, DocumentPublie, Filiere};
 use serde_json::Value;
@@ -35,7 +36,9 @@ pub fn details(document: &Document) -> String {
         details += &format!(" dispensée par l'établissement {uai},");
     }
     details += &format!(" pour le millésime {}", champ("millesime"));
-    if uai.is_none()
+    if let (Some(maille), Some(lieu)) = (texte(document, &[CHAMP_MAILLE]), texte(document, &[CHAMP_LIEU])) {
+        details += &format!(", maille {maille}, lieu {lieu}");
+    } else if uai.is_none()
         && let Some(region) = texte(document, &["region", "nom"])
     {
         details += &format!(" et la région {region}");
@@ -93,6 +96,9 @@ mod tests {
             details(&regionale),
             "Données InserJeunes pour la certification 12345678 (BAC filière apprentissage) pour le millésime 2018_2019 et la région Île-de-France"
         );
+        let mut declaree = regionale.clone();
+        declaree.extend(document(json!({"maille": "academies", "lieu": "01"})));
+        assert!(details(&declaree).ends_with(" pour le millésime 2018_2019, maille academies, lieu 01"));
         let mut formation = regionale;
         formation.insert("uai".into(), json!("0751234J"));
         assert_eq!(titre(&formation), "Certification 12345678, établissement 0751234J");

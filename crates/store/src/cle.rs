@@ -14,10 +14,25 @@ pub const REGISTRY: &str = "work:generations";
 /// The reports of the last imports, without any indicator value.
 pub const REPORTS: &str = "public:reports";
 
+/// The name of the list of a declared maille, told apart from those of the contract.
+#[must_use]
+pub fn liste_declaree(nom: &str) -> String {
+    format!("maille.{nom}")
+}
+
+/// The place of a document of a declared maille, among those of all declared mailles.
+#[must_use]
+pub fn lieu_declare(maille: &str, lieu: &str) -> String {
+    format!("{maille}/{lieu}")
+}
+
+/// The family that holds the declarations in force, in one value.
+pub const DECLARATIONS: &str = "declarations";
+
 /// Families of bundles in a generation, looked up by a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Famille {
-    /// Documents of a maille.
+    /// Documents of a maille; all declared mailles lie in one family.
     Documents(Maille),
     /// Certifications, SISE codes and establishments that exist.
     Nomenclature,
@@ -28,12 +43,13 @@ pub enum Famille {
 
 impl Famille {
     /// Every family.
-    pub const TOUTES: [Self; 5] = [
+    pub const TOUTES: [Self; 6] = [
         Self::Documents(Maille::Nationale),
         Self::Documents(Maille::Regionale),
         Self::Documents(Maille::Etablissement),
         Self::Nomenclature,
         Self::Comptes,
+        Self::Documents(Maille::Declaree),
     ];
 
     /// Its part of the key.
@@ -46,7 +62,7 @@ impl Famille {
         }
     }
 
-    /// Its rank in [`Self::TOUTES`] and in the pointer.
+    /// Its rank in [`Self::TOUTES`].
     #[must_use]
     pub fn rang(self) -> usize {
         Self::TOUTES.iter().position(|f| *f == self).unwrap_or_default()

@@ -8,7 +8,8 @@ use crate::kv::{KeyValue, StoreError};
 use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Selection};
 use crate::pointeur::Pointeur;
 use crate::recherche::PlanRecherche;
-use domain::Maille;
+use domain::{Maille, MailleDeclaree};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -20,6 +21,18 @@ pub const POINTER_TTL_MS: u64 = 1_000;
 const RENDUS_PAGES: usize = 32;
 /// How much of other entries it keeps: 1 MiB.
 const ENTREES_PAGES: usize = 4;
+
+/// What readers are told of a declared maille.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaillePubliee {
+    /// Its declaration.
+    #[serde(flatten)]
+    pub declaree: MailleDeclaree,
+    /// The latest millesime, in force where none is asked for.
+    pub millesime: String,
+    /// Those there are, latest first.
+    pub millesimes: Vec<String>,
+}
 
 /// What a reused instance keeps between requests (invariant 6): nothing but values keyed by
 /// generation, and the pointer for at most one second.
@@ -248,6 +261,18 @@ impl<K: KeyValue> Lecteur<K> {
         let plan = Rc::new(lire.await?);
         self.cache.0.borrow_mut().recherche = Some((generation.clone(), Rc::clone(&plan)));
         Ok(plan)
+    }
+
+    /// The declared mailles, by name. One get where there are some.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn mailles(&self) -> Result<Vec<MaillePubliee>, StoreError> {
+        if self.pointeur.millesimes.mailles.is_empty() {
+            return Ok(Vec::new());
+        }
+        let bytes = self.valeur(cle::DECLARATIONS, 0).await?;
+        self.abime(serde_json::from_slice(&bytes).map_err(|_| Damaged), cle::DECLARATIONS, 0)
     }
 
     /// The rows of a list that pass a filter. One get for each code or UAI that is asked for.

@@ -1,8 +1,9 @@
 //! The pointer: the one value that says what is served (invariant 2).
 
 use crate::cle::Famille;
-use domain::{Filiere, Maille, Univers};
+use domain::{Filiere, Maille, Millesime, Univers};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Version of the pointer's own form.
 pub const FORMAT: u32 = 1;
@@ -20,8 +21,11 @@ pub struct Pointeur {
     pub disposition: u32,
     /// The generation in use. Ids are never used twice.
     pub generation: String,
-    /// How many bundles each family has, in the order of [`Famille::TOUTES`].
+    /// How many bundles each family has, in the order of [`Famille::TOUTES`], declared mailles aside.
     pub bundles: [usize; 5],
+    /// How many bundles the declared mailles have together.
+    #[serde(default, skip_serializing_if = "est_nul")]
+    pub bundles_mailles: usize,
     /// The latest millesimes in force.
     pub millesimes: MillesimesEnVigueur,
     /// The generation before: where a request starts again on a fault, and a rollback leads.
@@ -47,10 +51,19 @@ pub struct MillesimesEnVigueur {
     /// Establishments, higher education.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub formations_sup: Option<String>,
+    /// Declared mailles, by name: any spelling.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mailles: BTreeMap<String, String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn est_nul(n: &usize) -> bool {
+    *n == 0
 }
 
 impl MillesimesEnVigueur {
-    /// The one in force for a maille and a univers. Regional statistics know one line only.
+    /// The one in force for a maille of the contract and a univers. Regional statistics know one line only, and so do
+    /// declared mailles: [`Self::mailles`].
     #[must_use]
     pub fn de(&self, maille: Maille, univers: Univers) -> Option<&str> {
         match (maille, univers) {
@@ -59,19 +72,36 @@ impl MillesimesEnVigueur {
             (Maille::Regionale, _) => self.regionales.as_deref(),
             (Maille::Etablissement, Univers::Secondaire) => self.formations.as_deref(),
             (Maille::Etablissement, Univers::Superieur) => self.formations_sup.as_deref(),
+            (Maille::Declaree, _) => None,
         }
     }
 
-    /// Where [`Self::de`] reads, to write it.
-    pub fn de_mut(&mut self, maille: Maille, filiere: Filiere) -> &mut Option<String> {
-        match (maille, filiere.univers()) {
+    /// Puts a millesime in force where it is later than the one there; `declaree` names a declared maille.
+    pub fn retenir(&mut self, maille: Maille, declaree: &str, filiere: Filiere, millesime: &Millesime) {
+        let place = match (maille, filiere.univers()) {
             (Maille::Nationale, Univers::Secondaire) => &mut self.certifications,
             (Maille::Nationale, Univers::Superieur) => &mut self.certifications_sup,
             (Maille::Regionale, _) => &mut self.regionales,
             (Maille::Etablissement, Univers::Secondaire) => &mut self.formations,
             (Maille::Etablissement, Univers::Superieur) => &mut self.formations_sup,
+            (Maille::Declaree, _) => {
+                let avant = self.mailles.get(declaree).and_then(|m| Millesime::parse(m));
+                if avant.is_none_or(|avant| est_plus_recent(&avant, millesime)) {
+                    self.mailles.insert(declaree.to_owned(), millesime.as_str().to_owned());
+                }
+                return;
+            }
+        };
+        if place.as_deref().and_then(Millesime::parse).is_none_or(|avant| est_plus_recent(&avant, millesime)) {
+            *place = Some(millesime.as_str().to_owned());
         }
     }
+}
+
+/// The latest by its last year; of the two spellings of one year, the period.
+fn est_plus_recent(avant: &Millesime, nouveau: &Millesime) -> bool {
+    let rang = |m: &Millesime| (m.annee().to_owned(), m.as_str().len(), m.as_str().to_owned());
+    rang(avant) < rang(nouveau)
 }
 
 impl Pointeur {
@@ -95,13 +125,17 @@ impl Pointeur {
     /// How many bundles a family has.
     #[must_use]
     pub fn bundles(&self, famille: Famille) -> usize {
-        self.bundles.get(famille.rang()).copied().unwrap_or_default()
+        match famille {
+            Famille::Documents(Maille::Declaree) => self.bundles_mailles,
+            autre => self.bundles.get(autre.rang()).copied().unwrap_or_default(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::declaree::{MAILLES_MAX, NOM_MAX};
 
     fn pointeur() -> Pointeur {
         let some = || Some("2022_2023".to_owned());
@@ -110,12 +144,14 @@ mod tests {
             disposition: DISPOSITION,
             generation: "g18446744073709551615".into(),
             bundles: [1_000_000; 5],
+            bundles_mailles: 1_000_000,
             millesimes: MillesimesEnVigueur {
                 certifications: some(),
                 certifications_sup: some(),
                 regionales: some(),
                 formations: some(),
                 formations_sup: some(),
+                mailles: (0..MAILLES_MAX).map(|n| (format!("{n:a>NOM_MAX$}"), "2022_2023".to_owned())).collect(),
             },
             precedent: None,
         }

@@ -108,6 +108,13 @@ pub fn mots_utiles(texte: &str) -> Vec<String> {
 #[must_use]
 pub fn mots_cherches(q: &str) -> Vec<String> {
     let mut mots = mots_utiles(q);
+    // `RNCP 4911` is one code.
+    if let Some(rang) = mots.windows(2).position(|m| matches!(m, [r, n] if r == RNCP && est_nombre(n))) {
+        let nombre = mots.remove(rang + 1);
+        if let Some(rncp) = mots.get_mut(rang) {
+            rncp.push_str(&nombre);
+        }
+    }
     let code = |m: &String| m.len() >= 6 && m.bytes().any(|b| b.is_ascii_digit());
     if mots.len() > 1 && mots.iter().any(code) {
         mots.retain(|m| !PREFIXES_DE_CODE.contains(&m.as_str()));
@@ -125,10 +132,27 @@ pub fn mots_cherches(q: &str) -> Vec<String> {
     uniques
 }
 
-/// The keys under which a word is found: every prefix up to [`PREFIXE_MAX`], and itself.
+/// What stands before the number of an entry of the national directory.
+const RNCP: &str = "rncp";
+
+/// A shorter number is more likely something else than an RNCP code that lost its letters.
+const NUMERO_MIN: usize = 3;
+
+fn est_nombre(mot: &str) -> bool {
+    !mot.is_empty() && mot.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn est_rncp(mot: &str) -> bool {
+    mot.strip_prefix(RNCP).is_some_and(est_nombre)
+}
+
+/// The keys under which a word is found: every prefix up to [`PREFIXE_MAX`], and itself. What all
+/// RNCP codes begin with finds none of them: it would find nearly every certification.
 pub fn cles_du_mot(mot: &str) -> impl Iterator<Item = &str> {
     let fins = mot.char_indices().map(|(i, c)| i + c.len_utf8());
+    let trop_court = if est_rncp(mot) { RNCP.len() } else { 0 };
     fins.take(PREFIXE_MAX)
+        .filter(move |fin| *fin > trop_court)
         .chain([mot.len()])
         .scan(0, |avant, fin| {
             let nouvelle = fin > *avant;
@@ -223,6 +247,8 @@ pub struct FicheRecherche {
     pub region: String,
     /// The codes of a certification.
     pub codes: Vec<CodeFiche>,
+    /// The entries of the national directory it leads to: `RNCP4911`. No route takes them.
+    pub rncp: Vec<String>,
     /// Whether any document is published of it.
     pub donnees: bool,
 }
@@ -237,6 +263,9 @@ impl FicheRecherche {
         writer.size(self.codes.len());
         for code in &self.codes {
             writer.text(&code.code).text(&code.genre).number(u64::from(code.donnees));
+        }
+        for rncp in &self.rncp {
+            writer.text(rncp);
         }
         writer.0
     }
@@ -256,6 +285,7 @@ impl FicheRecherche {
                 uai: reader.text()?.into(),
                 region: reader.text()?.into(),
                 codes: Vec::new(),
+                rncp: Vec::new(),
                 donnees: drapeaux & 2 == 2,
             };
             for _ in 0..reader.size()? {
@@ -264,6 +294,9 @@ impl FicheRecherche {
                     genre: reader.text()?.into(),
                     donnees: reader.number()? == 1,
                 });
+            }
+            while !reader.0.is_empty() {
+                fiche.rncp.push(reader.text()?.into());
             }
             Some(fiche)
         };
@@ -475,7 +508,12 @@ impl<K: KeyValue> Lecteur<K> {
         let mut absents = Vec::new();
         let mut approche = false;
         for mot in &mots {
-            match self.postings(&plan, mot, &mut budget).await? {
+            let mut trouvees = self.postings(&plan, mot, &mut budget).await?;
+            if trouvees.is_none() && est_nombre(mot) && mot.len() >= NUMERO_MIN {
+                // A number that begins no code may be the one of an RNCP code.
+                trouvees = self.postings(&plan, &format!("{RNCP}{mot}"), &mut budget).await?;
+            }
+            match trouvees {
                 Some(postings) => listes.push(postings),
                 None => absents.push(mot.as_str()),
             }

@@ -4,12 +4,11 @@
 #![allow(missing_docs, reason = "tests")]
 
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 use store::codec::Reader;
 use store::fiche::Fiche;
 use store::liste::{EntreeCode, EntreeUai, Plan, ecrire_ligne, unpack};
 use store::pointeur::Pointeur;
-use store::publication::valider;
+use store::publication::Controle;
 use store::{bundle, compte};
 
 fn cases() -> ProptestConfig {
@@ -42,7 +41,7 @@ proptest! {
         let lignes = [bytes, format!("{{\"kind\":\"{kind}\",\"doc\":{{{doc}}}}}").into_bytes(),
             format!("{{\"kind\":\"certification\",\"doc\":{{\"code_certification\":\"12345678\",\"millesime\":\"2020\",\"filiere\":\"pro\",{doc}}}}}").into_bytes()];
         for ligne in lignes {
-            if let Err(refus) = valider(&ligne, &[], &mut BTreeMap::new()) {
+            if let Err(refus) = Controle::default().ligne(&ligne) {
                 prop_assert!(!refus.0.is_empty());
             }
         }

@@ -53,6 +53,23 @@ fn certification(code: &str, millesime: &str, filiere: &str, nb: u32) -> Value {
         "nb_annee_term": nb, "nb_sortant": nb / 2, "donnee_source": {"code_certification": code, "type": "self"}}})
 }
 
+fn declarer(nom: &str, cle: &str) -> Value {
+    json!({"kind": "maille", "doc": {"nom": nom, "libelle": format!("Par {nom}"), "cle": cle}})
+}
+
+fn academie(code: &str, certification: &str, millesime: &str, nb: u32) -> Value {
+    json!({"kind": "statistique", "doc": {"maille": "academies", "code_certification": certification, "millesime": millesime, "filiere": "pro",
+        "code_formation_diplome": "12345678", "academie": {"code": code, "nom": "A"}, "nb_annee_term": nb, "nb_sortant": nb / 2}})
+}
+
+/// A declared maille of many places.
+fn academies(n: u32) -> Vec<Value> {
+    let lignes = (0..n).map(|i| {
+        academie(&format!("{:02}", i % 30), &format!("{:08}", i / 30), ["2019", "2020"][(i % 7 / 6) as usize], i % 60)
+    });
+    [declarer("academies", "academie.code")].into_iter().chain(lignes).collect()
+}
+
 fn corps(lignes: &[Value]) -> Vec<u8> {
     lignes.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
 }
@@ -299,7 +316,7 @@ fn refused_lines_stop_a_publication_unless_accepted() {
 /// Killed at any operation and started again, a job ends in the same bytes.
 #[test]
 fn killed_anywhere_a_job_ends_in_the_same_bytes() {
-    let lignes = beaucoup(600);
+    let lignes = [beaucoup(600), academies(300)].concat();
     let servies = |kv: &Memoire| -> BTreeMap<String, Vec<u8>> {
         let temporaire = |k: &str| k.contains(":etat.") || k.contains(":flux.") || k.contains(":manifeste:");
         kv.keys()
@@ -523,4 +540,113 @@ fn closing_dates_are_kept_for_the_clock_of_the_request() {
     let lecteur = block_on(Lecteur::ouvrir(&kv, Rc::clone(&cache), 0)).unwrap();
     let fiche = block_on(lecteur.fiche(Maille::Nationale, "", "11111111")).unwrap().unwrap();
     assert_eq!(fiche.versions[0].fermeture, date::lire_iso("2022-08-30T22:00:00Z"));
+}
+
+/// A declared maille lies beside the others as they do: found, listed, filtered, exported, hidden.
+#[test]
+fn a_declared_maille_is_found_and_listed_by_its_places() {
+    let (kv, monde) = (Memoire::default(), Monde::default());
+    let lignes = academies(3_000);
+    let job = publier(&kv, &monde, "a", Ouverture::default(), &[beaucoup(200), lignes.clone()].concat());
+    assert_eq!(job.etape, Etape::Publie, "{:?}", job.bilan.echec);
+    assert_eq!(job.bilan.documents["academies"].values().flat_map(BTreeMap::values).sum::<u64>(), 3_000);
+    for ligne in &lignes[1..] {
+        let (doc, texte) = (&ligne["doc"], |champ: &str| ligne["doc"][champ].as_str().unwrap().to_owned());
+        let lieu = doc["academie"]["code"].as_str().unwrap();
+        let lus =
+            lire(&kv, Maille::Declaree, &store::cle::lieu_declare("academies", lieu), &texte("code_certification"));
+        let lu = &lus[&(texte("millesime"), "pro".into())];
+        assert_eq!((lu["maille"].as_str(), lu["lieu"].as_str()), (Some("academies"), Some(lieu)));
+        assert_eq!(lu["nb_annee_term"], doc["nb_annee_term"]);
+        let cache = doc["nb_annee_term"].as_u64() < Some(20);
+        assert_eq!(lu["nb_sortant"], if cache { Value::Null } else { doc["nb_sortant"].clone() });
+    }
+
+    let liste = store::cle::liste_declaree("academies");
+    let annee = |m: &str| Filtre { millesimes: vec![(m.into(), None)], ..Filtre::default() };
+    let compter = |garde: &dyn Fn(&Value) -> bool| lignes[1..].iter().filter(|l| garde(&l["doc"])).count();
+    assert_eq!(lister(&kv, &liste, &Filtre::default(), Format::Json).len(), 3_000);
+    assert_eq!(lister(&kv, &liste, &annee("2020"), Format::Json).len(), compter(&|d| d["millesime"] == "2020"));
+    let lyon = Filtre { uais: vec!["10".into(), "07".into()], ..annee("2019") };
+    let attendu = compter(&|d| d["millesime"] == "2019" && ["10", "07"].iter().any(|c| d["academie"]["code"] == *c));
+    assert_eq!(lister(&kv, &liste, &lyon, Format::Csv).len(), attendu);
+    let code = Filtre { codes: vec!["00000010".into()], ..Filtre::default() };
+    assert_eq!(lister(&kv, &liste, &code, Format::Json).len(), 30);
+    let croise = Filtre { uais: vec!["10".into()], ..code };
+    let ligne: Value = serde_json::from_slice(&lister(&kv, &liste, &croise, Format::Json)[0]).unwrap();
+    assert_eq!((&ligne["lieu"], &ligne["code_certification"]), (&json!("10"), &json!("00000010")));
+
+    let cache = Rc::new(Cache::new());
+    let lecteur = block_on(Lecteur::ouvrir(&kv, cache, 0)).unwrap();
+    assert_eq!(lecteur.pointeur().millesimes.mailles["academies"], "2020");
+    let mailles = block_on(lecteur.mailles()).unwrap();
+    assert_eq!((mailles[0].declaree.nom.as_str(), mailles[0].declaree.cle.as_str()), ("academies", "academie.code"));
+    assert_eq!(mailles[0].millesimes, ["2020", "2019"]);
+}
+
+#[test]
+fn without_a_declared_maille_nothing_is_written_for_them() {
+    let (kv, monde) = (Memoire::default(), Monde::default());
+    publier(&kv, &monde, "a", Ouverture::default(), &beaucoup(100));
+    assert!(!kv.keys().iter().any(|k| k.contains(":mailles:") || k.contains("maille.") || k.contains("declarations")));
+    let pointeur = block_on(kv.get("current")).unwrap().unwrap();
+    assert!(!String::from_utf8(pointeur).unwrap().contains("mailles"));
+}
+
+/// Each declared maille is replaced, guarded, carried over and given up on its own.
+#[test]
+fn declared_mailles_are_replaced_one_by_one() {
+    let (kv, monde) = (Memoire::default(), Monde::default());
+    let place = |maille: &str, lieu: &str| store::cle::lieu_declare(maille, lieu);
+    let bassin = |code: &str, nb: u32| json!({"kind": "statistique", "doc": {"maille": "bassins", "bassin": code, "code_certification": "11111111", "millesime": "2020", "filiere": "pro", "nb_annee_term": nb}});
+    let premiers = [
+        certification("11111111", "2020", "pro", 40),
+        declarer("academies", "academie.code"),
+        declarer("bassins", "bassin"),
+        academie("10", "11111111", "2020", 50),
+        academie("01", "11111111", "2020", 60),
+        bassin("0061", 70),
+    ];
+    assert_eq!(publier(&kv, &monde, "a", Ouverture::default(), &premiers).etape, Etape::Publie);
+
+    let seule = Ouverture { mailles: vec!["academies".into()], ..Ouverture::default() };
+    let moins = [declarer("academies", "academie.code"), academie("10", "11111111", "2020", 51)];
+    deposer(&kv, "b", seule.clone(), &moins).unwrap();
+    let attente = finir(&kv, &monde, "b");
+    assert_eq!(
+        (attente.etape, attente.bilan.pertes),
+        (Etape::AttendreConfirmation, vec!["academies 2020 : 2 → 1".into()])
+    );
+    block_on(Job::publier(&kv, "b", Consigne { confirmer_pertes: true, ..Consigne::default() }, 0)).unwrap();
+    assert_eq!(finir(&kv, &monde, "b").etape, Etape::Publie);
+    let nb = |maille: &str, lieu: &str| {
+        let lus = lire(&kv, Maille::Declaree, &place(maille, lieu), "11111111");
+        lus.values().next().map(|d| d["nb_annee_term"].clone())
+    };
+    assert_eq!((nb("academies", "10"), nb("academies", "01")), (Some(json!(51)), None));
+    assert_eq!(nb("bassins", "0061"), Some(json!(70)), "the other maille stays, and needs no declaration again");
+    assert_eq!(lire(&kv, Maille::Nationale, "", "11111111").len(), 1);
+
+    // The same again is no new generation; another label is one.
+    let encore = [declarer("academies", "academie.code"), academie("10", "11111111", "2020", 51)];
+    assert_eq!(publier(&kv, &monde, "c", seule.clone(), &encore).etape, Etape::Inchange);
+    let mut renommee = encore;
+    renommee[0]["doc"]["libelle"] = "Académies".into();
+    assert_eq!(publier(&kv, &monde, "d", seule.clone(), &renommee).etape, Etape::Publie);
+
+    // An empty push gives it up, once confirmed.
+    deposer(&kv, "e", seule, &[]).unwrap();
+    assert_eq!(finir(&kv, &monde, "e").etape, Etape::AttendreConfirmation);
+    block_on(Job::publier(&kv, "e", Consigne { confirmer_pertes: true, ..Consigne::default() }, 0)).unwrap();
+    assert_eq!(finir(&kv, &monde, "e").etape, Etape::Publie);
+    let lecteur = block_on(Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0)).unwrap();
+    let noms: Vec<String> = block_on(lecteur.mailles()).unwrap().into_iter().map(|m| m.declaree.nom).collect();
+    assert_eq!(noms, ["bassins"]);
+    assert_eq!(lecteur.pointeur().millesimes.mailles.len(), 1);
+
+    let trop: Vec<Value> = (0..6).map(|n| declarer(&format!("m{n}"), "lieu")).collect();
+    deposer(&kv, "f", Ouverture { mode: Mode::Ajouter, ..Ouverture::default() }, &trop).unwrap();
+    let job = finir(&kv, &monde, "f");
+    assert_eq!(job.etape, Etape::Echec);
+    assert!(job.bilan.echec.unwrap().starts_with("6 mailles déclarées au plus, il y en aurait 7 : bassins, m0"));
 }

@@ -121,6 +121,46 @@ fn words_prefixes_accents_and_codes_find_one_certification() {
     assert_eq!(chercher(&kv, "SISE:2500249", None).fiches[0].codes[0].genre, "SISE");
 }
 
+fn rncp(code: &str, rncp: &str) -> Value {
+    json!({"kind": "rncp", "doc": {"code_certification": code, "rncp": rncp}})
+}
+
+#[test]
+fn rncp_codes_find_the_certifications_that_lead_to_them() {
+    let kv = Memoire::default();
+    let liens = [
+        rncp("50022137", "RNCP38430"),
+        rncp("50022137", "RNCP5226"),
+        rncp("2500249", "RNCP30123"),
+        rncp("40033001", "RNCP5002"),
+        rncp("11111111", "RNCP777"),
+        json!({"kind": "catalogue", "doc": {"id": "a", "cfd": "50033002", "rncp_code": "RNCP38430", "rncp_details": {"x": 1}}}),
+        json!({"kind": "catalogue", "doc": {"id": "b", "cfd": "50033003", "rncp_code": "RS38430"}}),
+        json!({"kind": "catalogue", "doc": {"id": "c", "cfd": null, "rncp_code": "RNCP38430"}}),
+        json!({"kind": "catalogue", "doc": {"id": "d", "cfd": "50033003", "rncp_code": 38430}}),
+    ];
+    publier(&kv, "a", &[exemple(), liens.to_vec()].concat());
+    for q in ["RNCP38430", "rncp38430", "rncp 38430", "RNCP : 38430", "38430", "RNCP3843"] {
+        let trouve = chercher(&kv, q, None);
+        assert_eq!(libelles(&trouve), ["CUISINE (CAP)", "ARTS DE LA CUISINE (MC)"], "{q}");
+        assert_eq!(
+            (trouve.approche, &trouve.fiches[0].rncp),
+            (false, &vec!["RNCP38430".into(), "RNCP5226".into()]),
+            "{q}"
+        );
+        // Its MEF with it; and no route takes the RNCP code, so it is none of the codes.
+        let codes: Vec<&str> = trouve.fiches[0].codes.iter().map(|c| c.code.as_str()).collect();
+        assert_eq!(codes, ["21221037111", "50022137"], "{q}");
+    }
+    assert_eq!(libelles(&chercher(&kv, "cuisine rncp 38430", None)).len(), 2, "beside words");
+    assert_eq!(chercher(&kv, "rncp30123", None).fiches[0].codes[0].genre, "SISE");
+    // A number that codes begin with is what it was before there were RNCP codes.
+    assert_eq!(libelles(&chercher(&kv, "5002", None)), ["CUISINE (CAP)"]);
+    assert_eq!(libelles(&chercher(&kv, "rncp5002", None)), ["MÉTIERS DE L'ÉLECTRICITÉ (BAC PRO)"]);
+    assert!(libelles(&chercher(&kv, "777", None)).is_empty(), "a certification that no table knows");
+    assert!(chercher(&kv, "rn", None).fiches.is_empty(), "what all RNCP codes begin with finds none");
+}
+
 #[test]
 fn what_has_data_comes_first_then_the_whole_word_then_the_first_one() {
     let kv = Memoire::default();

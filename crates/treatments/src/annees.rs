@@ -50,7 +50,8 @@ fn sans_chiffres(maille: Maille, source: &Document, code: &str, part: Option<Doc
     copier("millesime");
     copier("filiere");
     match maille {
-        Maille::Nationale => {}
+        // Declared mailles come treated.
+        Maille::Nationale | Maille::Declaree => {}
         Maille::Regionale => {
             copier("region");
             if let Some(region) = sous_champ(source, "region", "code").and_then(territoire::region) {

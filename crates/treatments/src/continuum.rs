@@ -39,6 +39,8 @@ pub(crate) fn lieu(maille: Maille, document: &Document) -> Option<&str> {
         Maille::Nationale => Some(""),
         Maille::Regionale => sous_champ(document, "region", "code"),
         Maille::Etablissement => champ(document, "uai"),
+        // Declared mailles come treated: no treatment asks.
+        Maille::Declaree => None,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
 use super::ecrivain::Ecrivain;
-use super::lignes::{self, LigneRefusee, LigneValide};
+use super::lignes::{Controle, LigneRefusee, LigneValide};
 use crate::cle;
 use crate::codec::{Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError};
-use domain::{Document, Kind};
+use domain::{Document, Kind, MailleDeclaree};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -49,6 +49,9 @@ pub struct PartInfo {
     pub champs_inconnus: BTreeMap<String, u64>,
     /// Pieces it lies in.
     pub morceaux: usize,
+    /// The mailles declared up to its end, by the parts before it too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mailles: BTreeMap<String, MailleDeclaree>,
 }
 
 /// Where the parts of a job lie.
@@ -119,8 +122,10 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         if partie >= PARTS_MAX {
             return Err(DepotError::PartNumber);
         }
-        if partie > 0 && self.info(partie - 1).await?.is_none() {
-            return Err(DepotError::PartMissing(partie - 1));
+        let mut controle = Controle { indicateurs, ..Controle::default() };
+        if partie > 0 {
+            let avant = self.info(partie - 1).await?.ok_or(DepotError::PartMissing(partie - 1))?;
+            controle.mailles = avant.mailles;
         }
         let digest = hex(&Sha256::digest(corps));
         if let Some(info) = self.info(partie).await?
@@ -131,14 +136,13 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         if let Some(rang) = corps.split(|b| *b == b'\n').position(|l| l.len() > LIGNE_MAX) {
             return Err(DepotError::LineTooLong(rang + 1));
         }
-        let mut inconnus = BTreeMap::new();
         let lignes = corps.split(|b| *b == b'\n').enumerate();
         let mut lues = lignes
             .filter(|(_, ligne)| !ligne.iter().all(u8::is_ascii_whitespace))
-            .map(|(rang, ligne)| (rang + 1, lignes::valider(ligne, indicateurs, &mut inconnus)));
+            .map(|(rang, ligne)| (rang + 1, controle.ligne(ligne)));
         let mut info = self.remplir(partie, digest, &mut lues).await?;
         drop(lues);
-        info.champs_inconnus = inconnus;
+        (info.champs_inconnus, info.mailles) = (controle.inconnus, controle.mailles);
         self.inscrire(partie, &info).await?;
         Ok(info)
     }
@@ -154,14 +158,13 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         documents: impl IntoIterator<Item = (Kind, Document)>,
         indicateurs: &[String],
     ) -> Result<PartInfo, StoreError> {
-        let mut inconnus = BTreeMap::new();
-        let lignes: Vec<_> =
-            documents.into_iter().map(|(k, d)| lignes::valider_document(k, d, indicateurs, &mut inconnus)).collect();
+        let mut controle = Controle { indicateurs, ..Controle::default() };
+        let lignes: Vec<_> = documents.into_iter().map(|(k, d)| controle.document(k, d)).collect();
         let mut empreinte = Sha256::new();
         lignes.iter().flatten().for_each(|ligne| empreinte.update(&ligne.json));
         let lues = lignes.into_iter().enumerate().map(|(rang, ligne)| (rang + 1, ligne));
         let mut info = self.remplir(partie, hex(&empreinte.finalize()), lues).await?;
-        info.champs_inconnus = inconnus;
+        info.champs_inconnus = controle.inconnus;
         self.inscrire(partie, &info).await?;
         Ok(info)
     }

@@ -15,10 +15,12 @@ use crate::codec::{Reader, Writer};
 use crate::compte::Compte;
 use crate::fiche::{Fiche, Version};
 use crate::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
+use crate::lecture::MaillePubliee;
 use crate::liste::{self, CleLigne, EntreeCode, EntreeUai, Format, Ordre, Plan};
 use crate::pointeur::{DISPOSITION, FORMAT, MillesimesEnVigueur, Pointeur};
 use crate::publique::{self, RecordPublic};
-use domain::{Document, DocumentPublie, Filiere, Kind, Maille, Millesime, Univers};
+use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE, MAILLES_MAX};
+use domain::{Document, DocumentPublie, Filiere, Kind, Maille, MailleDeclaree, Millesime, Univers};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -40,13 +42,54 @@ const PERTE_TOLEREE: f64 = 0.10;
 /// How often the number of bundles may be doubled because one grew beyond a value.
 const DOUBLEMENTS: u32 = 6;
 
-/// The lists, in the order of [`Tri`]s: the mailles, then the nomenclature.
+/// The lists there always are: the mailles of the contract, then the nomenclature. Those of
+/// declared mailles follow.
 const LISTES: [(&str, Option<Maille>); 4] = [
     ("certifications", Some(Maille::Nationale)),
     ("regionales", Some(Maille::Regionale)),
     ("formations", Some(Maille::Etablissement)),
     ("bcn", None),
 ];
+/// The nomenclature among them.
+const BCN: usize = LISTES.len() - 1;
+
+/// The making of one list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct ListeEnCours {
+    /// Its name in keys.
+    nom: String,
+    maille: Option<Maille>,
+    /// Samples of its two orders.
+    echantillons: [Echantillon; 2],
+    /// The longest row of each form.
+    max_json: usize,
+    max_csv: usize,
+    /// Rows written.
+    lignes: u64,
+    /// Bytes of its documents.
+    octets: u64,
+    /// What finds the rows of a UAI, or of a place of a declared maille.
+    lieux: Option<IndexLieux>,
+}
+
+/// Sorting of the rows of a list by place.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct IndexLieux {
+    separateurs: Vec<String>,
+    flux: Flux,
+    pages: Vec<String>,
+}
+
+impl ListeEnCours {
+    fn nouvelle(nom: String, maille: Option<Maille>) -> Self {
+        let lieux = matches!(maille, Some(Maille::Etablissement | Maille::Declaree)).then(IndexLieux::default);
+        Self { nom, maille, lieux, ..Self::default() }
+    }
+
+    fn partitions_lieux(&self) -> usize {
+        self.lieux.as_ref().map_or(0, |l| l.flux.partitions())
+    }
+}
 
 /// A deterministic sample of sort keys: those whose hash ends in `bits` zeros, whatever the order
 /// they come in.
@@ -103,23 +146,19 @@ impl Tri {
 struct Etat {
     base: Option<Manifeste>,
     doublements: u32,
-    octets: [u64; 5],
-    bundles: [usize; 5],
-    partitions: [usize; 5],
+    /// The mailles declared by this push or before it.
+    declarations: BTreeMap<String, MailleDeclaree>,
+    listes: Vec<ListeEnCours>,
+    octets: [u64; 6],
+    bundles: [usize; 6],
+    partitions: [usize; 6],
     sources: Flux,
     sequence: u64,
     curseur: (usize, usize),
-    echantillons: Vec<[Echantillon; 2]>,
     tris: Vec<Tri>,
     comptes: Flux,
-    separateurs_uais: Vec<String>,
-    uais: Flux,
-    pages_uais: Vec<String>,
-    max_json: [usize; 4],
-    max_csv: [usize; 4],
     empreinte: [u64; 4],
-    fiches: [u64; 5],
-    lignes: [u64; 4],
+    fiches: [u64; 6],
     millesimes: MillesimesEnVigueur,
     constructeur: Option<Vec<u8>>,
     index: indexer::Index,
@@ -131,13 +170,16 @@ pub(super) struct Manifeste {
     generation: String,
     digest: String,
     documents: Effectifs,
-    octets: [u64; 5],
+    octets: Vec<u64>,
     sources: Flux,
     sequence: u64,
     millesimes: MillesimesEnVigueur,
     /// How many partitions of the sources come first and hold statistics only.
     #[serde(default)]
     statistiques: usize,
+    /// The declared mailles that have documents.
+    #[serde(default)]
+    declarations: BTreeMap<String, MailleDeclaree>,
 }
 
 const FAMILLE_MANIFESTE: &str = "manifeste";
@@ -170,7 +212,7 @@ impl Manifeste {
 }
 
 /// The partition of the sources that holds what is only kept for the treatments.
-fn partition_source(partitions: &[usize; 5], famille: Option<Famille>, hash: u64) -> usize {
+fn partition_source(partitions: &[usize; 6], famille: Option<Famille>, hash: u64) -> usize {
     let avant = |rang: usize| partitions.iter().take(rang).sum::<usize>();
     match famille {
         None => avant(partitions.len()),
@@ -211,6 +253,9 @@ impl Cles {
                     Maille::Nationale => String::new(),
                     Maille::Regionale => code_de(&document, "region"),
                     Maille::Etablissement => texte(&document, "uai"),
+                    Maille::Declaree => {
+                        cle::lieu_declare(&texte(&document, CHAMP_MAILLE), &texte(&document, CHAMP_LIEU))
+                    }
                 };
                 let version = format!("{}|{}", texte(&document, "millesime"), texte(&document, "filiere"));
                 (Some(Famille::Documents(maille)), cle::paire(&place, &code), version)
@@ -219,6 +264,7 @@ impl Cles {
             (Kind::Etablissement, _) => nomenclature("numero_uai"),
             (Kind::Bcn, _) => nomenclature("code_certification"),
             (Kind::BcnMef, _) => (None, cle::paire(kind.nom(), &texte(&document, "mef_stat_11")), String::new()),
+            (Kind::Rncp, _) => (None, cle::paire(kind.nom(), &kind.cle(&document).unwrap_or_default()), String::new()),
             _ => (None, cle::paire(kind.nom(), &texte(&document, "id")), String::new()),
         };
         let ligne = match (kind.maille(), kind) {
@@ -228,12 +274,15 @@ impl Cles {
                     millesime: texte(&document, "millesime"),
                     univers: Filiere::parse(&filiere).map_or(Univers::Secondaire, Filiere::univers),
                     region: if maille == Maille::Nationale { String::new() } else { code_de(&document, "region") },
-                    academie: if maille == Maille::Etablissement {
-                        code_de(&document, "academie")
-                    } else {
-                        String::new()
+                    academie: match maille {
+                        Maille::Etablissement | Maille::Declaree => code_de(&document, "academie"),
+                        Maille::Nationale | Maille::Regionale => String::new(),
                     },
-                    uai: if maille == Maille::Etablissement { texte(&document, "uai") } else { String::new() },
+                    uai: match maille {
+                        Maille::Etablissement => texte(&document, "uai"),
+                        Maille::Declaree => texte(&document, CHAMP_LIEU),
+                        Maille::Nationale | Maille::Regionale => String::new(),
+                    },
                     filiere,
                     code,
                 })
@@ -242,13 +291,6 @@ impl Cles {
             _ => None,
         };
         Some(Self { document, famille, paire, version, ligne })
-    }
-}
-
-fn rang_liste(kind: Kind) -> Option<usize> {
-    match kind.maille() {
-        Some(maille) => LISTES.iter().position(|(_, m)| *m == Some(maille)),
-        None => (kind == Kind::Bcn).then_some(LISTES.len() - 1),
     }
 }
 
@@ -379,7 +421,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     /// Writes what waits: what comes next may read it.
     async fn vider(&mut self) -> Result<(), PublicationError> {
         let numero = self.numero;
-        for flux in [&mut self.etat.sources, &mut self.etat.comptes, &mut self.etat.uais] {
+        let lieux = self.etat.listes.iter_mut().filter_map(|l| l.lieux.as_mut()).map(|l| &mut l.flux);
+        for flux in lieux.chain([&mut self.etat.sources, &mut self.etat.comptes]) {
             flux.vider(&mut self.ecrivain, numero, 0).await?;
         }
         for flux in self.etat.index.flux() {
@@ -418,7 +461,11 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             Some(p) => Some(Manifeste::lire(self.kv, &p.generation).await?),
             None => None,
         };
-        let mut octets = base.as_ref().map_or([0; 5], |b| b.octets);
+        let mut octets = [0; 6];
+        for (total, n) in octets.iter_mut().zip(base.iter().flat_map(|b| &b.octets)) {
+            *total = *n;
+        }
+        let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
         let depot = Depot::new(self.kv, &self.job.id, 1);
         for partie in 0..self.job.consigne.parties {
             if let Some(info) = depot.info(partie).await? {
@@ -427,38 +474,71 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                         *total += n;
                     }
                 }
+                declarations.extend(info.mailles);
             }
         }
+        if declarations.len() > MAILLES_MAX {
+            let noms: Vec<&str> = declarations.keys().map(String::as_str).collect();
+            self.job.bilan.echec = Some(format!(
+                "{MAILLES_MAX} mailles déclarées au plus, il y en aurait {} : {}",
+                noms.len(),
+                noms.join(", ")
+            ));
+            self.job.etape = Etape::Echec;
+            return Ok(());
+        }
+        self.etat.declarations = declarations;
         self.dimensionner(base, octets, self.etat.doublements);
         Ok(())
     }
 
     /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
     /// its partitions, so that a bundle lies in one partition.
-    fn dimensionner(&mut self, base: Option<Manifeste>, octets: [u64; 5], doublements: u32) {
+    fn dimensionner(&mut self, base: Option<Manifeste>, octets: [u64; 6], doublements: u32) {
         let parts = |n: u64, par: u64| usize::try_from(n.div_ceil(par).max(1)).unwrap_or(usize::MAX);
-        let partitions = octets.map(|n| parts(n, PARTITION));
-        let mut bundles = [0; 5];
-        for ((bundles, partitions), octets) in bundles.iter_mut().zip(partitions).zip(octets) {
-            *bundles = (parts(octets, BUNDLE).div_ceil(partitions) * partitions) << doublements;
+        let mut partitions = octets.map(|n| parts(n, PARTITION));
+        if self.etat.declarations.is_empty()
+            && let Some(declarees) = partitions.get_mut(Famille::Documents(Maille::Declaree).rang())
+        {
+            *declarees = 0;
         }
+        // Counts are spread by a stream of their own.
+        if let Some(comptes) = partitions.get_mut(Famille::Comptes.rang()) {
+            *comptes = 0;
+        }
+        let mut bundles = [0; 6];
+        for ((bundles, partitions), octets) in bundles.iter_mut().zip(partitions).zip(octets) {
+            // A family without partitions has no bundles.
+            *bundles = (parts(octets, BUNDLE).div_ceil(partitions.max(1)) * partitions) << doublements;
+        }
+        let declarations = std::mem::take(&mut self.etat.declarations);
+        let listes = LISTES.iter().map(|(nom, maille)| ListeEnCours::nouvelle((*nom).to_owned(), *maille));
+        let declarees =
+            declarations.keys().map(|nom| ListeEnCours::nouvelle(cle::liste_declaree(nom), Some(Maille::Declaree)));
         self.etat = Etat {
+            listes: listes.chain(declarees).collect(),
+            declarations,
             base,
             doublements,
             bundles,
             partitions,
             sources: Flux::nouveau("sources", partitions.iter().sum::<usize>() + 1),
             sequence: 0,
-            echantillons: vec![Default::default(); LISTES.len()],
             ..Etat::default()
         };
         self.etat.sequence = self.etat.base.as_ref().map_or(0, |b| b.sequence);
+        // Counted once more, where bundles are doubled.
         self.job.bilan.reprises = 0;
+        self.job.bilan.documents.clear();
+        self.job.bilan.sous_seuil.clear();
     }
 
     async fn repartir(&mut self) -> Result<Option<Etape>, PublicationError> {
         if self.etat.sources.partitions() == 0 {
             self.preparer().await?;
+            if self.job.etape.est_finale() {
+                return Ok(None);
+            }
         }
         let anciennes = self.etat.base.as_ref().map_or(0, |b| b.sources.partitions());
         let parties = self.job.consigne.parties;
@@ -480,7 +560,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 if kind == Kind::User {
                     let document: Document = serde_json::from_slice(&json).map_err(|_| abime())?;
                     self.env.utilisateur(&document).await?;
-                } else {
+                } else if kind != Kind::Maille {
                     let sequence = self.etat.sequence;
                     self.etat.sequence += 1;
                     self.placer(kind, sequence, &json).await?;
@@ -514,10 +594,11 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn placer(&mut self, kind: Kind, sequence: u64, json: &[u8]) -> Result<(), PublicationError> {
         let cles = Cles::lire(kind, json).ok_or(StoreError::Damaged("source".into()))?;
-        if let (Some(rang), Some(ligne)) = (rang_liste(kind), &cles.ligne)
-            && let Some(echantillons) = self.etat.echantillons.get_mut(rang)
+        if let (Some(rang), Some(ligne)) = (self.rang_liste(kind, &cles.document), &cles.ligne)
+            && let Some(liste) = self.etat.listes.get_mut(rang)
         {
-            for (echantillon, ordre) in echantillons.iter_mut().zip(Ordre::TOUS) {
+            liste.octets += json.len() as u64;
+            for (echantillon, ordre) in liste.echantillons.iter_mut().zip(Ordre::TOUS) {
                 echantillon.ajouter(String::from_utf8(ligne.tri(ordre)).unwrap_or_default());
             }
         }
@@ -532,42 +613,53 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(())
     }
 
+    /// The list that a document has a row in.
+    fn rang_liste(&self, kind: Kind, document: &Document) -> Option<usize> {
+        match kind.maille() {
+            Some(Maille::Declaree) => {
+                let nom = cle::liste_declaree(document.get(CHAMP_MAILLE)?.as_str()?);
+                self.etat.listes.iter().position(|l| l.nom == nom)
+            }
+            Some(maille) => LISTES.iter().position(|(_, m)| *m == Some(maille)),
+            None => (kind == Kind::Bcn).then_some(BCN),
+        }
+    }
+
     fn preparer_les_tris(&mut self) {
         let octets = self.etat.octets;
         let taille = |rang: usize| octets.get(rang).copied().unwrap_or_default();
         let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(PARTITION_TRI).max(1)).unwrap_or(1);
-        let echantillons = std::mem::take(&mut self.etat.echantillons);
-        for (rang, par_ordre) in echantillons.into_iter().enumerate() {
-            let (nom, maille) = LISTES.get(rang).copied().unwrap_or_default();
-            let famille = maille.map_or(Famille::Nomenclature, Famille::Documents);
-            if maille == Some(Maille::Etablissement) {
-                let uais = par_ordre
-                    .first()
-                    .map(|e| e.cles.iter().filter_map(|c| Some(CleLigne::lire(c.as_bytes(), Ordre::Lieux)?.uai)));
-                let cles = uais.map(Iterator::collect).unwrap_or_default();
-                self.etat.separateurs_uais =
-                    Echantillon { bits: 0, cles }.separateurs(parts(taille(famille.rang()) / 8));
+        for (rang, liste) in self.etat.listes.iter_mut().enumerate() {
+            // Declared mailles share a family of bundles, but no list.
+            let octets = match liste.maille {
+                Some(Maille::Declaree) => liste.octets,
+                maille => taille(maille.map_or(Famille::Nomenclature, Famille::Documents).rang()),
+            };
+            let par_ordre = std::mem::take(&mut liste.echantillons);
+            if let (Some(lieux), Some(echantillon)) = (&mut liste.lieux, par_ordre.first()) {
+                let uais =
+                    echantillon.cles.iter().filter_map(|c| Some(CleLigne::lire(c.as_bytes(), Ordre::Lieux)?.uai));
+                lieux.separateurs = Echantillon { bits: 0, cles: uais.collect() }.separateurs(parts(octets / 8));
+                lieux.flux = Flux::nouveau(&flux_lieux(&liste.nom), lieux.separateurs.len() + 1);
             }
             for (echantillon, ordre) in par_ordre.into_iter().zip(Ordre::TOUS) {
-                if ordre == Ordre::Codes && maille.is_none() {
+                if ordre == Ordre::Codes && liste.maille.is_none() {
                     continue;
                 }
-                let separateurs = echantillon.separateurs(parts(taille(famille.rang())));
-                let flux = Flux::nouveau(&format!("tri.{nom}.{}", ordre.nom()), separateurs.len() + 1);
+                let separateurs = echantillon.separateurs(parts(octets));
+                let flux = Flux::nouveau(&format!("tri.{}.{}", liste.nom, ordre.nom()), separateurs.len() + 1);
                 self.etat.tris.push(Tri { liste: rang, codes: ordre == Ordre::Codes, separateurs, flux });
             }
         }
         let comptes = Famille::Comptes.rang();
-        let octets_comptes = (taille(0) + taille(1)) / 4;
-        if let (Some(partitions), Some(bundles)) =
-            (self.etat.partitions.get_mut(comptes), self.etat.bundles.get_mut(comptes))
-        {
-            *partitions = parts(octets_comptes / 2);
+        let declarees = taille(Famille::Documents(Maille::Declaree).rang());
+        let octets_comptes = (taille(0) + taille(1) + declarees) / 4;
+        if let Some(bundles) = self.etat.bundles.get_mut(comptes) {
+            let partitions = parts(octets_comptes / 2);
             let voulus = usize::try_from(octets_comptes.div_ceil(BUNDLE).max(1)).unwrap_or(1);
-            *bundles = (voulus.div_ceil(*partitions) * *partitions) << self.etat.doublements;
-            self.etat.comptes = Flux::nouveau("comptes", *partitions);
+            *bundles = (voulus.div_ceil(partitions) * partitions) << self.etat.doublements;
+            self.etat.comptes = Flux::nouveau("comptes", partitions);
         }
-        self.etat.uais = Flux::nouveau("uais", self.etat.separateurs_uais.len() + 1);
         let nomenclature = taille(Famille::Nomenclature.rang());
         self.etat.index = indexer::Index::nouveau(nomenclature, taille(0) + taille(1) + taille(2));
     }
@@ -577,7 +669,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         let numero = self.numero;
         let etat = &mut self.etat;
         let mut flux: Vec<&mut Flux> = etat.tris.iter_mut().map(|t| &mut t.flux).collect();
-        flux.extend([&mut etat.sources, &mut etat.comptes, &mut etat.uais]);
+        flux.extend([&mut etat.sources, &mut etat.comptes]);
+        flux.extend(etat.listes.iter_mut().filter_map(|l| l.lieux.as_mut()).map(|l| &mut l.flux));
         flux.extend(etat.index.flux());
         let total: usize = flux.iter().map(|f| f.taille()).sum();
         if total > TAMPONS {
@@ -594,18 +687,19 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn construire(&mut self) -> Result<Option<Etape>, PublicationError> {
         let (partition, _) = self.etat.curseur;
-        let docs: usize = self.etat.partitions.iter().take(Famille::Comptes.rang()).sum();
+        let docs: usize = self.etat.partitions.iter().sum();
         self.job.avancement = (partition, docs + 1);
         if partition > docs {
             return Ok(Some(Etape::Lister));
         }
         if partition == docs {
-            // What is only kept for the treatments counts in the digest, and nowhere else.
+            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search.
             let autres = self.etat.sources.partitions() - 1;
             let lue = self.etat.sources.lire(self.kv, &self.generation, autres).await?;
             for record in lue.records() {
                 let (kind, _, _, json) = lire_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.compter_empreinte(kind, json);
+                self.indexer_rncp(kind, json).await?;
             }
             self.etat.curseur = (partition + 1, 0);
             return Ok(None);
@@ -703,7 +797,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.indexer_nomenclature(kind, &cles.document).await?;
             if kind == Kind::Bcn {
                 let rangee = Rangee::bcn(&cles.document);
-                self.trier(LISTES.len() - 1, &rangee).await?;
+                self.trier(BCN, &rangee).await?;
                 let cfd = texte(&cles.document, "code_formation_diplome");
                 return Ok(cfd.into_bytes());
             }
@@ -711,20 +805,30 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         };
         let mut versions = Vec::new();
         let mut connues: Option<indexer::Entree> = None;
-        let mut code = String::new();
+        let (mut code, mut nom) = (String::new(), maille.liste().to_owned());
         for (sequence, kind, json, cles) in groupe {
             self.compter_empreinte(kind, json);
             let Some(ligne) = cles.ligne else { continue };
+            let rang = self.rang_liste(kind, &cles.document);
+            if maille == Maille::Declaree {
+                nom = texte(&cles.document, CHAMP_MAILLE);
+            }
             let filiere = Filiere::parse(&ligne.filiere).unwrap_or(Filiere::Pro);
-            self.retenir_millesime(maille, filiere, &ligne.millesime);
+            if let Some(millesime) = Millesime::parse(&ligne.millesime) {
+                self.etat.millesimes.retenir(maille, &nom, filiere, &millesime);
+            }
+            let lieu = match maille {
+                Maille::Declaree => cle::lieu_declare(&nom, &ligne.uai),
+                _ => ligne.region.clone(),
+            };
             if maille != Maille::Etablissement
                 && let Some(compte) = Compte::nouveau(&cles.document)
             {
-                self.poser_compte(&ligne, sequence, &cles.document, &compte).await?;
+                self.poser_compte(&lieu, sequence, &cles.document, &compte).await?;
             }
             let source = cles.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
             let source = source.unwrap_or("sans donnees").to_owned();
-            let par_millesime = self.job.bilan.documents.entry(maille.liste().into()).or_default();
+            let par_millesime = self.job.bilan.documents.entry(nom.clone()).or_default();
             *par_millesime.entry(ligne.millesime.clone()).or_default().entry(source).or_default() += 1;
             code.clone_from(&ligne.code);
             let version = (ligne.filiere.clone(), ligne.millesime.clone());
@@ -736,15 +840,16 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             }
             let publie = DocumentPublie::nouveau(cles.document);
             if publie.est_sous_seuil() {
-                *self.job.bilan.sous_seuil.entry(maille.liste().into()).or_default() += 1;
+                *self.job.bilan.sous_seuil.entry(nom.clone()).or_default() += 1;
             }
             let version = Version::nouvelle(&publie);
             let rangee = Rangee::statistique(maille, ligne, &publie, &version, self.indicateurs);
-            let rang = LISTES.iter().position(|(_, m)| *m == Some(maille)).unwrap_or_default();
-            self.trier(rang, &rangee).await?;
+            if let Some(rang) = rang {
+                self.trier(rang, &rangee).await?;
+            }
             versions.push(version);
         }
-        if let Some(entree) = &connues {
+        if let Some(entree) = connues.as_ref().filter(|_| maille != Maille::Declaree) {
             let place = indexer::place(maille, &entree.document);
             self.indexer_entree(&indexer::Place { maille, place: &place, code: &code }, entree).await?;
         }
@@ -753,13 +858,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn poser_compte(
         &mut self,
-        ligne: &CleLigne,
+        lieu: &str,
         sequence: u64,
         document: &Document,
         compte: &Compte,
     ) -> Result<(), PublicationError> {
         let cfd = texte(document, "code_formation_diplome");
-        let paire = cle::paire(&ligne.region, &cfd);
+        let paire = cle::paire(lieu, &cfd);
         let mut writer = Writer::default();
         writer.text(&paire).number(sequence);
         compte.coder(&mut writer);
@@ -770,11 +875,9 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     }
 
     async fn trier(&mut self, rang: usize, rangee: &Rangee) -> Result<(), PublicationError> {
-        for (max, taille) in [(&mut self.etat.max_json, rangee.json.len()), (&mut self.etat.max_csv, rangee.csv.len())]
-        {
-            if let Some(max) = max.get_mut(rang) {
-                *max = taille.max(*max);
-            }
+        if let Some(liste) = self.etat.listes.get_mut(rang) {
+            liste.max_json = liste.max_json.max(rangee.json.len());
+            liste.max_csv = liste.max_csv.max(rangee.csv.len());
         }
         for tri in self.etat.tris.iter_mut().filter(|t| t.liste == rang) {
             let ordre = tri.ordre();
@@ -783,17 +886,6 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             tri.flux.ajouter(&mut self.ecrivain, self.numero, partition, &rangee.coder(ordre)).await?;
         }
         Ok(())
-    }
-
-    fn retenir_millesime(&mut self, maille: Maille, filiere: Filiere, millesime: &str) {
-        let Some(nouveau) = Millesime::parse(millesime) else { return };
-        let place = self.etat.millesimes.de_mut(maille, filiere);
-        let avant = place.as_deref().and_then(Millesime::parse);
-        // The latest by its last year; of the two spellings of one year, the period.
-        let rang = |m: &Millesime| (m.annee().to_owned(), m.as_str().len(), m.as_str().to_owned());
-        if avant.is_none_or(|a| rang(&a) < rang(&nouveau)) {
-            *place = Some(nouveau.as_str().to_owned());
-        }
     }
 
     /// The digest of a set: the same whatever the order and the partitions.
@@ -808,19 +900,20 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn lister(&mut self) -> Result<Option<Etape>, PublicationError> {
         let (rang, partition) = self.etat.curseur;
-        let uais = self.etat.uais.partitions();
-        let en_tout: usize = self.etat.tris.iter().map(|t| t.flux.partitions()).sum::<usize>() + uais;
-        let faits: usize = self.etat.tris.iter().take(rang).map(|t| t.flux.partitions()).sum::<usize>() + partition;
-        self.job.avancement = (faits, en_tout);
+        let tailles = self.etat.tris.iter().map(|t| t.flux.partitions());
+        let tailles: Vec<usize> = tailles.chain(self.etat.listes.iter().map(ListeEnCours::partitions_lieux)).collect();
+        self.job.avancement = (tailles.iter().take(rang).sum::<usize>() + partition, tailles.iter().sum());
         let Some(tri) = self.etat.tris.get(rang).cloned() else {
-            return self.lister_uais(partition).await;
+            return self.lister_lieux(rang - self.etat.tris.len(), partition).await;
         };
-        let (nom, maille) = LISTES.get(tri.liste).copied().unwrap_or_default();
+        let abime = || StoreError::Damaged("liste".into());
+        let liste = self.etat.listes.get(tri.liste).ok_or_else(abime)?;
+        let (nom, maille, max_json, max_csv) = (liste.nom.clone(), liste.maille, liste.max_json, liste.max_csv);
+        let nom = nom.as_str();
         let ordre = tri.ordre();
-        let max = |tailles: &[usize; 4]| tailles.get(tri.liste).copied().unwrap_or_default();
         let mut constructeur = match self.etat.constructeur.take() {
             Some(bytes) => Constructeur::decoder(&bytes).ok_or(StoreError::Damaged("liste".into()))?,
-            None => Constructeur::nouveau(nom, ordre, max(&self.etat.max_json), max(&self.etat.max_csv)),
+            None => Constructeur::nouveau(nom, ordre, max_json, max_csv),
         };
         let lue = tri.flux.lire(self.kv, &self.generation, partition).await?;
         let mut lignes: Vec<(&[u8], &[u8], &[u8])> = Vec::new();
@@ -833,11 +926,12 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         for (cle, json, csv) in lignes {
             let cle = CleLigne::lire(cle, ordre).ok_or(StoreError::Damaged("liste".into()))?;
             let place = constructeur.ajouter(&mut self.ecrivain, &cle, json, csv).await?;
-            if maille == Some(Maille::Etablissement) && ordre == Ordre::Lieux {
+            let lieux = self.etat.listes.get_mut(tri.liste).and_then(|l| l.lieux.as_mut());
+            if let Some(lieux) = lieux.filter(|_| ordre == Ordre::Lieux) {
                 let mut writer = Writer::default();
                 writer.bytes(&cle.tri(Ordre::Lieux)).size(place);
-                let p = self.etat.separateurs_uais.partition_point(|s| *s <= cle.uai);
-                self.etat.uais.ajouter(&mut self.ecrivain, self.numero, p, &writer.0).await?;
+                let p = lieux.separateurs.partition_point(|s| *s <= cle.uai);
+                lieux.flux.ajouter(&mut self.ecrivain, self.numero, p, &writer.0).await?;
             }
         }
         self.alleger().await?;
@@ -850,8 +944,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         plan.entete_csv = entete_csv(maille, self.indicateurs);
         let total = constructeur.total;
         constructeur.finir(&mut self.ecrivain, &mut plan).await?;
-        if let Some(lignes) = self.etat.lignes.get_mut(tri.liste) {
-            *lignes = total as u64;
+        if let Some(liste) = self.etat.listes.get_mut(tri.liste) {
+            liste.lignes = total as u64;
         }
         self.ecrire_plan(nom, &plan).await?;
         self.etat.curseur = (rang + 1, 0);
@@ -868,18 +962,39 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(self.ecrivain.poser(&liste::famille_plan(nom), 0, plan.coder()).await?)
     }
 
-    async fn lister_uais(&mut self, partition: usize) -> Result<Option<Etape>, PublicationError> {
-        let nom = Maille::Etablissement.liste();
-        if partition >= self.etat.uais.partitions() {
-            let mut plan = self.lire_plan(nom).await?;
-            plan.pages_uais = std::mem::take(&mut self.etat.pages_uais);
-            self.ecrire_plan(nom, &plan).await?;
-            return Ok(Some(Etape::Compter));
+    /// Builds the pages of the places of a list.
+    async fn lister_lieux(&mut self, rang: usize, partition: usize) -> Result<Option<Etape>, PublicationError> {
+        let Some(liste) = self.etat.listes.get_mut(rang) else { return Ok(Some(Etape::Compter)) };
+        let (suivante, nom) = ((self.etat.tris.len() + rang + 1, 0), liste.nom.clone());
+        let Some(mut lieux) = liste.lieux.take() else {
+            self.etat.curseur = suivante;
+            return Ok(None);
+        };
+        if partition >= lieux.flux.partitions() {
+            let mut plan = self.lire_plan(&nom).await?;
+            plan.pages_uais = std::mem::take(&mut lieux.pages);
+            self.ecrire_plan(&nom, &plan).await?;
+            self.etat.curseur = suivante;
+        } else {
+            // The stream is written out by its own state, taken out for the time of this step.
+            lieux.flux.vider(&mut self.ecrivain, self.numero, 0).await?;
+            self.ecrivain.vider().await?;
+            self.lister_partition(&nom, &mut lieux, partition).await?;
+            self.etat.curseur.1 = partition + 1;
         }
-        if partition == 0 {
-            self.vider().await?;
+        if let Some(liste) = self.etat.listes.get_mut(rang) {
+            liste.lieux = Some(lieux);
         }
-        let lue = self.etat.uais.lire(self.kv, &self.generation, partition).await?;
+        Ok(None)
+    }
+
+    async fn lister_partition(
+        &mut self,
+        nom: &str,
+        lieux: &mut IndexLieux,
+        partition: usize,
+    ) -> Result<(), PublicationError> {
+        let lue = lieux.flux.lire(self.kv, &self.generation, partition).await?;
         let abime = || StoreError::Damaged("uais".into());
         let mut uais: BTreeMap<String, Vec<(usize, CleLigne)>> = BTreeMap::new();
         for record in lue.records() {
@@ -901,14 +1016,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             page.push((uai, bytes));
             restants -= 1;
             if octets >= PAGE_MIN || restants == 0 {
-                self.etat.pages_uais.push(page.first().map(|(uai, _)| uai.clone()).unwrap_or_default());
-                let n = self.etat.pages_uais.len() - 1;
+                lieux.pages.push(page.first().map(|(uai, _)| uai.clone()).unwrap_or_default());
+                let n = lieux.pages.len() - 1;
                 self.ecrivain.poser(&liste::famille_uais(nom), n, bundle::pack(std::mem::take(&mut page))).await?;
                 octets = 0;
             }
         }
-        self.etat.curseur.1 = partition + 1;
-        Ok(None)
+        Ok(())
     }
 
     // --- compter --------------------------------------------------------------------------
@@ -949,7 +1063,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     async fn verifier(&mut self) -> Result<Option<Etape>, PublicationError> {
         self.ecrivain.vider().await?;
         let (rang, depart) = self.etat.curseur;
-        self.job.avancement = (rang, Famille::TOUTES.len() + LISTES.len() + 1);
+        let listes = self.etat.listes.len();
+        self.job.avancement = (rang, Famille::TOUTES.len() + listes + 1);
         if let Some(famille) = Famille::TOUTES.get(rang).copied() {
             let nombre = self.etat.bundles.get(rang).copied().unwrap_or_default();
             for n in depart..nombre {
@@ -977,20 +1092,25 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.etat.curseur = (rang + 1, 0);
             return Ok(None);
         }
-        if let Some((nom, maille)) = LISTES.get(rang - Famille::TOUTES.len()).copied() {
-            self.verifier_liste(nom, maille, rang - Famille::TOUTES.len()).await?;
+        if let Some(liste) = self.etat.listes.get(rang - Famille::TOUTES.len()) {
+            let (nom, maille, lignes) = (liste.nom.clone(), liste.maille, liste.lignes);
+            self.verifier_liste(&nom, maille, lignes).await?;
             self.etat.curseur = (rang + 1, 0);
             return Ok(None);
         }
-        if rang == Famille::TOUTES.len() + LISTES.len() {
+        if rang == Famille::TOUTES.len() + listes {
             if self.verifier_index(depart).await? {
                 self.etat.curseur = (rang + 1, 0);
             }
             return Ok(None);
         }
+        for declaree in self.declarees().into_values() {
+            self.compter_empreinte(Kind::Maille, &serde_json::to_vec(&declaree).unwrap_or_default());
+        }
         self.job.bilan.digest = hex(&self.etat.empreinte.map(u64::to_le_bytes).concat());
         if let Some(millesimes) = &self.job.consigne.millesimes {
-            self.etat.millesimes = millesimes.clone();
+            let lus = std::mem::take(&mut self.etat.millesimes.mailles);
+            self.etat.millesimes = MillesimesEnVigueur { mailles: lus, ..millesimes.clone() };
         }
         if let Some(base) = &self.etat.base {
             if base.digest == self.job.bilan.digest && base.millesimes == self.etat.millesimes {
@@ -1004,10 +1124,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(Some(Etape::Basculer))
     }
 
-    async fn verifier_liste(&mut self, nom: &str, maille: Option<Maille>, rang: usize) -> Result<(), PublicationError> {
+    async fn verifier_liste(
+        &mut self,
+        nom: &str,
+        maille: Option<Maille>,
+        attendu: u64,
+    ) -> Result<(), PublicationError> {
         let plan = self.lire_plan(nom).await?;
         let abime = |quoi: &str| StoreError::Damaged(format!("{quoi} of {nom}"));
-        let attendu = self.etat.lignes.get(rang).copied().unwrap_or_default();
         if plan.total as u64 != attendu || plan.plages.iter().map(|p| p.nombre).sum::<usize>() != plan.total {
             return Err(abime("plan").into());
         }
@@ -1045,7 +1169,9 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             }
         }
         let attendus = |present: bool| if present { plan.total } else { 0 };
-        if par_code != attendus(maille.is_some()) || par_uai != attendus(maille == Some(Maille::Etablissement)) {
+        if par_code != attendus(maille.is_some())
+            || par_uai != attendus(matches!(maille, Some(Maille::Etablissement | Maille::Declaree)))
+        {
             return Err(abime("indexes").into());
         }
         Ok(())
@@ -1070,13 +1196,18 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             generation: self.generation.clone(),
             digest: self.job.bilan.digest.clone(),
             documents: self.job.bilan.documents.clone(),
-            octets: self.etat.octets,
+            octets: self.etat.octets.to_vec(),
             sources: self.etat.sources.clone(),
             sequence: self.etat.sequence,
             millesimes: self.etat.millesimes.clone(),
             statistiques: self.etat.partitions.iter().take(Famille::Nomenclature.rang()).sum(),
+            declarations: self.declarees(),
         };
         manifeste.ecrire(&mut self.ecrivain).await?;
+        if !manifeste.declarations.is_empty() {
+            let publiees: Vec<MaillePubliee> = self.mailles_publiees();
+            self.ecrivain.poser(cle::DECLARATIONS, 0, serde_json::to_vec(&publiees).unwrap_or_default()).await?;
+        }
         let bilan = &self.job.bilan;
         let public = RecordPublic {
             travail: self.job.id.clone(),
@@ -1089,11 +1220,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         };
         self.ecrivain.poser(publique::FAMILLE, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
         self.ecrivain.vider().await?;
+        let [nationale, regionale, etablissement, nomenclature, comptes, bundles_mailles] = self.etat.bundles;
+        let bundles = [nationale, regionale, etablissement, nomenclature, comptes];
         let pointeur = Pointeur {
             format: FORMAT,
             disposition: DISPOSITION,
             generation: self.generation.clone(),
-            bundles: self.etat.bundles,
+            bundles,
+            bundles_mailles,
             millesimes: self.etat.millesimes.clone(),
             precedent: servi.map(Box::new),
         };
@@ -1102,6 +1236,28 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         }
         poser_pointeur(self.kv, avant.as_deref(), &pointeur).await?;
         self.publie(Some(pointeur)).await
+    }
+
+    /// The declared mailles that have documents.
+    fn declarees(&self) -> BTreeMap<String, MailleDeclaree> {
+        let connues = self.etat.declarations.iter();
+        connues
+            .filter(|(nom, _)| self.job.bilan.documents.contains_key(*nom))
+            .map(|(n, d)| (n.clone(), d.clone()))
+            .collect()
+    }
+
+    /// What readers are told of them.
+    fn mailles_publiees(&self) -> Vec<MaillePubliee> {
+        let publiee = |declaree: MailleDeclaree| {
+            let documents = self.job.bilan.documents.get(&declaree.nom);
+            MaillePubliee {
+                millesimes: documents.map(|d| d.keys().rev().cloned().collect()).unwrap_or_default(),
+                millesime: self.etat.millesimes.mailles.get(&declaree.nom).cloned().unwrap_or_default(),
+                declaree,
+            }
+        };
+        self.declarees().into_values().map(publiee).collect()
     }
 
     async fn publie(&mut self, pointeur: Option<Pointeur>) -> Result<Option<Etape>, PublicationError> {
@@ -1141,6 +1297,11 @@ pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E)
     Registre::suivre(kv, &pointeur, env.maintenant_ms()).await?;
     bail.rendre(kv).await?;
     Ok(pointeur)
+}
+
+/// The stream that sorts the rows of a list by place.
+fn flux_lieux(liste: &str) -> String {
+    format!("lieux.{liste}")
 }
 
 /// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.

@@ -1,7 +1,9 @@
 //! Pushed lines: what is accepted, what is refused and why, what is kept out.
 
+use domain::code::est_rncp;
+use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE, MAILLES_MAX};
 use domain::indicateur::{self, est_indicateur};
-use domain::{Document, Filiere, Kind, Millesime, Uai, territoire};
+use domain::{Document, Filiere, Kind, MailleDeclaree, Millesime, Uai, territoire};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -61,75 +63,129 @@ const INTERNES: [&str; 3] = ["_meta", "_id", "__v"];
 /// Largest document, in bytes of JSON. A row must fit into a value of the store with its neighbours.
 const DOCUMENT_MAX: usize = 64 * 1024;
 
-/// Reads and checks a line. Unknown fields are kept out and counted in `inconnus`;
-/// `ajoutes` are the indicators that the deployment adds to those of the contract.
-///
-/// # Errors
-/// The reason of the refusal.
-pub fn valider(
-    ligne: &[u8],
-    ajoutes: &[String],
-    inconnus: &mut BTreeMap<String, u64>,
-) -> Result<LigneValide, LigneRefusee> {
-    let refus = |raison: String| LigneRefusee(raison);
-    let lue: Ligne<'_> = serde_json::from_slice(ligne)
-        .map_err(|e| refus(format!("la ligne n'est pas un objet JSON {{\"kind\", \"doc\"}} : {e}")))?;
-    let kind = Kind::parse(&lue.kind).ok_or_else(|| {
-        let connus: Vec<&str> = Kind::TOUS.iter().map(|k| k.nom()).collect();
-        refus(format!("kind « {} » inconnu ; attendu : {}", lue.kind, connus.join(", ")))
-    })?;
-    let document: Document =
-        serde_json::from_str(lue.doc.get()).map_err(|e| refus(format!("doc n'est pas un objet JSON : {e}")))?;
-    valider_document(kind, document, ajoutes, inconnus)
+/// Checks the lines of a push, in their order: a maille is declared before its first statistic.
+#[derive(Debug, Default)]
+pub struct Controle<'a> {
+    /// The indicators that the deployment adds to those of the contract.
+    pub indicateurs: &'a [String],
+    /// The mailles declared so far, by name.
+    pub mailles: BTreeMap<String, MailleDeclaree>,
+    /// Fields kept out, and how often.
+    pub inconnus: BTreeMap<String, u64>,
 }
 
-/// Checks a document as [`valider`] does the line that holds it.
-///
-/// # Errors
-/// The reason of the refusal.
-pub fn valider_document(
-    kind: Kind,
-    mut document: Document,
-    ajoutes: &[String],
-    inconnus: &mut BTreeMap<String, u64>,
-) -> Result<LigneValide, LigneRefusee> {
-    let refus = |raison: String| LigneRefusee(raison);
-    document.retain(|champ, _| !INTERNES.contains(&champ.as_str()));
-    match kind {
-        Kind::Certification | Kind::Regionale | Kind::Formation => {
-            garder_les_champs_connus(&mut document, ajoutes, inconnus);
-            verifier_statistique(kind, &document)?;
-        }
-        Kind::Bcn => exiger(&document, &["code_certification", "type"])?,
-        Kind::BcnMef => exiger(&document, &["mef_stat_11"])?,
-        Kind::BcnSise => exiger(&document, &["diplome_sise"])?,
-        Kind::Etablissement => exiger(&document, &["numero_uai"])?,
-        Kind::Catalogue => {
-            // Recorded rows name themselves `{"$oid": …}`.
-            if let Some(id) = document.get("id").and_then(|id| id.get("$oid")).cloned() {
-                document.insert("id".to_owned(), id);
-            }
-            exiger(&document, &["id"])?;
-        }
-        Kind::User => {
-            exiger(&document, &["username"])?;
-            // Never repeated in a message: it may be a password as well as its hash.
-            let garde = document.get("password").and_then(Value::as_str).unwrap_or_default();
-            if garde.is_empty() || garde.len() > 1_000 {
-                return Err(refus("password : la forme conservée d'un mot de passe est attendue".into()));
-            }
-        }
+impl Controle<'_> {
+    /// Reads and checks a line.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    pub fn ligne(&mut self, ligne: &[u8]) -> Result<LigneValide, LigneRefusee> {
+        let refus = |raison: String| LigneRefusee(raison);
+        let lue: Ligne<'_> = serde_json::from_slice(ligne)
+            .map_err(|e| refus(format!("la ligne n'est pas un objet JSON {{\"kind\", \"doc\"}} : {e}")))?;
+        let kind = Kind::parse(&lue.kind).ok_or_else(|| {
+            let connus: Vec<&str> = Kind::TOUS.iter().map(|k| k.nom()).collect();
+            refus(format!("kind « {} » inconnu ; attendu : {}", lue.kind, connus.join(", ")))
+        })?;
+        let document: Document =
+            serde_json::from_str(lue.doc.get()).map_err(|e| refus(format!("doc n'est pas un objet JSON : {e}")))?;
+        self.document(kind, document)
     }
-    let json = serde_json::to_vec(&document).map_err(|e| refus(e.to_string()))?;
-    if json.len() > DOCUMENT_MAX {
-        return Err(refus(format!("le document dépasse {} Kio", DOCUMENT_MAX / 1024)));
+
+    /// Checks a document as [`Self::ligne`] does the line that holds it.
+    ///
+    /// # Errors
+    /// The reason of the refusal.
+    pub fn document(&mut self, kind: Kind, mut document: Document) -> Result<LigneValide, LigneRefusee> {
+        let refus = |raison: String| LigneRefusee(raison);
+        document.retain(|champ, _| !INTERNES.contains(&champ.as_str()));
+        match kind {
+            Kind::Certification | Kind::Regionale | Kind::Formation => {
+                let connu = |champ: &str| CHAMPS.contains(&champ);
+                garder_les_champs_connus(&mut document, connu, self.indicateurs, &mut self.inconnus);
+                verifier_statistique(kind, &document)?;
+            }
+            Kind::Maille => self.declarer(&document)?,
+            Kind::Statistique => self.placer(&mut document)?,
+            Kind::Bcn => exiger(&document, &["code_certification", "type"])?,
+            Kind::BcnMef => exiger(&document, &["mef_stat_11"])?,
+            Kind::BcnSise => exiger(&document, &["diplome_sise"])?,
+            Kind::Etablissement => exiger(&document, &["numero_uai"])?,
+            Kind::Catalogue => {
+                // Recorded rows name themselves `{"$oid": …}`.
+                if let Some(id) = document.get("id").and_then(|id| id.get("$oid")).cloned() {
+                    document.insert("id".to_owned(), id);
+                }
+                exiger(&document, &["id"])?;
+            }
+            Kind::Rncp => {
+                exiger(&document, &["code_certification", "rncp"])?;
+                let code = texte(&document, "code_certification")?;
+                if !matches!(code.len(), 7 | 8) || !code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
+                    return Err(refus(format!("code_certification : « {code} » n'est ni un CFD ni un code SISE")));
+                }
+                if !est_rncp(texte(&document, "rncp")?) {
+                    return Err(refus("rncp : RNCP suivi d'un à six chiffres est attendu".into()));
+                }
+            }
+            Kind::User => {
+                exiger(&document, &["username"])?;
+                // Never repeated in a message: it may be a password as well as its hash.
+                let garde = document.get("password").and_then(Value::as_str).unwrap_or_default();
+                if garde.is_empty() || garde.len() > 1_000 {
+                    return Err(refus("password : la forme conservée d'un mot de passe est attendue".into()));
+                }
+            }
+        }
+        let json = serde_json::to_vec(&document).map_err(|e| refus(e.to_string()))?;
+        if json.len() > DOCUMENT_MAX {
+            return Err(refus(format!("le document dépasse {} Kio", DOCUMENT_MAX / 1024)));
+        }
+        Ok(LigneValide { kind, json })
     }
-    Ok(LigneValide { kind, json })
+
+    /// A declaration; the same one again changes nothing.
+    fn declarer(&mut self, document: &Document) -> Result<(), LigneRefusee> {
+        let declaree = MailleDeclaree::lire(document).map_err(LigneRefusee)?;
+        match self.mailles.get(&declaree.nom) {
+            Some(connue) if *connue == declaree => return Ok(()),
+            Some(_) => return Err(LigneRefusee(format!("nom : « {} » est déjà déclarée autrement", declaree.nom))),
+            None if self.mailles.len() == MAILLES_MAX => {
+                return Err(LigneRefusee(format!("{MAILLES_MAX} mailles au plus se déclarent")));
+            }
+            None => {}
+        }
+        self.mailles.insert(declaree.nom.clone(), declaree);
+        Ok(())
+    }
+
+    /// A statistic of a declared maille: checked, and told its place.
+    fn placer(&mut self, document: &mut Document) -> Result<(), LigneRefusee> {
+        let nom = texte(document, CHAMP_MAILLE)?;
+        let Some(maille) = self.mailles.get(nom) else {
+            let raison = "n'est pas déclarée : une ligne de kind maille la déclare avant ses documents";
+            return Err(LigneRefusee(format!("maille : « {nom} » {raison}")));
+        };
+        let connu = |champ: &str| {
+            // What is said of an establishment is no part of another maille.
+            let etablissement = champ.starts_with("uai") || champ == "libelle_etablissement";
+            champ == maille.racine() || champ == CHAMP_MAILLE || CHAMPS.contains(&champ) && !etablissement
+        };
+        garder_les_champs_connus(document, connu, self.indicateurs, &mut self.inconnus);
+        let lieu = maille.lieu(document).map_err(LigneRefusee)?.to_owned();
+        document.insert(CHAMP_LIEU.to_owned(), lieu.into());
+        verifier_statistique(Kind::Statistique, document)
+    }
 }
 
-fn garder_les_champs_connus(document: &mut Document, ajoutes: &[String], inconnus: &mut BTreeMap<String, u64>) {
+fn garder_les_champs_connus(
+    document: &mut Document,
+    connu: impl Fn(&str) -> bool,
+    ajoutes: &[String],
+    inconnus: &mut BTreeMap<String, u64>,
+) {
     let connu = |champ: &str| {
-        CHAMPS.contains(&champ)
+        connu(champ)
             || indicateur::EFFECTIFS.contains(&champ)
             || indicateur::TAUX.contains(&champ)
             || indicateur::SALAIRES.contains(&champ)
@@ -233,13 +289,18 @@ mod tests {
             ),
             (format!(r#"{{"kind":"regionale","doc":{{{base}}}}}"#), "region.code manque"),
             (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
+            (
+                r#"{"kind":"rncp","doc":{"code_certification":"12345678901","rncp":"RNCP1"}}"#.into(),
+                "code_certification :",
+            ),
+            (r#"{"kind":"rncp","doc":{"code_certification":"12345678","rncp":"1"}}"#.into(), "rncp : RNCP suivi"),
             (format!(r#"{{"kind":"formation","doc":{{{base},"uai":"075"}}}}"#), "uai : « 075 »"),
             (
                 format!(r#"{{"kind":"certification","doc":{{{base},"libelle":"{}"}}}}"#, "x".repeat(70_000)),
                 "le document dépasse",
             ),
         ] {
-            let refus = valider(ligne.as_bytes(), &[], &mut BTreeMap::new()).unwrap_err();
+            let refus = Controle::default().ligne(ligne.as_bytes()).unwrap_err();
             assert!(refus.0.starts_with(raison), "{} / {raison}", refus.0);
         }
     }
@@ -248,7 +309,7 @@ mod tests {
     fn a_row_of_the_catalogue_may_be_named_as_it_was_recorded() {
         for id in [r#""a1""#, r#"{"$oid":"a1"}"#] {
             let ligne = format!(r#"{{"kind":"catalogue","doc":{{"id":{id},"cfd":"40023204"}}}}"#);
-            let valide = valider(ligne.as_bytes(), &[], &mut BTreeMap::new()).unwrap();
+            let valide = Controle::default().ligne(ligne.as_bytes()).unwrap();
             assert_eq!(valide.json, br#"{"id":"a1","cfd":"40023204"}"#);
         }
     }
@@ -256,11 +317,46 @@ mod tests {
     #[test]
     fn unknown_fields_are_kept_out_and_counted_unless_the_deployment_adds_them() {
         let ligne = br#"{"kind":"certification","doc":{"code_certification":"12345678","millesime":"2020","filiere":"pro","taux_mobilite":3,"autre":1,"_meta":{"x":1}}}"#;
-        let mut inconnus = BTreeMap::new();
-        let valide = valider(ligne, &["taux_mobilite".into()], &mut inconnus).unwrap();
+        let indicateurs = ["taux_mobilite".to_owned()];
+        let mut controle = Controle { indicateurs: &indicateurs, ..Controle::default() };
+        let valide = controle.ligne(ligne).unwrap();
         let document: Document = serde_json::from_slice(&valide.json).unwrap();
         assert_eq!(document["taux_mobilite"], 3);
         assert!(!document.contains_key("autre") && !document.contains_key("_meta"));
-        assert_eq!(inconnus, BTreeMap::from([("autre".to_owned(), 1)]));
+        assert_eq!(controle.inconnus, BTreeMap::from([("autre".to_owned(), 1)]));
+    }
+
+    #[test]
+    fn a_maille_is_declared_before_its_documents_which_are_told_their_place() {
+        let mut controle = Controle::default();
+        let statistique = |academie: &str| {
+            format!(
+                r#"{{"kind":"statistique","doc":{{"maille":"academies","code_certification":"12345678","millesime":"2020","filiere":"pro","academie":{academie},"uai":"0750001A","nb_sortant":30}}}}"#
+            )
+        };
+        let lyon = statistique(r#"{"code":"10","nom":"Lyon"}"#);
+        let refus = controle.ligne(lyon.as_bytes()).unwrap_err();
+        assert!(refus.0.starts_with("maille : « academies » n'est pas déclarée"), "{}", refus.0);
+        let declaration =
+            br#"{"kind":"maille","doc":{"nom":"academies","libelle":"Acad\u00e9mies","cle":"academie.code"}}"#;
+        controle.ligne(declaration).unwrap();
+        controle.ligne(declaration).unwrap();
+        let autre = br#"{"kind":"maille","doc":{"nom":"academies","libelle":"x","cle":"academie.code"}}"#;
+        assert!(controle.ligne(autre).unwrap_err().0.contains("déjà déclarée autrement"));
+
+        let valide = controle.ligne(lyon.as_bytes()).unwrap();
+        let document: Document = serde_json::from_slice(&valide.json).unwrap();
+        assert_eq!((document["maille"].as_str(), document["lieu"].as_str()), (Some("academies"), Some("10")));
+        assert!(!document.contains_key("uai"), "an establishment is another maille");
+        for academie in ["null", r#"{"code":"a.b"}"#, r#"{"code":"10","nb_sortant":7}"#] {
+            let refus = controle.ligne(statistique(academie).as_bytes()).unwrap_err();
+            assert!(refus.0.starts_with("academie") && !refus.0.contains('7'), "{}", refus.0);
+        }
+        for n in 1..MAILLES_MAX {
+            let ligne = format!(r#"{{"kind":"maille","doc":{{"nom":"m{n}","libelle":"m","cle":"lieu"}}}}"#);
+            controle.ligne(ligne.as_bytes()).unwrap();
+        }
+        let trop = br#"{"kind":"maille","doc":{"nom":"encore","libelle":"m","cle":"lieu"}}"#;
+        assert!(controle.ligne(trop).unwrap_err().0.contains("au plus"));
     }
 }

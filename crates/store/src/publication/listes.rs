@@ -6,6 +6,7 @@ use crate::codec::{Reader, Writer};
 use crate::fiche::{Forme, Version};
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::liste::{self, CleLigne, EntreeCode, Format, Ligne, Ordre, Plage, Plan};
+use domain::declaree::CHAMP_LIEU;
 use domain::{Document, DocumentPublie, Maille, date, indicateur};
 use serde_json::Value;
 
@@ -103,6 +104,7 @@ fn colonnes_fixes(maille: Maille) -> impl Iterator<Item = &'static str> {
         Maille::Nationale => &[],
         Maille::Regionale => &["region"],
         Maille::Etablissement => &["uai", "uai_type", "uai_donnee", "uai_donnee_type"],
+        Maille::Declaree => &[CHAMP_LIEU],
     };
     let certification = [
         "code_certification",

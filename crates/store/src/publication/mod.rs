@@ -33,7 +33,7 @@ pub use ecrivain::{Ecrivain, lire_long, poser_long};
 pub use etapes::{avancer, retour_arriere};
 pub use flux::{Flux, Partition};
 pub use journal::{Journal, Lecture, Position};
-pub use lignes::{LigneRefusee, LigneValide, valider, valider_document};
+pub use lignes::{Controle, LigneRefusee, LigneValide};
 pub use registre::{Bail, EtatRegistre, Generation, Registre, menage};
 pub use servies::parcourir_servies;
 pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, ouvrir};

@@ -4,6 +4,7 @@ use super::depot::{PartInfo, Refus};
 use super::registre::Registre;
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::pointeur::MillesimesEnVigueur;
+use domain::declaree::CHAMP_MAILLE;
 use domain::{Document, Filiere, Kind, Univers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,6 +61,10 @@ pub struct Ouverture {
     /// The millesimes that are replaced; empty: all.
     #[serde(default)]
     pub millesimes: Vec<String>,
+    /// The declared mailles that are replaced. With them, kinds that are not named stay; without
+    /// them, the kind `statistique` stands for all declared mailles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mailles: Vec<String>,
     /// What is replaced, to the point, where kinds and millesimes alone would take too much with
     /// them: used instead of the two above.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -91,7 +96,12 @@ impl Ouverture {
             return false;
         }
         if self.perimetre.is_empty() {
-            return (self.kinds.is_empty() || self.kinds.contains(&kind)) && parmi(&self.millesimes);
+            let nomme = match (kind, self.mailles.as_slice()) {
+                (_, []) => self.kinds.is_empty() || self.kinds.contains(&kind),
+                (Kind::Statistique, mailles) => mailles.iter().any(|m| m == texte(CHAMP_MAILLE)),
+                (_, [_, ..]) => self.kinds.contains(&kind),
+            };
+            return nomme && parmi(&self.millesimes);
         }
         let univers = Filiere::parse(texte("filiere")).map(Filiere::univers);
         self.perimetre
@@ -326,12 +336,20 @@ impl Job {
             return Err(PublicationError::Refused("aucune partie : indiquer \"parties\", leur nombre".into()));
         }
         let depot = super::Depot::new(kv, id, 1);
-        let mut bilan = Bilan::default();
+        let (mut bilan, mut mailles) = (Bilan::default(), BTreeMap::new());
         for partie in 0..consigne.parties {
             let info = depot.info(partie).await?.ok_or_else(|| {
                 PublicationError::Refused(format!("la partie {partie} manque sur {}", consigne.parties))
             })?;
             bilan.ajouter(&info);
+            for (nom, declaree) in info.mailles {
+                if mailles.insert(nom, declaree.clone()).is_some_and(|avant| avant != declaree) {
+                    return Err(PublicationError::Refused(format!(
+                        "la partie {partie} connaît la maille {} sous une autre déclaration que celles avant elle : la renvoyer",
+                        declaree.nom
+                    )));
+                }
+            }
         }
         if bilan.lignes_refusees > 0 && !consigne.accepter_refus {
             let premiers: Vec<String> = bilan

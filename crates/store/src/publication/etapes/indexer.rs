@@ -20,8 +20,11 @@ use crate::recherche::{
     Accord, CodeFiche, FAMILLE_FICHES, FAMILLE_LIEUX, FAMILLE_PLAN, FAMILLE_TERMES, FicheRecherche, LIEUX_MAX, Lieux,
     POSTINGS_MAX, PlanRecherche, Postings, Sujet, cle_code, cle_region, cle_uai, cles_du_mot, mots_utiles,
 };
+use domain::code::est_rncp;
+use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE};
 use domain::{Document, Kind, Maille, TypeCode, territoire};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A page of words is closed at this size: a get costs nearly the same up to 32 KB.
@@ -29,6 +32,8 @@ const PAGE: usize = 32 * 1024;
 /// Pages of fiches and places are larger: the results of one search lie in fewer of them, and the
 /// import writes fewer values.
 const PAGE_LARGE: usize = 64 * 1024;
+/// RNCP codes kept of one certification: a CFD has a few.
+const RNCP_MAX: usize = 50;
 /// Longest label kept in the index, in characters.
 const LIBELLE_MAX: usize = 200;
 
@@ -104,6 +109,7 @@ pub(super) fn place(maille: Maille, document: &Document) -> String {
         Maille::Nationale => String::new(),
         Maille::Regionale => code_de(document, "region"),
         Maille::Etablissement => texte(document, "uai"),
+        Maille::Declaree => cle::lieu_declare(&texte(document, CHAMP_MAILLE), &texte(document, CHAMP_LIEU)),
     }
 }
 
@@ -130,6 +136,21 @@ struct Dit<'a> {
 }
 
 impl Dit<'_> {
+    /// One that says nothing.
+    fn vide() -> Self {
+        Dit {
+            rang: u64::MAX,
+            libelle: "",
+            diplome: "",
+            uai: "",
+            region: "",
+            code: "",
+            genre: "",
+            donnees: false,
+            mots: "",
+        }
+    }
+
     fn coder(&self, groupe: &str) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.text(groupe).number(self.rang).text(court(self.libelle)).text(court(self.diplome)).text(self.uai);
@@ -146,6 +167,18 @@ fn genre(type_code: TypeCode) -> &'static str {
         TypeCode::Sise => "SISE",
     }
 }
+
+/// What a line says of the RNCP code of a certification; the rest of it is passed over.
+#[derive(Deserialize)]
+struct LienRncp<'a> {
+    #[serde(borrow, rename = "cfd", alias = "code_certification")]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "rncp_code", alias = "rncp")]
+    rncp: Option<Cow<'a, str>>,
+}
+
+/// The kind of a code that leads to no document.
+const RNCP: &str = "RNCP";
 
 /// The kind of a code, by its length: documents hold codes without their prefix.
 fn genre_de(code: &str) -> &'static str {
@@ -194,6 +227,7 @@ fn lire_groupes<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<
                 uai: uai.to_owned(),
                 region: String::new(),
                 codes: Vec::new(),
+                rncp: Vec::new(),
                 donnees: false,
             },
             rang: u64::MAX,
@@ -210,7 +244,11 @@ fn lire_groupes<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<
             }
         }
         fiche.donnees |= donnees;
-        if !code.is_empty() {
+        if genre == RNCP {
+            if !fiche.rncp.iter().any(|r| r == code) {
+                fiche.rncp.push(code.to_owned());
+            }
+        } else if !code.is_empty() {
             match fiche.codes.iter_mut().find(|c| c.code == code) {
                 Some(connu) => connu.donnees |= donnees,
                 None => fiche.codes.push(CodeFiche { code: code.to_owned(), genre: genre.to_owned(), donnees }),
@@ -218,7 +256,11 @@ fn lire_groupes<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<
         }
         groupe.mots.extend([libelle, diplome, uai, code, mots].into_iter().flat_map(mots_utiles));
     }
+    // A certification of which only the RNCP code is said is not known.
+    groupes.retain(|_, groupe| !groupe.fiche.codes.is_empty() || groupe.fiche.sujet == Sujet::Etablissement);
     for groupe in groupes.values_mut() {
+        groupe.fiche.rncp.sort_unstable();
+        groupe.fiche.rncp.truncate(RNCP_MAX);
         // Those with data first, the CFD before its MEFs.
         groupe.fiche.codes.sort_by(|a, b| (!a.donnees, &a.genre, &a.code).cmp(&(!b.donnees, &b.genre, &b.code)));
         groupe.fiche.codes.truncate(LIEUX_MAX);
@@ -292,17 +334,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     ) -> Result<(), PublicationError> {
         let t = |champ: &str| texte(document, champ);
         let diplome = document.get("diplome").and_then(|d| d.get("libelle")).and_then(|l| l.as_str());
-        let vide = Dit {
-            rang: 0,
-            libelle: "",
-            diplome: diplome.unwrap_or_default(),
-            uai: "",
-            region: "",
-            code: "",
-            genre: "",
-            donnees: false,
-            mots: "",
-        };
+        let vide = Dit { rang: 0, diplome: diplome.unwrap_or_default(), ..Dit::vide() };
         match kind {
             Kind::Bcn => {
                 let (code, cfd, long, libelle) =
@@ -326,6 +358,18 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The RNCP code that a line of the catalogue, or one of its own, gives a CFD or a SISE code.
+    pub(super) async fn indexer_rncp(&mut self, kind: Kind, json: &[u8]) -> Result<(), StoreError> {
+        if !matches!(kind, Kind::Catalogue | Kind::Rncp) {
+            return Ok(());
+        }
+        // A row of the catalogue may hold something else there: then it says nothing.
+        let Ok(lien) = serde_json::from_slice::<LienRncp<'_>>(json) else { return Ok(()) };
+        let Some((code, rncp)) = lien.code.zip(lien.rncp).filter(|(_, rncp)| est_rncp(rncp)) else { return Ok(()) };
+        let groupe = groupe_de(&code, &code);
+        self.dire(&groupe, &Dit { code: &rncp, genre: RNCP, ..Dit::vide() }).await
     }
 
     async fn situer(&mut self, cle: &str, ligne: &[&str]) -> Result<(), StoreError> {
@@ -394,6 +438,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 };
                 self.dire(&format!("e:{}", place.place), &dit).await?;
             }
+            // Not searched: those who ask for a declared maille know its places.
+            Maille::Declaree => {}
         }
         Ok(())
     }

@@ -71,6 +71,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                     }
                 }
             }
+            // Declared mailles arrive by push only.
+            Maille::Declaree => {}
             Maille::Etablissement => {
                 for uai in &uais {
                     for period in &summary.periods {

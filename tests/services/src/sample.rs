@@ -78,6 +78,8 @@ impl Sample {
             Maille::Nationale => Kind::Certification,
             Maille::Regionale => Kind::Regionale,
             Maille::Etablissement => Kind::Formation,
+            // Declared mailles arrive by push only.
+            Maille::Declaree => Kind::Statistique,
         };
         self.of(kind).iter().filter(|document| inner(document, "donnee_source", "type") == Some("self"))
     }

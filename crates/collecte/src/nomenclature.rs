@@ -3,8 +3,10 @@
 use crate::demande::Lot;
 use crate::reserve::{LotReserve, Reponses, Reserve};
 use crate::travail::{Etape, Faute, Marche, Suite};
+use domain::code::est_rncp;
 use domain::{Document, Kind};
 use sources::{BcnTable, Call, Clock, Fetch, Service, SourceError};
+use std::collections::BTreeSet;
 use store::KeyValueWrite;
 use store::kv::StoreError;
 use store::publication::{Depot, Environnement, Position};
@@ -61,6 +63,17 @@ impl Tables {
         }
         Ok(())
     }
+}
+
+/// The entry of the national directory that a row of the catalogue names: the search finds its CFD by it.
+fn lien_rncp(ligne: &Document) -> Option<(String, String)> {
+    let texte = |nom: &str| ligne.get(nom).and_then(|v| v.as_str()).map(str::trim);
+    let (cfd, code) = (texte("cfd")?, texte("rncp_code")?);
+    (cfd.len() == 8 && est_rncp(code)).then(|| (cfd.to_owned(), code.to_owned()))
+}
+
+fn document_rncp(cfd: String, code: String) -> Document {
+    [("code_certification", cfd), ("rncp", code)].into_iter().map(|(nom, v)| (nom.to_owned(), v.into())).collect()
 }
 
 impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F, C> {
@@ -201,7 +214,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         }
         let lot = self.lot_reserve(&Lot::Catalogue).await?;
         let mut rapport = treatments::Rapport::default();
-        let mut documents = Vec::new();
+        let (mut documents, mut rncp) = (Vec::new(), BTreeSet::new());
         let mut reponses = Reponses::de(self.kv, &lot, self.etat.position);
         let mut fini = false;
         for _ in 0..REPONSES {
@@ -211,6 +224,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             };
             let lues = reponses.lignes(&appel, |ligne| {
                 rapport.lignes += 1;
+                rncp.extend(lien_rncp(&ligne));
                 match catalogue::catalogue(&ligne) {
                     Ok(document) => documents.push(document),
                     Err(rejet) => rapport.rejeter(&rejet),
@@ -222,6 +236,9 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         let (position, lues) = (reponses.position(), self.etat.lues);
         self.avancement(lues, lot.morceaux().max(lues), &Lot::Catalogue.to_string());
         self.remettre_et_garder(Kind::Catalogue, documents).await?;
+        if !rncp.is_empty() {
+            self.poser_partie(rncp.into_iter().map(|(cfd, code)| (Kind::Rncp, document_rncp(cfd, code)))).await?;
+        }
         self.etat.rapport.traitement(Service::Catalogue).ajouter(&rapport);
         self.etat.position = position;
         Ok(if fini { Suite::Etape(Etape::Statistiques) } else { Suite::Encore })

@@ -409,7 +409,10 @@ fn perimetre(configuration: &Configuration) -> Vec<Perimetre> {
             }
             Lot::Bcn => {}
             Lot::Acce => ajouter(Kind::Etablissement, None, Vec::new()),
-            Lot::Catalogue => ajouter(Kind::Catalogue, None, Vec::new()),
+            Lot::Catalogue => {
+                ajouter(Kind::Catalogue, None, Vec::new());
+                ajouter(Kind::Rncp, None, Vec::new());
+            }
             Lot::France(m) => ajouter(Kind::Certification, Some(Univers::Secondaire), vec![m]),
             Lot::Regions(m) => ajouter(Kind::Regionale, Some(Univers::Secondaire), vec![m]),
             Lot::Etablissements(m) => ajouter(Kind::Formation, Some(Univers::Secondaire), vec![m]),

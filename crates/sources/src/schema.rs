@@ -218,6 +218,8 @@ const CATALOGUE: &[&str] = &[
     "num_academie",
     "num_departement",
     "region",
+    // Of no document of the catalogue, but of the search.
+    "rncp_code",
 ];
 
 /// Fields of the catalogue that no document holds.
@@ -335,7 +337,6 @@ const CATALOGUE_ASIDE: &[&str] = &[
     "periode",
     "published",
     "rejection",
-    "rncp_code",
     "rncp_details",
     "rncp_eligible_apprentissage",
     "rncp_intitule",

@@ -228,7 +228,7 @@ impl Tables {
             out.insert("_id".to_owned(), format!("{rank:024x}").into());
             out.insert("cfd".to_owned(), field("cfd"));
             out.insert("uai_formation".to_owned(), field("etablissement_lieu_formation_uai"));
-            for name in ["etablissement_formateur_uai", "etablissement_gestionnaire_uai"] {
+            for name in ["etablissement_formateur_uai", "etablissement_gestionnaire_uai", "rncp_code"] {
                 out.insert(name.to_owned(), field(name));
             }
             out

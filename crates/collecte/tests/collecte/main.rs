@@ -179,6 +179,8 @@ fn a_run_asks_treats_and_publishes() {
     let ij = &rapport.sources[&Service::InserJeunes];
     assert_eq!((ij.appels, ij.sans_donnee), (2 + 17 + 8, 2), "{ij:?}");
     assert_eq!(rapport.sources[&Service::Bcn].appels, 9);
+    // The catalogue names an entry of the national directory: the search knows it.
+    assert_eq!((job.bilan.lignes["catalogue"], job.bilan.lignes["rncp"]), (2, 1));
     // As many requests as the services saw, and a login or two.
     let appels = par_service(&essai.services().appels());
     for (service, hote) in [(Service::InserJeunes, "ij"), (Service::Catalogue, "catalogue"), (Service::Acce, "acce")] {

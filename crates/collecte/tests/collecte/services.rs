@@ -188,7 +188,7 @@ impl Services {
                  "nb_sortants_en_emploi_sal_fr_18": 210, "nb_sortants_en_emploi_sal_fr_24": 220, "salaire_q1_12": "nd", "salaire_q2_12": 1500, "salaire_q3_12": 1700,
                  "type_diplome": "LP", "domaine_disciplinaire": "Droit", "secteur_disciplinaire": "Droit", "discipline": "Droit"}]),
             ("catalogue", ["entity", "formations", requete]) => {
-                let ligne = |n: u32, lieu: &str| json!({"_id": format!("id{n}"), "cfd": CFD, "uai_formation": lieu, "etablissement_formateur_uai": "0750001U", "etablissement_gestionnaire_uai": "0750001U"});
+                let ligne = |n: u32, lieu: &str| json!({"_id": format!("id{n}"), "cfd": CFD, "uai_formation": lieu, "etablissement_formateur_uai": "0750001U", "etablissement_gestionnaire_uai": "0750001U", "rncp_code": "RNCP38718"});
                 let lignes: Vec<Value> =
                     if requete.contains("page=1&") { vec![ligne(1, "0750001U"), ligne(2, "0750002V")] } else { vec![] };
                 json!({"formations": lignes, "pagination": {"total": 2}})

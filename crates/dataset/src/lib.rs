@@ -61,7 +61,7 @@ pub enum Error {
 pub const MAX_FACTOR: f64 = 20.0;
 
 /// The kinds made here, in the order in which files are written.
-pub const KINDS: [Kind; 8] = [
+pub const KINDS: [Kind; 11] = [
     Kind::Certification,
     Kind::Regionale,
     Kind::Formation,
@@ -70,6 +70,9 @@ pub const KINDS: [Kind; 8] = [
     Kind::BcnSise,
     Kind::Etablissement,
     Kind::Catalogue,
+    Kind::Maille,
+    Kind::Statistique,
+    Kind::Rncp,
 ];
 
 /// The file that holds the lines of a kind.

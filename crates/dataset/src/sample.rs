@@ -415,6 +415,8 @@ pub fn lines() -> impl Iterator<Item = Line> {
         lignes.push(Line { kind: Kind::Etablissement, doc: acce(etablissement) });
     }
     catalogue(&places, &mut lignes);
+    academies(&suivis, &places, &mut lignes);
+    rncp(&mut lignes);
     lignes.into_iter()
 }
 
@@ -455,6 +457,40 @@ fn regionales(suivis: &[Suivi], places: &[Place], lignes: &mut Vec<Line>) {
                 lignes.push(Line { kind: Kind::Regionale, doc });
             }
         }
+    }
+}
+
+/// A maille that the push declares: the academie, one of each region. Its key lies where that of establishments does.
+fn academies(suivis: &[Suivi], places: &[Place], lignes: &mut Vec<Line>) {
+    let declaration = json!({"nom": "academies", "libelle": "Académies (données fictives)", "cle": "academie.code"});
+    lignes.push(Line { kind: Kind::Maille, doc: objet(declaration) });
+    for annee in ANNEES.iter().skip(1) {
+        let millesime = periode(annee);
+        for place in places {
+            if let Some(territoire::Academie { code, nom, .. }) = place.etablissements.first().map(|e| e.academie) {
+                let enseignes = |s: &&Suivi| matches!(s.filiere, Filiere::Pro | Filiere::Apprentissage);
+                for suivi in suivis.iter().filter(enseignes).filter(|s| enseigne(s, place)) {
+                    let mut doc = objet(json!({
+                        "maille": "academies",
+                        "academie": {"code": code, "nom": nom},
+                        "region": document::region_complete(place.region),
+                    }));
+                    suivi.certification().poser(&mut doc, suivi.filiere, &millesime);
+                    let rare = Alea::de_cle(&["rare", suivi.source(annee).0, "academie", code]).chance(40);
+                    let tailles = if rare { (3, 19) } else { (20, 160) };
+                    suivi.chiffres(&mut doc, Kind::Statistique, code, annee, tailles);
+                    lignes.push(Line { kind: Kind::Statistique, doc });
+                }
+            }
+        }
+    }
+}
+
+/// The entry of the national directory that each CFD leads to: a number that no entry has reached.
+fn rncp(lignes: &mut Vec<Line>) {
+    for (rang, cours) in COURS.iter().enumerate() {
+        let doc = objet(json!({"code_certification": cours.cfd, "rncp": format!("RNCP99{rang:03}")}));
+        lignes.push(Line { kind: Kind::Rncp, doc });
     }
 }
 

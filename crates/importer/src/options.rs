@@ -19,6 +19,8 @@ Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par docum
   --mode MODE             remplacer (par défaut) ou ajouter
   --kinds LISTE           les sortes de documents remplacées, séparées par des virgules (toutes)
   --millesimes LISTE      les millésimes remplacés (tous)
+  --mailles LISTE         les mailles déclarées remplacées ; les autres sortes de documents restent alors,
+                          sauf celles que --kinds nomme
   --en-vigueur LISTE      les derniers millésimes à mettre en vigueur, par exemple
                           certifications=2023,certifications_sup=2024,regionales=2022_2023,
                           formations=2022_2023,formations_sup=2022_2023 (sinon lus dans les données)
@@ -129,6 +131,7 @@ impl Command {
     ) -> anyhow::Result<Self> {
         let mut url = URL.to_owned();
         let (mut words, mut mode, mut kinds, mut millesimes) = (Vec::new(), "remplacer".to_owned(), vec![], vec![]);
+        let mut mailles = Vec::new();
         let (mut in_force, mut json, mut generate) = (None, false, false);
         let (mut accept_refusals, mut confirm_losses) = (false, false);
         let (mut sources, mut replay, mut abandon) = (Vec::new(), false, false);
@@ -150,6 +153,7 @@ impl Command {
                 "--url" => url = value()?,
                 "--mode" => mode = value()?,
                 "--kinds" => kinds = list(value()?),
+                "--mailles" => mailles = list(value()?),
                 "--millesimes" => millesimes = list(value()?),
                 "--en-vigueur" => in_force = Some(read_in_force(&list(value()?))?),
                 "--accepter-refus" => accept_refusals = true,
@@ -179,7 +183,7 @@ impl Command {
         }
         ensure!(!words.is_empty(), "aucun fichier à publier\n\n{HELP}");
         ensure!(["remplacer", "ajouter"].contains(&mode.as_str()), "--mode : remplacer ou ajouter");
-        let opening = serde_json::json!({"mode": mode, "kinds": kinds, "millesimes": millesimes});
+        let opening = serde_json::json!({"mode": mode, "kinds": kinds, "millesimes": millesimes, "mailles": mailles});
         let files = words.into_iter().map(PathBuf::from).collect();
         let service = service()?;
         Ok(Self::Publish(Options { service, files, opening, in_force, accept_refusals, confirm_losses, json }))
@@ -225,14 +229,15 @@ mod tests {
 
     #[test]
     fn options_are_read_in_both_spellings() {
-        let Ok(Command::Publish(options)) =
-            read("--mode=ajouter --kinds bcn,formation a.ndjson --en-vigueur certifications=2023 --json b.ndjson")
-        else {
+        let Ok(Command::Publish(options)) = read(
+            "--mode=ajouter --kinds bcn,formation --mailles academies a.ndjson --en-vigueur certifications=2023 --json b.ndjson",
+        ) else {
             panic!("not understood")
         };
         assert_eq!(options.files, [PathBuf::from("a.ndjson"), PathBuf::from("b.ndjson")]);
         assert_eq!(options.opening["mode"], "ajouter");
         assert_eq!(options.opening["kinds"], serde_json::json!(["bcn", "formation"]));
+        assert_eq!(options.opening["mailles"], serde_json::json!(["academies"]));
         assert_eq!(options.in_force.unwrap()["certifications"], "2023");
         assert!(options.json && !options.accept_refusals);
     }

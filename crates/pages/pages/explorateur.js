@@ -58,7 +58,7 @@ function ligne(r) {
     return el("li", {}, el("a", { href: adresse({ u: r.uai }) }, el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
   }
   const premier = r.codes[0];
-  const details = [r.diplome, r.codes.map((c) => `${c.type} ${c.code}`).join(", "), !r.donnees && "sans données"];
+  const details = [r.diplome, r.codes.map((c) => `${c.type} ${c.code}`).join(", "), (r.rncp || []).join(", "), !r.donnees && "sans données"];
   return el("li", {}, el("a", { href: adresse({ c: premier.identifiant, s: r.codes.map((c) => c.identifiant).slice(0, 12).join(",") }) },
     el("strong", {}, r.libelle), el("span", {}, details.filter(Boolean).join(" · "))));
 }

@@ -19,7 +19,7 @@ pub struct Explication {
 }
 
 /// Every error of the public routes.
-pub const ERREURS: [Explication; 16] = [
+pub const ERREURS: [Explication; 17] = [
     Explication {
         ancre: "validation",
         statut: 400,
@@ -77,10 +77,17 @@ pub const ERREURS: [Explication; 16] = [
         remede: "L’en-tête Link de la réponse, rel=\"search\", mène aux établissements les plus proches.",
     },
     Explication {
+        ancre: "maille-inconnue",
+        statut: 404,
+        message: "Maille inconnue",
+        cause: "Aucune donnée n’est publiée sous ce nom de maille.",
+        remede: "/api/inserjeunes/mailles donne les mailles publiées. Les indicateurs nationaux, régionaux et par établissement ont leurs propres routes.",
+    },
+    Explication {
         ancre: "pas-de-donnees",
         statut: 404,
         message: "Pas de données disponibles",
-        cause: "Le code est connu, mais aucun indicateur n’existe dans cette région, ou sous ce code.",
+        cause: "Le code est connu, mais aucun indicateur n’existe dans cette région ou ce lieu, ou sous ce code.",
         remede: "/api/recherche/certifications/{code} dit dans quelles régions et pour quels millésimes il y a des données.",
     },
     Explication {

@@ -11,7 +11,7 @@ use domain::{SEUIL_PUBLICATION, indicateur, territoire};
 use serde_json::{Map, Value, json};
 
 /// What examples show: a name, and the path that is asked. The key, where one is needed, is the caller's.
-pub const EXEMPLES: [(&str, &str); 20] = [
+pub const EXEMPLES: [(&str, &str); 24] = [
     ("certification", "/api/inserjeunes/certifications/40099011?millesime=2023"),
     ("certification-superieur", "/api/inserjeunes/certifications/SISE:2599901?millesime=2023"),
     ("certification-inconnue", "/api/inserjeunes/certifications/99999999"),
@@ -28,6 +28,10 @@ pub const EXEMPLES: [(&str, &str); 20] = [
     ("formation-etablissement-inconnu", "/api/inserjeunes/formations/9999999X-01099051"),
     ("formations", "/api/inserjeunes/formations?items_par_page=1"),
     ("bcn", "/api/inserjeunes/bcn?items_par_page=1"),
+    ("mailles", "/api/inserjeunes/mailles"),
+    ("maille", "/api/inserjeunes/mailles/academies?items_par_page=1"),
+    ("maille-lieu", "/api/inserjeunes/mailles/academies/10?items_par_page=1"),
+    ("maille-certification", "/api/inserjeunes/mailles/academies/28/certifications/40099013"),
     ("recherche", "/api/recherche?q=accueil"),
     ("recherche-certification", "/api/recherche/certifications/40099013"),
     ("recherche-region", "/api/recherche/certifications/40099013?region=04"),
@@ -213,6 +217,23 @@ pub fn document(exemples: &Map<String, Value>) -> Value {
             exemples_404: &[("regionale-pas-de-donnees", "Rien dans cette région")],
         },
         Route {
+            modele: "/api/inserjeunes/mailles/{maille}/{lieu}/certifications/{codes}",
+            nom: "maille-certification",
+            titre: "Indicateurs d’une certification dans un lieu d’une maille déclarée",
+            texte: "Sans millésime, le dernier de la maille. Comme en région.",
+            chemin: &["maille", "lieu", "codes"],
+            vue: true,
+            absences: &[
+                "maille-inconnue",
+                "formation-inconnue",
+                "pas-de-donnees",
+                "millesime",
+                "donnees-non-disponibles",
+            ],
+            exemples_200: &[("maille-certification", "Une académie")],
+            exemples_404: &[],
+        },
+        Route {
             modele: "/api/inserjeunes/formations/{uai}-{code_certification}",
             nom: "formation",
             titre: "Indicateurs d’une formation dans un établissement",
@@ -263,6 +284,27 @@ pub fn document(exemples: &Map<String, Value>) -> Value {
     ] {
         chemins.insert(chemin.into(), doc.liste("Listes", titre, schema, nom, &p(noms)));
     }
+    for (chemin, titre, nom, noms) in [
+        (
+            "/api/inserjeunes/mailles/{maille}",
+            "Tous les indicateurs d’une maille déclarée",
+            "maille",
+            &["maille", "lieux", "regions", "academies", "millesimes", "code_certifications", "universe"][..],
+        ),
+        (
+            "/api/inserjeunes/mailles/{maille}/{lieu}",
+            "Les indicateurs d’un lieu d’une maille déclarée",
+            "maille-lieu",
+            &["maille", "lieu", "regions", "academies", "millesimes", "code_certifications", "universe"],
+        ),
+    ] {
+        let mut operation = doc.liste("Listes", titre, "ListeMaille", nom, &p(noms));
+        if let Some(reponses) = operation.pointer_mut("/get/responses").and_then(Value::as_object_mut) {
+            reponses.insert("404".into(), doc.erreur(&["maille-inconnue"], &[]));
+        }
+        chemins.insert(chemin.into(), operation);
+    }
+    chemins.insert("/api/inserjeunes/mailles".into(), mailles(&doc));
     chemins.insert("/api/inserjeunes/auth/login".into(), connexion(&doc));
     chemins.extend(recherches(&doc));
     chemins.insert("/api".into(), simple("Service", "version", "Version, environnement, santé", "Api"));
@@ -305,7 +347,7 @@ pub fn document(exemples: &Map<String, Value>) -> Value {
 }
 
 const INTRODUCTION: &str = "\
-Indicateurs d’insertion et de poursuite d’études après une formation, par certification, région et établissement.
+Indicateurs d’insertion et de poursuite d’études après une formation, par certification, région, établissement, et par les mailles que les services statistiques ajoutent.
 
 **Seuil de publication.** Là où `nb_annee_term` est inférieur à 20, tous les autres effectifs (`nb_*`) et tous les taux (`taux_*`) valent `null`, et `_meta.messages` le dit : cela protège les personnes.
 
@@ -315,7 +357,7 @@ Indicateurs d’insertion et de poursuite d’études après une formation, par 
 
 **Sources.** Secondaire (filières apprentissage, pro, agricole) : InserJeunes, DEPP et DARES. Supérieur : InserSup, SIES.
 
-**Codes.** CFD (8 caractères, apprentissage), MEFSTAT11 (11 caractères, voie scolaire), SISE avec son préfixe (`SISE:2599901`, supérieur). Les préfixes `CFD:` et `MEFSTAT11:` sont acceptés. RNCP : pas encore connu.
+**Codes.** CFD (8 caractères, apprentissage), MEFSTAT11 (11 caractères, voie scolaire), SISE avec son préfixe (`SISE:2599901`, supérieur). Les préfixes `CFD:` et `MEFSTAT11:` sont acceptés. RNCP : se cherche par `/api/recherche`, qui donne les codes à employer.
 
 **Millésimes.** Une année (`2023`) au niveau national, une période de deux ans (`2022_2023`) en région et par établissement.
 
@@ -327,6 +369,19 @@ fn simple(etiquette: &str, nom: &str, titre: &str, schema: &str) -> Value {
     json!({"get": {"tags": [etiquette], "summary": titre, "operationId": nom, "security": [], "responses": {
         "200": {"description": titre, "content": {"application/json": {"schema": ref_schema(schema)}}},
     }}})
+}
+
+fn mailles(doc: &Doc<'_>) -> Value {
+    json!({"get": {
+        "tags": ["Un document"], "summary": "Les mailles déclarées", "operationId": "mailles", "security": [],
+        "description": "Au-delà du pays, de la région et de l’établissement : les mailles pour lesquelles un service statistique a livré des données, le champ qui porte leur lieu (`cle`), leurs millésimes.",
+        "responses": {
+            "200": {"description": "Les mailles, par nom ; aucune est une réponse.", "content": {"application/json": doc.contenu("Mailles", &[("mailles", "Jeu d’exemple (données fictives)")])}},
+            "304": {"description": "Inchangé."},
+            "400": doc.erreur(&["validation", "illisible"], &[]),
+            "503": doc.indisponible(),
+        },
+    }})
 }
 
 fn connexion(doc: &Doc<'_>) -> Value {
@@ -347,7 +402,7 @@ fn connexion(doc: &Doc<'_>) -> Value {
 }
 
 fn recherches(doc: &Doc<'_>) -> Vec<(String, Value)> {
-    let q = json!({"name": "q", "in": "query", "required": true, "description": "Des mots (sans égard à la casse et aux accents, le début d’un mot suffit), un CFD, un MEFSTAT11, un code SISE ou un UAI, même incomplets. Les cinq mots les plus longs comptent.", "schema": {"type": "string", "minLength": 1, "maxLength": recherche::Q_MAX}, "example": "accueil"});
+    let q = json!({"name": "q", "in": "query", "required": true, "description": "Des mots (sans égard à la casse et aux accents, le début d’un mot suffit), un CFD, un MEFSTAT11, un code SISE, un code RNCP (`RNCP38430`, ou son numéro s’il ne commence aucun autre code) ou un UAI, même incomplets. Les cinq mots les plus longs comptent.", "schema": {"type": "string", "minLength": 1, "maxLength": recherche::Q_MAX}, "example": "accueil"});
     let genre = json!({"name": "type", "in": "query", "description": "Sans lui, les deux.", "schema": {"type": "string", "enum": ["certification", "etablissement"]}});
     let page = json!({"name": "page", "in": "query", "description": "À partir de 1.", "schema": {"type": "integer", "minimum": 1, "maximum": recherche::PAGE_MAX, "default": 1}});
     let region = json!({"name": "region", "in": "query", "description": "Code INSEE d’une région : la réponse donne alors ses établissements.", "schema": {"type": "string", "enum": codes_region()}});
@@ -431,6 +486,8 @@ fn parametres() -> Value {
         "codes": chemin("codes", "Un code de certification, ou plusieurs séparés par « , » ou « | » : CFD (8 caractères), MEFSTAT11 (11), SISE avec son préfixe.", json!({"type": "string", "pattern": codes}), "40099011"),
         "code_certification": chemin("code_certification", "CFD (8 caractères), MEFSTAT11 (11), ou SISE avec son préfixe.", json!({"type": "string", "pattern": code}), "01099051"),
         "uai": chemin("uai", "UAI : sept chiffres et une lettre majuscule.", json!({"type": "string", "pattern": format!("^{UAI}$")}), "9749801K"),
+        "maille": chemin("maille", "Nom d’une maille déclarée : /api/inserjeunes/mailles les donne.", json!({"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,15}$"}), "academies"),
+        "lieu": chemin("lieu", "Lieu de la maille : la valeur de sa clé.", json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,20}$"}), "10"),
         "region": chemin("region", "Code INSEE d’une région, ou un code postal, ramené à sa région.", json!({"type": "string", "enum": regions}), "11"),
         "millesime": query("millesime", "Année (2023) ou période (2022_2023). Sans lui, celui en vigueur. Une période ne peut pas finir avant de commencer.", json!({"type": "string", "pattern": format!("^{MILLESIME}$")})),
         "millesimes": query("millesimes", "Plusieurs, séparés par « , » ou « | ». Sans lui, ceux en vigueur. Sur les formations, 2023 trouve aussi 2022_2023 et inversement.", json!({"type": "string", "pattern": liste(MILLESIME)})),
@@ -438,6 +495,7 @@ fn parametres() -> Value {
         "universe": query("universe", "« secondaire » pour des CFD et MEFSTAT11 ou sans code, « superieur » pour des codes SISE ; sur une formation, « secondaire » seulement.", json!({"type": "string", "enum": ["secondaire", "superieur"]})),
         "regions": query("regions", "Codes INSEE de régions ou codes postaux, séparés par « , » ou « | ».", json!({"type": "string", "pattern": liste(&format!("({})", regions.join("|")))})),
         "academies": query("academies", "Codes d’académies, séparés par « , » ou « | ».", json!({"type": "string", "pattern": liste(&format!("({})", academies.join("|")))})),
+        "lieux": query("lieux", "Lieux de la maille, séparés par « , » ou « | ».", json!({"type": "string", "pattern": liste("[A-Za-z0-9_-]{1,20}")})),
         "uais": query("uais", "UAI, séparés par « , » ou « | ».", json!({"type": "string", "pattern": liste(UAI)})),
         "page": query("page", "À partir de 1 ; 0 vaut 1.", json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64, "default": 1})),
         "items_par_page": query("items_par_page", "Lignes par page : au plus 10 000 en JSON, 1 000 000 en CSV et NDJSON ; 0 vaut 10.", json!({"type": "integer", "minimum": 0, "maximum": 10_000, "default": 10})),
@@ -487,6 +545,8 @@ fn schemas() -> Value {
     for (nom, schema) in [
         ("uai", texte()),
         ("libelle_etablissement", texte_ou_null()),
+        ("maille", json!({"type": "string", "description": "Sur une maille déclarée : son nom."})),
+        ("lieu", json!({"type": "string", "description": "Sur une maille déclarée : le lieu, valeur de sa clé."})),
         ("millesime", json!({"type": "string", "pattern": format!("^{MILLESIME}$")})),
         ("code_certification", texte()),
         ("code_certification_type", texte_ou_null()),
@@ -559,7 +619,8 @@ fn schemas() -> Value {
     let resultat = json!({"type": "object", "required": ["type", "libelle", "donnees"], "properties": {
         "type": {"type": "string", "enum": ["certification", "etablissement"]}, "libelle": texte(), "donnees": {"type": "boolean", "description": "Un document au moins est publié."},
         "diplome": texte_ou_null(), "uai": texte(), "region": region,
-        "codes": liste(json!({"type": "object", "required": ["code", "type", "identifiant", "donnees"], "properties": {"code": texte(), "type": {"type": "string", "enum": ["CFD", "MEFSTAT11", "SISE"]}, "identifiant": {"type": "string", "description": "Le code tel que les routes le prennent."}, "donnees": {"type": "boolean"}}}))}});
+        "codes": liste(json!({"type": "object", "required": ["code", "type", "identifiant", "donnees"], "properties": {"code": texte(), "type": {"type": "string", "enum": ["CFD", "MEFSTAT11", "SISE"]}, "identifiant": {"type": "string", "description": "Le code tel que les routes le prennent."}, "donnees": {"type": "boolean"}}})),
+        "rncp": liste(json!({"type": "string", "pattern": "^RNCP[0-9]{1,6}$", "description": "Fiche du répertoire national à laquelle mène la certification. Aucune route d’indicateurs ne le prend : en prendre un code."}))}});
     let objet = || json!({"type": "object"});
     json!({
         "Document": document,
@@ -570,6 +631,9 @@ fn schemas() -> Value {
         "ListeCertifications": page("certifications", ref_schema("Document")),
         "ListeRegionales": page("regionales", ref_schema("Document")),
         "ListeFormations": page("formations", ref_schema("Document")),
+        "ListeMaille": {"type": "object", "required": ["pagination"], "properties": {"pagination": ref_schema("Pagination")}, "additionalProperties": {"type": "array", "items": ref_schema("Document")}, "description": "Les lignes sont sous le nom de la maille."},
+        "Mailles": {"type": "object", "required": ["mailles"], "properties": {"mailles": liste(json!({"type": "object", "required": ["nom", "libelle", "cle", "millesime", "millesimes"], "properties": {
+            "nom": texte(), "libelle": texte(), "cle": {"type": "string", "description": "Le champ des documents qui porte le lieu."}, "millesime": {"type": "string", "description": "Celui en vigueur."}, "millesimes": liste(texte())}}))}},
         "ListeBcn": page("bcn", json!({"type": "object", "required": ["code_certification", "type"]})),
         "Erreur": erreur,
         "ErreurDeValidation": avec(json!({"properties": {"details": liste(faute)}})),
@@ -635,6 +699,7 @@ mod tests {
             erreur::FORMATION_INCONNUE,
             erreur::ETABLISSEMENT_INCONNU,
             erreur::PAS_DE_DONNEES,
+            erreur::MAILLE_INCONNUE,
             erreur::DONNEES_NON_DISPONIBLES,
             Erreur::Millesime { millesime: String::new(), disponibles: Vec::new() },
             Erreur::Conflit(String::new()),

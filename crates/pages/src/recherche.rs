@@ -169,7 +169,7 @@ fn montrer(fiche: &FicheRecherche) -> Value {
                 .iter()
                 .map(|c| json!({"code": c.code, "type": c.genre, "identifiant": identifiant(&c.code, &c.genre), "donnees": c.donnees}))
                 .collect();
-            json!({"type": "certification", "libelle": fiche.libelle, "diplome": texte(&fiche.diplome), "donnees": fiche.donnees, "codes": codes})
+            json!({"type": "certification", "libelle": fiche.libelle, "diplome": texte(&fiche.diplome), "donnees": fiche.donnees, "codes": codes, "rncp": fiche.rncp})
         }
         Sujet::Etablissement => {
             json!({"type": "etablissement", "libelle": fiche.libelle, "uai": fiche.uai, "region": region(&fiche.region), "donnees": fiche.donnees})

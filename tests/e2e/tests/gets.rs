@@ -16,11 +16,15 @@ fn gets(application: &Application, path: &str) -> u64 {
 
 /// What each kind of request may ask of the store past the pointer, in a fresh instance and in one that has answered
 /// the same before.
-const KINDS: [(&str, u64, u64); 12] = [
+const KINDS: [(&str, u64, u64); 16] = [
     ("/api/inserjeunes/certifications/40099011", 1, 0),
     ("/api/inserjeunes/certifications/40099011.svg", 1, 0),
     ("/api/inserjeunes/certifications/40099011?millesime=2021", 1, 0),
     ("/api/inserjeunes/regionales/11/certifications/40099011", 2, 0),
+    ("/api/inserjeunes/mailles/academies/28/certifications/40099011", 1, 0),
+    ("/api/inserjeunes/mailles/academies/28/certifications/40099011?vue=filieres", 3, 0),
+    ("/api/inserjeunes/mailles", 1, 1),
+    ("/api/inserjeunes/mailles/academies?lieux=28,10&code_certifications=40099011", 12, 11),
     ("/api/inserjeunes/formations/9749800J-23830099011", 2, 0),
     ("/api/inserjeunes/certifications/23820099011", 2, 0),
     ("/api/inserjeunes/certifications/40099011?vue=filieres", 3, 0),

@@ -99,7 +99,7 @@ fn a_declared_maille_is_listed_fetched_filtered_and_exported() {
     }
     assert!(hidden["_meta"]["messages"][0].as_str().unwrap().contains("pas assez d'élèves"));
 
-    let denied = application.get("/api/inserjeunes/mailles/departements").unwrap();
+    let denied = application.send(&Request::get("/api/inserjeunes/mailles/departements")).unwrap();
     assert_eq!(denied.status, 401);
     let places = |path: &str| -> Vec<String> {
         let rows = list(&application, &format!("mailles/{path}")).json();

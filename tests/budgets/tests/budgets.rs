@@ -144,6 +144,10 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
     });
     let formation =
         targets("formation", |d| format!("{api}/formations/{}-{}", field(d, "uai"), field(d, "code_certification")));
+    let declared = targets("statistique", |d| {
+        let place = d["academie"]["code"].as_str().unwrap();
+        format!("{api}/mailles/academies/{place}/certifications/{}", field(d, "code_certification"))
+    });
     let codes = targets("formation", |d| {
         format!("{api}/formations?items_par_page=10&code_certifications={}", field(d, "code_certification"))
     });
@@ -154,12 +158,14 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("document, national", &national, None, 200),
         ("document, regional", &regional, None, 200),
         ("document, establishment", &formation, None, 200),
+        ("document, declared maille", &declared, None, 200),
         ("document, hot", &vec![formation[0].clone(); 3], None, 200),
         ("document, 304", &vec![formation[0].clone(); 3], Some(("if-none-match", "*")), 304),
         ("document, missing", &not_there, None, 404),
         ("filieres view", &filieres, None, 200),
         ("list of 10", &thrice("formations?items_par_page=10"), None, 200),
         ("list of 10, one filter", &thrice("formations?items_par_page=10&regions=11"), None, 200),
+        ("list of 10, declared maille", &thrice("mailles/academies?items_par_page=10&lieux=28"), None, 200),
         ("list of 10, code filter", &codes, None, 200),
         ("page of 1,000", &thrice("formations?items_par_page=1000"), None, 200),
         ("CSV", &thrice("formations.csv?items_par_page=1000000"), None, 200),

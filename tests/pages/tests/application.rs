@@ -184,7 +184,9 @@ fn the_description_is_served_and_its_routes_exist() {
             .replace("{codes}", "40099013")
             .replace("{code_certification}", "01099051")
             .replace("{uai}", "9749801K")
-            .replace("{region}", "04");
+            .replace("{region}", "04")
+            .replace("{maille}", "academies")
+            .replace("{lieu}", "28");
         for method in operations.as_object().unwrap().keys() {
             let answer = app.send(&Request::new("OPTIONS", &path)).unwrap();
             let allow = answer.header("allow").unwrap_or("GET, HEAD").to_owned();

@@ -201,6 +201,16 @@ fn garder_les_champs_connus(
     });
 }
 
+/// Whether an indicator lies inside a value: the publication threshold hides fields of a document,
+/// none below them.
+fn contient_un_indicateur(valeur: &Value) -> bool {
+    match valeur {
+        Value::Object(champs) => champs.iter().any(|(nom, v)| est_indicateur(nom) || contient_un_indicateur(v)),
+        Value::Array(valeurs) => valeurs.iter().any(contient_un_indicateur),
+        _ => false,
+    }
+}
+
 fn exiger(document: &Document, champs: &[&str]) -> Result<(), LigneRefusee> {
     champs.iter().try_for_each(|champ| texte(document, champ).map(|_| ()))
 }
@@ -247,6 +257,11 @@ fn verifier_statistique(kind: Kind, document: &Document) -> Result<(), LigneRefu
             None => {}
         }
     }
+    if let Some((champ, _)) = document.iter().find(|(_, valeur)| contient_un_indicateur(valeur)) {
+        return refus(format!(
+            "{champ} : un indicateur ne se met pas dans un sous-champ, où le seuil ne le verrait pas"
+        ));
+    }
     for (champ, valeur) in document.iter().filter(|(champ, _)| est_indicateur(champ)) {
         if !valeur.is_null() && !valeur.is_number() {
             // The value is not repeated: it may belong to a group under the threshold.
@@ -288,6 +303,10 @@ mod tests {
                 "nb_sortant : un nombre ou null",
             ),
             (format!(r#"{{"kind":"regionale","doc":{{{base}}}}}"#), "region.code manque"),
+            (
+                format!(r#"{{"kind":"certification","doc":{{{base},"diplome":{{"details":[{{"nb_sortant":7}}]}}}}}}"#),
+                "diplome : un indicateur",
+            ),
             (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
             (
                 r#"{"kind":"rncp","doc":{"code_certification":"12345678901","rncp":"RNCP1"}}"#.into(),

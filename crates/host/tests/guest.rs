@@ -379,11 +379,11 @@ async fn the_imports_network_tells_faults_without_addresses() {
     let host = granted(server.port()).await;
     let fault = async |url: String| get(&host, &format!("/reseau?{url}")).await;
     let told = |text: &str| (502, text.to_owned());
-    assert_eq!(fault(format!("http://{server}/")).await, told("Interrupted: the answer broke off"));
-    assert_eq!(fault("http://127.0.0.1:1/".into()).await, told("Connection: no connection"), "not granted");
+    assert_eq!(fault(format!("http://{server}/")).await, told("Interrupted: la réponse s'est interrompue"));
+    assert_eq!(fault("http://127.0.0.1:1/".into()).await, told("Connection: pas de connexion"), "not granted");
     assert_eq!(host.counters()["guest"].denied, 1);
     for address in ["/empty", "127.0.0.1", "ftp://127.0.0.1/", "http://"] {
-        assert_eq!(fault(address.into()).await, told("Address: the address is malformed"), "{address}");
+        assert_eq!(fault(address.into()).await, told("Address: l'adresse est mal formée"), "{address}");
     }
     let (gone, _asked) = raw_server(cut).await;
     let port = gone.port();
@@ -395,7 +395,7 @@ async fn the_imports_network_tells_faults_without_addresses() {
     assert_ne!(refused, port);
     let host = granted(refused).await;
     let answer = get(&host, &format!("/reseau?http://127.0.0.1:{refused}/")).await;
-    assert_eq!(answer, told("Connection: no connection"), "nobody listens");
+    assert_eq!(answer, told("Connection: pas de connexion"), "nobody listens");
     let (silent, _asked) = raw_server("").await;
     let host = granted(silent.port()).await;
     let (status, answer) = get(&host, &format!("/reseau?http://{silent}/")).await;

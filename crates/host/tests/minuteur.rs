@@ -162,7 +162,7 @@ async fn it_tells_the_trigger_what_went_wrong() {
     let (refused, _) = told(vec![(401, "{}")], RUN).await;
     assert_eq!(refused, Err("/internal/import/run: status 401".to_owned()));
     let nobody = [("exposition_origine", "http://127.0.0.1:1"), ("chemin", RUN), ("import_secret", "le-secret")];
-    assert_eq!(event(&nobody).await.unwrap(), Err("/internal/import/run: no connection".to_owned()));
+    assert_eq!(event(&nobody).await.unwrap(), Err("/internal/import/run: pas de connexion".to_owned()));
     let no_secret = event(&[("exposition_origine", "http://127.0.0.1:1"), ("chemin", RUN)]).await.unwrap();
     assert_eq!(no_secret, Err("import_secret is empty: the import would refuse the call".to_owned()));
 }

@@ -103,7 +103,7 @@ fn a_broken_run_sends_only_what_is_missing() {
     desk.application.send(&desk.application.import("PUT", &format!("jobs/{id}/parts/0")).body(part)).unwrap();
     let mut digest = Sha256::new();
     digest.update(format!("http://{}", desk.application.host.address()));
-    digest.update(r#"{"mode":"remplacer","kinds":[],"millesimes":[]}"#);
+    digest.update(r#"{"mode":"remplacer","kinds":[],"millesimes":[],"mailles":[]}"#);
     files.iter().for_each(|file| digest.update(Sha256::digest(std::fs::read(file).unwrap())));
     let name: String = digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let cache = desk.folder.path().join("cache");

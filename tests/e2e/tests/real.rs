@@ -83,8 +83,10 @@ fn the_open_figures_come_back_row_by_row_number_by_number() {
 }
 
 fn report_counts_every_document(application: &Application, table: &[Row]) {
-    let status = application.send(&application.import("GET", "status")).unwrap().json();
-    let documents = &status["rapports"][0]["bilan"]["documents"];
+    let list = application.send(&application.import("GET", "reports")).unwrap().json();
+    let id = list["rapports"][0]["id"].as_str().unwrap();
+    let report = application.send(&application.import("GET", &format!("reports/{id}"))).unwrap().json();
+    let documents = &report["bilan"]["documents"];
     let count = |maille: &str| -> u64 {
         let millesimes = documents[maille].as_object().unwrap();
         millesimes.values().flat_map(|sources| sources.as_object().unwrap().values()).filter_map(Value::as_u64).sum()

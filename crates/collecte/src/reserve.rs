@@ -6,12 +6,10 @@ use sources::{Call, ReadReport, Reader, Sink, SinkError, SourceError};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Ecrivain, Journal, Lecture, Position};
+use store::publication::{Ecrivain, Journal, Lecture, Position, changer};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const CLE: &str = "work:reserve";
-/// Attempts at a compare-and-swap before giving up.
-const ESSAIS: usize = 20;
 /// Bytes of an answer that lie in one record.
 const TRANCHE: usize = 128 * 1024;
 
@@ -48,11 +46,8 @@ impl Reserve {
     /// # Errors
     /// Those of the store.
     pub async fn lire<K: KeyValueWrite>(kv: &K) -> Result<Self, StoreError> {
-        Ok(kv.get(CLE).await?.map(|b| Self::decoder(&b)).transpose()?.unwrap_or_default())
-    }
-
-    fn decoder(bytes: &[u8]) -> Result<Self, StoreError> {
-        serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged(CLE.into()))
+        let Some(bytes) = kv.get(CLE).await? else { return Ok(Self::default()) };
+        serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(CLE.into()))
     }
 
     pub(crate) fn lot(&self, lot: &Lot) -> Option<&LotReserve> {
@@ -65,23 +60,9 @@ impl Reserve {
         lot: &Lot,
         neuf: LotReserve,
     ) -> Result<Option<String>, StoreError> {
-        for _ in 0..ESSAIS {
-            let bytes = match kv.get(CLE).await? {
-                Some(bytes) => bytes,
-                None => {
-                    let vide = serde_json::to_vec(&Self::default()).unwrap_or_default();
-                    kv.set(CLE, vide.clone()).await?;
-                    vide
-                }
-            };
-            let mut reserve = Self::decoder(&bytes)?;
-            let ancien = reserve.lots.insert(lot.cle(), neuf.clone());
-            let nouveau = serde_json::to_vec(&reserve).unwrap_or_default();
-            if nouveau == bytes || kv.swap(CLE, &bytes, nouveau).await? {
-                return Ok(ancien.map(|a| a.prefixe).filter(|p| *p != neuf.prefixe));
-            }
-        }
-        Err(StoreError::Unavailable("the list of staged answers keeps changing".into()))
+        let prefixe = neuf.prefixe.clone();
+        let ancien = changer(kv, CLE, |reserve: &mut Self| reserve.lots.insert(lot.cle(), neuf.clone())).await?;
+        Ok(ancien.map(|a| a.prefixe).filter(|p| *p != prefixe))
     }
 }
 

@@ -16,6 +16,23 @@ pub fn somme(bytes: &[u8]) -> u32 {
     u32::try_from(xxh64(bytes, 0) & u64::from(u32::MAX)).unwrap_or_default()
 }
 
+/// Bytes of the checksum before a piece that [`sceller`] closed.
+pub const SCEAU: usize = 4;
+
+/// Writes the checksum of a piece into the [`SCEAU`] bytes that were left free at its start.
+pub fn sceller(morceau: &mut [u8]) {
+    if let Some((sceau, suite)) = morceau.split_at_mut_checked(SCEAU) {
+        sceau.copy_from_slice(&somme(suite).to_le_bytes());
+    }
+}
+
+/// What follows the checksum of a piece; `None` where it is not what was written.
+#[must_use]
+pub fn desceller(morceau: &[u8]) -> Option<&[u8]> {
+    let (sceau, suite) = morceau.split_at_checked(SCEAU)?;
+    (sceau == somme(suite).to_le_bytes()).then_some(suite)
+}
+
 /// Appends to a byte vector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Writer(pub Vec<u8>);

@@ -5,14 +5,12 @@
 
 use super::ecrivain::Ecrivain;
 use crate::cle;
-use crate::codec::{self, Reader, Writer};
+use crate::codec::{self, Reader, SCEAU, Writer};
 use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
 const MORCEAU_MAX: usize = 256 * 1024;
-/// Bytes of the checksum before a piece.
-const SOMME: usize = 4;
 
 /// Where a piece lies: the fencing number of the attempt that wrote it, and its number there.
 type Lieu = (u64, usize);
@@ -104,7 +102,7 @@ impl Flux {
         // The buffer is given up, not kept: a hundred kept buffers are most of an instance's memory.
         let corps = std::mem::take(tampon);
         let mut writer = Writer(Vec::with_capacity(corps.len() + 24));
-        writer.0.extend_from_slice(&[0; SOMME]);
+        writer.0.extend_from_slice(&[0; SCEAU]);
         match dernier {
             None => writer.number(0),
             Some((numero, n)) => writer.number(1).number(*numero).size(*n),
@@ -112,9 +110,7 @@ impl Flux {
         writer.0.extend_from_slice(&corps);
         self.taille -= corps.len();
         let mut morceau = writer.0;
-        if let Some((sum, suite)) = morceau.split_at_mut_checked(SOMME) {
-            sum.copy_from_slice(&codec::somme(suite).to_le_bytes());
-        }
+        codec::sceller(&mut morceau);
         *dernier = Some((numero, self.prochain));
         ecrivain.poser(&famille(&self.nom, numero), self.prochain, morceau).await?;
         self.prochain += 1;
@@ -153,11 +149,7 @@ impl Flux {
             let key = cle::valeur(prefixe, &famille(&self.nom, numero), n);
             let abime = || StoreError::Damaged(key.clone());
             let morceau = kv.get(&key).await?.ok_or_else(abime)?;
-            let (sum, corps) = morceau.split_at_checked(SOMME).ok_or_else(abime)?;
-            if sum != codec::somme(corps).to_le_bytes() {
-                return Err(abime());
-            }
-            let mut reader = Reader(corps);
+            let mut reader = Reader(codec::desceller(&morceau).ok_or_else(abime)?);
             lieu = match reader.number().ok_or_else(abime)? {
                 0 => None,
                 _ => Some((reader.number().ok_or_else(abime)?, reader.size().ok_or_else(abime)?)),

@@ -4,14 +4,12 @@
 
 use super::ecrivain::Ecrivain;
 use crate::cle;
-use crate::codec::{self, Reader, Writer};
+use crate::codec::{self, Reader, SCEAU, Writer};
 use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
 const MORCEAU_MAX: usize = 256 * 1024;
-/// Bytes of the checksum before a piece.
-const SOMME: usize = 4;
 
 /// Consecutive pieces that one attempt wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -89,9 +87,9 @@ impl Journal {
         if self.numero != numero {
             (self.numero, self.prochain) = (numero, 0);
         }
-        let mut morceau = Vec::with_capacity(self.tampon.len() + SOMME);
-        morceau.extend_from_slice(&codec::somme(&self.tampon).to_le_bytes());
+        let mut morceau = vec![0; SCEAU];
         morceau.append(&mut self.tampon);
+        codec::sceller(&mut morceau);
         let n = self.prochain;
         self.prochain += 1;
         match self.series.last_mut() {
@@ -147,12 +145,8 @@ impl<K: KeyValue> Lecture<'_, K> {
             let morceau = match self.morceau.take() {
                 Some(morceau) => morceau,
                 None => {
-                    let mut morceau = self.kv.get(&key).await?.ok_or_else(abime)?;
-                    let corps = morceau.split_off(SOMME.min(morceau.len()));
-                    if morceau != codec::somme(&corps).to_le_bytes() {
-                        return Err(abime());
-                    }
-                    corps
+                    let morceau = self.kv.get(&key).await?.ok_or_else(abime)?;
+                    codec::desceller(&morceau).ok_or_else(abime)?.to_vec()
                 }
             };
             let mut reader = Reader(morceau.get(octet..).ok_or_else(abime)?);

@@ -18,6 +18,7 @@
 //! record says so, and everything else is a function of what was read.
 
 pub mod depot;
+mod echange;
 mod ecrivain;
 mod etapes;
 mod flux;
@@ -29,6 +30,7 @@ mod servies;
 mod travail;
 
 pub use depot::{Depot, DepotError, PartInfo, Refus, hex};
+pub use echange::changer;
 pub use ecrivain::{Ecrivain, lire_long, poser_long};
 pub use etapes::{avancer, retour_arriere};
 pub use flux::{Flux, Partition};

@@ -1,6 +1,7 @@
 //! What generations and jobs exist, who may publish, and the deletion of what nobody reads.
 
 use super::depot::Depot;
+use super::echange;
 use super::ecrivain::effacer;
 use super::travail::Job;
 use super::{Environnement, PublicationError};
@@ -18,9 +19,6 @@ const BAIL_MS: i64 = 60_000;
 
 /// How many deletions one call does, at most.
 const EFFACEMENTS: usize = 2_000;
-
-/// Attempts at a compare-and-swap before giving up.
-const ESSAIS: usize = 20;
 
 /// What became of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,27 +77,9 @@ impl Registre {
     /// Changes the registry by compare-and-swap.
     pub(super) async fn changer<K: KeyValueWrite, T>(
         kv: &K,
-        mut change: impl FnMut(&mut Self) -> T,
+        change: impl FnMut(&mut Self) -> T,
     ) -> Result<T, StoreError> {
-        for _ in 0..ESSAIS {
-            let bytes = match kv.get(cle::REGISTRY).await? {
-                Some(bytes) => bytes,
-                None => {
-                    // Created once, before anything else is; from then on only swapped.
-                    let vide = serde_json::to_vec(&Self::default()).unwrap_or_default();
-                    kv.set(cle::REGISTRY, vide.clone()).await?;
-                    vide
-                }
-            };
-            let mut registre: Self =
-                serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(cle::REGISTRY.into()))?;
-            let sortie = change(&mut registre);
-            let nouveau = serde_json::to_vec(&registre).unwrap_or_default();
-            if nouveau == bytes || kv.swap(cle::REGISTRY, &bytes, nouveau).await? {
-                return Ok(sortie);
-            }
-        }
-        Err(StoreError::Unavailable("the registry keeps changing".into()))
+        echange::changer(kv, cle::REGISTRY, change).await
     }
 
     /// Gives a job a generation id of its own.

@@ -19,11 +19,13 @@
 
 use crate::{
     Error, Line,
-    document::{self, Certification},
+    document::{self, Certification, objet},
     effectifs::Effectifs,
     tables::{self, Etablissement, Nomenclature, each_row},
 };
-use domain::{CodeCertification, Document, Filiere, Kind, Millesime, TypeCode, taux::nombre, territoire};
+use domain::{
+    CodeCertification, Document, Filiere, Kind, Millesime, TypeCode, code::est_rncp, taux::nombre, territoire,
+};
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
 
@@ -49,6 +51,8 @@ pub struct Real {
     bcn: Nomenclature,
     regionales: Vec<Regionale>,
     etablissements: Vec<Etablissement>,
+    /// CFD and RNCP code.
+    rncp: Vec<(String, String)>,
 }
 
 impl Real {
@@ -109,7 +113,17 @@ impl Real {
             });
             Ok(())
         })?;
-        Ok(Self { bcn, regionales, etablissements: tables::etablissements(data)? })
+        let mut rncp = Vec::new();
+        each_row(&data.join("kit-apprentissage/cfd-rncp-2024.csv"), |row| {
+            if let (Some(cfd), Some(fiche)) = (row.get("Code Diplôme"), row.get("FicheRNCP"))
+                && est_rncp(fiche)
+                && bcn.cfds.contains_key(cfd)
+            {
+                rncp.push((cfd.to_owned(), fiche.to_owned()));
+            }
+            Ok(())
+        })?;
+        Ok(Self { bcn, regionales, etablissements: tables::etablissements(data)?, rncp })
     }
 
     /// Every line, kind by kind.
@@ -120,6 +134,7 @@ impl Real {
             .chain(self.bcn_mef())
             .chain(self.bcn_sise())
             .chain(self.etablissements())
+            .chain(self.rncp())
     }
 
     /// One line a row of the regional table, in its order.
@@ -197,6 +212,14 @@ impl Real {
     /// Diplomas of higher education.
     pub fn bcn_sise(&self) -> impl Iterator<Item = Line> + '_ {
         self.bcn.sises.values().map(|sise| Line { kind: Kind::BcnSise, doc: sise.ligne.clone() })
+    }
+
+    /// The RNCP codes of the CFDs that the nomenclature knows.
+    pub fn rncp(&self) -> impl Iterator<Item = Line> + '_ {
+        self.rncp.iter().map(|(cfd, fiche)| Line {
+            kind: Kind::Rncp,
+            doc: objet(json!({"code_certification": cfd, "rncp": fiche})),
+        })
     }
 
     /// The directory of establishments.

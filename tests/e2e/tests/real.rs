@@ -73,13 +73,43 @@ fn the_open_figures_come_back_row_by_row_number_by_number() {
     let table = table(&data.join("inserjeunes/regional.csv"));
     assert_eq!(table.len(), 40_322);
     let mut lines = Vec::new();
-    for line in Real::read(&data).unwrap().lines() {
+    let real = Real::read(&data).unwrap();
+    for line in real.lines() {
         line.write_to(&mut lines).unwrap();
     }
     let application = with(Settings::default(), &Push { parts: in_parts(&lines), ..Push::all("") }).unwrap();
     report_counts_every_document(&application, &table);
     pages_meet_each_row_once_in_order(&application, &table);
     random_rows_are_the_tables_own(&application, &table);
+    rncp_codes_find_their_cfd(&application, &real);
+}
+
+/// Every hundredth link, in both spellings: the CFD that it names is among what is found, at the cost of any search.
+fn rncp_codes_find_their_cfd(application: &Application, real: &Real) {
+    let links: Vec<_> = real.rncp().collect();
+    assert!(links.len() > 5_000, "{}", links.len());
+    for link in links.iter().step_by(100) {
+        let text = |field: &str| link.doc[field].as_str().unwrap();
+        let (cfd, rncp) = (text("code_certification"), text("rncp"));
+        for q in [rncp.to_owned(), rncp.to_lowercase().replace("rncp", "rncp%20")] {
+            let mut found = Vec::new();
+            for page in 1.. {
+                application.host.reset_counters();
+                let answer =
+                    application.get(&format!("/api/recherche?q={q}&type=certification&page={page}")).unwrap().json();
+                let gets: u64 = application.host.counters().values().map(|of| of.gets).sum();
+                assert!(gets <= 12, "{q}: {gets} gets");
+                assert_eq!(answer["approche"], false, "{q}");
+                found.extend(answer["resultats"].as_array().unwrap().clone());
+                if answer["pagination"]["nombre_de_page"] == page {
+                    break;
+                }
+            }
+            let holds = |result: &&Value| result["codes"].as_array().unwrap().iter().any(|code| code["code"] == cfd);
+            let result = found.iter().find(holds).unwrap_or_else(|| panic!("{q} does not find {cfd}"));
+            assert!(result["rncp"].as_array().unwrap().iter().any(|code| code == rncp), "{q}: {result}");
+        }
+    }
 }
 
 fn report_counts_every_document(application: &Application, table: &[Row]) {

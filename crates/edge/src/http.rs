@@ -4,7 +4,8 @@
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
 use api::{Corps, Entetes, Flux, Reponse, Requete};
-use futures_util::future::poll_fn;
+use futures_channel::oneshot;
+use futures_util::future::{poll_fn, ready};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -83,10 +84,15 @@ pub(crate) fn repondre(reponse: Reponse) -> Response {
     let champs = Fields::from_list(&entetes).unwrap_or_else(|_| Fields::new());
     let (fin, suite) = wit_future::new(|| Ok(None));
     let (reponse_http, _envoi) = match reponse.corps {
-        Corps::Octets(octets) if octets.is_empty() => Response::new(champs, None, suite),
+        Corps::Octets(octets) if octets.is_empty() => {
+            ensuite(async move {
+                let _ = fin.write(Ok(None)).await;
+            });
+            Response::new(champs, None, suite)
+        }
         Corps::Octets(octets) => {
             let (mut ecrivain, lecteur) = wit_stream::new();
-            spawn(async move {
+            ensuite(async move {
                 // A client that has gone takes nothing more: no fault of ours.
                 let _ = ecrivain.write_all(octets).await;
                 drop(ecrivain);
@@ -96,7 +102,7 @@ pub(crate) fn repondre(reponse: Reponse) -> Response {
         }
         Corps::Flux(flux) => {
             let (ecrivain, lecteur) = wit_stream::new();
-            spawn(async move {
+            ensuite(async move {
                 let fini = envoyer(ecrivain, flux).await.map(|()| None);
                 let _ = fin.write(fini).await;
             });
@@ -108,6 +114,24 @@ pub(crate) fn repondre(reponse: Reponse) -> Response {
         let _ = reponse_http.set_status_code(reponse.statut);
     }
     reponse_http
+}
+
+/// Does what is left once the runtime has the head.
+///
+/// The bindings poll spawned futures together, and yield after a round in which each of them waits. The runtime goes on
+/// with what has yielded only when an instance has nothing else to do: under load, answers that clients received long
+/// ago keep their memory and their handles, until the runtime ends the instance for holding too many. So a round is
+/// never whole: one future does the work, one waits for its end and is not polled before, and one ends the first round.
+fn ensuite(travail: impl Future<Output = ()> + 'static) {
+    let (fini, attente) = oneshot::channel::<()>();
+    spawn(async move {
+        travail.await;
+        drop(fini);
+    });
+    spawn(async move {
+        let _ = attente.await;
+    });
+    spawn(ready(()));
 }
 
 /// Sends a body piece by piece; a fault of the store breaks it off, so that the client sees it is not whole.

@@ -5,6 +5,9 @@ use e2e::with_sample;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::json;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 use support::{Answer, Application, Request, Settings};
 
 const LIST: &str = "/api/inserjeunes/formations?items_par_page=3";
@@ -108,6 +111,45 @@ fn invariant_6_answers_do_not_depend_on_what_came_before() {
             });
         }
     });
+}
+
+/// Sends a request again and again on one connection, `ahead` of them before the first answer is read.
+fn press(application: &Application, target: &str, rounds: usize, ahead: usize) {
+    let address = application.host.address();
+    let stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {target} HTTP/1.1\r\nhost: {address}\r\n\r\n").repeat(ahead);
+    let mut answers = BufReader::new(&stream);
+    for _ in 0..rounds {
+        (&stream).write_all(request.as_bytes()).unwrap();
+        for _ in 0..ahead {
+            let (mut line, mut length) = (String::new(), 0);
+            answers.read_line(&mut line).unwrap();
+            assert!(line.starts_with("HTTP/1.1 200"), "{line}");
+            while line != "\r\n" {
+                line.clear();
+                answers.read_line(&mut line).unwrap();
+                length = line.strip_prefix("content-length: ").map_or(length, |n| n.trim().parse().unwrap());
+            }
+            std::io::copy(&mut (&mut answers).take(length), &mut std::io::sink()).unwrap();
+        }
+    }
+}
+
+#[test]
+fn invariant_7_an_instance_under_load_lets_go_of_what_it_has_answered() {
+    let application = with_sample(one_instance()).unwrap();
+    let target = "/api/inserjeunes/certifications/40099011";
+    std::thread::scope(|scope| {
+        // One after the other, so that few instances are made and each has much to do.
+        for _ in 0..24 {
+            scope.spawn(|| press(&application, target, 200, 16));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let counters = &application.host.counters()["certifications"];
+    assert!(counters.requests >= 24 * 3_200, "{counters:?}");
+    // A MiB or two; answers of a tenth of the requests would make more.
+    assert!(counters.peak_memory < 8 << 20, "{counters:?}");
 }
 
 fn piece() -> impl Strategy<Value = String> {

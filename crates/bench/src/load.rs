@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Connections of a closed-loop run.
 pub const CONNECTIONS: usize = 32;
+/// Connections of the run before it, and its seconds.
+const WARM_UP: (usize, u32) = (2, 1);
 
 /// What wrk runs: the requests of a file in turn, each connection from a place of its own, and a line of JSON at the
 /// end.
@@ -52,18 +54,41 @@ pub fn write_script(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join("load.lua"), SCRIPT)
 }
 
-/// As fast as [`CONNECTIONS`] connections go. `failing` says that answers outside of 2xx and 3xx are what is asked for.
-pub fn closed(
-    folder: &Path,
-    address: SocketAddr,
-    urls: &Path,
-    headers: &[(&str, &str)],
-    seconds: u32,
-    failing: bool,
-) -> anyhow::Result<Rate> {
+/// What a closed-loop run asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct Load<'a> {
+    /// The folder of the script.
+    pub folder: &'a Path,
+    /// Who is asked.
+    pub address: SocketAddr,
+    /// A file of targets.
+    pub urls: &'a Path,
+    /// Sent with each of them.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// How long.
+    pub seconds: u32,
+    /// Answers outside of 2xx and 3xx are what is asked for.
+    pub failing: bool,
+}
+
+/// As fast as [`CONNECTIONS`] connections go, after a moment of a few of them: a runtime without instances makes one
+/// for nearly every connection that comes at once, by chance two or thirty, and thirty take turns at half the rate.
+pub fn closed(load: Load<'_>) -> anyhow::Result<Rate> {
+    let (connections, seconds) = WARM_UP;
+    run(Load { seconds, ..load }, connections)?;
+    at_once(load)
+}
+
+/// The same without the moment before.
+pub fn at_once(load: Load<'_>) -> anyhow::Result<Rate> {
+    run(load, CONNECTIONS)
+}
+
+fn run(load: Load<'_>, connections: usize) -> anyhow::Result<Rate> {
+    let Load { folder, address, urls, headers, seconds, failing } = load;
     let mut command = Command::new("taskset");
     command.args(["-c", crate::LOAD_CORE, "wrk", "-t1"]);
-    command.args([format!("-c{CONNECTIONS}"), format!("-d{seconds}s"), "--timeout".into(), "10s".into()]);
+    command.args([format!("-c{connections}"), format!("-d{seconds}s"), "--timeout".into(), "10s".into()]);
     command.arg("-s").arg(folder.join("load.lua")).arg(format!("http://{address}")).arg("--").arg(urls);
     for (name, value) in headers {
         command.args([name, value]);

@@ -12,7 +12,7 @@ mod requests;
 mod server;
 
 use anyhow::{Context, bail, ensure};
-use report::{Growth, ImportRow, Report, Row};
+use report::{Growth, ImportRow, Pair, Report, Row};
 use requests::{Chance, Requests};
 use serde_json::json;
 use server::{Runtime, Server};
@@ -42,6 +42,8 @@ Results: a table on standard output, and target/bench/results.json.
 pub const SERVER_CORE: &str = "0";
 /// The core of the load.
 pub const LOAD_CORE: &str = "1";
+/// The row that others are ratios to.
+const BARE_GET: &str = "bare-get";
 /// The reuse count of the second pass; docs/EXPLOITER.md advises it.
 const REUSE: usize = 100_000;
 /// Longest that an instance without work is kept, and some.
@@ -194,20 +196,35 @@ struct Case {
     headers: Vec<(&'static str, &'static str)>,
     failing: bool,
     on_small: bool,
+    /// All connections come at once, to a component without instances.
+    at_once: bool,
+}
+
+impl Case {
+    fn measure(&self, server: &Server, out: &Path, urls: &Path, seconds: u32) -> anyhow::Result<load::Rate> {
+        let (address, headers, failing) = (server.address, self.headers.as_slice(), self.failing);
+        let load = load::Load { folder: out, address, urls, headers, seconds, failing };
+        if self.at_once {
+            std::thread::sleep(IDLE);
+            return load::at_once(load);
+        }
+        load::closed(load)
+    }
 }
 
 fn cases(requests: &Requests, total: usize) -> Vec<Case> {
     let list = "/api/inserjeunes/formations?items_par_page=10";
     let case =
-        |name, targets: Vec<String>| Case { name, targets, headers: Vec::new(), failing: false, on_small: false };
+        |name, targets| Case { name, targets, headers: Vec::new(), failing: false, on_small: false, at_once: false };
     let with_key = |name, targets| Case { headers: vec![server::KEY], on_small: true, ..case(name, targets) };
     let mut chance = Chance::new();
     let deep = (0..2_000).map(|_| format!("{list}&page={}", 1 + chance.below((total / 10).max(1)))).collect();
     vec![
         case("empty", vec!["/yardstick/empty/empty".into()]),
-        case("bare-get", (0..server::SEEDS).map(|n| format!("/yardstick/bare-get/bare-get/{n}")).collect()),
+        case(BARE_GET, (0..server::SEEDS).map(|n| format!("/yardstick/bare-get/bare-get/{n}")).collect()),
         Case { on_small: true, ..case("document, uniform", requests.documents.clone()) },
         case("document, Zipf", requests.zipf.clone()),
+        Case { at_once: true, ..case("document, Zipf, all at once", requests.zipf.clone()) },
         case("document, final year looked up", requests.first_years.clone()),
         case("document, national", requests.national.clone()),
         Case { failing: true, ..case("document, missing", requests.misses.clone()) },
@@ -288,18 +305,20 @@ fn measure_routes(
         .collect();
     let ours = prepare(asked(ours, &names), "requests")?;
     let theirs = prepare(asked(theirs, &names), "requests-small")?;
-    let mut rates: BTreeMap<&str, Vec<load::Rate>> = BTreeMap::new();
+    let Some((bare_get, bare_urls)) = ours.iter().find(|(case, _)| case.name == BARE_GET) else { return Ok(()) };
+    let mut rates: BTreeMap<&str, Vec<Pair>> = BTreeMap::new();
     let mut growth: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..options.rounds {
         for ((case, urls), (_, urls_small)) in ours.iter().zip(&theirs) {
             eprint!("\rreuse {reuse:?}, round {} of {}: {:<40}", round + 1, options.rounds, case.name);
-            let run = |server: &Server, urls: &Path| {
-                load::closed(out, server.address, urls, &case.headers, options.seconds, case.failing)
-            };
-            let rate = run(&server, urls)?;
-            rates.entry(case.name).or_default().push(rate);
+            // The yardstick beside each row: the machine is another one a minute later.
+            let bare_get = Case { at_once: case.at_once, targets: Vec::new(), headers: Vec::new(), ..*bare_get };
+            let bare_get = bare_get.measure(&server, out, bare_urls, options.seconds)?;
+            let rate = case.measure(&server, out, urls, options.seconds)?;
+            rates.entry(case.name).or_default().push(Pair { rate, bare_get });
             if case.on_small && reuse.is_none() {
-                growth.entry(case.name).or_default().push(rate.rate / run(&other, urls_small)?.rate);
+                let on_small = case.measure(&other, out, urls_small, options.seconds)?;
+                growth.entry(case.name).or_default().push(rate.rate / on_small.rate);
             }
         }
     }

@@ -51,7 +51,23 @@ pub struct Row {
     /// The reuse count; `None` is the runtime's own.
     pub reuse: Option<usize>,
     /// What each round came to.
-    pub rates: Vec<Rate>,
+    pub rates: Vec<Pair>,
+}
+
+/// What a row came to in a round, and bare-get a moment before.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair {
+    /// The row.
+    pub rate: Rate,
+    /// The yardstick.
+    pub bare_get: Rate,
+}
+
+impl Row {
+    /// Ratios to bare-get, round by round.
+    fn to_bare_get(&self, of: impl Fn(&Rate) -> f64) -> Vec<f64> {
+        self.rates.iter().map(|pair| of(&pair.rate) / of(&pair.bare_get)).collect()
+    }
 }
 
 /// A route on two data sets.
@@ -145,13 +161,13 @@ impl Report {
 
     /// The median rate of a row.
     pub fn median_rate(&self, name: &str, reuse: Option<usize>) -> Option<f64> {
-        Some(median(self.row(name, reuse)?.rates.iter().map(|r| r.rate)).0)
+        Some(median(self.row(name, reuse)?.rates.iter().map(|r| r.rate.rate)).0)
     }
 
-    /// Ratios to a yardstick, round by round.
-    fn ratios(&self, row: &Row, yardstick: &str, of: impl Fn(&Rate) -> f64) -> Vec<f64> {
-        let Some(yardstick) = self.row(yardstick, row.reuse) else { return Vec::new() };
-        row.rates.iter().zip(&yardstick.rates).map(|(a, b)| of(a) / of(b)).collect()
+    /// Ratios of rates to the empty component, round by round.
+    fn to_empty(&self, row: &Row) -> Vec<f64> {
+        let Some(empty) = self.row("empty", row.reuse) else { return Vec::new() };
+        row.rates.iter().zip(&empty.rates).map(|(a, b)| a.rate.rate / b.rate.rate).collect()
     }
 
     /// Prints the tables.
@@ -163,9 +179,9 @@ impl Report {
         println!("| route | reuse | rate / bare-get | rate / empty | p99 / bare-get | budget |");
         println!("| --- | --- | --- | --- | --- | --- |");
         for row in &self.rows {
-            let bare = median(self.ratios(row, "bare-get", |r| r.rate));
-            let empty = median(self.ratios(row, "empty", |r| r.rate));
-            let p99 = median(self.ratios(row, "bare-get", |r| r.p99));
+            let bare = median(row.to_bare_get(|r| r.rate));
+            let empty = median(self.to_empty(row));
+            let p99 = median(row.to_bare_get(|r| r.p99));
             let raised = row.reuse.is_some();
             let budget = BUDGETS.iter().find(|(name, with, _)| *name == row.name && *with == raised);
             let mut cell = budget.map(|b| verdict(bare.0 >= b.2, &format!("≥ {}", b.2))).unwrap_or_default();
@@ -297,9 +313,12 @@ impl Report {
             .map(|row| {
                 json!({
                     "name": row.name, "reuse": row.reuse,
-                    "rates": row.rates.iter().map(|r| json!({"rate": r.rate, "p50_us": r.p50, "p99_us": r.p99})).collect::<Vec<_>>(),
-                    "to_bare_get": self.ratios(row, "bare-get", |r| r.rate),
-                    "to_empty": self.ratios(row, "empty", |r| r.rate),
+                    "rates": row.rates.iter().map(|pair| {
+                        let of = |r: &Rate| json!({"rate": r.rate, "p50_us": r.p50, "p99_us": r.p99});
+                        json!({"row": of(&pair.rate), "bare_get": of(&pair.bare_get)})
+                    }).collect::<Vec<_>>(),
+                    "to_bare_get": row.to_bare_get(|r| r.rate),
+                    "to_empty": self.to_empty(row),
                 })
             })
             .collect();

@@ -160,11 +160,14 @@ async fn traiter<M: Monde>(
         acces::exiger(monde, requete).await?;
     }
     let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await?;
-    let secours = lecteur.clone().precedent();
-    let servie = match (servir(monde, lecteur, requete, &route).await, secours) {
+    let secours = lecteur.clone();
+    let servie = match servir(monde, lecteur, requete, &route).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        (Err(Erreur::Indisponible), Some(precedent)) => servir(monde, precedent, requete, &route).await,
-        (reponse, _) => reponse,
+        Err(Erreur::Indisponible) => match secours.precedent() {
+            Some(precedent) => servir(monde, precedent, requete, &route).await,
+            None => Err(Erreur::Indisponible),
+        },
+        servie => servie,
     };
     match servie {
         Err(erreur) => Ok(avec_recherche(erreur.reponse(), &erreur, &route)),

@@ -74,14 +74,13 @@ async fn lire_corps(request: Request, max: usize) -> Vec<u8> {
 
 /// Sends an answer. Its body follows once the runtime has the head.
 pub(crate) fn repondre(reponse: Reponse) -> Response {
-    let entetes: Vec<(String, Vec<u8>)> = reponse
-        .entetes
-        .into_iter()
-        .filter(|(_, valeur)| valeur.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)))
-        .map(|(nom, valeur)| (nom.to_owned(), valeur.into_bytes()))
-        .collect();
-    // Names are our own and values were just looked at: nothing is left to refuse.
-    let champs = Fields::from_list(&entetes).unwrap_or_else(|_| Fields::new());
+    let entetes = reponse.entetes.into_iter();
+    let mut entetes: Vec<_> = entetes.map(|(nom, valeur)| (nom.to_owned(), valeur.into_bytes())).collect();
+    let champs = Fields::from_list(&entetes).unwrap_or_else(|_| {
+        // Names are our own; a value that is no header is left out.
+        entetes.retain(|(_, valeur)| valeur.iter().all(|b| *b == b'\t' || (b' '..=b'~').contains(b)));
+        Fields::from_list(&entetes).unwrap_or_else(|_| Fields::new())
+    });
     let (fin, suite) = wit_future::new(|| Ok(None));
     let (reponse_http, _envoi) = match reponse.corps {
         Corps::Octets(octets) if octets.is_empty() => {

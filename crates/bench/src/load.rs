@@ -1,6 +1,7 @@
 //! Load: closed-loop by wrk on a core of its own, open-loop by threads of this program.
 
 use crate::http::Client;
+use crate::server::Server;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -14,6 +15,12 @@ use std::time::{Duration, Instant};
 pub const CONNECTIONS: usize = 32;
 /// Connections of the run before it, and its seconds.
 const WARM_UP: (usize, u32) = (2, 1);
+/// The share of the server's core that a run may lose to other machines of the same hardware.
+const STOLEN: f64 = 0.05;
+/// How often a run that lost more is run again.
+const AGAIN: usize = 2;
+/// Ticks of the kernel's clocks in a second, as `/proc` tells them on every Linux of today.
+pub const TICKS: f64 = 100.0;
 
 /// What wrk runs: the requests of a file in turn, each connection from a place of its own, and a line of JSON at the
 /// end.
@@ -47,9 +54,13 @@ pub struct Rate {
     pub p50: f64,
     /// 99 of 100 answers came within so many microseconds.
     pub p99: f64,
+    /// Processor time of the server, in microseconds a request.
+    pub cpu: f64,
+    /// The share of its core that went to other machines of the same hardware meanwhile.
+    pub stolen: f64,
 }
 
-/// Writes the script for [`closed`] beside the results.
+/// Writes the script of a [`Load`] beside the results.
 pub fn write_script(folder: &Path) -> std::io::Result<()> {
     std::fs::write(folder.join("load.lua"), SCRIPT)
 }
@@ -60,7 +71,7 @@ pub struct Load<'a> {
     /// The folder of the script.
     pub folder: &'a Path,
     /// Who is asked.
-    pub address: SocketAddr,
+    pub server: &'a Server,
     /// A file of targets.
     pub urls: &'a Path,
     /// Sent with each of them.
@@ -71,38 +82,66 @@ pub struct Load<'a> {
     pub failing: bool,
 }
 
-/// As fast as [`CONNECTIONS`] connections go, after a moment of a few of them: a runtime without instances makes one
-/// for nearly every connection that comes at once, by chance two or thirty, and thirty take turns at half the rate.
-pub fn closed(load: Load<'_>) -> anyhow::Result<Rate> {
-    let (connections, seconds) = WARM_UP;
-    run(Load { seconds, ..load }, connections)?;
-    at_once(load)
-}
-
-/// The same without the moment before.
-pub fn at_once(load: Load<'_>) -> anyhow::Result<Rate> {
-    run(load, CONNECTIONS)
-}
-
-fn run(load: Load<'_>, connections: usize) -> anyhow::Result<Rate> {
-    let Load { folder, address, urls, headers, seconds, failing } = load;
-    let mut command = Command::new("taskset");
-    command.args(["-c", crate::LOAD_CORE, "wrk", "-t1"]);
-    command.args([format!("-c{connections}"), format!("-d{seconds}s"), "--timeout".into(), "10s".into()]);
-    command.arg("-s").arg(folder.join("load.lua")).arg(format!("http://{address}")).arg("--").arg(urls);
-    for (name, value) in headers {
-        command.args([name, value]);
+impl Load<'_> {
+    /// As fast as [`CONNECTIONS`] connections go. A run that others took the processor from is run again, and the one
+    /// that they took least from counts.
+    pub fn run(self) -> anyhow::Result<Rate> {
+        let mut best = self.run_with(CONNECTIONS)?;
+        for _ in 0..AGAIN {
+            if best.stolen <= STOLEN {
+                break;
+            }
+            let other = self.run_with(CONNECTIONS)?;
+            if other.stolen < best.stolen {
+                best = other;
+            }
+        }
+        Ok(best)
     }
-    let output = command.output().context("wrk does not run: is it installed?")?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().rfind(|line| line.starts_with('{')).with_context(|| format!("wrk says {text}"))?;
-    let read: Value = serde_json::from_str(line)?;
-    let number = |name: &str| read.get(name).and_then(Value::as_f64).unwrap_or_default();
-    let (requests, status, broken) = (number("requests"), number("status"), number("broken"));
-    ensure!(requests > 0.0 && broken == 0.0, "{line} on {}", urls.display());
-    let expected = if failing { requests } else { 0.0 };
-    ensure!(status == expected, "{line} on {}: unexpected statuses", urls.display());
-    Ok(Rate { rate: requests / number("us") * 1e6, p50: number("p50"), p99: number("p99") })
+
+    /// A moment of a few connections: a runtime without instances makes one for nearly every connection that comes at
+    /// once, by chance two or thirty, and thirty take turns at half the rate.
+    pub fn warm_up(self) -> anyhow::Result<()> {
+        let (connections, seconds) = WARM_UP;
+        Load { seconds, ..self }.run_with(connections).map(drop)
+    }
+
+    fn run_with(self, connections: usize) -> anyhow::Result<Rate> {
+        let Load { folder, server, urls, headers, seconds, failing } = self;
+        let mut command = Command::new("taskset");
+        command.args(["-c", crate::LOAD_CORE, "wrk", "-t1"]);
+        command.args([format!("-c{connections}"), format!("-d{seconds}s"), "--timeout".into(), "10s".into()]);
+        command.arg("-s").arg(folder.join("load.lua")).arg(format!("http://{}", server.address)).arg("--").arg(urls);
+        for (name, value) in headers {
+            command.args([name, value]);
+        }
+        let (cpu, stolen, start) = (server.cpu()?, stolen()?, Instant::now());
+        let output = command.output().context("wrk does not run: is it installed?")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let line = text.lines().rfind(|line| line.starts_with('{')).with_context(|| format!("wrk says {text}"))?;
+        let read: Value = serde_json::from_str(line)?;
+        let number = |name: &str| read.get(name).and_then(Value::as_f64).unwrap_or_default();
+        let (requests, status, broken) = (number("requests"), number("status"), number("broken"));
+        ensure!(requests > 0.0 && broken == 0.0, "{line} on {}", urls.display());
+        let expected = if failing { requests } else { 0.0 };
+        ensure!(status == expected, "{line} on {}: unexpected statuses", urls.display());
+        Ok(Rate {
+            rate: requests / number("us") * 1e6,
+            p50: number("p50"),
+            p99: number("p99"),
+            cpu: (server.cpu()? - cpu) * 1e6 / requests,
+            stolen: (self::stolen()? - stolen) / start.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+/// Seconds that the server's core was given to other machines of the same hardware.
+fn stolen() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/stat")?;
+    let name = format!("cpu{} ", crate::SERVER_CORE);
+    let line = text.lines().find(|line| line.starts_with(&name)).context("no such core in /proc/stat")?;
+    let ticks: f64 = line.split_whitespace().nth(8).unwrap_or("0").parse()?;
+    Ok(ticks / TICKS)
 }
 
 /// Latencies at a fixed rate, in microseconds, sorted: each from the instant its request was due, so that a stalled

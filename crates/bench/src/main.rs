@@ -24,11 +24,14 @@ use std::time::Duration;
 const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
-Usage: bench [--quick] [--factors F,F,…] [--rounds N] [--seconds N] [--data DIR] [--runtime host|spin]
+Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--stored] [--rounds N] [--seconds N] [--data DIR]
+             [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
                 and on the last, so that growth shows. 1,10 needs 60 GB of disk and half an hour.
+  --rows        only the rows whose name holds one of these texts, and nothing but rates: for work on one of them
+  --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
   --rounds      rounds of every row (5)
   --seconds     seconds of a row in a round (3)
@@ -46,6 +49,8 @@ pub const LOAD_CORE: &str = "1";
 const BARE_GET: &str = "bare-get";
 /// The reuse count of the second pass; docs/EXPLOITER.md advises it.
 const REUSE: usize = 100_000;
+/// Seconds of a row's own traffic before a row that is measured warm.
+const CAMPAIGN_S: u32 = 8;
 /// Longest that an instance without work is kept, and some.
 const IDLE: Duration = Duration::from_millis(1_300);
 /// The share of bare-get's rate that the open-loop runs are held to.
@@ -58,6 +63,16 @@ struct Options {
     data: PathBuf,
     runtime: Runtime,
     pull: Option<f64>,
+    rows: Vec<String>,
+    stored: bool,
+}
+
+impl Options {
+    /// Whether a row is measured: those that were named, and the yardsticks; without reuse a few of them.
+    fn asks_for(&self, case: &Case, reuse: Option<usize>) -> bool {
+        let named = self.rows.is_empty() || self.rows.iter().any(|text| case.name.contains(text.as_str()));
+        ["empty", BARE_GET].contains(&case.name) || named && (case.off || reuse != Some(1))
+    }
 }
 
 /// The root of the project.
@@ -84,6 +99,8 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         data: root().join("../shared/data"),
         runtime: installed_runtime(),
         pull: None,
+        rows: Vec::new(),
+        stored: false,
     };
     while let Some(name) = args.next() {
         let mut value = || args.next().with_context(|| format!("{name} needs a value"));
@@ -98,6 +115,8 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
             }
             "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--pull" => options.pull = Some(value()?.parse()?),
+            "--rows" => options.rows = value()?.split(',').map(str::to_owned).collect(),
+            "--stored" => options.stored = true,
             "--rounds" => options.rounds = value()?.parse()?,
             "--seconds" => options.seconds = value()?.parse()?,
             "--data" => options.data = value()?.into(),
@@ -153,6 +172,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
             let reference = options.data.join("bcn").is_dir().then_some(options.data.as_path());
             dataset::write(&site.data, dataset::production::Production::new(factor, reference)?.lines(), |_, _| ())?;
         }
+        if options.stored && site.folder.join(".spin/sqlite_key_value.db").exists() {
+            sites.push(site);
+            continue;
+        }
         eprintln!("importing data × {factor} …");
         // A store of its own, made anew: an import into an empty store.
         match std::fs::remove_dir_all(&site.folder) {
@@ -167,10 +190,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
         sites.push(site);
     }
     let (Some(small), Some(large)) = (sites.first(), sites.last()) else { return Ok(()) };
-    for reuse in [None, Some(REUSE)] {
+    for reuse in [None, Some(REUSE), Some(1)] {
         measure_routes(options, &out, large, small, reuse, &mut report)?;
     }
-    measure_streams(options, large, &mut report)?;
+    if options.rows.is_empty() {
+        measure_streams(options, large, &mut report)?;
+    }
     report.print();
     std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(&report.json())?)?;
     eprintln!("results: target/bench/results.json");
@@ -196,35 +221,65 @@ struct Case {
     headers: Vec<(&'static str, &'static str)>,
     failing: bool,
     on_small: bool,
-    /// All connections come at once, to a component without instances.
-    at_once: bool,
+    /// Measured without reuse of instances as well.
+    off: bool,
+    /// What comes before it.
+    before: Before,
+}
+
+/// What a component is asked before a row is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// A moment of a few connections.
+    Moment,
+    /// The row's own traffic, long enough for instances to hold what is asked for again and again.
+    Campaign,
+    /// Nothing: all connections come at once, to a component without instances.
+    Nothing,
 }
 
 impl Case {
     fn measure(&self, server: &Server, out: &Path, urls: &Path, seconds: u32) -> anyhow::Result<load::Rate> {
-        let (address, headers, failing) = (server.address, self.headers.as_slice(), self.failing);
-        let load = load::Load { folder: out, address, urls, headers, seconds, failing };
-        if self.at_once {
-            std::thread::sleep(IDLE);
-            return load::at_once(load);
+        let load = load::Load { folder: out, server, urls, headers: &self.headers, seconds, failing: self.failing };
+        match self.before {
+            Before::Moment => load.warm_up()?,
+            Before::Campaign => {
+                load.warm_up()?;
+                load::Load { seconds: CAMPAIGN_S, ..load }.run()?;
+            }
+            Before::Nothing => std::thread::sleep(IDLE),
         }
-        load::closed(load)
+        load.run()
     }
 }
 
 fn cases(requests: &Requests, total: usize) -> Vec<Case> {
+    let seeds = |route: &str| (0..server::SEEDS).map(|n| format!("/yardstick/bare-get/{route}/{n}")).collect();
     let list = "/api/inserjeunes/formations?items_par_page=10";
-    let case =
-        |name, targets| Case { name, targets, headers: Vec::new(), failing: false, on_small: false, at_once: false };
+    let case = |name, targets| Case {
+        name,
+        targets,
+        headers: Vec::new(),
+        failing: false,
+        on_small: false,
+        off: false,
+        before: Before::Moment,
+    };
     let with_key = |name, targets| Case { headers: vec![server::KEY], on_small: true, ..case(name, targets) };
     let mut chance = Chance::new();
     let deep = (0..2_000).map(|_| format!("{list}&page={}", 1 + chance.below((total / 10).max(1)))).collect();
+    let campaign = |name| Case { before: Before::Campaign, ..case(name, requests.zipf.clone()) };
     vec![
-        case("empty", vec!["/yardstick/empty/empty".into()]),
-        case(BARE_GET, (0..server::SEEDS).map(|n| format!("/yardstick/bare-get/bare-get/{n}")).collect()),
-        Case { on_small: true, ..case("document, uniform", requests.documents.clone()) },
-        case("document, Zipf", requests.zipf.clone()),
-        Case { at_once: true, ..case("document, Zipf, all at once", requests.zipf.clone()) },
+        Case { off: true, ..case("empty", vec!["/yardstick/empty/empty".into()]) },
+        Case { off: true, ..case(BARE_GET, seeds("bare-get")) },
+        case("get of 4 KiB", seeds("get-4096")),
+        case("get of 12 KiB", seeds("get-12288")),
+        case("get of 32 KiB", seeds("get-32768")),
+        case("get of 72 KiB", seeds("get-73728")),
+        case("get of 256 KiB", seeds("get-262144")),
+        Case { on_small: true, off: true, ..case("document, uniform", requests.documents.clone()) },
+        campaign("document, Zipf"),
+        Case { before: Before::Nothing, ..case("document, Zipf, all at once", requests.zipf.clone()) },
         case("document, final year looked up", requests.first_years.clone()),
         case("document, national", requests.national.clone()),
         Case { failing: true, ..case("document, missing", requests.misses.clone()) },
@@ -233,7 +288,7 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
         case("filieres view", requests.filieres.clone()),
         case("search", requests.searches.clone()),
         case("SVG", requests.svg.clone()),
-        with_key("list of 10", vec![list.to_owned()]),
+        Case { off: true, ..with_key("list of 10", vec![list.to_owned()]) },
         with_key("list of 10, one filter", requests.one_filter.clone()),
         with_key("list of 10, three filters", requests.three_filters.clone()),
         with_key("list of 10, deep page", deep),
@@ -285,15 +340,15 @@ fn measure_routes(
     let prepare = |cases: Vec<Case>, folder: &str| -> anyhow::Result<Vec<(Case, PathBuf)>> {
         let folder = out.join(folder);
         std::fs::create_dir_all(&folder)?;
-        let file = |(rank, case): (usize, Case)| {
-            let path = folder.join(format!("{rank}.txt"));
+        let file = |case: Case| {
+            let path = folder.join(case.name.replace([',', ' '], "-") + ".txt");
             std::fs::write(&path, case.targets.join("\n") + "\n")?;
             Ok((case, path))
         };
-        cases.into_iter().enumerate().map(file).collect()
+        cases.into_iter().map(file).collect()
     };
     let asked = |cases: Vec<Case>, names: &[&str]| -> Vec<Case> {
-        cases.into_iter().filter(|case| names.contains(&case.name)).collect()
+        cases.into_iter().filter(|case| names.contains(&case.name) && options.asks_for(case, reuse)).collect()
     };
     let (ours, theirs) = (cases(&requests, total_rows(&server)?), cases(&fewer, total_rows(&other)?));
     // A small data set may hold nothing for a row: it is left out.
@@ -312,13 +367,14 @@ fn measure_routes(
         for ((case, urls), (_, urls_small)) in ours.iter().zip(&theirs) {
             eprint!("\rreuse {reuse:?}, round {} of {}: {:<40}", round + 1, options.rounds, case.name);
             // The yardstick beside each row: the machine is another one a minute later.
-            let bare_get = Case { at_once: case.at_once, targets: Vec::new(), headers: Vec::new(), ..*bare_get };
+            let before = if case.before == Before::Nothing { Before::Nothing } else { Before::Moment };
+            let bare_get = Case { before, targets: Vec::new(), headers: Vec::new(), ..*bare_get };
             let bare_get = bare_get.measure(&server, out, bare_urls, options.seconds)?;
             let rate = case.measure(&server, out, urls, options.seconds)?;
             rates.entry(case.name).or_default().push(Pair { rate, bare_get });
             if case.on_small && reuse.is_none() {
                 let on_small = case.measure(&other, out, urls_small, options.seconds)?;
-                growth.entry(case.name).or_default().push(rate.rate / on_small.rate);
+                growth.entry(case.name).or_default().push(on_small.cpu / rate.cpu);
             }
         }
     }
@@ -330,7 +386,7 @@ fn measure_routes(
     for (name, ratios) in growth {
         report.growth.push(Growth { name: name.to_owned(), from: small.factor, to: large.factor, ratios });
     }
-    if reuse.is_none() {
+    if reuse.is_none() && options.rows.is_empty() {
         open_loops(options, &server, &ours, report)?;
         cold_starts(&server, &requests, report)?;
     }

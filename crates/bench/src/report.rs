@@ -167,7 +167,7 @@ impl Report {
     /// Ratios of rates to the empty component, round by round.
     fn to_empty(&self, row: &Row) -> Vec<f64> {
         let Some(empty) = self.row("empty", row.reuse) else { return Vec::new() };
-        row.rates.iter().zip(&empty.rates).map(|(a, b)| a.rate.rate / b.rate.rate).collect()
+        row.rates.iter().zip(&empty.rates).map(|(a, b)| b.rate.cpu / a.rate.cpu).collect()
     }
 
     /// Prints the tables.
@@ -176,10 +176,20 @@ impl Report {
             "Runtime: {}; load average before: {}; medians of rounds, (least–greatest)\n",
             self.runtime, self.load_average
         );
-        println!("| route | reuse | rate / bare-get | rate / empty | p99 / bare-get | budget |");
-        println!("| --- | --- | --- | --- | --- | --- |");
+        println!(
+            "Rates count requests a second of the server's processor time: what others take from it does not count."
+        );
+        println!(
+            "The clock's column is by the wall clock, `stolen` the most that others took in a round that counts.\n"
+        );
+        println!(
+            "| route | reuse | rate / bare-get | by the clock | rate / empty | p99 / bare-get | stolen | budget |"
+        );
+        println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
         for row in &self.rows {
-            let bare = median(row.to_bare_get(|r| r.rate));
+            let bare = median(row.to_bare_get(|r| 1.0 / r.cpu));
+            let clock = median(row.to_bare_get(|r| r.rate));
+            let stolen = row.rates.iter().map(|pair| pair.rate.stolen.max(pair.bare_get.stolen)).fold(0.0, f64::max);
             let empty = median(self.to_empty(row));
             let p99 = median(row.to_bare_get(|r| r.p99));
             let raised = row.reuse.is_some();
@@ -189,16 +199,18 @@ impl Report {
                 cell.push_str(&verdict(p99.0 <= P99, &format!(", p99 ≤ {P99} ×")));
             }
             println!(
-                "| {} | {} | {:.2} ({:.2}–{:.2}) | {:.2} | {:.2} ({:.2}–{:.2}) | {cell} |",
+                "| {} | {} | {:.2} ({:.2}–{:.2}) | {:.2} | {:.2} | {:.2} ({:.2}–{:.2}) | {:.0} % | {cell} |",
                 row.name,
                 row.reuse.map_or("default".to_owned(), |n| n.to_string()),
                 bare.0,
                 bare.1,
                 bare.2,
+                clock.0,
                 empty.0,
                 p99.0,
                 p99.1,
-                p99.2
+                p99.2,
+                stolen * 100.0
             );
         }
         println!("\n| route | data | rate on the larger / on the smaller | budget |\n| --- | --- | --- | --- |");
@@ -210,6 +222,29 @@ impl Report {
                 growth.name, growth.to, growth.from
             );
         }
+        if !self.open.is_empty() {
+            self.print_open_loops();
+        }
+        if !self.streams.is_empty() {
+            self.print_streams();
+        }
+        if !self.imports.is_empty() {
+            self.print_imports();
+        }
+        println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
+        for (name, size) in &self.sizes {
+            let budget = if name == "import" { IMPORT_SIZE } else { READ_SIZE };
+            let memory = self.memory.get(name).filter(|m| **m > 0);
+            let memory = memory.map_or("not measured".to_owned(), |m| format!("{:.1}", mib(*m)));
+            let cell = match name.as_str() {
+                "documentation" => "its assets included: none".to_owned(),
+                _ => verdict(*size <= budget, &format!("≤ {} KiB", budget >> 10)),
+            };
+            println!("| {name} | {} | {cell} | {memory} |", size >> 10);
+        }
+    }
+
+    fn print_open_loops(&self) {
         println!(
             "\nOpen loop, {:.0} % of bare-get's rate, latency from the instant a request was due, / bare-get:\n",
             crate::OPEN_SHARE * 100.0
@@ -229,19 +264,6 @@ impl Report {
         let empty = median(self.cold.get("empty").cloned().unwrap_or_default()).0;
         for (name, times) in &self.cold {
             println!("| {name} | {:.2} |", median(times.iter().copied()).0 / empty);
-        }
-        self.print_streams();
-        self.print_imports();
-        println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
-        for (name, size) in &self.sizes {
-            let budget = if name == "import" { IMPORT_SIZE } else { READ_SIZE };
-            let memory = self.memory.get(name).filter(|m| **m > 0);
-            let memory = memory.map_or("not measured".to_owned(), |m| format!("{:.1}", mib(*m)));
-            let cell = match name.as_str() {
-                "documentation" => "its assets included: none".to_owned(),
-                _ => verdict(*size <= budget, &format!("≤ {} KiB", budget >> 10)),
-            };
-            println!("| {name} | {} | {cell} | {memory} |", size >> 10);
         }
     }
 
@@ -314,10 +336,13 @@ impl Report {
                 json!({
                     "name": row.name, "reuse": row.reuse,
                     "rates": row.rates.iter().map(|pair| {
-                        let of = |r: &Rate| json!({"rate": r.rate, "p50_us": r.p50, "p99_us": r.p99});
+                        let of = |r: &Rate| {
+                            json!({"rate": r.rate, "cpu_us": r.cpu, "p50_us": r.p50, "p99_us": r.p99, "stolen": r.stolen})
+                        };
                         json!({"row": of(&pair.rate), "bare_get": of(&pair.bare_get)})
                     }).collect::<Vec<_>>(),
-                    "to_bare_get": row.to_bare_get(|r| r.rate),
+                    "to_bare_get": row.to_bare_get(|r| 1.0 / r.cpu),
+                    "to_bare_get_by_the_clock": row.to_bare_get(|r| r.rate),
                     "to_empty": self.to_empty(row),
                 })
             })

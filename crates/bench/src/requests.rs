@@ -7,7 +7,9 @@ use std::io::BufRead;
 use std::path::Path;
 
 /// Requests of a file, at most: far more distinct documents than an instance keeps.
-const COUNT: usize = 20_000;
+const COUNT: usize = 60_000;
+/// Requests that are drawn by Zipf's law: so many that a rare document is not asked for again when they start over.
+const DRAWN: usize = 300_000;
 
 /// Everything that is asked for, as targets.
 #[derive(Debug, Default)]
@@ -166,7 +168,7 @@ impl Requests {
         for list in [&mut all.documents, &mut all.first_years, &mut all.national, &mut all.filieres, &mut all.svg] {
             chance.shuffle(list);
         }
-        all.zipf = zipf(all.documents.len(), COUNT, &mut chance)
+        all.zipf = zipf(all.documents.len(), DRAWN, &mut chance)
             .into_iter()
             .filter_map(|rank| all.documents.get(rank).cloned())
             .collect();

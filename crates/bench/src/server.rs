@@ -15,8 +15,10 @@ const SECRET: &str = "bench-import";
 pub const KEY: (&str, &str) = ("x-api-key", "bench-key");
 /// The account of the login.
 pub const ACCOUNT: (&str, &str) = ("bench", "Bench-Bench-1");
-/// Values of 1 KB that `bare-get` chooses from.
+/// Values of each size that the yardsticks choose from.
 pub const SEEDS: usize = 64;
+/// Their sizes, in bytes; the first is that of `bare-get`.
+const SEED_BYTES: [usize; 6] = [1_024, 4_096, 12_288, 32_768, 73_728, 262_144];
 /// Largest part of a push, in bytes.
 const PART: usize = 8 * 1024 * 1024;
 
@@ -30,6 +32,7 @@ pub enum Runtime {
 }
 
 /// A running application. It ends when dropped.
+#[derive(Debug)]
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
@@ -139,6 +142,28 @@ impl Server {
         }
     }
 
+    /// Processor time in seconds, of the process and of those it has started.
+    pub fn cpu(&self) -> anyhow::Result<f64> {
+        let mut processes = BTreeMap::new();
+        for entry in std::fs::read_dir("/proc")? {
+            let Ok(stat) = std::fs::read_to_string(entry?.path().join("stat")) else { continue };
+            // The name stands in parentheses and may hold anything.
+            let (Some((pid, _)), Some((_, rest))) = (stat.split_once(' '), stat.rsplit_once(')')) else { continue };
+            let fields: Vec<&str> = rest.split_whitespace().collect();
+            let field = |rank: usize| fields.get(rank).and_then(|f| f.parse::<u32>().ok()).unwrap_or_default();
+            processes.insert(pid.parse::<u32>()?, (field(1), field(11) + field(12)));
+        }
+        let own = |mut pid: u32| {
+            while pid != self.process.id() {
+                let Some((parent, _)) = processes.get(&pid) else { return false };
+                pid = *parent;
+            }
+            true
+        };
+        let ticks = processes.iter().filter(|(pid, _)| own(**pid)).map(|(_, (_, ticks))| f64::from(*ticks));
+        Ok(ticks.sum::<f64>() / crate::load::TICKS)
+    }
+
     /// A connection.
     pub fn client(&self) -> anyhow::Result<Client> {
         Client::new(self.address)
@@ -163,8 +188,11 @@ impl Server {
 
     /// Writes the values of `bare-get` and the account of the login.
     pub fn seed(&self) -> anyhow::Result<()> {
-        let seeded = self.client()?.send("POST", &format!("/yardstick/bare-get/seed/{SEEDS}"), &[], &[], false)?;
-        ensure!(seeded.status == 200, "the yardsticks were not seeded");
+        for bytes in SEED_BYTES {
+            let target = format!("/yardstick/bare-get/seed-{bytes}/{SEEDS}");
+            let seeded = self.client()?.send("POST", &target, &[], &[], false)?;
+            ensure!(seeded.status == 200, "the yardsticks were not seeded");
+        }
         let account = json!({"username": ACCOUNT.0, "password": ACCOUNT.1});
         self.import("POST", "users", account.to_string().as_bytes()).map(drop)
     }

@@ -63,10 +63,11 @@ fn cible_de(requete: &Requete) -> String {
     [encodage, &requete.chemin, "?", &requete.query].concat()
 }
 
-/// The answer that this instance keeps for the request, if it does and it still holds.
-pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete) -> Option<Reponse> {
+/// The answer that this instance keeps for the request, if it does and it still holds at this instant of the monotonic
+/// clock.
+pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete, monotone: u64) -> Option<Reponse> {
     let lire = |rendu: &[u8]| Reponse::de_rendu(rendu, requete, || monde.maintenant_ms());
-    monde.cache().rendu(&cible_de(requete), monde.monotone_ms(), lire)?
+    monde.cache().rendu(&cible_de(requete), monotone, lire)?
 }
 
 pub fn image(svg: String, max_age: i64) -> Reponse {

@@ -138,9 +138,11 @@ async fn traiter<M: Monde>(
     route: impl Fn(&[&str]) -> Option<Route>,
 ) -> Result<Reponse, Erreur> {
     corps::lire(requete)?;
+    // Each look at a clock is a call of the runtime: the request keeps to this one.
+    let monotone = monde.monotone_ms();
     // Answers are kept of single documents only, which need no key.
     if matches!(requete.methode.as_str(), "GET" | "HEAD")
-        && let Some(reponse) = document::deja_rendu(monde, requete)
+        && let Some(reponse) = document::deja_rendu(monde, requete, monotone)
     {
         return Ok(reponse);
     }
@@ -159,7 +161,7 @@ async fn traiter<M: Monde>(
     if matches!(route, Route::Liste { .. }) {
         acces::exiger(monde, requete).await?;
     }
-    let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await?;
+    let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monotone).await?;
     let secours = lecteur.clone();
     let servie = match servir(monde, lecteur, requete, &route).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.

@@ -4,6 +4,7 @@
 //! by the same process as the application. The server has a core of its own, so has the load; rows are measured in
 //! turn, round after round, and the median of the rounds is told with their spread.
 
+mod counts;
 mod http;
 mod load;
 mod pull;
@@ -31,6 +32,8 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--stored] [--
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
                 and on the last, so that growth shows. 1,10 needs 60 GB of disk and half an hour.
   --rows        only the rows whose name holds one of these texts, and nothing but rates: for work on one of them
+  --counts      instead of rates: instructions of the server for a request of each row, under valgrind, which no
+                neighbour disturbs; the first time it compiles for some minutes
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
   --rounds      rounds of every row (5)
@@ -65,6 +68,7 @@ struct Options {
     pull: Option<f64>,
     rows: Vec<String>,
     stored: bool,
+    counts: bool,
 }
 
 impl Options {
@@ -101,6 +105,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         pull: None,
         rows: Vec::new(),
         stored: false,
+        counts: false,
     };
     while let Some(name) = args.next() {
         let mut value = || args.next().with_context(|| format!("{name} needs a value"));
@@ -116,6 +121,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
             "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--pull" => options.pull = Some(value()?.parse()?),
             "--rows" => options.rows = value()?.split(',').map(str::to_owned).collect(),
+            "--counts" => options.counts = true,
             "--stored" => options.stored = true,
             "--rounds" => options.rounds = value()?.parse()?,
             "--seconds" => options.seconds = value()?.parse()?,
@@ -190,6 +196,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
         sites.push(site);
     }
     let (Some(small), Some(large)) = (sites.first(), sites.last()) else { return Ok(()) };
+    if options.counts {
+        return count_routes(options, &out, large);
+    }
     for reuse in [None, Some(REUSE), Some(1)] {
         measure_routes(options, &out, large, small, reuse, &mut report)?;
     }
@@ -214,9 +223,10 @@ fn count_lines(data: &Path) -> anyhow::Result<usize> {
     Ok(lines)
 }
 
-/// A row to measure: its name, its targets, headers, and whether it asks for what is not there.
+/// A row to measure: its name, who answers it, its targets, headers, and whether it asks for what is not there.
 struct Case {
     name: &'static str,
+    component: &'static str,
     targets: Vec<String>,
     headers: Vec<(&'static str, &'static str)>,
     failing: bool,
@@ -258,6 +268,7 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
     let list = "/api/inserjeunes/formations?items_par_page=10";
     let case = |name, targets| Case {
         name,
+        component: "formations",
         targets,
         headers: Vec::new(),
         failing: false,
@@ -265,28 +276,30 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
         off: false,
         before: Before::Moment,
     };
+    let yardstick = |name, route| Case { component: "yardstick-bare-get", ..case(name, seeds(route)) };
     let with_key = |name, targets| Case { headers: vec![server::KEY], on_small: true, ..case(name, targets) };
     let mut chance = Chance::new();
     let deep = (0..2_000).map(|_| format!("{list}&page={}", 1 + chance.below((total / 10).max(1)))).collect();
     let campaign = |name| Case { before: Before::Campaign, ..case(name, requests.zipf.clone()) };
     vec![
-        Case { off: true, ..case("empty", vec!["/yardstick/empty/empty".into()]) },
-        Case { off: true, ..case(BARE_GET, seeds("bare-get")) },
-        case("get of 4 KiB", seeds("get-4096")),
-        case("get of 12 KiB", seeds("get-12288")),
-        case("get of 32 KiB", seeds("get-32768")),
-        case("get of 72 KiB", seeds("get-73728")),
-        case("get of 256 KiB", seeds("get-262144")),
+        Case { off: true, component: "yardstick-empty", ..case("empty", vec!["/yardstick/empty/empty".into()]) },
+        Case { off: true, ..yardstick(BARE_GET, "bare-get") },
+        yardstick("get of 4 KiB", "get-4096"),
+        yardstick("get of 12 KiB", "get-12288"),
+        yardstick("get of 32 KiB", "get-32768"),
+        yardstick("get of 72 KiB", "get-73728"),
+        yardstick("get of 256 KiB", "get-262144"),
         Case { on_small: true, off: true, ..case("document, uniform", requests.documents.clone()) },
         campaign("document, Zipf"),
         Case { before: Before::Nothing, ..case("document, Zipf, all at once", requests.zipf.clone()) },
+        case("document, kept", requests.documents.first().cloned().into_iter().collect()),
         case("document, final year looked up", requests.first_years.clone()),
-        case("document, national", requests.national.clone()),
+        Case { component: "certifications", ..case("document, national", requests.national.clone()) },
         Case { failing: true, ..case("document, missing", requests.misses.clone()) },
         Case { headers: vec![("if-none-match", "*")], ..case("document, 304", requests.documents.clone()) },
         Case { headers: vec![("accept-encoding", "gzip")], ..case("document, gzip", requests.documents.clone()) },
-        case("filieres view", requests.filieres.clone()),
-        case("search", requests.searches.clone()),
+        Case { component: "certifications", ..case("filieres view", requests.filieres.clone()) },
+        Case { component: "recherche", ..case("search", requests.searches.clone()) },
         case("SVG", requests.svg.clone()),
         Case { off: true, ..with_key("list of 10", vec![list.to_owned()]) },
         with_key("list of 10, one filter", requests.one_filter.clone()),
@@ -320,6 +333,33 @@ fn answered(server: &Server, targets: Vec<String>) -> anyhow::Result<Vec<String>
         }
     }
     Ok(answered)
+}
+
+/// The rows, one request after the other, under callgrind.
+fn count_routes(options: &Options, out: &Path, site: &Site) -> anyhow::Result<()> {
+    let (mut requests, total) = {
+        let server = Server::start(Runtime::Host, &site.folder, SERVER_CORE, None)?;
+        let mut requests = Requests::read(&site.data)?;
+        requests.filieres = answered(&server, std::mem::take(&mut requests.filieres))?;
+        (requests, total_rows(&server)?)
+    };
+    requests.zipf.clear();
+    eprintln!("starting under callgrind …");
+    let server = Server::start(Runtime::Counted, &site.folder, SERVER_CORE, Some(REUSE))?;
+    let mut counts = Vec::new();
+    let rows = cases(&requests, total).into_iter().filter(|case| options.asks_for(case, None));
+    for case in rows.filter(|case| !case.targets.is_empty()) {
+        eprint!("\rcounting {:<40}", case.name);
+        let count = counts::count(&server, &site.folder, case.component, &case.targets, &case.headers)?;
+        counts.push((case.name.to_owned(), count));
+    }
+    eprintln!();
+    report::print_counts(&counts);
+    let of = |(name, c): &(String, report::Count)| {
+        (name.clone(), json!({"instructions": c.instructions, "gets": c.gets, "bytes_read": c.bytes}))
+    };
+    let counts: serde_json::Map<String, serde_json::Value> = counts.iter().map(of).collect();
+    Ok(std::fs::write(out.join("counts.json"), serde_json::to_vec_pretty(&counts)?)?)
 }
 
 fn measure_routes(

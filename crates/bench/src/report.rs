@@ -70,6 +70,26 @@ impl Row {
     }
 }
 
+/// What a request of a row takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Count {
+    /// Instructions of the server, outside of the kernel.
+    pub instructions: f64,
+    /// Gets of the store.
+    pub gets: f64,
+    /// Bytes that they brought.
+    pub bytes: f64,
+}
+
+/// Prints what was counted, as shares of bare-get.
+pub fn print_counts(counts: &[(String, Count)]) {
+    let bare = counts.iter().find(|(name, _)| name == crate::BARE_GET).map_or(f64::NAN, |(_, c)| c.instructions);
+    println!("| route | bare-get / instructions | instructions | gets | bytes read |\n| --- | --- | --- | --- | --- |");
+    for (name, Count { instructions, gets, bytes }) in counts {
+        println!("| {name} | {:.2} | {instructions:.0} | {gets:.2} | {bytes:.0} |", bare / instructions);
+    }
+}
+
 /// A route on two data sets.
 #[derive(Debug, Clone)]
 pub struct Growth {

@@ -27,8 +27,17 @@ const PART: usize = 8 * 1024 * 1024;
 pub enum Runtime {
     /// The bundled host, which counts what components do.
     Host,
+    /// The same under callgrind, which counts its instructions.
+    Counted,
     /// Spin 4.1 or later.
     Spin,
+}
+
+impl Runtime {
+    /// How long it may take to start: callgrind slows down the compiler of the components, which works once.
+    fn patience(self) -> Duration {
+        Duration::from_secs(if self == Self::Counted { 1_200 } else { 180 })
+    }
 }
 
 /// A running application. It ends when dropped.
@@ -101,11 +110,17 @@ impl Server {
         // Beside the manifest lies the store: each data set has a copy of its own.
         std::fs::copy(folder.with_file_name("components").join("spin.toml"), folder.join("spin.toml"))?;
         let address = free_address()?;
-        let control = (runtime == Runtime::Host).then(free_address).transpose()?;
+        let control = (runtime != Runtime::Spin).then(free_address).transpose()?;
         let mut command = Command::new("taskset");
         command.args(["-c", cores]);
+        if runtime == Runtime::Counted {
+            command.args(["valgrind", "--tool=callgrind", "--smc-check=all-non-file"]);
+            command.arg(format!("--callgrind-out-file={}", folder.join("callgrind.out").display()));
+            // One copied byte would count as one instruction in the C library's other way to copy.
+            command.env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000");
+        }
         match runtime {
-            Runtime::Host => command.arg(crate::root().join("target/debug/host")),
+            Runtime::Host | Runtime::Counted => command.arg(crate::root().join("target/debug/host")),
             Runtime::Spin => command.arg("spin"),
         };
         command.args(["up", "--from"]).arg(folder.join("spin.toml"));
@@ -134,7 +149,7 @@ impl Server {
             if up.is_ok_and(|answer| answer.status == 200) {
                 return Ok(Self { address, control, process });
             }
-            if process.try_wait()?.is_some() || start.elapsed() > Duration::from_secs(180) {
+            if process.try_wait()?.is_some() || start.elapsed() > runtime.patience() {
                 let _ = process.kill();
                 bail!("the application does not start: see {}", folder.join("server.log").display());
             }
@@ -162,6 +177,11 @@ impl Server {
         };
         let ticks = processes.iter().filter(|(pid, _)| own(**pid)).map(|(_, (_, ticks))| f64::from(*ticks));
         Ok(ticks.sum::<f64>() / crate::load::TICKS)
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
     }
 
     /// A connection.

@@ -9,6 +9,8 @@ use futures_util::future::{poll_fn, ready};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
 use spin_sdk::wasip3::{wit_future, wit_stream};
+use std::cell::RefCell;
+use std::collections::VecDeque;
 
 /// How much of a body is asked for at once.
 const MORCEAU: usize = 64 * 1024;
@@ -72,15 +74,55 @@ async fn lire_corps(request: Request, max: usize) -> Vec<u8> {
     lu
 }
 
+/// Headers that belong to one answer; the others are alike from answer to answer.
+const PROPRES: [&str; 4] = ["etag", "content-length", "link", "content-disposition"];
+/// How many sets of headers an instance keeps made: JSON and images, with and without gzip, 304, lists.
+const MODELES_MAX: usize = 8;
+
+/// Headers that are alike, made once. A copy of them is a reference in the runtime, where a list of seven is a dozen
+/// copies over the border, as many allocations on both sides, and each name looked up.
+struct Modele {
+    entetes: Vec<(&'static str, String)>,
+    champs: Fields,
+}
+
+thread_local! {
+    static MODELES: RefCell<VecDeque<Modele>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// The headers of an answer, for the runtime.
+fn champs(mut entetes: Vec<(&'static str, String)>) -> Fields {
+    let propres: Vec<_> = entetes.extract_if(.., |(nom, _)| PROPRES.contains(nom)).collect();
+    let champs = MODELES.with_borrow_mut(|modeles| {
+        if let Some(modele) = modeles.iter().find(|modele| modele.entetes == entetes) {
+            return modele.champs.clone();
+        }
+        let champs = Fields::new();
+        for (nom, valeur) in &entetes {
+            ajouter(&champs, nom, valeur);
+        }
+        if modeles.len() == MODELES_MAX {
+            modeles.pop_front();
+        }
+        modeles.push_back(Modele { entetes, champs: champs.clone() });
+        champs
+    });
+    for (nom, valeur) in &propres {
+        ajouter(&champs, nom, valeur);
+    }
+    champs
+}
+
+fn ajouter(champs: &Fields, nom: &str, valeur: &str) {
+    // Names are our own; a value that is no header is left out.
+    if valeur.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
+        let _ = champs.append(nom, valeur.as_bytes());
+    }
+}
+
 /// Sends an answer. Its body follows once the runtime has the head.
 pub(crate) fn repondre(reponse: Reponse) -> Response {
-    let entetes = reponse.entetes.into_iter();
-    let mut entetes: Vec<_> = entetes.map(|(nom, valeur)| (nom.to_owned(), valeur.into_bytes())).collect();
-    let champs = Fields::from_list(&entetes).unwrap_or_else(|_| {
-        // Names are our own; a value that is no header is left out.
-        entetes.retain(|(_, valeur)| valeur.iter().all(|b| *b == b'\t' || (b' '..=b'~').contains(b)));
-        Fields::from_list(&entetes).unwrap_or_else(|_| Fields::new())
-    });
+    let champs = champs(reponse.entetes);
     let (fin, suite) = wit_future::new(|| Ok(None));
     let (reponse_http, _envoi) = match reponse.corps {
         Corps::Octets(octets) if octets.is_empty() => {

@@ -147,7 +147,8 @@ impl Host {
         let folder = config.manifest.parent().map(PathBuf::from).unwrap_or_default();
         let file = config.store.unwrap_or_else(|| folder.join(".spin").join("sqlite_key_value.db"));
         let broken = |error: String| Error::Runtime(error);
-        let loader = Loader::new(config.fuel, config.perf_map).map_err(|error| broken(format!("{error:#}")))?;
+        let loader = Loader::new(config.fuel, config.perf_map, config.reuse.max_instances)
+            .map_err(|error| broken(format!("{error:#}")))?;
         let store = store::Store::open(&file, config.fast_unsafe_store)?;
         let runtime = Arc::new(Runtime::new(store, variables, config.reuse, config.fuel));
         let mut pools = BTreeMap::new();

@@ -19,7 +19,10 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
-use wasmtime::{Config, Engine, ResourceLimiter, Result, StoreContextMut, format_err};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Result, StoreContextMut,
+    format_err,
+};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
@@ -81,7 +84,7 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    pub(crate) fn new(fuel: bool, perf_map: bool) -> Result<Self> {
+    pub(crate) fn new(fuel: bool, perf_map: bool, max_instances: usize) -> Result<Self> {
         let mut config = Config::new();
         config.wasm_component_model_async(true).consume_fuel(fuel);
         if perf_map {
@@ -89,7 +92,10 @@ impl Loader {
         }
         // Without a place to keep compiled code every start compiles anew; that is slower, not wrong.
         config.cache(wasmtime::Cache::from_file(None).ok());
-        let engine = Engine::new(&config)?;
+        config.allocation_strategy(pool(max_instances));
+        // Where there is no address space for a pool, memories and stacks are mapped one by one, as under Spin.
+        let engine = Engine::new(&config)
+            .or_else(|_| Engine::new(config.allocation_strategy(InstanceAllocationStrategy::OnDemand)))?;
         let mut linker = Linker::new(&engine);
         wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
@@ -134,6 +140,33 @@ impl Loader {
             .or_else(|_| p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2))
             .map_err(|_| "exports neither wasi:http/handler@0.3.0 nor wasi:http/incoming-handler@0.2".to_owned())
     }
+}
+
+/// Memories, tables and stacks that are there before an instance asks for them, in the number and with the limits that
+/// Spin gives them: every request runs on a stack of its own, and mapping one costs as much as a short request.
+fn pool(max_instances: usize) -> InstanceAllocationStrategy {
+    /// Instances that have given their permit back may still be on their way out.
+    const LEAVING: u32 = 64;
+    const INSTANCE_BYTES: usize = 10 << 20;
+    let instances = u32::try_from(max_instances).unwrap_or(u32::MAX).saturating_add(LEAVING);
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(instances)
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(2))
+        .total_stacks(instances.saturating_mul(2))
+        .total_core_instances(instances.saturating_mul(4))
+        .table_elements(100_000)
+        .max_component_instance_size(INSTANCE_BYTES)
+        .max_core_instance_size(INSTANCE_BYTES)
+        .max_core_instances_per_component(200)
+        .max_tables_per_component(64)
+        .max_memories_per_component(32)
+        .max_tables_per_module(2)
+        .max_memories_per_module(2)
+        .max_memory_size(4 << 30)
+        .linear_memory_keep_resident(2 << 20)
+        .table_keep_resident(512 << 10);
+    InstanceAllocationStrategy::Pooling(pool)
 }
 
 /// Makes a component's instances.

@@ -17,8 +17,9 @@ use std::rc::Rc;
 /// How long an instance may follow a pointer it has read, in milliseconds of the monotonic clock.
 pub const POINTER_TTL_MS: u64 = 1_000;
 
-/// How much of answers an instance keeps, in pages: 8 MiB.
-const RENDUS_PAGES: usize = 32;
+/// How much of answers an instance keeps, in pages: 16 MiB, some 7,000 answers. Of requests for 50,000 documents drawn by
+/// Zipf's law that is three in four.
+const RENDUS_PAGES: usize = 64;
 /// How much of other entries it keeps: 1 MiB.
 const ENTREES_PAGES: usize = 4;
 

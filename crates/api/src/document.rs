@@ -2,17 +2,18 @@
 
 use crate::erreur::{self, Erreur};
 use crate::parametres::{Chemin, Cible, ImageOnError, ParametresDocument};
-use crate::reponse::{Garde, JSON, Reponse, accepte_gzip};
+use crate::reponse::{AGE, Garde, JSON, Reponse, SVG, accepte_gzip};
 use crate::{Monde, Requete, filieres};
 use domain::{CodeCertification, Maille, Millesime, TypeCode, Univers};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use store::Lecteur;
 use store::fiche::{Fiche, Forme, Version};
 use store::kv::KeyValue;
 use store::pointeur::Pointeur;
 use widget::{Formation, Indicateurs, Source};
 
-/// How long a public answer may be kept, in seconds: a publication is seen within ten minutes.
+/// The age of [`AGE`], in seconds.
 const MAX_AGE_S: i64 = 600;
 
 /// The place of a lookup.
@@ -76,7 +77,7 @@ pub fn image(svg: String, max_age: i64) -> Reponse {
 
 /// An image whose age [`publique`] decides.
 pub fn image_sans_age(svg: String) -> Reponse {
-    Reponse::nouvelle(200, "image/svg+xml; charset=utf-8", svg.into_bytes())
+    Reponse::nouvelle(200, SVG, svg.into_bytes())
 }
 
 /// A public answer: kept until the next publication may be seen, or a course closes.
@@ -84,8 +85,7 @@ pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i6
     let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant).min();
     let reste = prochaine.map(|f| (f - maintenant).div_euclid(1000) + 1);
     let max_age = reste.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
-    let age =
-        if max_age == MAX_AGE_S { "public, max-age=600".to_owned() } else { format!("public, max-age={max_age}") };
+    let age = if max_age == MAX_AGE_S { AGE.into() } else { Cow::from(format!("public, max-age={max_age}")) };
     let mut reponse = reponse.avec("cache-control", age);
     // As long as no closing shortens its age, the answer is the same at every instant.
     reponse.garde = match prochaine {

@@ -4,6 +4,7 @@ use crate::Requete;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures_util::Stream;
+use std::borrow::Cow;
 use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -29,7 +30,7 @@ pub struct Reponse {
     /// The status.
     pub statut: u16,
     /// Headers, names in lower case.
-    pub entetes: Vec<(&'static str, String)>,
+    pub entetes: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub corps: Corps,
     /// How long an instance may send it again.
@@ -56,14 +57,18 @@ impl std::fmt::Debug for Reponse {
 
 /// The type of single JSON answers and of errors.
 pub const JSON: &str = "application/json; charset=utf-8";
+/// The type of images.
+pub(crate) const SVG: &str = "image/svg+xml; charset=utf-8";
+/// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes.
+pub(crate) const AGE: &str = "public, max-age=600";
 
 impl Reponse {
     /// An answer with a body of this type.
     #[must_use]
-    pub fn nouvelle(statut: u16, type_contenu: &str, corps: Vec<u8>) -> Self {
+    pub fn nouvelle(statut: u16, type_contenu: &'static str, corps: Vec<u8>) -> Self {
         Self {
             statut,
-            entetes: vec![("content-type", type_contenu.to_owned())],
+            entetes: vec![("content-type", type_contenu.into())],
             corps: Corps::Octets(corps),
             garde: Garde::Non,
         }
@@ -77,7 +82,7 @@ impl Reponse {
 
     /// With one more header.
     #[must_use]
-    pub fn avec(mut self, nom: &'static str, valeur: impl Into<String>) -> Self {
+    pub fn avec(mut self, nom: &'static str, valeur: impl Into<Cow<'static, str>>) -> Self {
         self.entetes.push((nom, valeur.into()));
         self
     }
@@ -85,7 +90,7 @@ impl Reponse {
     /// The value of a header.
     #[must_use]
     pub fn entete(&self, nom: &str) -> Option<&str> {
-        self.entetes.iter().find(|(n, _)| *n == nom).map(|(_, v)| v.as_str())
+        self.entetes.iter().find(|(n, _)| *n == nom).map(|(_, v)| v.as_ref())
     }
 
     /// Completes a cacheable answer: gzip where the client takes it, a strong ETag of the content
@@ -140,7 +145,11 @@ impl Reponse {
         let mut writer = Writer(Vec::with_capacity(corps.len() + 256));
         writer.instant(jusque).size(self.entetes.len());
         for (nom, valeur) in &self.entetes {
-            writer.size(GARDES.iter().position(|garde| garde == nom)?).text(valeur);
+            writer.size(GARDES.iter().position(|garde| garde == nom)?);
+            match VALEURS.iter().position(|connue| connue == valeur) {
+                Some(rang) => writer.size(rang),
+                None => writer.size(VALEURS.len()).text(valeur),
+            };
         }
         writer.0.extend_from_slice(corps);
         Some(writer.0)
@@ -156,9 +165,13 @@ impl Reponse {
         let mut entetes = Vec::with_capacity(nombre + 4);
         for _ in 0..nombre {
             let nom = *GARDES.get(reader.size()?)?;
-            entetes.push((nom, reader.text()?.to_owned()));
+            let valeur = match VALEURS.get(reader.size()?) {
+                Some(connue) => Cow::Borrowed(*connue),
+                None => Cow::Owned(reader.text()?.to_owned()),
+            };
+            entetes.push((nom, valeur));
         }
-        let etag = entetes.iter().find(|(nom, _)| *nom == "etag").map_or("", |(_, etag)| etag);
+        let etag = entetes.iter().find(|(nom, _)| *nom == "etag").map_or("", |(_, etag)| etag.as_ref());
         // A body that is not sent is not copied.
         let corps = if tient(requete, etag) { Vec::new() } else { reader.0.to_vec() };
         let reponse = Self { statut: 200, entetes, corps: Corps::Octets(corps), garde: Garde::Non };
@@ -201,7 +214,7 @@ impl Reponse {
             && self.statut != 304
             && self.statut != 204
         {
-            self.entetes.push(("content-length", corps.len().to_string()));
+            self.entetes.push(("content-length", corps.len().to_string().into()));
         }
         if requete.methode == "HEAD" {
             self.corps = Corps::Octets(Vec::new());
@@ -212,6 +225,9 @@ impl Reponse {
 
 /// The headers of answers that are kept, named by their rank here.
 const GARDES: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];
+
+/// Their values that are alike in nearly all of them, named by their rank.
+const VALEURS: [&str; 5] = [JSON, AGE, "Accept-Encoding", "gzip", SVG];
 
 /// Whether the client holds the content of an ETag.
 fn tient(requete: &Requete, etag: &str) -> bool {

@@ -269,7 +269,7 @@ async fn mailles_publiees<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete) 
 
 /// The answer to OPTIONS on a known path.
 #[must_use]
-pub fn options(methodes: &str) -> Reponse {
+pub fn options(methodes: &'static str) -> Reponse {
     Reponse::nouvelle(200, "text/plain", methodes.as_bytes().to_vec()).avec("allow", methodes)
 }
 

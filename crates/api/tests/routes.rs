@@ -140,7 +140,7 @@ impl Lue {
 }
 
 fn lire(reponse: Reponse) -> Lue {
-    let entetes = reponse.entetes.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+    let entetes = reponse.entetes.iter().map(|(n, v)| ((*n).to_owned(), v.to_string())).collect();
     let (corps, morceaux) = match reponse.corps {
         Corps::Octets(octets) => (octets, 1),
         Corps::Flux(flux) => {

@@ -163,7 +163,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     load::write_script(&out)?;
     server::freeze(&out.join("components"))?;
     if let Some(factor) = options.pull {
-        return pull::measure(options.runtime, &out, factor);
+        report::print_pull(&pull::measure(options.runtime, &out, factor)?);
+        return Ok(());
     }
     let mut report = Report { runtime: format!("{:?}", options.runtime).to_lowercase(), ..Report::default() };
     report.load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
@@ -204,6 +205,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.rows.is_empty() {
         measure_streams(options, large, &mut report)?;
+        report.pull = Some(pull::measure(options.runtime, &out, large.factor.min(1.0))?);
     }
     report.print();
     std::fs::write(out.join("results.json"), serde_json::to_vec_pretty(&report.json())?)?;
@@ -469,21 +471,29 @@ fn open_loops(
 /// The first request after every instance has gone, against that of the empty component.
 fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> anyhow::Result<()> {
     let first = |list: &[String]| list.first().cloned().unwrap_or_default();
-    let list = "/api/inserjeunes/formations.csv?items_par_page=10".to_owned();
+    let api = |path: &str| format!("/api/inserjeunes/{path}");
     let targets = [
         ("empty", "/yardstick/empty/empty".to_owned()),
         ("bare-get", "/yardstick/bare-get/bare-get/1".to_owned()),
         ("certifications", first(&requests.national)),
+        ("regionales", api("regionales?items_par_page=10")),
         ("formations", first(&requests.documents)),
-        ("listes", list),
-        ("bcn", "/api/inserjeunes/bcn?items_par_page=10".to_owned()),
+        ("mailles", api("mailles")),
+        ("listes", api("formations.csv?items_par_page=10")),
+        ("bcn", api("bcn?items_par_page=10")),
+        ("recherche", first(&requests.searches)),
         ("status", "/api".to_owned()),
+        ("documentation", "/api/doc".to_owned()),
+        ("import", "/internal/import/status".to_owned()),
     ];
     let mut client = server.client()?;
+    let bearer = server::bearer();
     for _ in 0..7 {
+        // Every instance has gone when its turn comes again.
         for (name, target) in &targets {
-            std::thread::sleep(IDLE / 4);
-            let answer = client.send("GET", target, &[server::KEY], &[], false)?;
+            std::thread::sleep(IDLE / 8);
+            let headers = [server::KEY, ("authorization", bearer.as_str())];
+            let answer = client.send("GET", target, &headers, &[], false)?;
             ensure!(answer.status == 200, "{} on {target}", answer.status);
             report.cold.entry((*name).to_owned()).or_default().push(answer.whole.as_secs_f64() * 1e6);
         }

@@ -9,15 +9,27 @@ use services::{Data, Options, Services};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Seconds from the staged answers to the moved pointer, at factor 1.
-const SECONDS: f64 = 90.0;
-/// Guest memory, in bytes.
-const MEMORY: u64 = 128 << 20;
-/// Values written.
-const WRITES: u64 = 40_000;
+/// What an import from staged answers took.
+#[derive(Debug, Clone)]
+pub struct Pull {
+    /// Size of the simulated services; 1 is production.
+    pub factor: f64,
+    /// Calls whose answers were staged before the clock started.
+    pub calls: u64,
+    /// Documents published.
+    pub documents: u64,
+    /// Seconds of each treatment.
+    pub treatments: BTreeMap<String, f64>,
+    /// Seconds of the publication.
+    pub publication: f64,
+    /// Values written, staging of the answers included.
+    pub writes: u64,
+    /// The largest memory of an instance of the import, in bytes.
+    pub memory: Option<u64>,
+}
 
-/// Runs it and prints its table.
-pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<()> {
+/// Runs it.
+pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<Pull> {
     let services = Services::start(Options { data: Data::Production(factor), ..Options::default() })?;
     let mut variables = services.variables();
     variables.insert("collecte_par_seconde".to_owned(), "1000".to_owned());
@@ -39,13 +51,13 @@ pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<(
     };
     let report = server.import("GET", &format!("reports/{id}"), b"")?;
     let told = &report["collecte"]["rapport"];
-    let steps: BTreeMap<&str, f64> = told["durees_ms"]
+    let treatments: BTreeMap<String, f64> = told["durees_ms"]
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(step, ms)| (step.as_str(), ms.as_f64().unwrap_or(0.0) / 1000.0))
+        .filter(|(step, _)| *step != "collecter")
+        .map(|(step, ms)| (step.clone(), ms.as_f64().unwrap_or(0.0) / 1000.0))
         .collect();
-    let treatments: f64 = steps.iter().filter(|(step, _)| **step != "collecter").map(|(_, s)| s).sum();
     let publication = job["bilan"]["duree_ms"].as_f64().unwrap_or(0.0) / 1000.0;
     let writes = job["bilan"]["ecritures"].as_u64().unwrap_or(0) + told["ecritures"].as_u64().unwrap_or(0);
     let memory = server.counter("import", "peak_memory");
@@ -56,24 +68,5 @@ pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<(
         .filter_map(|(_, n)| n.as_u64())
         .sum();
     let calls: u64 = told["sources"].as_object().into_iter().flatten().filter_map(|(_, s)| s["appels"].as_u64()).sum();
-    println!("\n| import from staged answers × {factor} | measured | budget at × 1 |\n| --- | --- | --- |");
-    println!("| calls staged before | {calls} | |\n| documents published | {documents} | |");
-    println!("| treatments | {treatments:.1} s ({}) | |", listed(&steps));
-    println!("| publication | {publication:.1} s | |");
-    let verdict = |met: bool| if met { "met" } else { "**missed**" };
-    let seconds = treatments + publication;
-    println!("| together | {seconds:.1} s | {SECONDS:.0} s: {} |", verdict(seconds <= SECONDS * factor));
-    println!(
-        "| values written, staging of the answers included | {writes} | {WRITES}: {} |",
-        verdict(writes <= WRITES)
-    );
-    if let Some(memory) = memory {
-        println!("| guest memory at most | {} MiB | 128 MiB: {} |", memory >> 20, verdict(memory <= MEMORY));
-    }
-    Ok(())
-}
-
-fn listed(steps: &BTreeMap<&str, f64>) -> String {
-    let listed = steps.iter().filter(|(step, _)| **step != "collecter").map(|(step, s)| format!("{step} {s:.1}"));
-    listed.collect::<Vec<_>>().join(", ")
+    Ok(Pull { factor, calls, documents, treatments, publication, writes, memory })
 }

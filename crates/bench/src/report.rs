@@ -2,6 +2,7 @@
 
 use crate::http::Answer;
 use crate::load::Rate;
+use crate::pull::Pull;
 use crate::server::Import;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -81,6 +82,23 @@ pub struct Count {
     pub bytes: f64,
 }
 
+/// Prints an import from staged answers.
+pub fn print_pull(pull: &Pull) {
+    let Pull { factor, calls, documents, treatments, publication, writes, memory } = pull;
+    let listed: Vec<String> = treatments.iter().map(|(step, s)| format!("{step} {s:.1}")).collect();
+    let treated: f64 = treatments.values().sum();
+    let seconds = treated + publication;
+    println!("\n| import from staged answers × {factor} | measured | budget at × 1 |\n| --- | --- | --- |");
+    println!("| calls staged before | {calls} | |\n| documents published | {documents} | |");
+    println!("| treatments | {treated:.1} s ({}) | |\n| publication | {publication:.1} s | |", listed.join(", "));
+    println!("| together | {seconds:.1} s | {} |", verdict(seconds <= IMPORT_S * factor, &format!("≤ {IMPORT_S} s")));
+    let budget = verdict(*writes <= IMPORT_WRITES, &format!("≤ {IMPORT_WRITES}"));
+    println!("| values written, staging of the answers included | {writes} | {budget} |");
+    if let Some(memory) = memory {
+        println!("| guest memory | {:.0} MiB | {} |", mib(*memory), verdict(*memory <= IMPORT_MEMORY, "≤ 128 MiB"));
+    }
+}
+
 /// Prints what was counted, as shares of bare-get.
 pub fn print_counts(counts: &[(String, Count)]) {
     let bare = counts.iter().find(|(name, _)| name == crate::BARE_GET).map_or(f64::NAN, |(_, c)| c.instructions);
@@ -125,6 +143,8 @@ pub struct Report {
     pub sizes: BTreeMap<String, u64>,
     /// Imports, by rising factor.
     pub imports: Vec<ImportRow>,
+    /// The import from staged answers.
+    pub pull: Option<Pull>,
     /// Closed-loop rows.
     pub rows: Vec<Row>,
     /// Small against large.
@@ -250,6 +270,9 @@ impl Report {
         }
         if !self.imports.is_empty() {
             self.print_imports();
+        }
+        if let Some(pull) = &self.pull {
+            print_pull(pull);
         }
         println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
         for (name, size) in &self.sizes {
@@ -392,6 +415,10 @@ impl Report {
             })
             .collect();
         json!({
+            "pull": self.pull.as_ref().map(|p| json!({
+                "factor": p.factor, "calls": p.calls, "documents": p.documents, "treatments_s": p.treatments,
+                "publication_s": p.publication, "writes": p.writes, "peak_memory": p.memory,
+            })),
             "runtime": self.runtime, "load_average": self.load_average, "sizes": self.sizes, "imports": imports,
             "rows": rows, "growth": growth, "open": {"rate": self.open_rate, "p50_p99_p999_us": self.open},
             "cold_us": self.cold, "streams": streams, "csv_peak_memory": self.csv_memory,

@@ -22,6 +22,9 @@ const SEED_BYTES: [usize; 6] = [1_024, 4_096, 12_288, 32_768, 73_728, 262_144];
 /// Largest part of a push, in bytes.
 const PART: usize = 8 * 1024 * 1024;
 
+/// What callgrind is given: see where it is used.
+const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=1000000000:glibc.cpu.x86_rep_stosb_threshold=1000000000";
+
 /// What serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {
@@ -55,6 +58,11 @@ impl Drop for Server {
         let _ = Command::new("kill").arg(self.process.id().to_string()).status();
         let _ = self.process.wait();
     }
+}
+
+/// What opens the import routes.
+pub fn bearer() -> String {
+    format!("Bearer {SECRET}")
 }
 
 fn free_address() -> std::io::Result<SocketAddr> {
@@ -116,8 +124,8 @@ impl Server {
         if runtime == Runtime::Counted {
             command.args(["valgrind", "--tool=callgrind", "--smc-check=all-non-file"]);
             command.arg(format!("--callgrind-out-file={}", folder.join("callgrind.out").display()));
-            // One copied byte would count as one instruction in the C library's other way to copy.
-            command.env("GLIBC_TUNABLES", "glibc.cpu.x86_rep_movsb_threshold=1000000000");
+            // In the C library's other way to copy and to fill every byte would count as an instruction.
+            command.env("GLIBC_TUNABLES", TUNABLES);
         }
         match runtime {
             Runtime::Host | Runtime::Counted => command.arg(crate::root().join("target/debug/host")),
@@ -199,7 +207,7 @@ impl Server {
 
     /// Calls an import route.
     pub fn import(&self, method: &str, target: &str, body: &[u8]) -> anyhow::Result<Value> {
-        let bearer = format!("Bearer {SECRET}");
+        let bearer = bearer();
         let target = format!("/internal/import/{target}");
         let answer = self.client()?.send(method, &target, &[("authorization", &bearer)], body, true)?;
         ensure!(answer.status < 300, "{method} {target}: {} {}", answer.status, String::from_utf8_lossy(&answer.body));

@@ -9,6 +9,7 @@ use futures_util::future::{poll_fn, ready};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
 use spin_sdk::wasip3::{wit_future, wit_stream};
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
@@ -82,7 +83,7 @@ const MODELES_MAX: usize = 8;
 /// Headers that are alike, made once. A copy of them is a reference in the runtime, where a list of seven is a dozen
 /// copies over the border, as many allocations on both sides, and each name looked up.
 struct Modele {
-    entetes: Vec<(&'static str, String)>,
+    entetes: Vec<(&'static str, Cow<'static, str>)>,
     champs: Fields,
 }
 
@@ -91,7 +92,7 @@ thread_local! {
 }
 
 /// The headers of an answer, for the runtime.
-fn champs(mut entetes: Vec<(&'static str, String)>) -> Fields {
+fn champs(mut entetes: Vec<(&'static str, Cow<'static, str>)>) -> Fields {
     let propres: Vec<_> = entetes.extract_if(.., |(nom, _)| PROPRES.contains(nom)).collect();
     let champs = MODELES.with_borrow_mut(|modeles| {
         if let Some(modele) = modeles.iter().find(|modele| modele.entetes == entetes) {

@@ -50,8 +50,9 @@ pub const SERVER_CORE: &str = "0";
 pub const LOAD_CORE: &str = "1";
 /// The row that others are ratios to.
 const BARE_GET: &str = "bare-get";
-/// The reuse count of the second pass; docs/EXPLOITER.md advises it.
+/// The reuse count of the second pass and how long its instances wait, as docs/EXPLOITER.md advises.
 const REUSE: usize = 100_000;
+const REUSE_IDLE: &str = "30s";
 /// Seconds of a row's own traffic before a row that is measured warm.
 const CAMPAIGN_S: u32 = 8;
 /// Longest that an instance without work is kept, and some.
@@ -75,7 +76,13 @@ impl Options {
     /// Whether a row is measured: those that were named, and the yardsticks; without reuse a few of them.
     fn asks_for(&self, case: &Case, reuse: Option<usize>) -> bool {
         let named = self.rows.is_empty() || self.rows.iter().any(|text| case.name.contains(text.as_str()));
-        ["empty", BARE_GET].contains(&case.name) || named && (case.off || reuse != Some(1))
+        let fits = match reuse {
+            None => true,
+            // Instances wait longer there: none is cold.
+            Some(REUSE) => case.before != Before::Nothing,
+            Some(_) => case.off,
+        };
+        ["empty", BARE_GET].contains(&case.name) || named && fits
     }
 }
 

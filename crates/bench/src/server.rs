@@ -141,6 +141,9 @@ impl Server {
         }
         if let Some(count) = reuse {
             command.arg("--max-instance-reuse-count").arg(count.to_string());
+            if count == crate::REUSE {
+                command.args(["--idle-instance-timeout", crate::REUSE_IDLE]);
+            }
         }
         if let Some(control) = control {
             command.arg("--control").arg(control.to_string());

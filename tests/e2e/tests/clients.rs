@@ -77,21 +77,35 @@ fn invariant_6_a_key_opens_for_its_own_request_only() {
 #[test]
 fn invariant_6_answers_do_not_depend_on_what_came_before() {
     let application = with_sample(one_instance()).unwrap();
-    let requests: Vec<Request> = [
-        "/api/inserjeunes/certifications/40099011",
+    let one = "/api/inserjeunes/certifications/40099011";
+    let mut requests: Vec<Request> = [
+        one,
         "/api/inserjeunes/certifications/23830099011",
         "/api/inserjeunes/certifications/40099011.svg?theme=lba",
         "/api/inserjeunes/certifications/40099011?vue=filieres",
         "/api/inserjeunes/certifications/99999999",
+        "/api/inserjeunes/certifications/99999999.svg?imageOnError=true",
         "/api/inserjeunes/certifications/40099011?millesime=2021",
         "/api/inserjeunes/certifications/40099011?inconnu=1",
+        "/api/inserjeunes/certifications",
     ]
     .into_iter()
     .map(Request::get)
     .collect();
+    // More sets of headers than an instance keeps.
+    requests.extend([
+        Request::get(one).header("accept-encoding", "gzip"),
+        Request::get(one).header("if-none-match", "*"),
+        Request::new("HEAD", one),
+        Request::new("OPTIONS", one),
+        Request::new("POST", one),
+        Request::get(one).header("content-type", "application/json").body("{"),
+    ]);
     let ask = |request: &Request| {
-        let Answer { status, body, .. } = application.send(request).unwrap();
-        (status, body)
+        let Answer { status, mut headers, body } = application.send(request).unwrap();
+        headers.retain(|(name, _)| name != "date");
+        headers.sort();
+        (status, headers, body)
     };
     let first: Vec<_> = requests.iter().map(ask).collect();
     for step in [1, 2, 3, 5] {

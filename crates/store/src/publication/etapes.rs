@@ -33,8 +33,9 @@ const BUNDLE: u64 = 40 * 1024;
 /// Bytes of a partition of a list: its rows are only sorted, neither parsed nor rendered again, so it may be larger;
 /// fewer partitions mean larger pieces and fewer writes.
 const PARTITION_TRI: u64 = 2 * PARTITION;
-/// Bytes that all streams together may hold back before they write.
-const TAMPONS: usize = 24 * 1024 * 1024;
+/// Bytes that all streams together may hold back before they write: the more there are, the shorter their pieces, so this
+/// is what keeps writes in proportion when the data grows.
+const TAMPONS: usize = 56 * 1024 * 1024;
 /// Keys kept as a sample of an order, to cut it into even partitions.
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.

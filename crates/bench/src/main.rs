@@ -53,8 +53,9 @@ const BARE_GET: &str = "bare-get";
 /// The reuse count of the second pass and how long its instances wait, as docs/EXPLOITER.md advises.
 const REUSE: usize = 100_000;
 const REUSE_IDLE: &str = "30s";
-/// Seconds of a row's own traffic before a row that is measured warm.
-const CAMPAIGN_S: u32 = 8;
+/// Seconds of a row's own traffic before a row that is measured warm: twenty to thirty instances come of 32 connections,
+/// and each fills a store of answers of its own, which takes them some 150,000 requests.
+const CAMPAIGN_S: u32 = 20;
 /// Longest that an instance without work is kept, and some.
 const IDLE: Duration = Duration::from_millis(1_300);
 /// The share of bare-get's rate that the open-loop runs are held to.

@@ -25,8 +25,8 @@ use std::time::Duration;
 const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
-Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--stored] [--rounds N] [--seconds N] [--data DIR]
-             [--runtime host|spin]
+Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts] [--stored] [--rounds N] [--seconds N] [--data DIR]
+             [--pull F] [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first

@@ -142,8 +142,8 @@ impl Loader {
     }
 }
 
-/// Memories, tables and stacks that are there before an instance asks for them, in the number and with the limits that
-/// Spin gives them: every request runs on a stack of its own, and mapping one costs as much as a short request.
+/// Memories, tables and stacks that are there before an instance asks for them, with Spin's limits: as many as instances
+/// may live, those on their way out on top, and twice the stacks. What it gains was not measured apart.
 fn pool(max_instances: usize) -> InstanceAllocationStrategy {
     /// Instances that have given their permit back may still be on their way out.
     const LEAVING: u32 = 64;

@@ -36,7 +36,7 @@ pub async fn exiger<M: Monde>(monde: &M, requete: &Requete) -> Result<(), Erreur
     if matches!(mode.as_str(), "gateway" | "both") {
         let nom = monde.variable("entete_passerelle").await.to_ascii_lowercase();
         let secret = monde.variable("secret_passerelle").await;
-        if requete.entete(&nom).is_some_and(|recu| egaux(secret.as_bytes(), recu.as_bytes())) {
+        if requete.entete(nom).is_some_and(|recu| egaux(secret.as_bytes(), recu.as_bytes())) {
             return Ok(());
         }
         if mode == "gateway" {

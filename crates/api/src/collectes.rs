@@ -38,7 +38,7 @@ pub(crate) type Releve = (Collecte, Option<Rapport>);
 pub(crate) async fn traiter<M: MondeImport>(monde: &M, requete: &Requete, suite: &[&str]) -> Result<Reponse, Erreur> {
     let kv = monde.kv();
     let maintenant = monde.maintenant_ms();
-    match (requete.methode.as_str(), suite) {
+    match (requete.methode.as_ref(), suite) {
         ("POST", []) => {
             let demande: Demande = json_du_corps(requete)?;
             let config = services(monde).await?;

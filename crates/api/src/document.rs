@@ -7,11 +7,16 @@ use crate::{Monde, Requete, filieres};
 use domain::{CodeCertification, Maille, Millesime, TypeCode, Univers};
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use store::Lecteur;
 use store::fiche::{Fiche, Forme, Version};
 use store::kv::KeyValue;
 use store::pointeur::Pointeur;
 use widget::{Formation, Indicateurs, Source};
+
+/// The instant of a request, looked up when the first closing date asks for it: a call of the runtime that most
+/// documents do without.
+pub type Maintenant<'a> = &'a dyn Fn() -> i64;
 
 /// The age of [`AGE`], in seconds.
 const MAX_AGE_S: i64 = 600;
@@ -24,20 +29,22 @@ pub struct Lieu<'a> {
     pub place: &'a str,
 }
 
-/// Answers one document of a maille, or the filieres view of its codes.
+/// Answers one document of a maille, or the filieres view of its codes, and keeps the answer under `cle_rendu`.
 pub async fn repondre<M: Monde>(
     monde: &M,
     lecteur: &Lecteur<M::Kv>,
     requete: &Requete,
     chemin: Chemin<'_>,
     ext: Option<&str>,
+    cle_rendu: &str,
 ) -> Result<Reponse, Erreur> {
     let (parametres, cible) = ParametresDocument::lire(requete.parametres(), ext, chemin)?;
-    let maintenant = monde.maintenant_ms();
+    let lu = LazyCell::new(|| monde.maintenant_ms());
+    let maintenant: Maintenant<'_> = &|| *lu;
     let trouve = if !Lieu::de(&cible).est_connu(lecteur.pointeur()) {
         Err(erreur::MAILLE_INCONNUE)
     } else if parametres.vue_filieres {
-        filieres::repondre(lecteur, &parametres, &cible, maintenant).await
+        filieres::repondre(lecteur, &parametres, &cible, maintenant()).await
     } else {
         un_document(lecteur, &parametres, &cible, maintenant).await
     };
@@ -53,22 +60,22 @@ pub async fn repondre<M: Monde>(
     };
     let reponse = reponse.etiqueter(requete);
     if let Some(rendu) = reponse.rendu() {
-        lecteur.garder_rendu(&cible_de(requete), &rendu);
+        lecteur.garder_rendu(cle_rendu, &rendu);
     }
     Ok(reponse.conditionnelle(requete))
 }
 
 /// What an answer is kept under: everything it depends on, but for the generation and the day.
-fn cible_de(requete: &Requete) -> String {
+pub fn cle_rendu(requete: &Requete) -> String {
     let encodage = if accepte_gzip(requete) { "gzip " } else { "" };
     [encodage, &requete.chemin, "?", &requete.query].concat()
 }
 
 /// The answer that this instance keeps for the request, if it does and it still holds at this instant of the monotonic
 /// clock.
-pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete, monotone: u64) -> Option<Reponse> {
+pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete, cle: &str, monotone: u64) -> Option<Reponse> {
     let lire = |rendu: &[u8]| Reponse::de_rendu(rendu, requete, || monde.maintenant_ms());
-    monde.cache().rendu(&cible_de(requete), monotone, lire)?
+    monde.cache().rendu(cle, monotone, lire)?
 }
 
 pub fn image(svg: String, max_age: i64) -> Reponse {
@@ -81,9 +88,13 @@ pub fn image_sans_age(svg: String) -> Reponse {
 }
 
 /// A public answer: kept until the next publication may be seen, or a course closes.
-pub fn publique(reponse: Reponse, fermetures: impl IntoIterator<Item = Option<i64>>, maintenant: i64) -> Reponse {
-    let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant).min();
-    let reste = prochaine.map(|f| (f - maintenant).div_euclid(1000) + 1);
+pub fn publique(
+    reponse: Reponse,
+    fermetures: impl IntoIterator<Item = Option<i64>>,
+    maintenant: Maintenant<'_>,
+) -> Reponse {
+    let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant()).min();
+    let reste = prochaine.map(|f| (f - maintenant()).div_euclid(1000) + 1);
     let max_age = reste.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
     let age = if max_age == MAX_AGE_S { AGE.into() } else { Cow::from(format!("public, max-age={max_age}")) };
     let mut reponse = reponse.avec("cache-control", age);
@@ -129,7 +140,7 @@ async fn un_document<K: KeyValue>(
     lecteur: &Lecteur<K>,
     parametres: &ParametresDocument,
     cible: &Cible,
-    maintenant: i64,
+    maintenant: Maintenant<'_>,
 ) -> Result<Reponse, Erreur> {
     let lieu = Lieu::de(cible);
     let Some(code) = cible.codes.first() else { return Err(Erreur::Indisponible) };
@@ -178,13 +189,12 @@ async fn chercher<K: KeyValue>(
     millesime: Option<&Millesime>,
     demande: bool,
 ) -> Result<Version, Erreur> {
-    let ecritures: Vec<Millesime> = match (millesime, lieu.maille) {
-        (None, _) => Vec::new(),
-        (Some(m), Maille::Etablissement) => m.deux_ecritures().collect(),
-        (Some(m), _) => vec![m.clone()],
+    let accepte = |ecrit: &str| match (millesime, lieu.maille) {
+        (None, _) => false,
+        (Some(m), Maille::Etablissement) => m.est_ecrit(ecrit),
+        (Some(m), _) => m.as_str() == ecrit,
     };
-    let ecritures: Vec<&str> = ecritures.iter().map(Millesime::as_str).collect();
-    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), &ecritures).await? {
+    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), accepte).await? {
         Ok(version) => return Ok(version),
         Err(fiche) => fiche,
     };
@@ -239,7 +249,7 @@ async fn chercher_finale<K: KeyValue>(
     code: &CodeCertification,
     depuis: &Version,
 ) -> Result<Version, Erreur> {
-    chercher(lecteur, lieu, code, Millesime::parse(&depuis.millesime).as_ref(), true).await
+    chercher(lecteur, lieu, code, Millesime::parse(depuis.millesime()).as_ref(), true).await
 }
 
 /// The final years inside a document, sorted by label: each one's own document, without title and
@@ -253,7 +263,7 @@ async fn imbriquer<K: KeyValue>(
     modele: &CodeCertification,
     depuis: &Version,
     codes: &[String],
-    maintenant: i64,
+    maintenant: Maintenant<'_>,
     fermetures: &mut Vec<Option<i64>>,
 ) -> Result<Vec<u8>, Erreur> {
     let mut finales: Vec<(Option<String>, Vec<u8>)> = Vec::new();
@@ -264,7 +274,7 @@ async fn imbriquer<K: KeyValue>(
                 let mut corps = Vec::new();
                 version.ecrire(&mut corps, maintenant, Forme::Rangee, None);
                 fermetures.push(version.fermeture);
-                (Some(version.libelle), corps)
+                (Some(version.libelle().to_owned()), corps)
             }
             Err(erreur) => {
                 let connu = lieu.maille == Maille::Etablissement && erreur == erreur::FORMATION_INCONNUE;
@@ -273,7 +283,7 @@ async fn imbriquer<K: KeyValue>(
                 } else {
                     erreur.nom().ok_or(Erreur::Indisponible)?
                 };
-                let annees: Vec<Value> = annees(&depuis.millesime, lieu.maille);
+                let annees: Vec<Value> = annees(depuis.millesime(), lieu.maille);
                 (None, json!({"error": nom, "millesimes": annees, "code_certification": code}).to_string().into_bytes())
             }
         });
@@ -289,7 +299,7 @@ fn annees(millesime: &str, _maille: Maille) -> Vec<Value> {
     Millesime::parse(millesime).map_or_else(Vec::new, |m| m.annees().map(Into::into).collect())
 }
 
-fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: i64) -> Result<Reponse, Erreur> {
+fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: Maintenant<'_>) -> Result<Reponse, Erreur> {
     let mut json = Vec::new();
     version.ecrire(&mut json, maintenant, Forme::Seule, None);
     let document: Value = serde_json::from_slice(&json).map_err(|_| Erreur::Indisponible)?;
@@ -302,7 +312,7 @@ fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: i64)
         titre: &titre,
         details: &details,
         libelle: Some(libelle.as_str()).filter(|l| !l.is_empty()),
-        millesime: &version.millesime,
+        millesime: version.millesime(),
         source: match version.univers() {
             domain::Univers::Secondaire => Source::InserJeunes,
             domain::Univers::Superieur => Source::InserSup,

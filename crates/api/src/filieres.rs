@@ -50,7 +50,7 @@ pub async fn repondre<K: KeyValue>(
             vue.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect();
         Reponse::nouvelle(200, JSON, Value::Object(objet).to_string().into_bytes())
     };
-    Ok(publique(reponse, fermetures, maintenant))
+    Ok(publique(reponse, fermetures, &|| maintenant))
 }
 
 /// The CFDs of the codes asked for, each once, in their order. A SISE code has none.

@@ -15,6 +15,7 @@ use domain::{Document, Kind};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use store::cle;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::pointeur::{MillesimesEnVigueur, Pointeur};
@@ -120,14 +121,14 @@ async fn traiter<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Reponse
         return Err(Erreur::NonAutorise);
     }
     verifier_corps(requete)?;
-    let segments: Option<Vec<String>> = requete.segments().into_iter().map(decoder_segment).collect();
+    let segments: Option<Vec<Cow<'_, str>>> = requete.segments().into_iter().map(decoder_segment).collect();
     let segments = segments.unwrap_or_default();
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let kv = monde.kv();
     let env = Env(monde);
     let maintenant = monde.maintenant_ms();
     let suite = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(Erreur::RouteInconnue)?;
-    match (requete.methode.as_str(), suite) {
+    match (requete.methode.as_ref(), suite) {
         ("POST", ["jobs"]) => {
             let job = ouvrir(&kv, &nouvel_id(monde), json_du_corps(requete)?, maintenant).await?;
             Ok(Reponse::json(201, &serde_json::to_value(job).unwrap_or_default()))
@@ -328,7 +329,7 @@ async fn utilisateurs<M: MondeImport>(monde: &M, requete: &Requete, suite: &[&st
     let champs: Map<String, Value> = json_du_corps(requete)?;
     let texte = |nom: &str| champs.get(nom).and_then(Value::as_str).unwrap_or_default();
     let inconnu = Erreur::Introuvable("Utilisateur inconnu");
-    match (requete.methode.as_str(), suite) {
+    match (requete.methode.as_ref(), suite) {
         ("GET", ["users"]) => {
             let mut lus = Vec::new();
             for nom in comptes::lister(&kv).await? {

@@ -11,8 +11,14 @@ use std::task::{Context, Poll};
 use store::StoreError;
 use store::codec::{self, Reader, Writer};
 
+/// A header of an answer: its name in lower case, and its value.
+pub type Entete = (&'static str, Cow<'static, str>);
+
 /// A streamed body.
 pub type Flux = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
+
+/// Room for the headers of an answer: most have eight or nine.
+const ENTETES: usize = 12;
 
 /// Answers above this size are compressed where the client takes it.
 const GZIP_MIN: usize = 1024;
@@ -29,8 +35,8 @@ pub enum Corps {
 pub struct Reponse {
     /// The status.
     pub statut: u16,
-    /// Headers, names in lower case.
-    pub entetes: Vec<(&'static str, Cow<'static, str>)>,
+    /// Its headers.
+    pub entetes: Vec<Entete>,
     /// The body.
     pub corps: Corps,
     /// How long an instance may send it again.
@@ -66,12 +72,9 @@ impl Reponse {
     /// An answer with a body of this type.
     #[must_use]
     pub fn nouvelle(statut: u16, type_contenu: &'static str, corps: Vec<u8>) -> Self {
-        Self {
-            statut,
-            entetes: vec![("content-type", type_contenu.into())],
-            corps: Corps::Octets(corps),
-            garde: Garde::Non,
-        }
+        let mut entetes = Vec::with_capacity(ENTETES);
+        entetes.push(("content-type", type_contenu.into()));
+        Self { statut, entetes, corps: Corps::Octets(corps), garde: Garde::Non }
     }
 
     /// A JSON answer.
@@ -162,7 +165,7 @@ impl Reponse {
             return None;
         }
         let nombre = reader.size()?;
-        let mut entetes = Vec::with_capacity(nombre + 4);
+        let mut entetes = Vec::with_capacity(ENTETES);
         for _ in 0..nombre {
             let nom = *GARDES.get(reader.size()?)?;
             let valeur = match VALEURS.get(reader.size()?) {
@@ -214,7 +217,7 @@ impl Reponse {
             && self.statut != 304
             && self.statut != 204
         {
-            self.entetes.push(("content-length", corps.len().to_string().into()));
+            self.entetes.push(("content-length", itoa::Buffer::new().format(corps.len()).to_owned().into()));
         }
         if requete.methode == "HEAD" {
             self.corps = Corps::Octets(Vec::new());

@@ -1,5 +1,6 @@
 //! Requests, as routes see them.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
@@ -20,7 +21,7 @@ pub struct Entetes {
 struct Lus(OnceCell<Box<Lu>>);
 
 struct Lu {
-    nom: String,
+    nom: Cow<'static, str>,
     valeur: Option<String>,
     suite: Lus,
 }
@@ -39,11 +40,11 @@ impl Entetes {
         Self::nouveaux(move |nom| source.as_ref().filter(|_| nom != entete)?(nom))
     }
 
-    fn lire(&self, nom: &str) -> Option<&str> {
+    fn lire(&self, nom: Cow<'static, str>) -> Option<&str> {
         let source = self.source.as_ref()?;
         let mut lus = &self.lus;
         loop {
-            let suivant = || Box::new(Lu { nom: nom.to_owned(), valeur: source(nom), suite: Lus::default() });
+            let suivant = || Box::new(Lu { valeur: source(&nom), nom: nom.clone(), suite: Lus::default() });
             let lu = lus.0.get_or_init(suivant);
             if lu.nom == nom {
                 return lu.valeur.as_deref();
@@ -76,7 +77,7 @@ impl From<Vec<(String, String)>> for Entetes {
 #[derive(Clone, Debug, Default)]
 pub struct Requete {
     /// `GET`, `HEAD`, …
-    pub methode: String,
+    pub methode: Cow<'static, str>,
     /// The path as sent, escapes kept.
     pub chemin: String,
     /// The query as sent, without the question mark.
@@ -90,8 +91,8 @@ pub struct Requete {
 impl Requete {
     /// The first value of a header; its name in lower case.
     #[must_use]
-    pub fn entete(&self, nom: &str) -> Option<&str> {
-        self.entetes.lire(nom)
+    pub fn entete(&self, nom: impl Into<Cow<'static, str>>) -> Option<&str> {
+        self.entetes.lire(nom.into())
     }
 
     /// The segments of the path, undecoded: one trailing slash is accepted, a doubled one is a
@@ -127,7 +128,10 @@ pub fn decoder(texte: &str, plus: bool) -> String {
 
 /// Decodes a segment of the path; `None` where an escape cannot be decoded.
 #[must_use]
-pub fn decoder_segment(texte: &str) -> Option<String> {
+pub fn decoder_segment(texte: &str) -> Option<Cow<'_, str>> {
+    if !texte.contains('%') {
+        return Some(texte.into());
+    }
     let mut reste = texte;
     while let Some((_, apres)) = reste.split_once('%') {
         if !apres.as_bytes().get(..2)?.iter().all(u8::is_ascii_hexdigit) {
@@ -135,7 +139,7 @@ pub fn decoder_segment(texte: &str) -> Option<String> {
         }
         reste = apres;
     }
-    String::from_utf8(octets(texte, false)).ok()
+    String::from_utf8(octets(texte, false)).ok().map(Cow::from)
 }
 
 fn octets(texte: &str, plus: bool) -> Vec<u8> {

@@ -12,18 +12,19 @@ use crate::validation::{Fautes, Lieu};
 use crate::{Monde, Requete, corps};
 use domain::Maille;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use store::Lecteur;
 use store::kv::{KeyValue, KeyValueWrite};
 
-/// What a path asks for.
+/// What a path asks for; `T` is a segment as sent, or decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Route {
+enum Route<T> {
     Mailles,
-    Liste { liste: Liste, lieu: Option<String>, ext: Option<String> },
-    Certification { codes: String, ext: Option<String> },
-    Regionale { region: String, codes: String, ext: Option<String> },
-    Formation { uai: String, code: String, ext: Option<String> },
-    Declaree { maille: String, lieu: String, codes: String, ext: Option<String> },
+    Liste { liste: Liste, lieu: Option<T>, ext: Option<T> },
+    Certification { codes: T, ext: Option<T> },
+    Regionale { region: T, codes: T, ext: Option<T> },
+    Formation { uai: T, code: T, ext: Option<T> },
+    Declaree { maille: T, lieu: T, codes: T, ext: Option<T> },
 }
 
 const PREFIXE: [&str; 2] = ["api", "inserjeunes"];
@@ -46,7 +47,7 @@ pub async fn regionales<M: Monde>(monde: &M, requete: Requete) -> Reponse {
             ext,
         })),
         ["regionales", region, "certifications", codes] => {
-            Some(avec_ext(codes, |codes, ext| Route::Regionale { region: (*region).to_owned(), codes, ext }))
+            Some(avec_ext(codes, |codes, ext| Route::Regionale { region: *region, codes, ext }))
         }
         autre => route_liste(autre, Liste::Statistiques(Maille::Regionale)),
     })
@@ -59,7 +60,7 @@ pub async fn formations<M: Monde>(monde: &M, requete: Requete) -> Reponse {
         ["formations", formation] => {
             // The last hyphen separates; neither side may be empty.
             let (uai, code) = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
-            Some(avec_ext(code, |code, ext| Route::Formation { uai: uai.to_owned(), code, ext }))
+            Some(avec_ext(code, |code, ext| Route::Formation { uai, code, ext }))
         }
         autre => route_liste(autre, Liste::Statistiques(Maille::Etablissement)),
     })
@@ -72,17 +73,14 @@ pub async fn mailles<M: Monde>(monde: &M, requete: Requete) -> Reponse {
     lire(monde, requete, |s| match s {
         ["mailles"] => Some(Route::Mailles),
         ["mailles", maille] => {
-            Some(avec_ext(maille, |maille, ext| Route::Liste { liste: Liste::Declaree(maille), lieu: None, ext }))
+            Some(avec_ext(maille, |maille, ext| Route::Liste { liste: liste(maille), lieu: None, ext }))
         }
         ["mailles", maille, lieu] => {
             Some(avec_ext(lieu, |lieu, ext| Route::Liste { liste: liste(maille), lieu: Some(lieu), ext }))
         }
-        ["mailles", maille, lieu, "certifications", codes] => Some(avec_ext(codes, |codes, ext| Route::Declaree {
-            maille: (*maille).to_owned(),
-            lieu: (*lieu).to_owned(),
-            codes,
-            ext,
-        })),
+        ["mailles", maille, lieu, "certifications", codes] => {
+            Some(avec_ext(codes, |codes, ext| Route::Declaree { maille: *maille, lieu: *lieu, codes, ext }))
+        }
         _ => None,
     })
     .await
@@ -102,29 +100,33 @@ pub async fn listes<M: Monde>(monde: &M, requete: Requete) -> Reponse {
     .await
 }
 
-fn route_liste(segments: &[&str], liste: Liste) -> Option<Route> {
+fn route_liste<'a>(segments: &[&'a str], liste: Liste) -> Option<Route<&'a str>> {
     let [seul] = segments else { return None };
     let reste = seul.strip_prefix(liste.nom())?;
     let ext = match reste.strip_prefix('.') {
         None if reste.is_empty() => None,
-        Some(ext) if !ext.is_empty() => Some(ext.to_owned()),
+        Some(ext) if !ext.is_empty() => Some(ext),
         _ => return None,
     };
     Some(Route::Liste { liste, lieu: None, ext })
 }
 
 /// Cuts the extension off: what follows the last dot, where there is something on both sides.
-fn avec_ext(segment: &str, route: impl Fn(String, Option<String>) -> Route) -> Route {
+fn avec_ext<'a>(segment: &'a str, route: impl Fn(&'a str, Option<&'a str>) -> Route<&'a str>) -> Route<&'a str> {
     match segment.rsplit_once('.') {
-        Some((nom, ext)) if !nom.is_empty() && !ext.is_empty() => route(nom.to_owned(), Some(ext.to_owned())),
-        _ => route(segment.to_owned(), None),
+        Some((nom, ext)) if !nom.is_empty() && !ext.is_empty() => route(nom, Some(ext)),
+        _ => route(segment, None),
     }
 }
 
 /// The methods of a read route.
 pub const LECTURE: &str = "GET, HEAD";
 
-async fn lire<M: Monde>(monde: &M, requete: Requete, route: impl Fn(&[&str]) -> Option<Route>) -> Reponse {
+async fn lire<M: Monde>(
+    monde: &M,
+    requete: Requete,
+    route: impl for<'a> Fn(&[&'a str]) -> Option<Route<&'a str>>,
+) -> Reponse {
     let reponse = match traiter(monde, &requete, route).await {
         Ok(reponse) => reponse,
         Err(erreur) => erreur.reponse(),
@@ -135,14 +137,15 @@ async fn lire<M: Monde>(monde: &M, requete: Requete, route: impl Fn(&[&str]) -> 
 async fn traiter<M: Monde>(
     monde: &M,
     requete: &Requete,
-    route: impl Fn(&[&str]) -> Option<Route>,
+    route: impl for<'a> Fn(&[&'a str]) -> Option<Route<&'a str>>,
 ) -> Result<Reponse, Erreur> {
     corps::lire(requete)?;
     // Each look at a clock is a call of the runtime: the request keeps to this one.
     let monotone = monde.monotone_ms();
     // Answers are kept of single documents only, which need no key.
-    if matches!(requete.methode.as_str(), "GET" | "HEAD")
-        && let Some(reponse) = document::deja_rendu(monde, requete, monotone)
+    let cle_rendu = document::cle_rendu(requete);
+    if matches!(requete.methode.as_ref(), "GET" | "HEAD")
+        && let Some(reponse) = document::deja_rendu(monde, requete, &cle_rendu, monotone)
     {
         return Ok(reponse);
     }
@@ -152,7 +155,7 @@ async fn traiter<M: Monde>(
         return Err(Erreur::RouteInconnue);
     }
     let route = route(segments).ok_or(Erreur::RouteInconnue)?;
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "GET" | "HEAD" => {}
         "OPTIONS" => return Ok(options(LECTURE)),
         _ => return Err(Erreur::RouteInconnue),
@@ -163,10 +166,10 @@ async fn traiter<M: Monde>(
     }
     let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monotone).await?;
     let secours = lecteur.clone();
-    let servie = match servir(monde, lecteur, requete, &route).await {
+    let servie = match servir(monde, lecteur, requete, &route, &cle_rendu).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
         Err(Erreur::Indisponible) => match secours.precedent() {
-            Some(precedent) => servir(monde, precedent, requete, &route).await,
+            Some(precedent) => servir(monde, precedent, requete, &route, &cle_rendu).await,
             None => Err(Erreur::Indisponible),
         },
         servie => servie,
@@ -179,7 +182,7 @@ async fn traiter<M: Monde>(
 
 /// Where nothing is found under a code, the search names the closest ones. A header, because
 /// recorded bodies of errors are part of the contract.
-fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route) -> Reponse {
+fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route<Cow<'_, str>>) -> Reponse {
     let (
         Erreur::Introuvable(texte),
         Route::Certification { codes, .. }
@@ -204,16 +207,18 @@ fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route) -> Reponse {
     reponse.avec("link", format!("</api/recherche?q={cherche}>; rel=\"search\""))
 }
 
-fn decoder(route: Route) -> Result<Route, Erreur> {
-    let texte = |texte: String| {
-        decoder_segment(&texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
-    };
-    let option = |ext: Option<String>| ext.map(texte).transpose();
+fn decoder(route: Route<&str>) -> Result<Route<Cow<'_, str>>, Erreur> {
+    fn texte(texte: &str) -> Result<Cow<'_, str>, Erreur> {
+        decoder_segment(texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
+    }
+    fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, Erreur> {
+        segment.map(texte).transpose()
+    }
     Ok(match route {
         Route::Mailles => Route::Mailles,
         Route::Liste { liste, lieu, ext } => {
             let liste = match liste {
-                Liste::Declaree(nom) => Liste::Declaree(texte(nom)?),
+                Liste::Declaree(nom) => Liste::Declaree(texte(&nom)?.into_owned()),
                 autre => autre,
             };
             Route::Liste { liste, lieu: option(lieu)?, ext: option(ext)? }
@@ -235,7 +240,8 @@ async fn servir<M: Monde>(
     monde: &M,
     lecteur: Lecteur<M::Kv>,
     requete: &Requete,
-    route: &Route,
+    route: &Route<Cow<'_, str>>,
+    cle_rendu: &str,
 ) -> Result<Reponse, Erreur> {
     let (chemin, ext) = match route {
         Route::Mailles => return mailles_publiees(&lecteur, requete).await,
@@ -247,7 +253,7 @@ async fn servir<M: Monde>(
         Route::Regionale { region, codes, ext } => (Chemin::Regionale(region, codes), ext),
         Route::Formation { uai, code, ext } => (Chemin::Formation(uai, code), ext),
     };
-    document::repondre(monde, &lecteur, requete, chemin, ext.as_deref()).await
+    document::repondre(monde, &lecteur, requete, chemin, ext.as_deref(), cle_rendu).await
 }
 
 /// Which declared mailles there are: their label, the field of their places, their millesimes.
@@ -264,7 +270,7 @@ async fn mailles_publiees<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete) 
             })
         })
         .collect();
-    Ok(document::publique(Reponse::json(200, &json!({"mailles": mailles})), [], 0).avec_etag(requete))
+    Ok(document::publique(Reponse::json(200, &json!({"mailles": mailles})), [], &|| 0).avec_etag(requete))
 }
 
 /// The answer to OPTIONS on a known path.
@@ -293,7 +299,7 @@ where
     if requete.segments() != ["api", "inserjeunes", "auth", "login"] {
         return Err(Erreur::RouteInconnue);
     }
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "POST" => {}
         "OPTIONS" => return Ok(options("POST")),
         _ => return Err(Erreur::RouteInconnue),
@@ -353,7 +359,7 @@ async fn sante<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Erreur
     if requete.segments() != ["api"] {
         return Err(Erreur::RouteInconnue);
     }
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "GET" | "HEAD" => {}
         "OPTIONS" => return Ok(options(LECTURE)),
         _ => return Err(Erreur::RouteInconnue),

@@ -95,7 +95,7 @@ impl Banc {
     fn appeler(&self, methode: &str, url: &str, entetes: &[(&str, &str)]) -> Lue {
         let (chemin, query) = url.split_once('?').unwrap_or((url, ""));
         let requete = Requete {
-            methode: methode.into(),
+            methode: methode.to_owned().into(),
             chemin: chemin.into(),
             query: query.into(),
             entetes: entetes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into(),

@@ -8,6 +8,10 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millesime(String);
 
+fn est_annee(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 impl Millesime {
     /// Reads either spelling.
     ///
@@ -18,10 +22,9 @@ impl Millesime {
     /// ```
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let year = |t: &str| t.len() == 4 && t.bytes().all(|b| b.is_ascii_digit());
         let valid = match text.split_once('_') {
-            None => year(text),
-            Some((first, last)) => year(first) && year(last) && first <= last,
+            None => est_annee(text),
+            Some((first, last)) => est_annee(first) && est_annee(last) && first <= last,
         };
         valid.then(|| Self(text.to_owned()))
     }
@@ -60,6 +63,19 @@ impl Millesime {
         Some(Self(format!("{previous:04}_{}", self.0)))
     }
 
+    /// Whether a text is one of [`Self::deux_ecritures`].
+    #[must_use]
+    pub fn est_ecrit(&self, texte: &str) -> bool {
+        let year = |t: &str| if est_annee(t) { t.parse::<u16>().ok() } else { None };
+        let suit = |avant: &str, annee: &str| year(avant).zip(year(annee)).is_some_and(|(a, b)| a + 1 == b);
+        self.0 == texte
+            || match (self.0.split_once('_'), texte.split_once('_')) {
+                (Some((_, annee)), None) => annee == texte,
+                (None, Some((avant, annee))) => annee == self.0 && suit(avant, annee),
+                _ => false,
+            }
+    }
+
     /// Both spellings, the one asked for first.
     pub fn deux_ecritures(&self) -> impl Iterator<Item = Self> {
         std::iter::once(self.clone()).chain(self.autre_ecriture())
@@ -75,6 +91,7 @@ impl fmt::Display for Millesime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn both_spellings_are_read_and_turned_into_each_other() {
@@ -83,6 +100,20 @@ mod tests {
         {
             let millesime = Millesime::parse(text).unwrap();
             assert_eq!(millesime.autre_ecriture().as_ref().map(Millesime::as_str), other, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_spelling_is_recognised_where_it_is_one_of_two(text in "[0-9]{4}(_[0-9]{4})?", other in "[0-9+]{4}(_[0-9]{4})?", near in 0u16..3) {
+            if let Some(millesime) = Millesime::parse(&text) {
+                let year: u16 = millesime.annee().parse().unwrap();
+                let nearby = format!("{:04}_{}", year.saturating_sub(near), millesime.annee());
+                for asked in [text.as_str(), &other, &nearby, millesime.annee()] {
+                    let expected = millesime.deux_ecritures().any(|m| m.as_str() == asked);
+                    prop_assert_eq!(millesime.est_ecrit(asked), expected, "{}", asked);
+                }
+            }
         }
     }
 

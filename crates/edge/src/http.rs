@@ -3,7 +3,7 @@
 //! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
-use api::{Corps, Entetes, Flux, Reponse, Requete};
+use api::{Corps, Entete, Entetes, Flux, Reponse, Requete};
 use futures_channel::oneshot;
 use futures_util::future::{poll_fn, ready};
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
@@ -41,7 +41,7 @@ pub(crate) async fn lire(request: Request, corps_max: usize, sans_type: bool) ->
     requete
 }
 
-fn methode(methode: Method) -> String {
+fn methode(methode: Method) -> Cow<'static, str> {
     let nom = match methode {
         Method::Get => "GET",
         Method::Head => "HEAD",
@@ -52,9 +52,9 @@ fn methode(methode: Method) -> String {
         Method::Options => "OPTIONS",
         Method::Trace => "TRACE",
         Method::Patch => "PATCH",
-        Method::Other(nom) => return nom,
+        Method::Other(nom) => return nom.into(),
     };
-    nom.to_owned()
+    nom.into()
 }
 
 async fn lire_corps(request: Request, max: usize) -> Vec<u8> {
@@ -83,7 +83,7 @@ const MODELES_MAX: usize = 8;
 /// Headers that are alike, made once. A copy of them is a reference in the runtime, where a list of seven is a dozen
 /// copies over the border, as many allocations on both sides, and each name looked up.
 struct Modele {
-    entetes: Vec<(&'static str, Cow<'static, str>)>,
+    entetes: Vec<Entete>,
     champs: Fields,
 }
 
@@ -92,26 +92,35 @@ thread_local! {
 }
 
 /// The headers of an answer, for the runtime.
-fn champs(mut entetes: Vec<(&'static str, Cow<'static, str>)>) -> Fields {
-    let propres: Vec<_> = entetes.extract_if(.., |(nom, _)| PROPRES.contains(nom)).collect();
+fn champs(entetes: &[Entete]) -> Fields {
+    let communs = || entetes.iter().filter(|(nom, _)| !PROPRES.contains(nom));
     let champs = MODELES.with_borrow_mut(|modeles| {
-        if let Some(modele) = modeles.iter().find(|modele| modele.entetes == entetes) {
+        if let Some(modele) = modeles.iter().find(|modele| sont_egaux(&modele.entetes, communs())) {
             return modele.champs.clone();
         }
         let champs = Fields::new();
-        for (nom, valeur) in &entetes {
+        for (nom, valeur) in communs() {
             ajouter(&champs, nom, valeur);
         }
         if modeles.len() == MODELES_MAX {
             modeles.pop_front();
         }
-        modeles.push_back(Modele { entetes, champs: champs.clone() });
+        modeles.push_back(Modele { entetes: communs().cloned().collect(), champs: champs.clone() });
         champs
     });
-    for (nom, valeur) in &propres {
+    for (nom, valeur) in entetes.iter().filter(|(nom, _)| PROPRES.contains(nom)) {
         ajouter(&champs, nom, valeur);
     }
     champs
+}
+
+/// Whether headers are those of a set. Nearly all of them are the same constants: their addresses tell, where comparing
+/// the bytes takes some thousand instructions.
+fn sont_egaux<'a>(modele: &[Entete], mut entetes: impl Iterator<Item = &'a Entete>) -> bool {
+    let egaux = |un: &str, autre: &str| std::ptr::eq(un, autre) || un == autre;
+    let suivent =
+        modele.iter().all(|(nom, valeur)| entetes.next().is_some_and(|(n, v)| egaux(nom, n) && egaux(valeur, v)));
+    suivent && entetes.next().is_none()
 }
 
 fn ajouter(champs: &Fields, nom: &str, valeur: &str) {
@@ -123,7 +132,7 @@ fn ajouter(champs: &Fields, nom: &str, valeur: &str) {
 
 /// Sends an answer. Its body follows once the runtime has the head.
 pub(crate) fn repondre(reponse: Reponse) -> Response {
-    let champs = champs(reponse.entetes);
+    let champs = champs(&reponse.entetes);
     let (fin, suite) = wit_future::new(|| Ok(None));
     let (reponse_http, _envoi) = match reponse.corps {
         Corps::Octets(octets) if octets.is_empty() => {

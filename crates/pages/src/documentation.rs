@@ -54,7 +54,7 @@ fn traiter(requete: &Requete, fichiers: &[Fichier]) -> Result<Reponse, Erreur> {
 
 /// `None` where the method reads; the answer to OPTIONS; 404 for another one.
 fn lecture(requete: &Requete) -> Result<Option<Reponse>, Erreur> {
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "GET" | "HEAD" => Ok(None),
         "OPTIONS" => Ok(Some(routes::options(routes::LECTURE))),
         _ => Err(Erreur::RouteInconnue),

@@ -7,6 +7,7 @@ use api::erreur::Erreur;
 use api::{Monde, Reponse, Requete, decoder_segment, lire_corps, routes};
 use domain::{CodeCertification, TypeCode, Uai, territoire};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use store::Lecteur;
 use store::kv::KeyValue;
 use store::recherche::{FicheRecherche, Sujet, cle_code, cle_region, cle_uai};
@@ -67,7 +68,7 @@ async fn traiter<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Refu
     if !matches!(suite, [] | ["certifications" | "etablissements", _]) || suite.iter().any(|s| s.is_empty()) {
         return Err(Erreur::RouteInconnue.into());
     }
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "GET" | "HEAD" => {}
         "OPTIONS" => return Ok(routes::options(routes::LECTURE)),
         _ => return Err(Erreur::RouteInconnue.into()),
@@ -83,8 +84,9 @@ async fn traiter<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Refu
 }
 
 async fn servir<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete, suite: &[&str]) -> Result<Value, Refus> {
-    let illisible = Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas");
-    let decode = |texte: &str| decoder_segment(texte).ok_or_else(|| illisible.clone());
+    fn decode(texte: &str) -> Result<Cow<'_, str>, Erreur> {
+        decoder_segment(texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
+    }
     match suite {
         ["certifications", code] => certification(lecteur, requete, &decode(code)?).await,
         ["etablissements", uai] => etablissement(lecteur, requete, &decode(uai)?).await,

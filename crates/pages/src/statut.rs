@@ -29,7 +29,7 @@ pub async fn repondre<M: Monde>(monde: &M, requete: Requete) -> Reponse {
 
 async fn traiter<M: Monde>(monde: &M, requete: &Requete, en_page: bool) -> Result<Reponse, Erreur> {
     lire_corps(requete)?;
-    match requete.methode.as_str() {
+    match requete.methode.as_ref() {
         "GET" | "HEAD" => {}
         "OPTIONS" => return Ok(routes::options(routes::LECTURE)),
         _ => return Err(Erreur::RouteInconnue),

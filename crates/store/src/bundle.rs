@@ -49,13 +49,18 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
 }
 
-fn split(bundle: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The table, its sum as it should be, and the payload.
+fn split(bundle: &[u8]) -> Option<(&[u8], usize, &[u8])> {
     if bundle.first() != Some(&FORMAT) {
         return None;
     }
     let (sum, count) = (u32_at(bundle, 1)?, u32_at(bundle, 5)?);
     let (table, payload) = bundle.get(HEADER..)?.split_at_checked(count.checked_mul(ROW)?)?;
-    (usize::try_from(codec::somme(table)).ok()? == sum).then_some((table, payload))
+    Some((table, sum, payload))
+}
+
+fn is_whole(table: &[u8], sum: usize) -> bool {
+    usize::try_from(codec::somme(table)) == Ok(sum)
 }
 
 fn entry<'a>(table: &[u8], payload: &'a [u8], rank: usize) -> Option<(&'a str, &'a [u8])> {
@@ -72,10 +77,12 @@ fn entry<'a>(table: &[u8], payload: &'a [u8], rank: usize) -> Option<(&'a str, &
 
 /// The entry of a key: `Ok(None)` only where the bundle is whole and does not hold it.
 ///
+/// An entry that is found proves itself, by its own sum and its key; the table is verified where there is none.
+///
 /// # Errors
 /// [`Damaged`] where the table or the entry fails its checksum.
 pub fn find<'a>(bundle: &'a [u8], key: &str) -> Result<Option<&'a [u8]>, Damaged> {
-    let (table, payload) = split(bundle).ok_or(Damaged)?;
+    let (table, sum, payload) = split(bundle).ok_or(Damaged)?;
     let wanted = cle::hash(key).to_le_bytes();
     let hash_at = |rank: usize| table.get(rank * ROW..rank * ROW + 8);
     let (mut low, mut high) = (0, table.len() / ROW);
@@ -95,7 +102,7 @@ pub fn find<'a>(bundle: &'a [u8], key: &str) -> Result<Option<&'a [u8]>, Damaged
         }
         low += 1;
     }
-    Ok(None)
+    if is_whole(table, sum) { Ok(None) } else { Err(Damaged) }
 }
 
 /// Every entry, to verify or rewrite a bundle.
@@ -103,7 +110,10 @@ pub fn find<'a>(bundle: &'a [u8], key: &str) -> Result<Option<&'a [u8]>, Damaged
 /// # Errors
 /// [`Damaged`] where anything fails its checksum.
 pub fn entries(bundle: &[u8]) -> Result<Vec<(&str, &[u8])>, Damaged> {
-    let (table, payload) = split(bundle).ok_or(Damaged)?;
+    let (table, sum, payload) = split(bundle).ok_or(Damaged)?;
+    if !is_whole(table, sum) {
+        return Err(Damaged);
+    }
     (0..table.len() / ROW).map(|rank| entry(table, payload, rank).ok_or(Damaged)).collect()
 }
 

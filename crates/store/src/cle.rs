@@ -73,7 +73,7 @@ impl Famille {
 #[must_use]
 pub fn valeur(generation: &str, famille: &str, n: usize) -> String {
     // Every request makes one: formatting would cost it some hundred instructions more.
-    [generation, ":", famille, ":", &n.to_string()].concat()
+    [generation, ":", famille, ":", itoa::Buffer::new().format(n)].concat()
 }
 
 /// The text that a bundle is found by: what the document is about.

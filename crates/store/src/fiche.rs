@@ -10,6 +10,7 @@ use domain::date::{self, Instant};
 use domain::{Document, DocumentPublie, Filiere, Univers, presentation};
 use lz4_flex::block;
 use serde_json::Value;
+use std::ops::Range;
 
 /// The final years that a non-final year leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,25 +23,21 @@ pub struct Terminales {
     pub json: Vec<u8>,
 }
 
-/// One rendered document.
+/// One rendered document: its coded form, and where its parts lie in it. A request reads one, and every part of its own
+/// would be an allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Version {
-    /// As published.
-    pub millesime: String,
-    /// As published.
-    pub filiere: String,
-    /// The label, by which final years are sorted.
-    pub libelle: String,
+    octets: Vec<u8>,
+    millesime: Range<usize>,
+    filiere: Range<usize>,
+    libelle: Range<usize>,
+    corps: Range<usize>,
+    messages: Range<usize>,
+    legende: Range<usize>,
     /// When the course closes or closed; `None`: never.
     pub fermeture: Option<Instant>,
-    /// The published fields, from `{` on, without `certificationsTerminales` and closing brace.
-    pub corps: Vec<u8>,
     /// The non-final year's final years, where there is such a field.
     pub terminales: Option<Terminales>,
-    /// `_meta.messages` as a JSON array; empty where there is none.
-    pub messages: Vec<u8>,
-    /// `"titre":…,"details":…`, for single answers.
-    pub legende: Vec<u8>,
 }
 
 /// How a version is shown.
@@ -79,30 +76,92 @@ impl Version {
         json(&mut legende, &presentation::titre(document).into());
         legende.extend_from_slice(b",\"details\":");
         json(&mut legende, &presentation::details(document).into());
-        Self {
-            millesime: texte("millesime"),
-            filiere: texte("filiere"),
-            libelle: texte("libelle"),
-            fermeture,
-            corps,
-            terminales: terminales(document),
-            messages: if messages.is_empty() { Vec::new() } else { serde_json::to_vec(&messages).unwrap_or_default() },
-            legende,
-        }
+        let messages = if messages.is_empty() { Vec::new() } else { serde_json::to_vec(&messages).unwrap_or_default() };
+        let terminales = terminales(document);
+        let mut writer = Writer::default();
+        let poser = |writer: &mut Writer, octets: &[u8]| {
+            let fin = writer.bytes(octets).0.len();
+            fin - octets.len()..fin
+        };
+        let [millesime, filiere, libelle] =
+            ["millesime", "filiere", "libelle"].map(|champ| poser(&mut writer, texte(champ).as_bytes()));
+        writer.instant(fermeture);
+        let [corps, messages, legende] = [corps, messages, legende].map(|octets| poser(&mut writer, &octets));
+        match &terminales {
+            None => writer.number(0),
+            Some(t) => {
+                writer.number(1 + u64::from(t.annee_commune)).bytes(&t.json).size(t.codes.len());
+                for code in &t.codes {
+                    writer.text(code);
+                }
+                &mut writer
+            }
+        };
+        Self { octets: writer.0, millesime, filiere, libelle, corps, messages, legende, fermeture, terminales }
+    }
+
+    fn partie(&self, place: &Range<usize>) -> &[u8] {
+        self.octets.get(place.clone()).unwrap_or_default()
+    }
+
+    fn texte(&self, place: &Range<usize>) -> &str {
+        std::str::from_utf8(self.partie(place)).unwrap_or_default()
+    }
+
+    /// As published.
+    #[must_use]
+    pub fn millesime(&self) -> &str {
+        self.texte(&self.millesime)
+    }
+
+    /// As published.
+    #[must_use]
+    pub fn filiere(&self) -> &str {
+        self.texte(&self.filiere)
+    }
+
+    /// The label, by which final years are sorted.
+    #[must_use]
+    pub fn libelle(&self) -> &str {
+        self.texte(&self.libelle)
+    }
+
+    /// The published fields, from `{` on, without `certificationsTerminales` and closing brace.
+    #[must_use]
+    pub fn corps(&self) -> &[u8] {
+        self.partie(&self.corps)
+    }
+
+    /// `_meta.messages` as a JSON array; empty where there is none.
+    #[must_use]
+    pub fn messages(&self) -> &[u8] {
+        self.partie(&self.messages)
+    }
+
+    /// `"titre":…,"details":…`, for single answers.
+    #[must_use]
+    pub fn legende(&self) -> &[u8] {
+        self.partie(&self.legende)
     }
 
     /// Secondary or higher education.
     #[must_use]
     pub fn univers(&self) -> Univers {
-        Filiere::parse(&self.filiere).map_or(Univers::Secondaire, Filiere::univers)
+        Filiere::parse(self.filiere()).map_or(Univers::Secondaire, Filiere::univers)
     }
 
     /// Writes the answer: the stored pieces, with what depends on the day filled in.
-    /// `terminales` replaces the bare codes of the final years.
-    pub fn ecrire(&self, out: &mut Vec<u8>, maintenant: Instant, forme: Forme, terminales: Option<&[u8]>) {
+    /// `terminales` replaces the bare codes of the final years; `maintenant` is asked where the course has a closing date.
+    pub fn ecrire(
+        &self,
+        out: &mut Vec<u8>,
+        maintenant: impl FnOnce() -> Instant,
+        forme: Forme,
+        terminales: Option<&[u8]>,
+    ) {
         let variable = terminales.map_or(0, <[u8]>::len) + self.terminales.as_ref().map_or(0, |t| t.json.len());
-        out.reserve(self.corps.len() + self.messages.len() + self.legende.len() + variable + 128);
-        out.extend_from_slice(&self.corps);
+        out.reserve(self.octets.len() + variable + 128);
+        out.extend_from_slice(self.corps());
         if let Some(json) = terminales.or(self.terminales.as_ref().map(|t| t.json.as_slice())) {
             out.extend_from_slice(b",\"certificationsTerminales\":");
             out.extend_from_slice(json);
@@ -121,12 +180,12 @@ impl Version {
     }
 
     fn ecrire_queue(&self, out: &mut Vec<u8>, forme: Forme) {
-        let legende: &[u8] = if forme == Forme::Seule { &self.legende } else { &[] };
+        let legende: &[u8] = if forme == Forme::Seule { self.legende() } else { &[] };
         if !self.messages.is_empty() || !legende.is_empty() {
             out.extend_from_slice(b",\"_meta\":{");
             if !self.messages.is_empty() {
                 out.extend_from_slice(b"\"messages\":");
-                out.extend_from_slice(&self.messages);
+                out.extend_from_slice(self.messages());
                 if !legende.is_empty() {
                     out.push(b',');
                 }
@@ -137,25 +196,16 @@ impl Version {
         out.push(b'}');
     }
 
-    fn coder(&self, writer: &mut Writer) {
-        writer.text(&self.millesime).text(&self.filiere).text(&self.libelle).instant(self.fermeture);
-        writer.bytes(&self.corps).bytes(&self.messages).bytes(&self.legende);
-        match &self.terminales {
-            None => writer.number(0),
-            Some(t) => {
-                writer.number(1 + u64::from(t.annee_commune)).bytes(&t.json).size(t.codes.len());
-                for code in &t.codes {
-                    writer.text(code);
-                }
-                writer
-            }
+    fn decoder(octets: Vec<u8>) -> Option<Self> {
+        let reader = &mut Reader(&octets);
+        let partie = |reader: &mut Reader<'_>| {
+            let longueur = reader.bytes()?.len();
+            let fin = octets.len() - reader.0.len();
+            Some(fin - longueur..fin)
         };
-    }
-
-    fn decoder(reader: &mut Reader<'_>) -> Option<Self> {
-        let (millesime, filiere, libelle) = (reader.text()?.into(), reader.text()?.into(), reader.text()?.into());
+        let (millesime, filiere, libelle) = (partie(reader)?, partie(reader)?, partie(reader)?);
         let fermeture = reader.instant()?;
-        let (corps, messages, legende) = (reader.bytes()?.into(), reader.bytes()?.into(), reader.bytes()?.into());
+        let (corps, messages, legende) = (partie(reader)?, partie(reader)?, partie(reader)?);
         let terminales = match reader.number()? {
             0 => None,
             n => {
@@ -165,14 +215,15 @@ impl Version {
                 Some(Terminales { annee_commune: n > 1, codes, json })
             }
         };
-        Some(Self { millesime, filiere, libelle, fermeture, corps, terminales, messages, legende })
+        Some(Self { millesime, filiere, libelle, corps, messages, legende, fermeture, terminales, octets })
     }
 }
 
-/// Whether a course is closed on a day, as JSON.
+/// Whether a course is closed on a day, as JSON. The day is asked for only where there is a closing date: a look at the
+/// clock is a call of the runtime.
 #[must_use]
-pub fn est_fermee(fermeture: Option<Instant>, maintenant: Instant) -> &'static [u8] {
-    if fermeture.is_some_and(|f| f < maintenant) { b"true" } else { b"false" }
+pub fn est_fermee(fermeture: Option<Instant>, maintenant: impl FnOnce() -> Instant) -> &'static [u8] {
+    if fermeture.is_some_and(|f| f < maintenant()) { b"true" } else { b"false" }
 }
 
 fn json(out: &mut Vec<u8>, valeur: &Value) {
@@ -227,7 +278,7 @@ impl Fiche {
     /// Orders versions as lookups need them.
     #[must_use]
     pub fn nouvelle(mut versions: Vec<Version>) -> Self {
-        versions.sort_by(|a, b| b.millesime.cmp(&a.millesime));
+        versions.sort_by(|a, b| b.millesime().cmp(a.millesime()));
         Self { versions }
     }
 
@@ -235,7 +286,7 @@ impl Fiche {
     /// pushed.
     #[must_use]
     pub fn version(&self, accepte: impl Fn(&str) -> bool) -> Option<&Version> {
-        self.versions.iter().find(|v| accepte(&v.millesime))
+        self.versions.iter().find(|v| accepte(v.millesime()))
     }
 
     /// What [`Self::version`] would find in the stored form, unfolding no more than it takes. `None` where the bytes
@@ -252,7 +303,7 @@ impl Fiche {
                     None => pliee.deplier(None)?,
                     Some(modele) => pliee.deplier(Some(&modele?))?,
                 };
-                return Version::decoder(&mut Reader(&depliee)).map(Some);
+                return Version::decoder(depliee).map(Some);
             }
             premiere.get_or_insert(pliee);
         }
@@ -262,7 +313,7 @@ impl Fiche {
     /// The millesimes there are, newest first, each once.
     #[must_use]
     pub fn millesimes(&self) -> Vec<&str> {
-        let mut millesimes: Vec<&str> = self.versions.iter().map(|v| v.millesime.as_str()).collect();
+        let mut millesimes: Vec<&str> = self.versions.iter().map(Version::millesime).collect();
         millesimes.dedup();
         millesimes
     }
@@ -273,16 +324,15 @@ impl Fiche {
     pub fn coder(&self) -> Vec<u8> {
         let mut writer = Writer::default();
         writer.size(self.versions.len());
-        let mut premiere: Option<Vec<u8>> = None;
+        let mut premiere: Option<&[u8]> = None;
         for version in &self.versions {
-            let mut depliee = Writer::default();
-            version.coder(&mut depliee);
-            let bloc = match &premiere {
-                None => block::compress(&depliee.0),
-                Some(premiere) => block::compress_with_dict(&depliee.0, premiere),
+            let depliee = version.octets.as_slice();
+            let bloc = match premiere {
+                None => block::compress(depliee),
+                Some(premiere) => block::compress_with_dict(depliee, premiere),
             };
-            writer.text(&version.millesime).size(depliee.0.len()).bytes(&bloc);
-            premiere.get_or_insert(depliee.0);
+            writer.text(version.millesime()).size(depliee.len()).bytes(&bloc);
+            premiere.get_or_insert(depliee);
         }
         writer.0
     }
@@ -291,12 +341,11 @@ impl Fiche {
     #[must_use]
     pub fn decoder(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader(bytes);
-        let mut premiere: Option<Vec<u8>> = None;
-        let mut versions = Vec::new();
+        let mut versions: Vec<Version> = Vec::new();
         for _ in 0..reader.size()? {
-            let depliee = Pliee::lire(&mut reader)?.deplier(premiere.as_deref())?;
-            versions.push(Version::decoder(&mut Reader(&depliee))?);
-            premiere.get_or_insert(depliee);
+            let premiere = versions.first().map(|premiere| premiere.octets.as_slice());
+            let depliee = Pliee::lire(&mut reader)?.deplier(premiere)?;
+            versions.push(Version::decoder(depliee)?);
         }
         Some(Self { versions })
     }
@@ -313,7 +362,7 @@ mod tests {
 
     fn montrer(version: &Version, maintenant: &str, forme: Forme) -> Value {
         let mut out = Vec::new();
-        version.ecrire(&mut out, date::lire_iso(maintenant).unwrap(), forme, None);
+        version.ecrire(&mut out, || date::lire_iso(maintenant).unwrap(), forme, None);
         serde_json::from_slice(&out).unwrap()
     }
 
@@ -355,7 +404,7 @@ mod tests {
             let lue = Fiche::lire_version(&fiche.coder(), |m| m == voulu);
             assert_eq!(lue.unwrap().as_ref(), fiche.version(|m| m == voulu), "{voulu}");
         }
-        assert_eq!((found.millesime.as_str(), found.filiere.as_str()), ("2019", "pro"), "the first pushed");
+        assert_eq!((found.millesime(), found.filiere()), ("2019", "pro"), "the first pushed");
         assert_eq!(fiche.versions[1].terminales, Some(Terminales { json: b"[]".to_vec(), ..Terminales::default() }));
     }
 }

@@ -190,7 +190,7 @@ impl<K: KeyValue> Lecteur<K> {
         self.entree(Famille::Documents(maille), &cle::paire(place, code), Fiche::decoder).await
     }
 
-    /// The version that [`Fiche::version`] would choose of these millesimes, read alone; every version where none is
+    /// The version that [`Fiche::version`] would choose of the millesimes accepted, read alone; every version where none is
     /// chosen.
     ///
     /// # Errors
@@ -200,9 +200,9 @@ impl<K: KeyValue> Lecteur<K> {
         maille: Maille,
         place: &str,
         code: &str,
-        millesimes: &[&str],
+        accepte: impl Fn(&str) -> bool,
     ) -> Result<Result<Version, Fiche>, StoreError> {
-        let lire = |bytes: &[u8]| match Fiche::lire_version(bytes, |m| millesimes.contains(&m))? {
+        let lire = |bytes: &[u8]| match Fiche::lire_version(bytes, &accepte)? {
             Some(version) => Some(Ok(version)),
             None => Fiche::decoder(bytes).map(Err),
         };

@@ -111,8 +111,8 @@ fn lire(kv: &Memoire, maille: Maille, place: &str, code: &str) -> BTreeMap<(Stri
             .iter()
             .map(|v| {
                 let mut out = Vec::new();
-                v.ecrire(&mut out, 0, Forme::Rangee, None);
-                ((v.millesime.clone(), v.filiere.clone()), serde_json::from_slice(&out).unwrap())
+                v.ecrire(&mut out, || 0, Forme::Rangee, None);
+                ((v.millesime().to_owned(), v.filiere().to_owned()), serde_json::from_slice(&out).unwrap())
             })
             .collect()
     })
@@ -468,7 +468,7 @@ fn invariant_5_gets_are_bounded_whatever_the_size() {
 }
 
 fn texte_de(version: &Version) -> String {
-    let morceaux = [&version.corps, &version.messages, &version.legende].map(|m| String::from_utf8_lossy(m));
+    let morceaux = [version.corps(), version.messages(), version.legende()].map(String::from_utf8_lossy);
     format!("{} {:?}", morceaux.join(" "), version.terminales.as_ref().map(|t| String::from_utf8_lossy(&t.json)))
 }
 

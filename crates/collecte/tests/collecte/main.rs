@@ -145,8 +145,8 @@ impl Essai {
             let fiche = lecteur.fiche(maille, place, code).await.unwrap().unwrap_or_default();
             let versions = fiche.versions.iter().map(|v| {
                 let mut out = Vec::new();
-                v.ecrire(&mut out, 0, Forme::Rangee, None);
-                (format!("{} {}", v.millesime, v.filiere), serde_json::from_slice(&out).unwrap())
+                v.ecrire(&mut out, || 0, Forme::Rangee, None);
+                (format!("{} {}", v.millesime(), v.filiere()), serde_json::from_slice(&out).unwrap())
             });
             versions.collect()
         })

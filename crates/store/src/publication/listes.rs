@@ -30,7 +30,7 @@ impl Rangee {
         version: &Version,
         ajoutes: &[String],
     ) -> Self {
-        let mut debut = version.corps.clone();
+        let mut debut = version.corps().to_vec();
         if let Some(terminales) = &version.terminales {
             debut.extend_from_slice(b",\"certificationsTerminales\":");
             debut.extend_from_slice(&terminales.json);

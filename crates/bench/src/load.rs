@@ -22,8 +22,8 @@ const AGAIN: usize = 2;
 /// Ticks of the kernel's clocks in a second, as `/proc` tells them on every Linux of today.
 pub const TICKS: f64 = 100.0;
 
-/// What wrk runs: the requests of a file in turn, each connection from a place of its own, and a line of JSON at the
-/// end.
+/// What wrk runs: the requests of a file in turn, each run from a place of its own, so that one does not ask for what the
+/// one before it has made instances keep; and a line of JSON at the end.
 const SCRIPT: &str = r#"
 local lines, headers, at = {}, {}, 0
 local threads = {}
@@ -31,6 +31,8 @@ function setup(thread) table.insert(threads, thread) end
 function init(args)
   for line in io.lines(args[1]) do lines[#lines + 1] = line end
   for i = 2, #args, 2 do headers[args[i]] = args[i + 1] end
+  math.randomseed(os.time())
+  at = math.random(#lines)
   for i = 1, #lines do lines[i] = wrk.format("GET", lines[i], headers) end
 end
 function request()

@@ -208,8 +208,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
     if options.counts {
         return count_routes(options, &out, large);
     }
+    let (mut requests, mut fewer) = (Requests::read(&large.data)?, Requests::read(&small.data)?);
     for reuse in [None, Some(REUSE), Some(1)] {
-        measure_routes(options, &out, large, small, reuse, &mut report)?;
+        measure_routes(options, &out, (large, &mut requests), (small, &mut fewer), reuse, &mut report)?;
     }
     if options.rows.is_empty() {
         measure_streams(options, large, &mut report)?;
@@ -375,15 +376,14 @@ fn count_routes(options: &Options, out: &Path, site: &Site) -> anyhow::Result<()
 fn measure_routes(
     options: &Options,
     out: &Path,
-    large: &Site,
-    small: &Site,
+    (large, requests): (&Site, &mut Requests),
+    (small, fewer): (&Site, &mut Requests),
     reuse: Option<usize>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
     let server = Server::start(options.runtime, &large.folder, SERVER_CORE, reuse)?;
     let other = Server::start(options.runtime, &small.folder, SERVER_CORE, reuse)?;
-    let (mut requests, mut fewer) = (Requests::read(&large.data)?, Requests::read(&small.data)?);
-    for (server, requests) in [(&server, &mut requests), (&other, &mut fewer)] {
+    for (server, requests) in [(&server, &mut *requests), (&other, &mut *fewer)] {
         // Some certifications have no filieres view.
         requests.filieres = answered(server, std::mem::take(&mut requests.filieres))?;
     }
@@ -400,7 +400,7 @@ fn measure_routes(
     let asked = |cases: Vec<Case>, names: &[&str]| -> Vec<Case> {
         cases.into_iter().filter(|case| names.contains(&case.name) && options.asks_for(case, reuse)).collect()
     };
-    let (ours, theirs) = (cases(&requests, total_rows(&server)?), cases(&fewer, total_rows(&other)?));
+    let (ours, theirs) = (cases(requests, total_rows(&server)?), cases(fewer, total_rows(&other)?));
     // A small data set may hold nothing for a row: it is left out.
     let names: Vec<&str> = ours
         .iter()
@@ -415,12 +415,13 @@ fn measure_routes(
     let mut growth: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..options.rounds {
         for ((case, urls), (_, urls_small)) in ours.iter().zip(&theirs) {
-            eprint!("\rreuse {reuse:?}, round {} of {}: {:<40}", round + 1, options.rounds, case.name);
             // The yardstick beside each row: the machine is another one a minute later.
             let before = if case.before == Before::Nothing { Before::Nothing } else { Before::Moment };
             let bare_get = Case { before, targets: Vec::new(), headers: Vec::new(), ..*bare_get };
             let bare_get = bare_get.measure(&server, out, bare_urls, options.seconds)?;
             let rate = case.measure(&server, out, urls, options.seconds)?;
+            let (reuse_count, ratio) = (reuse.map_or("default".to_owned(), |n| n.to_string()), bare_get.cpu / rate.cpu);
+            eprintln!("reuse {reuse_count}, round {} of {}, {}: {ratio:.2}", round + 1, options.rounds, case.name);
             rates.entry(case.name).or_default().push(Pair { rate, bare_get });
             if case.on_small && reuse.is_none() {
                 let on_small = case.measure(&other, out, urls_small, options.seconds)?;
@@ -428,7 +429,6 @@ fn measure_routes(
             }
         }
     }
-    eprintln!();
     for (case, _) in &ours {
         let rates = rates.remove(case.name).unwrap_or_default();
         report.rows.push(Row { name: case.name.to_owned(), reuse, rates });
@@ -438,7 +438,7 @@ fn measure_routes(
     }
     if reuse.is_none() && options.rows.is_empty() {
         open_loops(options, &server, &ours, report)?;
-        cold_starts(&server, &requests, report)?;
+        cold_starts(&server, requests, report)?;
     }
     for id in report::COMPONENTS {
         if let Some(peak) = server.counter(id, "peak_memory") {

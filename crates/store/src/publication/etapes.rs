@@ -27,9 +27,9 @@ use std::collections::BTreeMap;
 
 /// Bytes of a partition: what a step holds at once, parsed and rendered on top.
 const PARTITION: u64 = 3 * 1024 * 1024;
-/// Bytes of a bundle on average, unfolded: some 7.6 KB as stored. A get of keys all over the store reads it page by page,
+/// Bytes of a bundle on average, unfolded: some 8 KB as stored. A get of keys all over the store reads it page by page,
 /// and 12 KB take a twentieth of a request more than 7; much smaller ones take more writes than an import has.
-const BUNDLE: u64 = 26 * 1024;
+const BUNDLE: u64 = 28 * 1024;
 /// Bytes of a partition of a list: its rows are only sorted, neither parsed nor rendered again, so it may be larger;
 /// fewer partitions mean larger pieces and fewer writes.
 const PARTITION_TRI: u64 = 2 * PARTITION;

@@ -283,7 +283,7 @@ async fn imbriquer<K: KeyValue>(
                 } else {
                     erreur.nom().ok_or(Erreur::Indisponible)?
                 };
-                let annees: Vec<Value> = annees(depuis.millesime(), lieu.maille);
+                let annees: Vec<Value> = annees(depuis.millesime());
                 (None, json!({"error": nom, "millesimes": annees, "code_certification": code}).to_string().into_bytes())
             }
         });
@@ -295,7 +295,7 @@ async fn imbriquer<K: KeyValue>(
 }
 
 /// The millesimes that a final year was looked up under.
-fn annees(millesime: &str, _maille: Maille) -> Vec<Value> {
+fn annees(millesime: &str) -> Vec<Value> {
     Millesime::parse(millesime).map_or_else(Vec::new, |m| m.annees().map(Into::into).collect())
 }
 
@@ -332,5 +332,15 @@ pub fn indicateurs(document: &Value) -> Indicateurs {
         taux_en_emploi_6_mois: taux("taux_en_emploi_6_mois"),
         taux_en_formation: taux("taux_en_formation"),
         taux_autres_6_mois: taux("taux_autres_6_mois"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_age_is_written_once_and_counted_once() {
+        assert_eq!(AGE, format!("public, max-age={MAX_AGE_S}"));
     }
 }

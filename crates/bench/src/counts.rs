@@ -1,9 +1,10 @@
 //! Instructions of the server for a request, its own and the guest's, counted by callgrind: the same in every run,
 //! whatever else the machine does. What the kernel does for a request is not in them.
 
-use crate::report::Count;
+use crate::report::{Count, Misses};
 use crate::server::Server;
 use anyhow::{Context, ensure};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -35,8 +36,14 @@ pub fn count(
     control(server, "--dump")?;
     #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
     let a_request = |n: u64| n as f64 / REQUESTS as f64;
+    let totals = newest_totals(folder)?;
+    let total = |event: &str| totals.get(event).copied().map(a_request);
+    let misses = total("I1mr")
+        .zip(total("DLmr").zip(total("DLmw")))
+        .map(|(code, (read, written))| Misses { code, data: read + written });
     Ok(Count {
-        instructions: a_request(newest_total(folder)?),
+        instructions: total("Ir").context("a dump without instructions")?,
+        misses,
         gets: a_request(counter("gets") - gets),
         bytes: a_request(counter("bytes_read") - bytes),
     })
@@ -49,8 +56,8 @@ fn control(server: &Server, order: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The sum of the dump that was written last, which is then removed.
-fn newest_total(folder: &Path) -> anyhow::Result<u64> {
+/// The sums of the dump that was written last, which is then removed.
+fn newest_totals(folder: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
     let mut newest = None;
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
@@ -61,6 +68,8 @@ fn newest_total(folder: &Path) -> anyhow::Result<u64> {
     let (_, file) = newest.context("callgrind wrote nothing")?;
     let text = std::fs::read_to_string(&file)?;
     std::fs::remove_file(&file)?;
-    let sum = text.lines().find_map(|line| line.strip_prefix("summary: ").or(line.strip_prefix("totals: ")));
-    Ok(sum.context("a dump without its sum")?.trim().parse()?)
+    let line = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::split_whitespace);
+    let sums = line("summary: ").or_else(|| line("totals: ")).context("a dump without its sums")?;
+    let events = line("events: ").context("a dump without its events")?;
+    events.zip(sums).map(|(event, sum)| Ok((event.to_owned(), sum.parse()?))).collect()
 }

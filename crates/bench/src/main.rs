@@ -2,7 +2,7 @@
 //!
 //! Every figure is a ratio to a yardstick of the same run: an empty component and one that gets a value of 1 KB, served
 //! by the same process as the application. The server has a core of its own, so has the load; rows are measured in
-//! turn, round after round, and the median of the rounds is told with their spread.
+//! turn, round after round, each second after one of the yardstick; the median of all seconds is told with their spread.
 
 mod counts;
 mod http;
@@ -25,7 +25,7 @@ use std::time::Duration;
 const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
-Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts] [--stored] [--rounds N] [--seconds N] [--data DIR]
+Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--caches] [--stored] [--rounds N] [--seconds N] [--data DIR]
              [--pull F] [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
@@ -34,10 +34,11 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts] [--
   --rows        only the rows whose name holds one of these texts, and nothing but rates: for work on one of them
   --counts      instead of rates: instructions of the server for a request of each row, under valgrind, which no
                 neighbour disturbs; the first time it compiles for some minutes
+  --caches      the same with caches simulated (32 KiB of code, 48 of data, 2 MiB of both): what they lack is counted too
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
   --rounds      rounds of every row (5)
-  --seconds     seconds of a row in a round (3)
+  --seconds     seconds of a row in a round, each after one of bare-get (3)
   --data        folder of reference data, for real keys (../shared/data from the project's root; else invented ones)
   --runtime     spin where it is installed at 4.1 or later, else host: the bundled one
 
@@ -70,7 +71,7 @@ struct Options {
     pull: Option<f64>,
     rows: Vec<String>,
     stored: bool,
-    counts: bool,
+    counts: Option<Runtime>,
 }
 
 impl Options {
@@ -113,7 +114,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         pull: None,
         rows: Vec::new(),
         stored: false,
-        counts: false,
+        counts: None,
     };
     while let Some(name) = args.next() {
         let mut value = || args.next().with_context(|| format!("{name} needs a value"));
@@ -129,7 +130,8 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
             "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--pull" => options.pull = Some(value()?.parse()?),
             "--rows" => options.rows = value()?.split(',').map(str::to_owned).collect(),
-            "--counts" => options.counts = true,
+            "--counts" => options.counts = Some(Runtime::Counted { caches: false }),
+            "--caches" => options.counts = Some(Runtime::Counted { caches: true }),
             "--stored" => options.stored = true,
             "--rounds" => options.rounds = value()?.parse()?,
             "--seconds" => options.seconds = value()?.parse()?,
@@ -205,8 +207,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         sites.push(site);
     }
     let (Some(small), Some(large)) = (sites.first(), sites.last()) else { return Ok(()) };
-    if options.counts {
-        return count_routes(options, &out, large);
+    if let Some(runtime) = options.counts {
+        return count_routes(options, runtime, &out, large);
     }
     let (mut requests, mut fewer) = (Requests::read(&large.data)?, Requests::read(&small.data)?);
     for reuse in [None, Some(REUSE), Some(1)] {
@@ -260,15 +262,27 @@ enum Before {
 }
 
 impl Case {
-    fn measure(&self, server: &Server, out: &Path, urls: &Path, seconds: u32) -> anyhow::Result<load::Rate> {
-        let load = load::Load { folder: out, server, urls, headers: &self.headers, seconds, failing: self.failing };
+    /// A second of it.
+    fn load<'a>(&'a self, server: &'a Server, out: &'a Path, urls: &'a Path) -> load::Load<'a> {
+        load::Load { folder: out, server, urls, headers: &self.headers, seconds: 1, failing: self.failing }
+    }
+
+    /// What comes before all of its seconds.
+    fn warm_up(&self, load: load::Load<'_>) -> anyhow::Result<()> {
         match self.before {
-            Before::Moment => load.warm_up()?,
+            Before::Moment => load.warm_up(),
             Before::Campaign => {
                 load.warm_up()?;
-                load::Load { seconds: CAMPAIGN_S, ..load }.run()?;
+                load::Load { seconds: CAMPAIGN_S, ..load }.run().map(drop)
             }
-            Before::Nothing => std::thread::sleep(IDLE),
+            Before::Nothing => Ok(()),
+        }
+    }
+
+    /// One second.
+    fn measure(&self, load: load::Load<'_>) -> anyhow::Result<load::Rate> {
+        if self.before == Before::Nothing {
+            std::thread::sleep(IDLE);
         }
         load.run()
     }
@@ -347,7 +361,7 @@ fn answered(server: &Server, targets: Vec<String>) -> anyhow::Result<Vec<String>
 }
 
 /// The rows, one request after the other, under callgrind.
-fn count_routes(options: &Options, out: &Path, site: &Site) -> anyhow::Result<()> {
+fn count_routes(options: &Options, runtime: Runtime, out: &Path, site: &Site) -> anyhow::Result<()> {
     let (mut requests, total) = {
         let server = Server::start(Runtime::Host, &site.folder, SERVER_CORE, None)?;
         let mut requests = Requests::read(&site.data)?;
@@ -356,7 +370,7 @@ fn count_routes(options: &Options, out: &Path, site: &Site) -> anyhow::Result<()
     };
     requests.zipf.clear();
     eprintln!("starting under callgrind …");
-    let server = Server::start(Runtime::Counted, &site.folder, SERVER_CORE, Some(REUSE))?;
+    let server = Server::start(runtime, &site.folder, SERVER_CORE, Some(REUSE))?;
     let mut counts = Vec::new();
     let rows = cases(&requests, total).into_iter().filter(|case| options.asks_for(case, None));
     for case in rows.filter(|case| !case.targets.is_empty()) {
@@ -367,7 +381,8 @@ fn count_routes(options: &Options, out: &Path, site: &Site) -> anyhow::Result<()
     eprintln!();
     report::print_counts(&counts);
     let of = |(name, c): &(String, report::Count)| {
-        (name.clone(), json!({"instructions": c.instructions, "gets": c.gets, "bytes_read": c.bytes}))
+        let misses = c.misses.map(|m| json!({"code": m.code, "data": m.data}));
+        (name.clone(), json!({"instructions": c.instructions, "gets": c.gets, "bytes_read": c.bytes, "misses": misses}))
     };
     let counts: serde_json::Map<String, serde_json::Value> = counts.iter().map(of).collect();
     Ok(std::fs::write(out.join("counts.json"), serde_json::to_vec_pretty(&counts)?)?)
@@ -415,18 +430,35 @@ fn measure_routes(
     let mut growth: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     for round in 0..options.rounds {
         for ((case, urls), (_, urls_small)) in ours.iter().zip(&theirs) {
-            // The yardstick beside each row: the machine is another one a minute later.
             let before = if case.before == Before::Nothing { Before::Nothing } else { Before::Moment };
             let bare_get = Case { before, targets: Vec::new(), headers: Vec::new(), ..*bare_get };
-            let bare_get = bare_get.measure(&server, out, bare_urls, options.seconds)?;
-            let rate = case.measure(&server, out, urls, options.seconds)?;
-            let (reuse_count, ratio) = (reuse.map_or("default".to_owned(), |n| n.to_string()), bare_get.cpu / rate.cpu);
-            eprintln!("reuse {reuse_count}, round {} of {}, {}: {ratio:.2}", round + 1, options.rounds, case.name);
-            rates.entry(case.name).or_default().push(Pair { rate, bare_get });
-            if case.on_small && reuse.is_none() {
-                let on_small = case.measure(&other, out, urls_small, options.seconds)?;
-                growth.entry(case.name).or_default().push(on_small.cpu / rate.cpu);
+            let yardstick = bare_get.load(&server, out, bare_urls);
+            let (load, load_small) = (case.load(&server, out, urls), case.load(&other, out, urls_small));
+            bare_get.warm_up(yardstick)?;
+            case.warm_up(load)?;
+            let on_small = case.on_small && reuse.is_none();
+            if on_small {
+                case.warm_up(load_small)?;
             }
+            let pairs = rates.entry(case.name).or_default();
+            // The yardstick beside each second of a row: the machine is another one a moment later.
+            for _ in 0..options.seconds {
+                let bare_get = bare_get.measure(yardstick)?;
+                let rate = case.measure(load)?;
+                pairs.push(Pair { rate, bare_get });
+                if on_small {
+                    let on_small = case.measure(load_small)?;
+                    growth.entry(case.name).or_default().push(on_small.cpu / rate.cpu);
+                }
+            }
+            let reuse_count = reuse.map_or("default".to_owned(), |n| n.to_string());
+            let (ratio, ..) = report::median(pairs.iter().map(|pair| pair.bare_get.cpu / pair.rate.cpu));
+            eprintln!(
+                "reuse {reuse_count}, after round {} of {}, {}: {ratio:.2}",
+                round + 1,
+                options.rounds,
+                case.name
+            );
         }
     }
     for (case, _) in &ours {

@@ -51,11 +51,11 @@ pub struct Row {
     pub name: String,
     /// The reuse count; `None` is the runtime's own.
     pub reuse: Option<usize>,
-    /// What each round came to.
+    /// What each second came to.
     pub rates: Vec<Pair>,
 }
 
-/// What a row came to in a round, and bare-get a moment before.
+/// What a row came to in a second, and bare-get in the one before.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair {
     /// The row.
@@ -65,7 +65,7 @@ pub struct Pair {
 }
 
 impl Row {
-    /// Ratios to bare-get, round by round.
+    /// Ratios to bare-get, second by second.
     fn to_bare_get(&self, of: impl Fn(&Rate) -> f64) -> Vec<f64> {
         self.rates.iter().map(|pair| of(&pair.rate) / of(&pair.bare_get)).collect()
     }
@@ -76,10 +76,21 @@ impl Row {
 pub struct Count {
     /// Instructions of the server, outside of the kernel.
     pub instructions: f64,
+    /// What the caches lacked, where they were simulated.
+    pub misses: Option<Misses>,
     /// Gets of the store.
     pub gets: f64,
     /// Bytes that they brought.
     pub bytes: f64,
+}
+
+/// Cache lines that were not where they were looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Misses {
+    /// Code that the first cache lacked.
+    pub code: f64,
+    /// Data that the second cache lacked, read or written.
+    pub data: f64,
 }
 
 /// Prints an import from staged answers.
@@ -102,9 +113,11 @@ pub fn print_pull(pull: &Pull) {
 /// Prints what was counted, as shares of bare-get.
 pub fn print_counts(counts: &[(String, Count)]) {
     let bare = counts.iter().find(|(name, _)| name == crate::BARE_GET).map_or(f64::NAN, |(_, c)| c.instructions);
-    println!("| route | bare-get / instructions | instructions | gets | bytes read |\n| --- | --- | --- | --- | --- |");
-    for (name, Count { instructions, gets, bytes }) in counts {
-        println!("| {name} | {:.2} | {instructions:.0} | {gets:.2} | {bytes:.0} |", bare / instructions);
+    println!("| route | bare-get / instructions | instructions | gets | bytes read | misses of code | of data |");
+    println!("| --- | --- | --- | --- | --- | --- | --- |");
+    for (name, Count { instructions, misses, gets, bytes }) in counts {
+        let misses = misses.map_or("| ".to_owned(), |m| format!("{:.0} | {:.0}", m.code, m.data));
+        println!("| {name} | {:.2} | {instructions:.0} | {gets:.2} | {bytes:.0} | {misses} |", bare / instructions);
     }
 }
 
@@ -167,12 +180,13 @@ pub struct Report {
     pub memory: BTreeMap<String, u64>,
 }
 
-/// The middle of some values, with the least and the greatest.
-fn median(values: impl IntoIterator<Item = f64>) -> (f64, f64, f64) {
+/// The middle of some values, and where their middle half begins and ends; of three and fewer the least and the greatest.
+pub fn median(values: impl IntoIterator<Item = f64>) -> (f64, f64, f64) {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
     let at = |rank: usize| values.get(rank).copied().unwrap_or(f64::NAN);
-    (at(values.len() / 2), at(0), at(values.len().saturating_sub(1)))
+    let (half, quarter) = (values.len() / 2, values.len() / 4);
+    (at(half), at(quarter), at(values.len().saturating_sub(1 + quarter)))
 }
 
 fn verdict(met: bool, budget: &str) -> String {
@@ -213,7 +227,7 @@ impl Report {
     /// Prints the tables.
     pub fn print(&self) {
         println!(
-            "Runtime: {}; load average before: {}; medians of rounds, (least–greatest)\n",
+            "Runtime: {}; load average before: {}; medians of seconds, (their middle half)\n",
             self.runtime, self.load_average
         );
         println!(

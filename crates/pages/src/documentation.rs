@@ -144,6 +144,15 @@ mod tests {
     }
 
     #[test]
+    fn the_explorer_names_every_code_that_the_search_finds() {
+        let indice = EXPLORATEUR.lines().find(|ligne| ligne.contains("class=\"indice\"")).unwrap();
+        for code in ["CFD", "MEFSTAT11", "code SISE", "code RNCP", "UAI"] {
+            assert!(indice.contains(code), "{code}");
+        }
+        assert!(!indice.contains("pas encore"), "{indice}");
+    }
+
+    #[test]
     fn nothing_of_a_page_comes_from_elsewhere_and_the_explorer_stays_small() {
         let fichiers = [Fichier { nom: "swagger-ui-bundle.js", gzip: b"" }];
         for page in [

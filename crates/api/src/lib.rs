@@ -30,7 +30,7 @@ mod validation;
 pub use corps::lire as lire_corps;
 pub use monde::Monde;
 pub use reponse::{Corps, Entete, Flux, Reponse, accepte_gzip};
-pub use requete::{Entetes, Requete, decoder_segment};
+pub use requete::{Entetes, Requete, lire_segment};
 
 /// Version of how answers are rendered: part of every ETag, so that a change of rendering is seen.
 pub const VERSION_RENDU: &str = "1";

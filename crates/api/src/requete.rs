@@ -1,5 +1,6 @@
 //! Requests, as routes see them.
 
+use crate::erreur::Erreur;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fmt;
@@ -140,6 +141,14 @@ pub fn decoder_segment(texte: &str) -> Option<Cow<'_, str>> {
         reste = apres;
     }
     String::from_utf8(octets(texte, false)).ok().map(Cow::from)
+}
+
+/// [`decoder_segment`], or the fault that the client is told.
+///
+/// # Errors
+/// [`Erreur::Illisible`].
+pub fn lire_segment(texte: &str) -> Result<Cow<'_, str>, Erreur> {
+    decoder_segment(texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
 }
 
 fn octets(texte: &str, plus: bool) -> Vec<u8> {

@@ -7,7 +7,7 @@ use crate::erreur::{self, Erreur};
 use crate::liste::{self, Liste};
 use crate::parametres::{self, Chemin};
 use crate::reponse::Reponse;
-use crate::requete::decoder_segment;
+use crate::requete::lire_segment;
 use crate::validation::{Fautes, Lieu};
 use crate::{Monde, Requete, corps};
 use domain::Maille;
@@ -208,30 +208,30 @@ fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route<Cow<'_, str>>
 }
 
 fn decoder(route: Route<&str>) -> Result<Route<Cow<'_, str>>, Erreur> {
-    fn texte(texte: &str) -> Result<Cow<'_, str>, Erreur> {
-        decoder_segment(texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
-    }
     fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, Erreur> {
-        segment.map(texte).transpose()
+        segment.map(lire_segment).transpose()
     }
     Ok(match route {
         Route::Mailles => Route::Mailles,
         Route::Liste { liste, lieu, ext } => {
             let liste = match liste {
-                Liste::Declaree(nom) => Liste::Declaree(texte(&nom)?.into_owned()),
+                Liste::Declaree(nom) => Liste::Declaree(lire_segment(&nom)?.into_owned()),
                 autre => autre,
             };
             Route::Liste { liste, lieu: option(lieu)?, ext: option(ext)? }
         }
-        Route::Declaree { maille, lieu, codes, ext } => {
-            Route::Declaree { maille: texte(maille)?, lieu: texte(lieu)?, codes: texte(codes)?, ext: option(ext)? }
-        }
-        Route::Certification { codes, ext } => Route::Certification { codes: texte(codes)?, ext: option(ext)? },
+        Route::Declaree { maille, lieu, codes, ext } => Route::Declaree {
+            maille: lire_segment(maille)?,
+            lieu: lire_segment(lieu)?,
+            codes: lire_segment(codes)?,
+            ext: option(ext)?,
+        },
+        Route::Certification { codes, ext } => Route::Certification { codes: lire_segment(codes)?, ext: option(ext)? },
         Route::Regionale { region, codes, ext } => {
-            Route::Regionale { region: texte(region)?, codes: texte(codes)?, ext: option(ext)? }
+            Route::Regionale { region: lire_segment(region)?, codes: lire_segment(codes)?, ext: option(ext)? }
         }
         Route::Formation { uai, code, ext } => {
-            Route::Formation { uai: texte(uai)?, code: texte(code)?, ext: option(ext)? }
+            Route::Formation { uai: lire_segment(uai)?, code: lire_segment(code)?, ext: option(ext)? }
         }
     })
 }

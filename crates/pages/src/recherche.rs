@@ -4,10 +4,9 @@
 //! found says where to ask for them.
 
 use api::erreur::Erreur;
-use api::{Monde, Reponse, Requete, decoder_segment, lire_corps, routes};
+use api::{Monde, Reponse, Requete, lire_corps, lire_segment, routes};
 use domain::{CodeCertification, TypeCode, Uai, territoire};
 use serde_json::{Map, Value, json};
-use std::borrow::Cow;
 use store::Lecteur;
 use store::kv::KeyValue;
 use store::recherche::{FicheRecherche, Sujet, cle_code, cle_region, cle_uai};
@@ -84,12 +83,9 @@ async fn traiter<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Refu
 }
 
 async fn servir<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete, suite: &[&str]) -> Result<Value, Refus> {
-    fn decode(texte: &str) -> Result<Cow<'_, str>, Erreur> {
-        decoder_segment(texte).ok_or(Erreur::Illisible("Le chemin contient un échappement qui ne se décode pas"))
-    }
     match suite {
-        ["certifications", code] => certification(lecteur, requete, &decode(code)?).await,
-        ["etablissements", uai] => etablissement(lecteur, requete, &decode(uai)?).await,
+        ["certifications", code] => certification(lecteur, requete, &lire_segment(code)?).await,
+        ["etablissements", uai] => etablissement(lecteur, requete, &lire_segment(uai)?).await,
         _ => chercher(lecteur, requete).await,
     }
 }

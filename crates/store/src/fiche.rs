@@ -198,12 +198,14 @@ impl Version {
 
     fn decoder(octets: Vec<u8>) -> Option<Self> {
         let reader = &mut Reader(&octets);
-        let partie = |reader: &mut Reader<'_>| {
-            let longueur = reader.bytes()?.len();
+        let lue = |longueur: usize, reader: &Reader<'_>| {
             let fin = octets.len() - reader.0.len();
-            Some(fin - longueur..fin)
+            fin - longueur..fin
         };
-        let (millesime, filiere, libelle) = (partie(reader)?, partie(reader)?, partie(reader)?);
+        // Texts are read as such: what is none is a damaged version.
+        let texte = |reader: &mut Reader<'_>| Some(lue(reader.text()?.len(), reader));
+        let partie = |reader: &mut Reader<'_>| Some(lue(reader.bytes()?.len(), reader));
+        let (millesime, filiere, libelle) = (texte(reader)?, texte(reader)?, texte(reader)?);
         let fermeture = reader.instant()?;
         let (corps, messages, legende) = (partie(reader)?, partie(reader)?, partie(reader)?);
         let terminales = match reader.number()? {
@@ -386,6 +388,17 @@ mod tests {
         let hidden = version(json!({"millesime": "2020", "filiere": "pro", "nb_annee_term": 1, "nb_sortant": 1}));
         assert_eq!(montrer(&hidden, "2024-01-01", Forme::Rangee)["_meta"]["messages"].as_array().unwrap().len(), 1);
         assert!(montrer(&hidden, "2024-01-01", Forme::Seule)["nb_sortant"].is_null());
+    }
+
+    #[test]
+    fn invariant_9_a_text_that_is_none_is_a_damaged_version() {
+        let version = version(json!({"millesime": "2020", "filiere": "pro", "libelle": "CUISINE"}));
+        for place in [&version.millesime, &version.filiere, &version.libelle] {
+            let mut octets = version.octets.clone();
+            octets[place.start] = 0xff;
+            assert_eq!(Version::decoder(octets), None, "{place:?}");
+        }
+        assert_eq!(Version::decoder(version.octets.clone()), Some(version));
     }
 
     #[test]

@@ -25,12 +25,14 @@ mod reponse;
 mod requete;
 pub mod routes;
 pub mod services;
+mod stream;
 mod validation;
 
 pub use corps::lire as lire_corps;
 pub use monde::Monde;
-pub use reponse::{Corps, Entete, Flux, Reponse, accepte_gzip};
+pub use reponse::{Corps, Entete, Reponse, accepte_gzip};
 pub use requete::{Entetes, Requete, lire_segment};
+pub use stream::{BodyStream, Piece};
 
 /// Version of how answers are rendered: part of every ETag, so that a change of rendering is seen.
 pub const VERSION_RENDU: &str = "1";

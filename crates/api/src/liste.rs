@@ -3,6 +3,7 @@
 use crate::erreur::{self, Erreur};
 use crate::parametres::{FiltresPermis, FormatListe, ParametresListe};
 use crate::reponse::{Corps, Reponse};
+use crate::stream::BodyStream;
 use crate::{Monde, Requete};
 use domain::{Maille, Univers, date};
 use futures_util::stream;
@@ -94,9 +95,13 @@ pub async fn repondre<M: Monde>(
         enveloppe: enveloppe(&parametres, liste, &plan, total),
         maintenant,
     };
+    let sent: usize = tranches.iter().map(|tranche| tranche.nombre).sum();
     let reponse = entete(parametres.format, maintenant)
         .avec("cache-control", "private, max-age=60")
-        .avec("vary", "x-api-key, Authorization");
+        .avec("vary", "x-api-key, Authorization")
+        // A CSV or an NDJSON that was cut looks whole: these two tell a client whether it has every row.
+        .avec("x-total-count", total.to_string())
+        .avec("x-row-count", sent.to_string());
     let reponse = match liens(requete, &parametres, total) {
         Some(liens) => reponse.avec("link", liens),
         None => reponse,
@@ -104,7 +109,7 @@ pub async fn repondre<M: Monde>(
     let corps = if tranches.len() <= SEGMENTS_ENSEMBLE {
         Corps::Octets(lignes.ensemble(&tranches).await?)
     } else {
-        Corps::Flux(Box::pin(lignes.flux(tranches)))
+        Corps::Flux(BodyStream::new(lignes.flux(tranches)))
     };
     Ok(Reponse { corps, ..reponse }.compresser(requete))
 }

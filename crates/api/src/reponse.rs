@@ -1,21 +1,15 @@
 //! Answers, and what every one of them carries.
 
 use crate::Requete;
+use crate::stream::BodyStream;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use futures_util::Stream;
 use std::borrow::Cow;
 use std::io::Write;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use store::StoreError;
 use store::codec::{self, Reader, Writer};
 
 /// A header of an answer: its name in lower case, and its value.
 pub type Entete = (&'static str, Cow<'static, str>);
-
-/// A streamed body.
-pub type Flux = Pin<Box<dyn Stream<Item = Result<Vec<u8>, StoreError>>>>;
 
 /// Room for the headers of an answer: most have eight or nine.
 const ENTETES: usize = 12;
@@ -28,7 +22,7 @@ pub enum Corps {
     /// Known as a whole.
     Octets(Vec<u8>),
     /// Sent piece by piece.
-    Flux(Flux),
+    Flux(BodyStream),
 }
 
 /// An answer.
@@ -199,8 +193,7 @@ impl Reponse {
             }
             Corps::Flux(flux) => {
                 self.entetes.push(("content-encoding", "gzip".into()));
-                let gzip = GzEncoder::new(Vec::new(), Compression::fast());
-                Corps::Flux(Box::pin(FluxGzip { flux, gzip: Some(gzip) }))
+                Corps::Flux(flux.gzip())
             }
         };
         self
@@ -252,41 +245,6 @@ pub fn accepte_gzip(requete: &Requete) -> bool {
             (nom.eq_ignore_ascii_case("gzip") || nom == "*") && !refuse
         })
     })
-}
-
-/// Compresses a stream piece by piece: what a piece makes is sent with it.
-struct FluxGzip {
-    flux: Flux,
-    gzip: Option<GzEncoder<Vec<u8>>>,
-}
-
-impl Stream for FluxGzip {
-    type Item = Result<Vec<u8>, StoreError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        loop {
-            let lu = match self.flux.as_mut().poll_next(cx) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(lu) => lu,
-            };
-            match (lu, &mut self.gzip) {
-                (Some(Err(erreur)), _) => return Poll::Ready(Some(Err(erreur))),
-                (_, None) => return Poll::Ready(None),
-                (Some(Ok(morceau)), Some(gzip)) => {
-                    // Writing to a vector cannot fail.
-                    let _ = gzip.write_all(&morceau);
-                    let pret = std::mem::take(gzip.get_mut());
-                    if !pret.is_empty() {
-                        return Poll::Ready(Some(Ok(pret)));
-                    }
-                }
-                (None, gzip) => {
-                    let fin = gzip.take().and_then(|g| g.finish().ok()).unwrap_or_default();
-                    return Poll::Ready(Some(Ok(fin)));
-                }
-            }
-        }
-    }
 }
 
 #[cfg(test)]

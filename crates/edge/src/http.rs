@@ -3,9 +3,10 @@
 //! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
-use api::{Corps, Entete, Entetes, Flux, Reponse, Requete};
+use api::{BodyStream, Corps, Entete, Entetes, Reponse, Requete};
 use futures_channel::oneshot;
-use futures_util::future::{poll_fn, ready};
+use futures_util::StreamExt;
+use futures_util::future::ready;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
 use spin_sdk::wasip3::{wit_future, wit_stream};
@@ -186,8 +187,8 @@ fn ensuite(travail: impl Future<Output = ()> + 'static) {
 }
 
 /// Sends a body piece by piece; a fault of the store breaks it off, so that the client sees it is not whole.
-async fn envoyer(mut ecrivain: StreamWriter<u8>, mut flux: Flux) -> Result<(), ErrorCode> {
-    while let Some(morceau) = poll_fn(|cx| flux.as_mut().poll_next(cx)).await {
+async fn envoyer(mut ecrivain: StreamWriter<u8>, mut flux: BodyStream) -> Result<(), ErrorCode> {
+    while let Some(morceau) = flux.next().await {
         let morceau = morceau.map_err(|erreur| ErrorCode::InternalError(Some(erreur.to_string())))?;
         if !ecrivain.write_all(morceau).await.is_empty() {
             break;

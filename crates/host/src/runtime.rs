@@ -10,11 +10,17 @@ use crate::store::Store;
 use crate::testing::{Clock, FaultBoard, Tally, count};
 use crate::variables::{Template, Variables};
 use crate::{Error, Reuse, interfaces, manifest};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,7 +33,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2, p3};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2, p3};
 
 /// What all components share.
 pub(crate) struct Runtime {
@@ -210,22 +216,87 @@ impl HandlerState for Factory {
             view: State::http,
             expiration: Idle { limit: reuse.idle, sleep: None },
             state: match self.pre {
-                ProxyPre::P2(_) => Worker { total: 1, concurrent: 1 },
-                ProxyPre::P3(_) => Worker { total: reuse.max_requests, concurrent: reuse.max_concurrent },
+                ProxyPre::P2(_) => Worker::new(1, 1),
+                ProxyPre::P3(_) => Worker::new(reuse.max_requests, reuse.max_concurrent),
             },
         })
     }
 }
 
-/// How much work an instance takes.
+/// How much work an instance takes, and whose answers it is writing.
 pub(crate) struct Worker {
     total: usize,
     concurrent: usize,
+    answers: Mutex<Vec<Arc<Fate>>>,
+}
+
+impl Worker {
+    fn new(total: usize, concurrent: usize) -> Self {
+        Self { total, concurrent, answers: Mutex::default() }
+    }
+
+    fn answers(&self) -> MutexGuard<'_, Vec<Arc<Fate>>> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What became of the instance that writes an answer.
+#[derive(Debug, Default)]
+pub(crate) struct Fate {
+    trapped: AtomicBool,
+}
+
+/// The body of an answer: it breaks off where its instance trapped before the end.
+///
+/// An instance that traps drops all its bodies, which looks like their end: its other clients would get a well-formed
+/// answer with the rest missing. Where the instance traps between the last byte of an answer and its end, the answer
+/// breaks off though it was whole; that errs on the right side.
+struct Watched {
+    body: WasiBody,
+    fate: Arc<Fate>,
+    ended: bool,
+}
+
+impl Body for Watched {
+    type Data = Bytes;
+    type Error = wasmtime_wasi_http::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.ended = !matches!(frame, Some(Ok(_)));
+        if frame.is_none() && self.fate.trapped.load(Acquire) {
+            let reason = "the instance trapped before the end of this answer".to_owned();
+            return Poll::Ready(Some(Err(wasmtime_wasi_http::Error::InternalError(Some(reason)))));
+        }
+        Poll::Ready(frame)
+    }
+
+    // Only the end itself tells whether the instance was well.
+    fn is_end_stream(&self) -> bool {
+        self.ended
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Hands a request to a pool. The answer's body ends well only if its instance does not trap before.
+pub(crate) async fn handle(pool: &Pool, request: http::Request<WasiBody>) -> Result<http::Response<WasiBody>> {
+    let fate = Arc::<Fate>::default();
+    let response = pool.handle(fate.clone(), request).await?;
+    Ok(response.map(|body| Watched { body, fate, ended: false }.boxed_unsync()))
 }
 
 impl WorkerState for Worker {
     type StoreData = State;
-    type RequestData = ();
+    type RequestData = Arc<Fate>;
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
         if total >= self.total {
@@ -240,14 +311,22 @@ impl WorkerState for Worker {
     fn on_request_start(
         &self,
         store: StoreContextMut<'_, State>,
-        (): (),
+        fate: Arc<Fate>,
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        let mut answers = self.answers();
+        // Whoever else held a fate has had its answer.
+        answers.retain(|answer| Arc::strong_count(answer) > 1);
+        answers.push(fate);
         count(&store.data().component.tally.requests, 1);
         Box::pin(std::future::pending())
     }
 
     fn drop(&self, store: wasmtime::Store<State>, result: Result<()>) {
+        if result.is_err() {
+            // Before the store goes, and with it the bodies: whoever sees one end sees this too.
+            self.answers().iter().for_each(|answer| answer.trapped.store(true, Release));
+        }
         if let Err(error) = result
             && !store.data().runtime.stopping.load(Relaxed)
         {

@@ -4,7 +4,7 @@ use crate::manifest::{StaticResponse, Target};
 use crate::router::{Match, Router};
 use crate::runtime::{Component, Pool, Runtime};
 use crate::testing::count;
-use crate::{outbound, testing};
+use crate::{outbound, runtime, testing};
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, HeaderValue};
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -110,7 +110,7 @@ impl App {
         let Some(pool) = self.pools.get(id) else {
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         };
-        match pool.handle((), request).await {
+        match runtime::handle(pool, request).await {
             Ok(response) => response,
             Err(error) => {
                 eprintln!("component {id}: {error}");

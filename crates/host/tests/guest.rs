@@ -275,6 +275,31 @@ async fn a_large_answer_is_streamed() {
 
 /// The first piece comes back before the second is sent.
 #[tokio::test]
+async fn an_answer_that_a_neighbours_trap_cuts_does_not_end_well() {
+    let host = reusing(Reuse { max_instances: 1, ..Reuse::default() });
+    let request = http::Request::get("/stream/64")
+        .header("host", "localhost")
+        .body(http_body_util::Empty::<Bytes>::new())
+        .unwrap();
+    let mut answer = common::send(host.address(), request).await.into_body();
+    assert!(answer.frame().await.unwrap().is_ok());
+    // The client has not taken the rest yet: the instance waits, and takes its neighbour.
+    let (status, _) = get(&host, "/trap").await;
+    assert_eq!(status, 500);
+    let (mut received, mut broken) = (0, false);
+    while let (false, Some(frame)) = (broken, answer.frame().await) {
+        match frame {
+            Ok(frame) => received += frame.into_data().map_or(0, |data| data.len()),
+            Err(_) => broken = true,
+        }
+    }
+    assert!(received < 64 << 20, "the trap came too late to cut anything");
+    assert!(broken, "{received} bytes ended as if they were all");
+    // And an answer whose instance is well ends well.
+    assert_eq!(text(&host, "/stream/1").await.len(), 1 << 20);
+}
+
+#[tokio::test]
 async fn bodies_are_streamed_both_ways() {
     let host = start();
     let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel::<&'static str>();

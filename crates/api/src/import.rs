@@ -16,12 +16,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
-use store::cle;
-use store::kv::{KeyValue, KeyValueWrite, StoreError};
-use store::pointeur::{MillesimesEnVigueur, Pointeur};
+use store::kv::{KeyValueWrite, StoreError};
+use store::pointeur::MillesimesEnVigueur;
 use store::publication::{
-    Consigne, Depot, DepotError, Environnement, Etape, Job, Mode, Ouverture, PublicationError, Registre, avancer,
-    depot, hex, menage, ouvrir, retour_arriere,
+    Consigne, Depot, DepotError, Environnement, Etape, Job, Mode, Ouverture, PublicationError, Registre, Served,
+    avancer, depot, hex, menage, ouvrir, retour_arriere,
 };
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
@@ -306,7 +305,12 @@ async fn tout_avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<Reponse,
 
 async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
     let kv = monde.kv();
-    let pointeur = kv.get(cle::POINTER).await?.and_then(|b| Pointeur::lire(&b));
+    // Whoever looks at the status of a store with an unreadable pointer must be told, not refused.
+    let (pointeur, illisible) = match Served::read(&kv).await {
+        Ok(served) => (served.map(|served| served.pointer), None),
+        Err(fault @ (StoreError::Damaged(_) | StoreError::OtherLayout { .. })) => (None, Some(fault.to_string())),
+        Err(fault) => return Err(fault.into()),
+    };
     let registre = Registre::lire(&kv).await?;
     let mut travaux = Vec::new();
     for id in &registre.jobs {
@@ -316,6 +320,7 @@ async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
         200,
         &json!({
             "pointeur": pointeur,
+            "pointeur_illisible": illisible,
             "generations": registre.generations,
             "travaux": travaux,
             "collecte": collecte::consulter(&kv).await?,

@@ -18,9 +18,42 @@ pub enum StoreError {
     /// A value of the generation is missing or damaged: a fault, never "no data".
     #[error("the value {0} is missing or damaged")]
     Damaged(String),
+    /// What lies there was written by another version of the application, in a layout that this one does not know: never
+    /// "nothing there", and never a value to write over.
+    #[error("{key} is of layout {layout}, which this version of the application does not know")]
+    OtherLayout {
+        /// What was read.
+        key: String,
+        /// The layout that it names.
+        layout: u32,
+    },
+    /// A value cannot be written as it is: trying again does not help.
+    #[error("the value of {key} cannot be written: {reason}")]
+    Invalid {
+        /// Where it was to lie.
+        key: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Nothing has been published yet.
     #[error("nothing has been published yet")]
     Empty,
+}
+
+impl StoreError {
+    /// What an operator reads where this ended a job, in French.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Unavailable(reason) => format!("le magasin n'a pas répondu : {reason}"),
+            Self::Damaged(key) => format!("valeur absente ou abîmée dans le magasin : {key}"),
+            Self::OtherLayout { key, layout } => format!(
+                "{key} est de la disposition {layout}, que cette version de l'application ne connaît pas : servir avec la version qui l'a écrit, ou revenir à la génération précédente avec elle"
+            ),
+            Self::Invalid { key, reason } => format!("la valeur de {key} ne peut pas être écrite : {reason}"),
+            Self::Empty => "rien n'est encore publié".to_owned(),
+        }
+    }
 }
 
 /// Reading.

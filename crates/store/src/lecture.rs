@@ -102,7 +102,7 @@ impl<K: KeyValue> Lecteur<K> {
             return Ok(Self { kv, cache, pointeur });
         }
         let bytes = kv.get(cle::POINTER).await?.ok_or(StoreError::Empty)?;
-        let pointeur = Pointeur::lire(&bytes).ok_or_else(|| StoreError::Damaged(cle::POINTER.into()))?;
+        let pointeur = Pointeur::lire(&bytes)?;
         let mut contenu = cache.0.borrow_mut();
         if contenu.pointeur.as_ref().is_none_or(|(_, avant)| avant.generation != pointeur.generation) {
             contenu.oublier();

@@ -1,14 +1,19 @@
 //! The pointer: the one value that says what is served (invariant 2).
 
-use crate::cle::Famille;
+use crate::cle::{self, Famille};
+use crate::codec;
+use crate::kv::StoreError;
 use domain::{Filiere, Maille, Millesime, Univers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Version of the pointer's own form.
+/// Version of the pointer's own form. Readers of every layout parse it, so that they can tell a layout that is not theirs
+/// from damage.
 pub const FORMAT: u32 = 1;
 /// Version of the layout inside a generation.
 pub const DISPOSITION: u32 = 3;
+/// The layouts that this version reads: its own.
+const LAYOUTS_READ: [u32; 1] = [DISPOSITION];
 /// Largest pointer, in bytes.
 pub const POINTER_MAX: usize = 1024;
 
@@ -104,22 +109,74 @@ fn est_plus_recent(avant: &Millesime, nouveau: &Millesime) -> bool {
     rang(avant) < rang(nouveau)
 }
 
+/// How the checksum stands at the end of a stored pointer.
+const CHECKSUM_MEMBER: &str = ",\"s\":";
+/// The last layout whose pointers were written without a checksum.
+const UNSEALED_LAYOUT: u32 = 3;
+
+/// What every version can read of a pointer.
+#[derive(Deserialize)]
+struct Head {
+    format: u32,
+    #[serde(rename = "disposition")]
+    layout: u32,
+    #[serde(rename = "s")]
+    checksum: Option<u32>,
+}
+
+/// Whether these bytes are what version 0.1 would write of what it would read in them: a sealed pointer whose checksum lost
+/// its name to a flipped bit is not.
+fn is_own_form(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<Pointeur>(bytes).is_ok_and(|read| serde_json::to_vec(&read).is_ok_and(|own| own == bytes))
+}
+
+/// What the checksum of a stored pointer was taken of: everything but itself.
+fn sealed_part(bytes: &[u8]) -> Option<&[u8]> {
+    let at = bytes.windows(CHECKSUM_MEMBER.len()).rposition(|window| window == CHECKSUM_MEMBER.as_bytes())?;
+    bytes.get(..at)
+}
+
 impl Pointeur {
-    /// Reads a stored pointer. `None` where its form or layout is not ours.
-    #[must_use]
-    pub fn lire(bytes: &[u8]) -> Option<Self> {
-        let pointeur: Self = serde_json::from_slice(bytes).ok()?;
-        (pointeur.format == FORMAT && pointeur.disposition == DISPOSITION).then_some(pointeur)
+    /// Reads a stored pointer.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherLayout`] where another version of the application wrote it, [`StoreError::Damaged`] where it
+    /// cannot be read or fails its checksum.
+    pub fn lire(bytes: &[u8]) -> Result<Self, StoreError> {
+        let damaged = || StoreError::Damaged(cle::POINTER.to_owned());
+        let head: Head = serde_json::from_slice(bytes).map_err(|_| damaged())?;
+        let is_whole = match (head.checksum, sealed_part(bytes)) {
+            (Some(checksum), Some(part)) => codec::somme(part) == checksum,
+            // Version 0.1 wrote layout 3 without a checksum, and no member but its own.
+            (None, None) => head.layout <= UNSEALED_LAYOUT && is_own_form(bytes),
+            _ => false,
+        };
+        if !is_whole {
+            return Err(damaged());
+        }
+        if head.format != FORMAT || !LAYOUTS_READ.contains(&head.layout) {
+            return Err(StoreError::OtherLayout { key: cle::POINTER.to_owned(), layout: head.layout });
+        }
+        serde_json::from_slice(bytes).map_err(|_| damaged())
     }
 
-    /// The stored form. The generation before is kept one deep.
-    #[must_use]
-    pub fn ecrire(&self) -> Vec<u8> {
+    /// The stored form: the JSON of the pointer, its checksum as the last member. The generation before is kept one deep.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`] where it cannot be written.
+    pub fn ecrire(&self) -> Result<Vec<u8>, StoreError> {
         let mut flat = self.clone();
         if let Some(precedent) = &mut flat.precedent {
             precedent.precedent = None;
         }
-        serde_json::to_vec(&flat).unwrap_or_default()
+        let invalid = |reason: String| StoreError::Invalid { key: cle::POINTER.to_owned(), reason };
+        let mut json = serde_json::to_vec(&flat).map_err(|fault| invalid(fault.to_string()))?;
+        if json.pop() != Some(b'}') {
+            return Err(invalid("not an object".to_owned()));
+        }
+        let checksum = codec::somme(&json);
+        json.extend_from_slice(format!("{CHECKSUM_MEMBER}{checksum}}}").as_bytes());
+        Ok(json)
     }
 
     /// How many bundles a family has.
@@ -163,17 +220,46 @@ mod tests {
         let mut middle = pointeur();
         middle.precedent = Some(Box::new(pointeur()));
         newest.precedent = Some(Box::new(middle));
-        let bytes = newest.ecrire();
+        let bytes = newest.ecrire().unwrap();
         assert!(bytes.len() <= POINTER_MAX, "{}", bytes.len());
         let read = Pointeur::lire(&bytes).unwrap();
         assert_eq!(read.precedent.unwrap().precedent, None, "one generation before, no more");
     }
 
     #[test]
-    fn a_pointer_of_another_layout_is_not_read() {
+    fn invariant_9_a_pointer_of_another_layout_is_told_from_damage() {
         let mut other = pointeur();
         other.disposition = 99;
-        assert_eq!(Pointeur::lire(&other.ecrire()), None);
-        assert_eq!(Pointeur::lire(b"{}"), None);
+        let read = Pointeur::lire(&other.ecrire().unwrap());
+        assert_eq!(read, Err(StoreError::OtherLayout { key: cle::POINTER.into(), layout: 99 }));
+        for bytes in [b"".as_slice(), b"{}", b"null", br#"{"format":1,"disposition":4}"#] {
+            assert_eq!(Pointeur::lire(bytes), Err(StoreError::Damaged(cle::POINTER.into())));
+        }
+    }
+
+    #[test]
+    fn a_pointer_of_version_0_1_is_read_without_a_checksum() {
+        let old = pointeur();
+        let bytes = serde_json::to_vec(&old).unwrap();
+        assert_eq!(Pointeur::lire(&bytes), Ok(old));
+    }
+
+    #[test]
+    fn invariant_9_no_flipped_bit_of_a_pointer_passes() {
+        let mut newest = pointeur();
+        newest.precedent = Some(Box::new(pointeur()));
+        let bytes = newest.ecrire().unwrap();
+        assert_eq!(Pointeur::lire(&bytes).as_ref(), Ok(&newest));
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[at] ^= 1 << bit;
+                let read = Pointeur::lire(&flipped);
+                assert!(read.is_err(), "bit {bit} of byte {at}: {}", String::from_utf8_lossy(&flipped));
+            }
+        }
+        for length in 0..bytes.len() {
+            assert!(Pointeur::lire(&bytes[..length]).is_err(), "cut at {length}");
+        }
     }
 }

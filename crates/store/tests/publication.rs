@@ -416,6 +416,68 @@ fn invariant_9_a_missing_bundle_is_a_fault_and_the_generation_before_answers() {
     });
 }
 
+/// Invariants 9 and 10: a pointer that cannot be read is damage, or another version's, and never a first publication.
+#[test]
+fn invariant_9_over_an_unreadable_pointer_nothing_is_published_and_a_rollback_mends_it() {
+    let (kv, monde) = (Memoire::default(), Monde::default());
+    publier(&kv, &monde, "a", Ouverture::default(), &beaucoup(50));
+    publier(&kv, &monde, "b", Ouverture::default(), &beaucoup(55));
+    let whole = block_on(kv.get("current")).unwrap().unwrap();
+    let text = String::from_utf8(whole.clone()).unwrap();
+    let newer = text.replace("\"disposition\":3", "\"disposition\":99");
+    let flipped = text.replace("\"g2\"", "\"g3\"");
+    assert!(newer != text && flipped != text);
+    let one = [certification("11111111", "2020", "pro", 40)];
+    for (n, pointer) in
+        [Some(newer.into_bytes()), Some(flipped.into_bytes()), Some(b"{}".to_vec()), None].into_iter().enumerate()
+    {
+        kv.corrupt("current", pointer.clone());
+        // Refused where a job is opened …
+        let refused = block_on(ouvrir(&kv, &format!("refused{n}"), Ouverture::default(), 0)).unwrap_err();
+        assert!(
+            matches!(refused, PublicationError::Store(StoreError::Damaged(_) | StoreError::OtherLayout { .. })),
+            "{refused}"
+        );
+        // … and where one was open before: it ends with its reason, and what was served is not written over.
+        kv.corrupt("current", Some(whole.clone()));
+        let id = format!("open{n}");
+        deposer(&kv, &id, Ouverture::default(), &one).unwrap();
+        kv.corrupt("current", pointer.clone());
+        let job = finir(&kv, &monde, &id);
+        assert_eq!(job.etape, Etape::Echec, "{:?}", job.bilan);
+        assert!(job.bilan.echec.as_deref().is_some_and(|reason| reason.contains("current")), "{:?}", job.bilan.echec);
+        assert_eq!(block_on(kv.get("current")).unwrap(), pointer);
+        // Readers are told as much.
+        let opened = block_on(Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0)).map(|_| ());
+        assert!(!matches!(opened, Ok(())), "{opened:?}");
+        kv.corrupt("current", Some(whole.clone()));
+    }
+    for pointer in [Some(b"{}".to_vec()), None] {
+        kv.corrupt("current", pointer);
+        let back = block_on(retour_arriere(&kv, &monde)).unwrap();
+        assert_eq!(back.generation, "g2", "the last one that was served");
+        assert_eq!(block_on(kv.get("current")).unwrap().as_ref(), Some(&whole));
+    }
+    // The lease is free again, and publication goes on with its guard: everything but one document would go.
+    assert_eq!(publier(&kv, &monde, "c", Ouverture::default(), &one).etape, Etape::AttendreConfirmation);
+}
+
+/// What is written anew because the data changed, and because the way of writing did.
+#[test]
+fn unchanged_data_makes_a_new_generation_where_its_rendering_changed() {
+    let (kv, monde) = (Memoire::default(), Monde::default());
+    let lines = beaucoup(20);
+    assert_eq!(publier(&kv, &monde, "a", Ouverture::default(), &lines).etape, Etape::Publie);
+    assert_eq!(publier(&kv, &monde, "b", Ouverture::default(), &lines).etape, Etape::Inchange);
+    deposer(&kv, "c", Ouverture::default(), &lines).unwrap();
+    let indicators = ["taux_en_emploi_42_mois".to_owned()];
+    let mut job = Job::default();
+    while !job.etape.est_finale() {
+        job = block_on(avancer(&kv, &monde, "c", 20, &indicators)).unwrap();
+    }
+    assert_eq!(job.etape, Etape::Publie, "its CSV has another column");
+}
+
 /// Invariant 2: an instance follows its copy of the pointer for one second at most.
 #[test]
 fn invariant_2_the_pointer_is_kept_for_one_second() {

@@ -48,8 +48,21 @@ impl Application {
     /// # Errors
     /// Where components are missing or the host does not start.
     pub fn start(settings: Settings) -> anyhow::Result<Self> {
-        components_are_built()?;
+        Self::start_in(settings, Folder::new("application")?)
+    }
+
+    /// The same on a copy of a store that another application wrote.
+    ///
+    /// # Errors
+    /// Those of [`Self::start`].
+    pub fn start_on(settings: Settings, store: &[u8]) -> anyhow::Result<Self> {
         let folder = Folder::new("application")?;
+        std::fs::write(folder.path().join("store.db"), store)?;
+        Self::start_in(settings, folder)
+    }
+
+    fn start_in(settings: Settings, folder: Folder) -> anyhow::Result<Self> {
+        components_are_built()?;
         let env_file = folder.path().join("env");
         std::fs::write(&env_file, "")?;
         let mut config = Config::new(root().join("spin.toml"));

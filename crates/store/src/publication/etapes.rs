@@ -6,7 +6,7 @@ use super::depot::{Depot, hex};
 use super::ecrivain::{Ecrivain, lire_long, poser_long};
 use super::flux::Flux;
 use super::listes::{Constructeur, PAGE_MIN, Rangee, entete_csv};
-use super::registre::{Bail, Registre};
+use super::registre::{Bail, EtatRegistre, Registre, Served};
 use super::travail::{Effectifs, Etape, Job};
 use super::{Environnement, PublicationError};
 use crate::bundle;
@@ -40,6 +40,8 @@ const TAMPONS: usize = 56 * 1024 * 1024;
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.
 const PERTE_TOLEREE: f64 = 0.10;
+/// Version of how documents, rows and indexes are written into a layout: to be raised with every change that readers see.
+const RENDERING: u32 = 1;
 /// How often the number of bundles may be doubled because one grew beyond a value.
 const DOUBLEMENTS: u32 = 6;
 
@@ -181,9 +183,19 @@ pub(super) struct Manifeste {
     /// The declared mailles that have documents.
     #[serde(default)]
     declarations: BTreeMap<String, MailleDeclaree>,
+    /// How its documents were written: see [`rendering`]. Version 0.1 did not say.
+    #[serde(default)]
+    rendering: String,
+}
+
+/// What decides, beside the data, what a generation holds: unchanged data makes a new generation where this changed.
+fn rendering(indicators: &[String]) -> String {
+    format!("{DISPOSITION}.{RENDERING}.{}", indicators.join(","))
 }
 
 const FAMILLE_MANIFESTE: &str = "manifeste";
+/// The family that holds a generation's copy of the pointer that led to it.
+const FAMILY_POINTER: &str = "pointeur";
 
 impl Manifeste {
     /// The documents as they were pushed.
@@ -351,9 +363,9 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
     let ecoule = env.monotone_ms().saturating_sub(debut);
     let sortie = match sortie {
         Ok(()) => marche.sauver(ecoule).await,
-        // What was written cannot be read again: trying once more would not help this generation.
-        Err(PublicationError::Store(StoreError::Damaged(quoi))) => {
-            marche.job.bilan.echec = Some(format!("valeur absente ou abîmée dans le magasin : {quoi}"));
+        // Trying once more would not help: what was written cannot be read again, or what is to be written cannot be.
+        Err(PublicationError::Store(fault)) if !matches!(fault, StoreError::Unavailable(_) | StoreError::Empty) => {
+            marche.job.bilan.echec = Some(fault.reason());
             marche.job.etape = Etape::Echec;
             marche.job.fini_ms = Some(env.maintenant_ms());
             marche.sauver(ecoule).await
@@ -457,9 +469,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     // --- repartir -------------------------------------------------------------------------
 
     async fn preparer(&mut self) -> Result<(), PublicationError> {
-        let pointeur = self.kv.get(cle::POINTER).await?.and_then(|b| Pointeur::lire(&b));
-        let base = match &pointeur {
-            Some(p) => Some(Manifeste::lire(self.kv, &p.generation).await?),
+        let base = match Served::read(self.kv).await? {
+            Some(served) => Some(Manifeste::lire(self.kv, &served.pointer.generation).await?),
             None => None,
         };
         let mut octets = [0; 6];
@@ -1114,7 +1125,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.etat.millesimes = MillesimesEnVigueur { mailles: lus, ..millesimes.clone() };
         }
         if let Some(base) = &self.etat.base {
-            if base.digest == self.job.bilan.digest && base.millesimes == self.etat.millesimes {
+            let unchanged = base.digest == self.job.bilan.digest && base.millesimes == self.etat.millesimes;
+            if unchanged && base.rendering == rendering(self.indicateurs) {
                 return Ok(Some(Etape::Inchange));
             }
             self.job.bilan.pertes = pertes(&base.documents, &self.job.bilan.documents);
@@ -1181,14 +1193,15 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     // --- basculer -------------------------------------------------------------------------
 
     async fn basculer(&mut self, bail: &Bail) -> Result<Option<Etape>, PublicationError> {
-        let avant = self.kv.get(cle::POINTER).await?;
-        let servi = avant.as_deref().and_then(Pointeur::lire);
-        if servi.as_ref().is_some_and(|p| p.generation == self.generation) {
+        let served = Served::read(self.kv).await?;
+        if let Some(served) = &served
+            && served.pointer.generation == self.generation
+        {
             // Killed between the pointer and the record: only the record is missing.
-            return self.publie(servi).await;
+            return self.publie(&served.pointer).await;
         }
         let base = self.etat.base.as_ref().map(|b| b.generation.clone());
-        if servi.as_ref().map(|p| p.generation.clone()) != base {
+        if served.as_ref().map(|served| served.pointer.generation.clone()) != base {
             self.job.bilan.echec =
                 Some("une autre génération a été mise en service entre-temps : recommencer la publication".into());
             return Ok(Some(Etape::Echec));
@@ -1203,6 +1216,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             millesimes: self.etat.millesimes.clone(),
             statistiques: self.etat.partitions.iter().take(Famille::Nomenclature.rang()).sum(),
             declarations: self.declarees(),
+            rendering: rendering(self.indicateurs),
         };
         manifeste.ecrire(&mut self.ecrivain).await?;
         if !manifeste.declarations.is_empty() {
@@ -1220,7 +1234,6 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             digest: bilan.digest.clone(),
         };
         self.ecrivain.poser(publique::FAMILLE, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
-        self.ecrivain.vider().await?;
         let [nationale, regionale, etablissement, nomenclature, comptes, bundles_mailles] = self.etat.bundles;
         let bundles = [nationale, regionale, etablissement, nomenclature, comptes];
         let pointeur = Pointeur {
@@ -1230,13 +1243,16 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             bundles,
             bundles_mailles,
             millesimes: self.etat.millesimes.clone(),
-            precedent: servi.map(Box::new),
+            precedent: served.as_ref().map(|served| Box::new(served.pointer.clone())),
         };
+        // A copy lies in the generation: where the pointer itself is lost, a rollback finds its way by it.
+        self.ecrivain.poser(FAMILY_POINTER, 0, pointeur.ecrire()?).await?;
+        self.ecrivain.vider().await?;
         if !bail.tient(self.kv).await? {
             return Err(PublicationError::Overtaken);
         }
-        poser_pointeur(self.kv, avant.as_deref(), &pointeur).await?;
-        self.publie(Some(pointeur)).await
+        poser_pointeur(self.kv, served.as_ref().map(|served| served.bytes.as_slice()), &pointeur).await?;
+        self.publie(&pointeur).await
     }
 
     /// The declared mailles that have documents.
@@ -1261,10 +1277,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         self.declarees().into_values().map(publiee).collect()
     }
 
-    async fn publie(&mut self, pointeur: Option<Pointeur>) -> Result<Option<Etape>, PublicationError> {
-        if let Some(pointeur) = pointeur {
-            Registre::suivre(self.kv, &pointeur, self.env.maintenant_ms()).await?;
-        }
+    async fn publie(&mut self, pointeur: &Pointeur) -> Result<Option<Etape>, PublicationError> {
+        Registre::suivre(self.kv, pointeur, self.env.maintenant_ms()).await?;
         self.job.fini_ms = Some(self.env.maintenant_ms());
         Ok(Some(Etape::Publie))
     }
@@ -1275,29 +1289,61 @@ async fn poser_pointeur<K: KeyValueWrite>(
     avant: Option<&[u8]>,
     pointeur: &Pointeur,
 ) -> Result<(), PublicationError> {
+    let bytes = pointeur.ecrire()?;
     match avant {
-        None => Ok(kv.set(cle::POINTER, pointeur.ecrire()).await?),
-        Some(avant) if kv.swap(cle::POINTER, avant, pointeur.ecrire()).await? => Ok(()),
+        None => Ok(kv.set(cle::POINTER, bytes).await?),
+        Some(avant) if kv.swap(cle::POINTER, avant, bytes).await? => Ok(()),
         Some(_) => Err(PublicationError::Overtaken),
     }
 }
 
-/// Serves the generation before again; calling it once more goes forward again.
+/// Serves the generation before again; calling it once more goes forward again. Where the pointer is lost or damaged, the
+/// generation that was served last comes back, by the copy of the pointer that lies in it.
 ///
 /// # Errors
 /// [`PublicationError::Refused`] where there is none.
 pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {
-    let avant = kv.get(cle::POINTER).await?;
-    let servi = avant.as_deref().and_then(Pointeur::lire).ok_or(StoreError::Empty)?;
-    let Some(precedent) = servi.precedent.clone() else {
-        return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
-    };
     let bail = Bail::prendre(kv, "retour", env.maintenant_ms()).await?;
-    let pointeur = Pointeur { precedent: Some(Box::new(servi)), ..*precedent };
-    poser_pointeur(kv, avant.as_deref(), &pointeur).await?;
-    Registre::suivre(kv, &pointeur, env.maintenant_ms()).await?;
+    // Whatever comes of it, the lease does not outlive the call.
+    let outcome = roll_back(kv, env).await;
     bail.rendre(kv).await?;
-    Ok(pointeur)
+    outcome
+}
+
+async fn roll_back<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {
+    let pointer = match Served::read(kv).await {
+        Ok(Some(Served { pointer: mut served, bytes })) => {
+            let Some(before) = served.precedent.take() else {
+                return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
+            };
+            let pointer = Pointeur { precedent: Some(Box::new(served)), ..*before };
+            poser_pointeur(kv, Some(&bytes), &pointer).await?;
+            pointer
+        }
+        Ok(None) => return Err(StoreError::Empty.into()),
+        Err(StoreError::Damaged(_)) => {
+            let pointer = last_served(kv).await?;
+            kv.set(cle::POINTER, pointer.ecrire()?).await?;
+            pointer
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    Registre::suivre(kv, &pointer, env.maintenant_ms()).await?;
+    Ok(pointer)
+}
+
+/// The pointer to the youngest published generation that holds a whole copy of its own.
+async fn last_served<K: KeyValueWrite>(kv: &K) -> Result<Pointeur, PublicationError> {
+    let registre = Registre::lire(kv).await?;
+    for generation in registre.generations.iter().rev().filter(|g| g.etat == EtatRegistre::Publiee) {
+        let copy = kv.get(&cle::valeur(&generation.id, FAMILY_POINTER, 0)).await?;
+        if let Some(pointer) = copy.and_then(|bytes| Pointeur::lire(&bytes).ok()) {
+            return Ok(pointer);
+        }
+    }
+    Err(PublicationError::Refused(
+        "le pointeur est illisible et aucune génération n'en garde de copie : restaurer le magasin".into(),
+    ))
 }
 
 /// The stream that sorts the rows of a list by place.

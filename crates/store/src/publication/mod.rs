@@ -36,7 +36,7 @@ pub use etapes::{avancer, retour_arriere};
 pub use flux::{Flux, Partition};
 pub use journal::{Journal, Lecture, Position};
 pub use lignes::{Controle, LigneRefusee, LigneValide};
-pub use registre::{Bail, EtatRegistre, Generation, Registre, menage};
+pub use registre::{Bail, EtatRegistre, Generation, Registre, Served, menage};
 pub use servies::parcourir_servies;
 pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, ouvrir};
 

@@ -6,7 +6,7 @@ use super::ecrivain::effacer;
 use super::travail::Job;
 use super::{Environnement, PublicationError};
 use crate::cle;
-use crate::kv::{KeyValueWrite, StoreError};
+use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use crate::pointeur::Pointeur;
 use serde::{Deserialize, Serialize};
 
@@ -67,7 +67,7 @@ impl Registre {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn lire<K: KeyValueWrite>(kv: &K) -> Result<Self, StoreError> {
+    pub async fn lire<K: KeyValue>(kv: &K) -> Result<Self, StoreError> {
         let bytes = kv.get(cle::REGISTRY).await?;
         bytes.map_or(Ok(Self::default()), |b| {
             serde_json::from_slice(&b).map_err(|_| StoreError::Damaged(cle::REGISTRY.into()))
@@ -172,6 +172,34 @@ impl Registre {
             }
         })
         .await
+    }
+}
+
+/// What is served, as those who write must know it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// The pointer.
+    pub pointer: Pointeur,
+    /// Its bytes, for the swap that replaces it.
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Served {
+    /// Reads the pointer. `None` only before the first publication: with a pointer that is absent although generations
+    /// were published, or that cannot be read, whoever writes would take what is served for nothing, and replace it
+    /// without a guard.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] and [`StoreError::OtherLayout`] as said, else those of the store.
+    pub async fn read<K: KeyValue>(kv: &K) -> Result<Option<Self>, StoreError> {
+        if let Some(bytes) = kv.get(cle::POINTER).await? {
+            return Ok(Some(Self { pointer: Pointeur::lire(&bytes)?, bytes }));
+        }
+        let registre = Registre::lire(kv).await?;
+        if registre.generations.iter().any(|generation| generation.etat == EtatRegistre::Publiee) {
+            return Err(StoreError::Damaged(cle::POINTER.to_owned()));
+        }
+        Ok(None)
     }
 }
 

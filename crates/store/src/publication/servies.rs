@@ -1,9 +1,8 @@
 //! The documents of the generation in use, for treatments that look them up.
 
+use super::Served;
 use super::etapes::{Manifeste, lire_source};
-use crate::cle;
 use crate::kv::{KeyValue, StoreError};
-use crate::pointeur::Pointeur;
 use domain::Kind;
 
 /// Hands out the documents of some kinds that are served now, a partition at a time: JSON as it
@@ -16,7 +15,7 @@ pub async fn parcourir_servies<K: KeyValue>(
     kinds: &[Kind],
     mut chaque: impl FnMut(Kind, &[u8]),
 ) -> Result<(), StoreError> {
-    let Some(pointeur) = kv.get(cle::POINTER).await?.and_then(|b| Pointeur::lire(&b)) else { return Ok(()) };
+    let Some(Served { pointer: pointeur, .. }) = Served::read(kv).await? else { return Ok(()) };
     let manifeste = Manifeste::lire(kv, &pointeur.generation).await?;
     for partition in manifeste.partitions(kinds) {
         let lue = manifeste.sources().lire(kv, &pointeur.generation, partition).await?;

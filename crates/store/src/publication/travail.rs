@@ -1,7 +1,7 @@
 //! A job: what was asked for, where it stands, what came of it.
 
 use super::depot::{PartInfo, Refus};
-use super::registre::Registre;
+use super::registre::{Registre, Served};
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::pointeur::MillesimesEnVigueur;
 use domain::declaree::CHAMP_MAILLE;
@@ -380,13 +380,15 @@ impl Job {
 /// Opens a job under an id that the caller has never used: letters and digits.
 ///
 /// # Errors
-/// [`PublicationError::Refused`] where too many are open.
+/// [`PublicationError::Refused`] where too many are open, those of the store where what is served cannot be read.
 pub async fn ouvrir<K: KeyValueWrite>(
     kv: &K,
     id: &str,
     ouverture: Ouverture,
     maintenant: i64,
 ) -> Result<Job, PublicationError> {
+    // Told at once, before anything is sent: over an unreadable pointer nothing can be published.
+    Served::read(kv).await?;
     let place = Registre::changer(kv, |registre| {
         let place = registre.jobs.len() < OUVERTS_MAX;
         if place && !registre.jobs.iter().any(|j| j == id) {

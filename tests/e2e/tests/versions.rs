@@ -1,0 +1,79 @@
+//! Invariant 10: what the version before wrote is served, updated, and given back to it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
+
+use e2e::{generation, line};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::PathBuf;
+use support::push::Push;
+use support::{Application, Settings, root};
+
+fn folder() -> PathBuf {
+    root().join("tests/e2e/stores/0.1.0")
+}
+
+/// The application on a store that version 0.1.0 wrote.
+fn on_the_old_store() -> Application {
+    let file = std::fs::File::open(folder().join("store.db.gz")).unwrap();
+    let mut store = Vec::new();
+    GzDecoder::new(file).read_to_end(&mut store).unwrap();
+    Application::start_on(Settings::default(), &store).unwrap()
+}
+
+/// What version 0.1.0 answered from it.
+fn answers() -> Vec<Value> {
+    serde_json::from_slice(&std::fs::read(folder().join("answers.json")).unwrap()).unwrap()
+}
+
+/// An instance follows its copy of the pointer for a second.
+fn until_instances_follow() {
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+}
+
+/// Every answer is what the old version gave.
+fn answers_as_before(application: &Application) {
+    for recorded in answers() {
+        let path = recorded["path"].as_str().unwrap();
+        let answer = application.get(path).unwrap();
+        assert_eq!(u64::from(answer.status), recorded["status"], "{path}: {}", answer.text());
+        assert_eq!(answer.text(), recorded["body"].as_str().unwrap(), "{path}");
+    }
+}
+
+#[test]
+fn invariant_10_a_store_of_the_version_before_is_served_updated_and_rolled_back() {
+    let application = on_the_old_store();
+    answers_as_before(&application);
+    let before = generation(&application).unwrap();
+
+    // An update of the application is followed by a publication: what was there is carried over.
+    let added = json!({
+        "code_certification": "50099033", "code_formation_diplome": "50099033", "filiere": "apprentissage",
+        "millesime": "2022", "nb_annee_term": 60, "nb_sortant": 40, "taux_en_emploi_6_mois": 50,
+    });
+    let opening = json!({"mode": "ajouter"});
+    let push = Push { opening, ..Push::all(line("certification", &added)) };
+    let job = application.push(&push).unwrap();
+    assert_eq!(job["etape"], "publie", "{}", job["bilan"]);
+    let after = generation(&application).unwrap();
+    assert_ne!(after, before);
+    until_instances_follow();
+    let new = application.get("/api/inserjeunes/certifications/50099033").unwrap();
+    assert_eq!(new.status, 200, "{}", new.text());
+    for recorded in answers() {
+        let path = recorded["path"].as_str().unwrap();
+        let answer = application.get(path).unwrap();
+        // Lists of certifications have a row more; single documents and the other lists are what they were.
+        if !path.contains("/certifications?") && !path.contains("/certifications.csv") && !path.contains("recherche") {
+            assert_eq!(answer.text(), recorded["body"].as_str().unwrap(), "{path}");
+        }
+    }
+
+    // And back: the old generation answers again, under a pointer that version 0.1.0 reads.
+    let back = application.send(&application.import("POST", "rollback")).unwrap();
+    assert_eq!(back.status, 200, "{}", back.text());
+    until_instances_follow();
+    answers_as_before(&application);
+    assert_eq!(generation(&application).unwrap(), before);
+}

@@ -11,6 +11,9 @@ use support::{Answer, Application, Request, Settings};
 /// Rows of the list: a CSV is streamed from 10,241 rows on, JSON and NDJSON from 1,921.
 const ROWS: usize = 12_000;
 
+/// How many rows a body holds.
+type CountRows<'a> = &'a dyn Fn(&[u8]) -> usize;
+
 fn long_list() -> Push {
     let lines: String = (0..ROWS)
         .map(|number| {
@@ -61,7 +64,7 @@ fn long_lists_are_whole_compressed_or_not_side_by_side() {
     };
     let csv = |body: &[u8]| csv::ReaderBuilder::new().delimiter(b';').from_reader(body).records().count();
     let ndjson = |body: &[u8]| body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count();
-    let formats: [(&str, usize, &dyn Fn(&[u8]) -> usize); 3] =
+    let formats: [(&str, usize, CountRows<'_>); 3] =
         [("", 6_000, &json), (".csv", ROWS, &csv), (".ndjson", ROWS, &ndjson)];
     for (format, rows, rows_of) in formats {
         let path = format!("/api/inserjeunes/formations{format}?items_par_page={rows}");

@@ -19,6 +19,7 @@ use crate::lecture::MaillePubliee;
 use crate::liste::{self, CleLigne, EntreeCode, EntreeUai, Format, Ordre, Plan};
 use crate::pointeur::{DISPOSITION, FORMAT, MillesimesEnVigueur, Pointeur};
 use crate::publique::{self, RecordPublic};
+use crate::suite::{self, ENTREE_MAX, Tete};
 use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE, MAILLES_MAX};
 use domain::{Document, DocumentPublie, Filiere, Kind, Maille, MailleDeclaree, Millesime, Univers};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ const PARTITION_TRI: u64 = 2 * PARTITION;
 /// Bytes that all streams together may hold back before they write: the more there are, the shorter their pieces, so this
 /// is what keeps writes in proportion when the data grows.
 const TAMPONS: usize = 56 * 1024 * 1024;
+/// Bytes of a plan that lie in its first value.
+const PLAN_MAX: usize = VALUE_MAX - 1024;
 /// Keys kept as a sample of an order, to cut it into even partitions.
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.
@@ -79,6 +82,8 @@ struct IndexLieux {
     separateurs: Vec<String>,
     flux: Flux,
     pages: Vec<String>,
+    /// The next value of an entry that does not fit into a page.
+    suite: usize,
 }
 
 impl ListeEnCours {
@@ -142,6 +147,22 @@ impl Tri {
     }
 }
 
+/// Rows found again of a list: in the form that is read, under codes, under places.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Verifiees {
+    lignes: usize,
+    par_code: usize,
+    par_uai: usize,
+}
+
+/// What of a list is verified together.
+#[derive(Clone, Copy)]
+enum Morceaux {
+    Segments(Ordre, Format),
+    Codes,
+    Lieux,
+}
+
 /// What the steps need between two calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Etat {
@@ -163,6 +184,11 @@ struct Etat {
     millesimes: MillesimesEnVigueur,
     constructeur: Option<Vec<u8>>,
     index: indexer::Index,
+    /// What was found so far of the list that is verified.
+    verifiees: Verifiees,
+    /// The next values of plans and of counts that do not fit into one.
+    suite_plans: usize,
+    suite_comptes: usize,
 }
 
 /// What is known of a published generation, for the next publication and for reports.
@@ -955,12 +981,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn lire_plan(&mut self, nom: &str) -> Result<Plan, PublicationError> {
         self.ecrivain.vider().await?;
-        let bytes = lire_long(self.kv, &self.generation, &liste::famille_plan(nom), 0, 1).await?;
-        Ok(Plan::decoder(&bytes).map_err(|_| StoreError::Damaged(liste::famille_plan(nom)))?)
+        Ok(Plan::lire(self.kv, &self.generation, nom).await?)
     }
 
     async fn ecrire_plan(&mut self, nom: &str, plan: &Plan) -> Result<(), PublicationError> {
-        Ok(self.ecrivain.poser(&liste::famille_plan(nom), 0, plan.coder()).await?)
+        let famille = liste::famille_plan(nom);
+        // A plan that is written again goes on in other values: killed in between, the older one is still whole.
+        let debut = self.ecrivain.poser_suite(&famille, &mut self.etat.suite_plans, plan.coder(), PLAN_MAX).await?;
+        Ok(self.ecrivain.poser(&famille, 0, liste::pack(&[debut], 1)).await?)
     }
 
     /// Builds the pages of the places of a list.
@@ -1012,7 +1040,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             for (rang, cle) in rangs {
                 entree.ajouter(&cle, rang);
             }
-            let bytes = entree.coder();
+            let famille = liste::famille_uais(nom);
+            let bytes = self.ecrivain.poser_suite(&famille, &mut lieux.suite, entree.coder(), ENTREE_MAX).await?;
             octets += bytes.len();
             page.push((uai, bytes));
             restants -= 1;
@@ -1047,8 +1076,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             par_bundle.get_mut(n).ok_or_else(abime)?.entry(paire.to_owned()).or_default().insert(sequence, reader.0);
         }
         for (rang, paires) in par_bundle.into_iter().enumerate() {
-            let entrees: Vec<(String, Vec<u8>)> =
-                paires.into_iter().map(|(paire, c)| (paire, c.into_values().flatten().copied().collect())).collect();
+            let mut entrees = Vec::with_capacity(paires.len());
+            for (paire, comptes) in paires {
+                let entree = comptes.into_values().flatten().copied().collect();
+                let suite = &mut self.etat.suite_comptes;
+                let famille = Famille::Comptes.nom();
+                entrees.push((paire, self.ecrivain.poser_suite(famille, suite, entree, ENTREE_MAX).await?));
+            }
             self.ajouter_fiches(Famille::Comptes, entrees.len());
             self.ecrivain
                 .poser(Famille::Comptes.nom(), partition * par_partition + rang, bundle::pack(entrees))
@@ -1078,6 +1112,11 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 {
                     return Err(abime().into());
                 }
+                if famille == Famille::Comptes {
+                    for (_, entree) in entrees.iter().filter(|(_, entree)| Tete::lire(entree).is_some()) {
+                        suite::entiere(self.kv, &self.generation, famille.nom(), entree.to_vec()).await?;
+                    }
+                }
                 // What was counted when it was built must be found: to zero over the whole family.
                 if let Some(fiches) = self.etat.fiches.get_mut(rang) {
                     *fiches = fiches.checked_sub(entrees.len() as u64).ok_or_else(abime)?;
@@ -1095,8 +1134,10 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         }
         if let Some(liste) = self.etat.listes.get(rang - Famille::TOUTES.len()) {
             let (nom, maille, lignes) = (liste.nom.clone(), liste.maille, liste.lignes);
-            self.verifier_liste(&nom, maille, lignes).await?;
-            self.etat.curseur = (rang + 1, 0);
+            if self.verifier_liste(&nom, maille, lignes, depart).await? {
+                self.etat.curseur = (rang + 1, 0);
+                self.etat.verifiees = Verifiees::default();
+            }
             return Ok(None);
         }
         if rang == Famille::TOUTES.len() + listes {
@@ -1125,57 +1166,75 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(Some(Etape::Basculer))
     }
 
+    /// Reads every value of a list again, from the one at `depart` on: `true` once all of them were read.
     async fn verifier_liste(
         &mut self,
         nom: &str,
         maille: Option<Maille>,
         attendu: u64,
-    ) -> Result<(), PublicationError> {
+        depart: usize,
+    ) -> Result<bool, PublicationError> {
         let plan = self.lire_plan(nom).await?;
         let abime = |quoi: &str| StoreError::Damaged(format!("{quoi} of {nom}"));
         if plan.total as u64 != attendu || plan.plages.iter().map(|p| p.nombre).sum::<usize>() != plan.total {
             return Err(abime("plan").into());
         }
-        for ordre in Ordre::TOUS {
-            if ordre == Ordre::Codes && maille.is_none() {
-                continue;
-            }
+        let mut morceaux = Vec::new();
+        for ordre in Ordre::TOUS.into_iter().filter(|o| *o == Ordre::Lieux || maille.is_some()) {
             for format in [Format::Json, Format::Csv] {
-                let segments = plan.total.div_ceil(plan.lignes(format));
-                let mut lignes = 0;
-                for n in 0..segments {
-                    let valeur =
-                        lire_long(self.kv, &self.generation, &liste::famille(nom, ordre, format), n, 1).await?;
-                    lignes += liste::unpack(&valeur).map_err(|_| abime("segment"))?.len();
-                }
-                if lignes != plan.total {
-                    return Err(abime("segments").into());
-                }
+                morceaux.push((Morceaux::Segments(ordre, format), plan.total.div_ceil(plan.lignes(format))));
             }
         }
-        let mut par_code = 0;
-        for n in 0..plan.pages_codes.len() {
-            let page = lire_long(self.kv, &self.generation, &liste::famille_codes(nom), n, 1).await?;
-            for (_, entree) in bundle::entries(&page).map_err(|_| abime("codes"))? {
-                let entree = EntreeCode::decoder(entree).map_err(|_| abime("codes"))?;
-                par_code += entree.0.iter().map(|p| p.nombre).sum::<usize>();
+        morceaux.extend([(Morceaux::Codes, plan.pages_codes.len()), (Morceaux::Lieux, plan.pages_uais.len())]);
+        let valeurs =
+            morceaux.into_iter().flat_map(|(quoi, nombre)| (0..nombre).map(move |n| (quoi, n, n + 1 == nombre)));
+        for (rang, (quoi, n, derniere)) in valeurs.enumerate().skip(depart) {
+            match quoi {
+                Morceaux::Segments(ordre, format) => {
+                    let famille = liste::famille(nom, ordre, format);
+                    let valeur = lire_long(self.kv, &self.generation, &famille, n, 1).await?;
+                    self.etat.verifiees.lignes += liste::unpack(&valeur).map_err(|_| abime("segment"))?.len();
+                    if derniere && std::mem::take(&mut self.etat.verifiees.lignes) != plan.total {
+                        return Err(abime("segments").into());
+                    }
+                }
+                Morceaux::Codes => {
+                    for entree in self.entrees_de_page(&liste::famille_codes(nom), n).await? {
+                        let entree = EntreeCode::decoder(&entree).map_err(|_| abime("codes"))?;
+                        self.etat.verifiees.par_code += entree.0.iter().map(|p| p.nombre).sum::<usize>();
+                    }
+                }
+                Morceaux::Lieux => {
+                    for entree in self.entrees_de_page(&liste::famille_uais(nom), n).await? {
+                        let entree = EntreeUai::decoder(&entree).map_err(|_| abime("uais"))?;
+                        self.etat.verifiees.par_uai += entree.0.iter().map(|(p, _)| p.nombre).sum::<usize>();
+                    }
+                }
             }
-        }
-        let mut par_uai = 0;
-        for n in 0..plan.pages_uais.len() {
-            let page = lire_long(self.kv, &self.generation, &liste::famille_uais(nom), n, 1).await?;
-            for (_, entree) in bundle::entries(&page).map_err(|_| abime("uais"))? {
-                let entree = EntreeUai::decoder(entree).map_err(|_| abime("uais"))?;
-                par_uai += entree.0.iter().map(|(p, _)| p.nombre).sum::<usize>();
+            if !self.a_le_temps() {
+                self.etat.curseur.1 = rang + 1;
+                return Ok(false);
             }
         }
         let attendus = |present: bool| if present { plan.total } else { 0 };
-        if par_code != attendus(maille.is_some())
-            || par_uai != attendus(matches!(maille, Some(Maille::Etablissement | Maille::Declaree)))
+        if self.etat.verifiees.par_code != attendus(maille.is_some())
+            || self.etat.verifiees.par_uai != attendus(matches!(maille, Some(Maille::Etablissement | Maille::Declaree)))
         {
             return Err(abime("indexes").into());
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The entries of a page, each whole.
+    async fn entrees_de_page(&self, famille: &str, n: usize) -> Result<Vec<Vec<u8>>, PublicationError> {
+        let page = lire_long(self.kv, &self.generation, famille, n, 1).await?;
+        let lues =
+            bundle::entries(&page).map_err(|_| StoreError::Damaged(cle::valeur(&self.generation, famille, n)))?;
+        let mut entrees = Vec::with_capacity(lues.len());
+        for (_, entree) in lues {
+            entrees.push(suite::entiere(self.kv, &self.generation, famille, entree.to_vec()).await?);
+        }
+        Ok(entrees)
     }
 
     // --- basculer -------------------------------------------------------------------------

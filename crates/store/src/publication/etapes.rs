@@ -7,7 +7,7 @@ use super::ecrivain::{Ecrivain, lire_long, poser_long};
 use super::flux::Flux;
 use super::listes::{Constructeur, PAGE_MIN, Rangee, entete_csv};
 use super::registre::{Bail, Registre};
-use super::travail::{Effectifs, Etape, Job};
+use super::travail::{EFFECTIFS_MAX, Effectifs, Etape, Job, NOM_MAX, court};
 use super::{Environnement, PublicationError};
 use crate::bundle;
 use crate::cle::{self, Famille};
@@ -342,17 +342,54 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
     indicateurs: &[String],
 ) -> Result<Job, PublicationError> {
     let debut = env.monotone_ms();
-    let (job, avant) = Job::lire(kv, id).await?;
+    let maintenant = env.maintenant_ms();
+    let (job, avant) = match Job::lire(kv, id).await {
+        Err(PublicationError::Store(StoreError::Unavailable(raison))) => {
+            return Err(StoreError::Unavailable(raison).into());
+        }
+        Err(erreur) => return Job::finir_perdu(kv, id, erreur, maintenant).await,
+        Ok(lue) => lue,
+    };
     if job.etape.est_finale() {
         // Killed at its very end, it may not have been closed.
-        fermer(kv, &job, env.maintenant_ms()).await?;
+        fermer(kv, &job, maintenant).await?;
         return Ok(job);
+    }
+    if !Registre::lire(kv).await?.jobs.iter().any(|j| j == id) {
+        let raison = Some("le travail n'est plus inscrit au registre".to_owned());
+        return job.terminer(kv, &avant, Etape::Echec, raison, maintenant).await;
     }
     let attend = matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation);
     let Some(generation) = job.generation.clone().filter(|_| !attend) else {
         return Ok(job);
     };
-    let bail = Bail::prendre(kv, id, env.maintenant_ms()).await?;
+    let bail = Bail::prendre(kv, id, maintenant).await?;
+    let fin = debut.saturating_add(budget_ms);
+    let sortie = mener(kv, env, job.clone(), &avant, generation, &bail, (debut, fin), indicateurs).await;
+    let sortie = match sortie {
+        // What was written cannot be read again, or what is to be written does not fit: trying once more would not help.
+        Err(PublicationError::Store(erreur)) if erreur.raison().is_some() => {
+            job.terminer(kv, &avant, Etape::Echec, erreur.raison(), env.maintenant_ms()).await
+        }
+        sortie => sortie,
+    };
+    let rendu = bail.rendre(kv).await;
+    let job = sortie?;
+    rendu?;
+    Ok(job)
+}
+
+#[expect(clippy::too_many_arguments, reason = "called once")]
+async fn mener<K: KeyValueWrite, E: Environnement>(
+    kv: &K,
+    env: &E,
+    job: Job,
+    avant: &[u8],
+    generation: String,
+    bail: &Bail,
+    (debut, fin): (u64, u64),
+    indicateurs: &[String],
+) -> Result<Job, PublicationError> {
     let etat = match job.etat {
         None => Etat::default(),
         Some((numero, debut, nombre)) => {
@@ -361,42 +398,19 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
         }
     };
     let ecrivain = Ecrivain::ouvrir(kv, &generation, env.lot()).await?;
-    let mut marche = Marche {
-        kv,
-        env,
-        job,
-        avant,
-        generation,
-        etat,
-        ecrivain,
-        numero: bail.numero,
-        fin: debut.saturating_add(budget_ms),
-        indicateurs,
-    };
-    let sortie = marche.courir(&bail).await;
+    let numero = bail.numero;
+    let mut marche = Marche { kv, env, job, avant, generation, etat, ecrivain, numero, fin, indicateurs };
+    marche.courir(bail).await?;
     let ecoule = env.monotone_ms().saturating_sub(debut);
-    let sortie = match sortie {
-        Ok(()) => marche.sauver(ecoule).await,
-        // What was written cannot be read again: trying once more would not help this generation.
-        Err(PublicationError::Store(StoreError::Damaged(quoi))) => {
-            marche.job.bilan.echec = Some(format!("valeur absente ou abîmée dans le magasin : {quoi}"));
-            marche.job.etape = Etape::Echec;
-            marche.job.fini_ms = Some(env.maintenant_ms());
-            marche.sauver(ecoule).await
-        }
-        Err(erreur) => Err(erreur),
-    };
-    bail.rendre(kv).await?;
-    sortie
+    marche.sauver(ecoule).await
 }
 
 /// What an ended job leaves: its parts may go, and its generation unless it is served.
 async fn fermer<K: KeyValueWrite>(kv: &K, job: &Job, maintenant: i64) -> Result<(), StoreError> {
-    let ouvert = Registre::lire(kv).await?.jobs.contains(&job.id);
-    if let Some(generation) = job.generation.as_ref().filter(|_| ouvert && job.etape != Etape::Publie) {
-        Registre::abandonner(kv, generation, maintenant).await?;
-    }
-    Registre::clore(kv, &job.id).await
+    let registre = Registre::lire(kv).await?;
+    let ouvert = registre.jobs.contains(&job.id);
+    // Neither open nor on its way out: its record is all that is left, and goes.
+    if ouvert || !registre.nomme(&job.id) { Registre::solder(kv, &job.id, maintenant).await } else { Ok(()) }
 }
 
 fn famille_etat(numero: u64) -> String {
@@ -407,7 +421,7 @@ struct Marche<'a, K, E> {
     kv: &'a K,
     env: &'a E,
     job: Job,
-    avant: Vec<u8>,
+    avant: &'a [u8],
     generation: String,
     etat: Etat,
     ecrivain: Ecrivain<'a, K>,
@@ -473,7 +487,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         self.ecrivain.vider().await?;
         self.job.bilan.ecritures += self.ecrivain.ecritures;
         self.job.bilan.duree_ms += ecoule;
-        self.job.ecrire(self.kv, &self.avant).await?;
+        self.job.ecrire(self.kv, self.avant).await?;
         if self.job.etape.est_finale() {
             fermer(self.kv, &self.job, self.env.maintenant_ms()).await?;
         }
@@ -493,17 +507,12 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             *total = *n;
         }
         let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
-        let depot = Depot::new(self.kv, &self.job.id, 1);
-        for partie in 0..self.job.consigne.parties {
-            if let Some(info) = depot.info(partie).await? {
-                for (kind, n) in &info.octets {
-                    if let Some(total) = famille_de(kind).and_then(|f| octets.get_mut(f.rang())) {
-                        *total += n;
-                    }
-                }
-                declarations.extend(info.mailles);
+        for (kind, n) in &self.job.octets {
+            if let Some(total) = famille_de(kind).and_then(|f| octets.get_mut(f.rang())) {
+                *total += n;
             }
         }
+        declarations.extend(self.job.mailles.clone());
         if declarations.len() > MAILLES_MAX {
             let noms: Vec<&str> = declarations.keys().map(String::as_str).collect();
             self.job.bilan.echec = Some(format!(
@@ -750,6 +759,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.dimensionner(base, octets, doublements);
             return Ok(Some(Etape::Repartir));
         }
+        self.verifier_effectifs()?;
         self.etat.curseur = (partition + 1, 0);
         self.alleger().await?;
         Ok(None)
@@ -806,6 +816,16 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(true)
     }
 
+    /// A report tells couples of maille, millesime and provenance apart: it must stay a value.
+    fn verifier_effectifs(&self) -> Result<(), StoreError> {
+        let couples: usize = self.job.bilan.documents.values().flat_map(|m| m.values().map(BTreeMap::len)).sum();
+        if couples > EFFECTIFS_MAX {
+            let quoi = format!("le rapport, de plus de {EFFECTIFS_MAX} couples de maille, millésime et provenance,");
+            return Err(StoreError::TooLarge(quoi, couples * 100));
+        }
+        Ok(())
+    }
+
     fn ajouter_fiches(&mut self, famille: Famille, nombre: usize) {
         if let Some(total) = self.etat.fiches.get_mut(famille.rang()) {
             *total += nombre as u64;
@@ -854,7 +874,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 self.poser_compte(&lieu, sequence, &cles.document, &compte).await?;
             }
             let source = cles.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
-            let source = source.unwrap_or("sans donnees").to_owned();
+            let source = court(source.unwrap_or("sans donnees"), NOM_MAX).to_owned();
             let par_millesime = self.job.bilan.documents.entry(nom.clone()).or_default();
             *par_millesime.entry(ligne.millesime.clone()).or_default().entry(source).or_default() += 1;
             code.clone_from(&ligne.code);
@@ -1160,6 +1180,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             }
             self.job.bilan.pertes = pertes(&base.documents, &self.job.bilan.documents);
             if !self.job.bilan.pertes.is_empty() && !self.job.consigne.confirmer_pertes {
+                self.job.attend_depuis_ms = Some(self.env.maintenant_ms());
                 return Ok(Some(Etape::AttendreConfirmation));
             }
         }
@@ -1329,16 +1350,19 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     }
 }
 
+/// Moves the pointer, and reads it back: where a move that was lost counted as made, what is served would be deleted.
 async fn poser_pointeur<K: KeyValueWrite>(
     kv: &K,
     avant: Option<&[u8]>,
     pointeur: &Pointeur,
 ) -> Result<(), PublicationError> {
+    let nouveau = pointeur.ecrire();
     match avant {
-        None => Ok(kv.set(cle::POINTER, pointeur.ecrire()).await?),
-        Some(avant) if kv.swap(cle::POINTER, avant, pointeur.ecrire()).await? => Ok(()),
-        Some(_) => Err(PublicationError::Overtaken),
+        None => kv.set(cle::POINTER, nouveau.clone()).await?,
+        Some(avant) if kv.swap(cle::POINTER, avant, nouveau.clone()).await? => {}
+        Some(_) => return Err(PublicationError::Overtaken),
     }
+    if kv.get(cle::POINTER).await?.is_some_and(|lu| lu == nouveau) { Ok(()) } else { Err(PublicationError::Overtaken) }
 }
 
 /// Serves the generation before again; calling it once more goes forward again.
@@ -1353,9 +1377,14 @@ pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E)
     };
     let bail = Bail::prendre(kv, "retour", env.maintenant_ms()).await?;
     let pointeur = Pointeur { precedent: Some(Box::new(servi)), ..*precedent };
-    poser_pointeur(kv, avant.as_deref(), &pointeur).await?;
-    Registre::suivre(kv, &pointeur, env.maintenant_ms()).await?;
-    bail.rendre(kv).await?;
+    let recule = async {
+        poser_pointeur(kv, avant.as_deref(), &pointeur).await?;
+        Ok::<(), PublicationError>(Registre::suivre(kv, &pointeur, env.maintenant_ms()).await?)
+    };
+    let recule = recule.await;
+    let rendu = bail.rendre(kv).await;
+    recule?;
+    rendu?;
     Ok(pointeur)
 }
 

@@ -77,7 +77,7 @@ impl KeyValue for MagasinEcriture {
 }
 
 impl KeyValueWrite for MagasinEcriture {
-    async fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+    async fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
         if self.profil == Ecriture::Basic || pairs.len() == 1 {
             for (key, value) in pairs {
                 self.store()?.set(key, value).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
@@ -105,7 +105,7 @@ impl KeyValueWrite for MagasinEcriture {
         Ok(())
     }
 
-    async fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
+    async fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
         if self.profil == Ecriture::Basic {
             if self.get(key).await?.as_deref() != Some(old) {
                 return Ok(false);

@@ -35,25 +35,39 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A value that no host is sure to take was about to be written: trying again makes the same one, so whoever makes it
+    /// ends with this as its reason.
+    #[error("the value {0} would hold {1} bytes, {VALUE_MAX} at most are written")]
+    TooLarge(String, usize),
     /// Nothing has been published yet.
     #[error("nothing has been published yet")]
     Empty,
 }
 
 impl StoreError {
-    /// What an operator reads where this ended a job, in French.
+    /// Why a job ends by it, in French; `None` where trying again later may help.
     #[must_use]
-    pub fn reason(&self) -> String {
+    pub fn raison(&self) -> Option<String> {
         match self {
-            Self::Unavailable(reason) => format!("le magasin n'a pas répondu : {reason}"),
-            Self::Damaged(key) => format!("valeur absente ou abîmée dans le magasin : {key}"),
-            Self::OtherLayout { key, layout } => format!(
+            Self::Unavailable(_) | Self::Empty => None,
+            Self::Damaged(quoi) => Some(format!("valeur absente ou abîmée dans le magasin : {quoi}")),
+            Self::OtherLayout { key, layout } => Some(format!(
                 "{key} est de la disposition {layout}, que cette version de l'application ne connaît pas : servir avec la version qui l'a écrit, ou revenir à la génération précédente avec elle"
-            ),
-            Self::Invalid { key, reason } => format!("la valeur de {key} ne peut pas être écrite : {reason}"),
-            Self::Empty => "rien n'est encore publié".to_owned(),
+            )),
+            Self::Invalid { key, reason } => Some(format!("la valeur de {key} ne peut pas être écrite : {reason}")),
+            Self::TooLarge(quoi, octets) => Some(format!(
+                "valeur trop grande pour le magasin : {quoi} aurait {octets} octets, {VALUE_MAX} au plus sont écrits"
+            )),
         }
     }
+}
+
+/// Whether a value may be written: invariant 8, at every write.
+fn tient(key: &str, value: &[u8]) -> Result<(), StoreError> {
+    if value.len() > VALUE_MAX {
+        return Err(StoreError::TooLarge(key.to_owned(), value.len()));
+    }
+    Ok(())
 }
 
 /// Reading.
@@ -63,15 +77,34 @@ pub trait KeyValue {
 }
 
 /// Writing. Listing keys is not offered, on purpose: see invariant 8.
+///
+/// Stores give the `_brut` functions; everyone else calls those that refuse a value beyond [`VALUE_MAX`], so that no
+/// such value ever reaches a store.
 pub trait KeyValueWrite: KeyValue {
-    /// Writes values; each lies whole or not at all, the lot need not be atomic.
-    fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>>;
+    /// Writes values whatever their size; each lies whole or not at all, the lot need not be atomic.
+    fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Deletes keys; absent ones are no error.
     fn delete_many(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>>;
 
+    /// Replaces the value of an existing key if it still is `old`, whatever its size; `false` if it is not.
+    fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
+
+    /// Writes values; each lies whole or not at all, the lot need not be atomic.
+    fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
+        async move {
+            pairs.iter().try_for_each(|(key, value)| tient(key, value))?;
+            self.set_many_brut(pairs).await
+        }
+    }
+
     /// Replaces the value of an existing key if it still is `old`; `false` if it is not.
-    fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
+    fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        async move {
+            tient(key, &new)?;
+            self.swap_brut(key, old, new).await
+        }
+    }
 
     /// Writes one value.
     fn set(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<(), StoreError>> {
@@ -82,5 +115,19 @@ pub trait KeyValueWrite: KeyValue {
 impl<K: KeyValue + ?Sized> KeyValue for &K {
     fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, StoreError>> {
         (**self).get(key)
+    }
+}
+
+impl<K: KeyValueWrite + ?Sized> KeyValueWrite for &K {
+    fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
+        (**self).set_many_brut(pairs)
+    }
+
+    fn delete_many(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>> {
+        (**self).delete_many(keys)
+    }
+
+    fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        (**self).swap_brut(key, old, new)
     }
 }

@@ -8,6 +8,7 @@ use crate::kv::{KeyValue, StoreError};
 use crate::liste::{self, EntreeCode, EntreeUai, Filtre, Format, Ordre, Plan, Selection};
 use crate::pointeur::Pointeur;
 use crate::recherche::PlanRecherche;
+use crate::suite;
 use domain::{Maille, MailleDeclaree};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -228,7 +229,15 @@ impl<K: KeyValue> Lecteur<K> {
     /// # Errors
     /// Those of the store.
     pub async fn comptes(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.entree_chaude(Famille::Comptes, &cle::paire(place, cfd)).await
+        match self.entree_chaude(Famille::Comptes, &cle::paire(place, cfd)).await? {
+            Some(entree) => self.entiere(Famille::Comptes.nom(), entree).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// An entry, put together where it is too large to lie in its place.
+    async fn entiere(&self, famille: &str, entree: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+        suite::entiere(&self.kv, &self.pointeur.generation, famille, entree).await
     }
 
     /// The plan of a list, read once per generation and instance. `None` where the generation has
@@ -242,8 +251,7 @@ impl<K: KeyValue> Lecteur<K> {
         if let Some(plan) = self.cache.0.borrow().plans.get(&key) {
             return Ok(Rc::clone(plan));
         }
-        let bytes = self.valeur(&famille, 0).await?;
-        let plan = Rc::new(self.abime(Plan::decoder(&bytes), &famille, 0)?);
+        let plan = Rc::new(Plan::lire(&self.kv, &self.pointeur.generation, liste).await?);
         self.cache.0.borrow_mut().plans.insert(key, Rc::clone(&plan));
         Ok(plan)
     }
@@ -293,8 +301,10 @@ impl<K: KeyValue> Lecteur<K> {
     async fn page(&self, famille: &str, premieres: &[String], cle: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(n) = liste::page(premieres, cle) else { return Ok(None) };
         let page = self.valeur(famille, n).await?;
-        let entree = self.abime(bundle::find(&page, cle), famille, n)?;
-        Ok(entree.map(<[u8]>::to_vec))
+        match self.abime(bundle::find(&page, cle), famille, n)? {
+            Some(entree) => self.entiere(famille, entree.to_vec()).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     async fn selection_codes(&self, liste: &str, plan: &Plan, filtre: &Filtre) -> Result<Selection, StoreError> {

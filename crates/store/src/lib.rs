@@ -19,6 +19,7 @@ mod chaud;
 pub mod cle;
 pub mod codec;
 pub mod compte;
+pub mod faulty;
 pub mod fiche;
 pub mod kv;
 pub mod lecture;
@@ -28,6 +29,7 @@ pub mod pointeur;
 pub mod publication;
 pub mod publique;
 pub mod recherche;
+pub mod suite;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};
 pub use lecture::Lecteur;

@@ -14,6 +14,8 @@
 
 use crate::bundle::Damaged;
 use crate::codec::{self, Reader, Writer};
+use crate::kv::{KeyValue, StoreError};
+use crate::{cle, suite};
 use domain::Univers;
 use domain::date::Instant;
 
@@ -346,7 +348,21 @@ impl Plan {
                 writer.text(premiere);
             }
         }
-        pack(&[writer.0], 1)
+        writer.0
+    }
+
+    /// The plan of a list. It lies in one value, and goes on in others where its runs are too many for one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it is not whole, else those of the store.
+    pub async fn lire<K: KeyValue>(kv: &K, generation: &str, liste: &str) -> Result<Self, StoreError> {
+        let famille = famille_plan(liste);
+        let key = cle::valeur(generation, &famille, 0);
+        let abime = || StoreError::Damaged(key.clone());
+        let valeur = kv.get(&key).await?.ok_or_else(abime)?;
+        let debut = unpack(&valeur).ok().and_then(|l| l.first().map(|l| l.to_vec())).ok_or_else(abime)?;
+        let entier = suite::entiere(kv, generation, &famille, debut).await?;
+        Self::decoder(&entier).map_err(|Damaged| abime())
     }
 
     /// Reads the stored form.
@@ -354,8 +370,7 @@ impl Plan {
     /// # Errors
     /// [`Damaged`] where it is not whole.
     pub fn decoder(bytes: &[u8]) -> Result<Self, Damaged> {
-        let lignes = unpack(bytes)?;
-        let mut reader = Reader(lignes.first().ok_or(Damaged)?);
+        let mut reader = Reader(bytes);
         let mut lire = || {
             let mut plan = Self {
                 total: reader.size()?,

@@ -53,7 +53,7 @@ impl KeyValue for Memoire {
 }
 
 impl KeyValueWrite for Memoire {
-    async fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+    async fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
         for (key, value) in pairs {
             self.operation()?;
             let known = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
@@ -73,7 +73,7 @@ impl KeyValueWrite for Memoire {
         Ok(())
     }
 
-    async fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
+    async fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
         self.operation()?;
         let mut values = self.values.borrow_mut();
         match values.get_mut(key) {

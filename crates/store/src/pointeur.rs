@@ -67,6 +67,15 @@ fn est_nul(n: &usize) -> bool {
 }
 
 impl MillesimesEnVigueur {
+    /// The first text of them that is no millesime.
+    #[must_use]
+    pub fn illisible(&self) -> Option<&str> {
+        let seuls =
+            [&self.certifications, &self.certifications_sup, &self.regionales, &self.formations, &self.formations_sup];
+        let textes = seuls.into_iter().flatten().chain(self.mailles.values());
+        textes.map(String::as_str).find(|m| Millesime::parse(m).is_none())
+    }
+
     /// The one in force for a maille of the contract and a univers. Regional statistics know one line only, and so do
     /// declared mailles: [`Self::mailles`].
     #[must_use]

@@ -2,6 +2,7 @@
 
 use super::ecrivain::Ecrivain;
 use super::lignes::{Controle, LigneRefusee, LigneValide};
+use super::travail::{NOM_MAX, court};
 use crate::cle;
 use crate::codec::{Reader, Writer};
 use crate::kv::{KeyValueWrite, StoreError};
@@ -14,10 +15,12 @@ use std::collections::BTreeMap;
 pub const PART_MAX: usize = 8 * 1024 * 1024;
 /// Longest line, in bytes.
 pub const LIGNE_MAX: usize = 1024 * 1024;
-/// Parts a job may have.
-pub const PARTS_MAX: usize = 10_000;
+/// Parts a job may have: 16 GB. What is known of each is read one after the other when the publication is asked for.
+pub const PARTS_MAX: usize = 2_000;
 /// Refusals whose reason is kept, a part; all are counted.
 const REFUS_GARDES: usize = 50;
+/// Bytes of a kept reason.
+const RAISON_MAX: usize = 400;
 /// Largest staged piece, in bytes.
 const MORCEAU_MAX: usize = 256 * 1024;
 
@@ -142,7 +145,7 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
             .map(|(rang, ligne)| (rang + 1, controle.ligne(ligne)));
         let mut info = self.remplir(partie, digest, &mut lues).await?;
         drop(lues);
-        (info.champs_inconnus, info.mailles) = (controle.inconnus, controle.mailles);
+        (info.champs_inconnus, info.mailles) = (noms_courts(controle.inconnus), controle.mailles);
         self.inscrire(partie, &info).await?;
         Ok(info)
     }
@@ -164,7 +167,7 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         lignes.iter().flatten().for_each(|ligne| empreinte.update(&ligne.json));
         let lues = lignes.into_iter().enumerate().map(|(rang, ligne)| (rang + 1, ligne));
         let mut info = self.remplir(partie, hex(&empreinte.finalize()), lues).await?;
-        info.champs_inconnus = controle.inconnus;
+        info.champs_inconnus = noms_courts(controle.inconnus);
         self.inscrire(partie, &info).await?;
         Ok(info)
     }
@@ -185,7 +188,8 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
                 Err(refus) => {
                     info.refusees += 1;
                     if info.refus.len() < REFUS_GARDES {
-                        info.refus.push(Refus { partie, ligne, raison: refus.0 });
+                        let raison = court(&refus.0, RAISON_MAX).to_owned();
+                        info.refus.push(Refus { partie, ligne, raison });
                     }
                 }
                 Ok(valide) => {
@@ -215,7 +219,8 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
     /// Deletes the parts from `partie` on, in order: the number of the next one to delete, or
     /// `None` once no part is left. At most `limite` values a call.
     pub(super) async fn effacer(&self, partie: usize, limite: usize) -> Result<Option<usize>, StoreError> {
-        if self.info(partie).await?.is_none() {
+        // A record that cannot be read is one all the same.
+        if self.kv.get(&self.cle_info(partie)).await?.is_none() {
             return Ok(None);
         }
         if super::ecrivain::effacer(self.kv, &Self::prefixe(self.job, partie), self.lot, limite, |_| true).await? {
@@ -223,6 +228,12 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
             return Ok(Some(partie + 1));
         }
         Ok(Some(partie))
+    }
+
+    /// Lets go of a part whose marks cannot be read.
+    pub(super) async fn oublier(&self, partie: usize) -> Result<(), StoreError> {
+        super::ecrivain::oublier(self.kv, &Self::prefixe(self.job, partie)).await?;
+        self.kv.delete_many(vec![self.cle_info(partie)]).await
     }
 
     /// The accepted lines of a staged piece: kind and JSON.
@@ -244,6 +255,15 @@ impl<'a, K: KeyValueWrite> Depot<'a, K> {
         }
         Ok(lignes)
     }
+}
+
+/// Names of fields are a sender's text: of any length.
+fn noms_courts(champs: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut courts = BTreeMap::new();
+    for (champ, n) in champs {
+        *courts.entry(court(&champ, NOM_MAX).to_owned()).or_default() += n;
+    }
+    courts
 }
 
 /// Lower-case hexadecimal.

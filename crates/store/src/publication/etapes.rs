@@ -7,7 +7,7 @@ use super::ecrivain::{Ecrivain, lire_long, poser_long};
 use super::flux::Flux;
 use super::listes::{Constructeur, PAGE_MIN, Rangee, entete_csv};
 use super::registre::{Bail, EtatRegistre, Registre, Served};
-use super::travail::{Effectifs, Etape, Job};
+use super::travail::{EFFECTIFS_MAX, Effectifs, Etape, Job, NOM_MAX, court};
 use super::{Environnement, PublicationError};
 use crate::bundle;
 use crate::cle::{self, Famille};
@@ -19,6 +19,7 @@ use crate::lecture::MaillePubliee;
 use crate::liste::{self, CleLigne, EntreeCode, EntreeUai, Format, Ordre, Plan};
 use crate::pointeur::{DISPOSITION, FORMAT, MillesimesEnVigueur, Pointeur};
 use crate::publique::{self, RecordPublic};
+use crate::suite::{self, ENTREE_MAX, Tete};
 use domain::declaree::{CHAMP_LIEU, CHAMP_MAILLE, MAILLES_MAX};
 use domain::{Document, DocumentPublie, Filiere, Kind, Maille, MailleDeclaree, Millesime, Univers};
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,8 @@ const PARTITION_TRI: u64 = 2 * PARTITION;
 /// Bytes that all streams together may hold back before they write: the more there are, the shorter their pieces, so this
 /// is what keeps writes in proportion when the data grows.
 const TAMPONS: usize = 56 * 1024 * 1024;
+/// Bytes of a plan that lie in its first value.
+const PLAN_MAX: usize = VALUE_MAX - 1024;
 /// Keys kept as a sample of an order, to cut it into even partitions.
 const ECHANTILLON: usize = 1_024;
 /// The share of a maille and millesime that may disappear unasked.
@@ -81,6 +84,8 @@ struct IndexLieux {
     separateurs: Vec<String>,
     flux: Flux,
     pages: Vec<String>,
+    /// The next value of an entry that does not fit into a page.
+    suite: usize,
 }
 
 impl ListeEnCours {
@@ -144,6 +149,22 @@ impl Tri {
     }
 }
 
+/// Rows found again of a list: in the form that is read, under codes, under places.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Verifiees {
+    lignes: usize,
+    par_code: usize,
+    par_uai: usize,
+}
+
+/// What of a list is verified together.
+#[derive(Clone, Copy)]
+enum Morceaux {
+    Segments(Ordre, Format),
+    Codes,
+    Lieux,
+}
+
 /// What the steps need between two calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Etat {
@@ -165,6 +186,11 @@ struct Etat {
     millesimes: MillesimesEnVigueur,
     constructeur: Option<Vec<u8>>,
     index: indexer::Index,
+    /// What was found so far of the list that is verified.
+    verifiees: Verifiees,
+    /// The next values of plans and of counts that do not fit into one.
+    suite_plans: usize,
+    suite_comptes: usize,
 }
 
 /// What is known of a published generation, for the next publication and for reports.
@@ -328,17 +354,54 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
     indicateurs: &[String],
 ) -> Result<Job, PublicationError> {
     let debut = env.monotone_ms();
-    let (job, avant) = Job::lire(kv, id).await?;
+    let maintenant = env.maintenant_ms();
+    let (job, avant) = match Job::lire(kv, id).await {
+        Err(PublicationError::Store(StoreError::Unavailable(raison))) => {
+            return Err(StoreError::Unavailable(raison).into());
+        }
+        Err(erreur) => return Job::finir_perdu(kv, id, erreur, maintenant).await,
+        Ok(lue) => lue,
+    };
     if job.etape.est_finale() {
         // Killed at its very end, it may not have been closed.
-        fermer(kv, &job, env.maintenant_ms()).await?;
+        fermer(kv, &job, maintenant).await?;
         return Ok(job);
+    }
+    if !Registre::lire(kv).await?.jobs.iter().any(|j| j == id) {
+        let raison = Some("le travail n'est plus inscrit au registre".to_owned());
+        return job.terminer(kv, &avant, Etape::Echec, raison, maintenant).await;
     }
     let attend = matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation);
     let Some(generation) = job.generation.clone().filter(|_| !attend) else {
         return Ok(job);
     };
-    let bail = Bail::prendre(kv, id, env.maintenant_ms()).await?;
+    let bail = Bail::prendre(kv, id, maintenant).await?;
+    let fin = debut.saturating_add(budget_ms);
+    let sortie = mener(kv, env, job.clone(), &avant, generation, &bail, (debut, fin), indicateurs).await;
+    let sortie = match sortie {
+        // What was written cannot be read again, or what is to be written does not fit: trying once more would not help.
+        Err(PublicationError::Store(erreur)) if erreur.raison().is_some() => {
+            job.terminer(kv, &avant, Etape::Echec, erreur.raison(), env.maintenant_ms()).await
+        }
+        sortie => sortie,
+    };
+    let rendu = bail.rendre(kv).await;
+    let job = sortie?;
+    rendu?;
+    Ok(job)
+}
+
+#[expect(clippy::too_many_arguments, reason = "called once")]
+async fn mener<K: KeyValueWrite, E: Environnement>(
+    kv: &K,
+    env: &E,
+    job: Job,
+    avant: &[u8],
+    generation: String,
+    bail: &Bail,
+    (debut, fin): (u64, u64),
+    indicateurs: &[String],
+) -> Result<Job, PublicationError> {
     let etat = match job.etat {
         None => Etat::default(),
         Some((numero, debut, nombre)) => {
@@ -347,42 +410,19 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement>(
         }
     };
     let ecrivain = Ecrivain::ouvrir(kv, &generation, env.lot()).await?;
-    let mut marche = Marche {
-        kv,
-        env,
-        job,
-        avant,
-        generation,
-        etat,
-        ecrivain,
-        numero: bail.numero,
-        fin: debut.saturating_add(budget_ms),
-        indicateurs,
-    };
-    let sortie = marche.courir(&bail).await;
+    let numero = bail.numero;
+    let mut marche = Marche { kv, env, job, avant, generation, etat, ecrivain, numero, fin, indicateurs };
+    marche.courir(bail).await?;
     let ecoule = env.monotone_ms().saturating_sub(debut);
-    let sortie = match sortie {
-        Ok(()) => marche.sauver(ecoule).await,
-        // Trying once more would not help: what was written cannot be read again, or what is to be written cannot be.
-        Err(PublicationError::Store(fault)) if !matches!(fault, StoreError::Unavailable(_) | StoreError::Empty) => {
-            marche.job.bilan.echec = Some(fault.reason());
-            marche.job.etape = Etape::Echec;
-            marche.job.fini_ms = Some(env.maintenant_ms());
-            marche.sauver(ecoule).await
-        }
-        Err(erreur) => Err(erreur),
-    };
-    bail.rendre(kv).await?;
-    sortie
+    marche.sauver(ecoule).await
 }
 
 /// What an ended job leaves: its parts may go, and its generation unless it is served.
 async fn fermer<K: KeyValueWrite>(kv: &K, job: &Job, maintenant: i64) -> Result<(), StoreError> {
-    let ouvert = Registre::lire(kv).await?.jobs.contains(&job.id);
-    if let Some(generation) = job.generation.as_ref().filter(|_| ouvert && job.etape != Etape::Publie) {
-        Registre::abandonner(kv, generation, maintenant).await?;
-    }
-    Registre::clore(kv, &job.id).await
+    let registre = Registre::lire(kv).await?;
+    let ouvert = registre.jobs.contains(&job.id);
+    // Neither open nor on its way out: its record is all that is left, and goes.
+    if ouvert || !registre.nomme(&job.id) { Registre::solder(kv, &job.id, maintenant).await } else { Ok(()) }
 }
 
 fn famille_etat(numero: u64) -> String {
@@ -393,7 +433,7 @@ struct Marche<'a, K, E> {
     kv: &'a K,
     env: &'a E,
     job: Job,
-    avant: Vec<u8>,
+    avant: &'a [u8],
     generation: String,
     etat: Etat,
     ecrivain: Ecrivain<'a, K>,
@@ -459,7 +499,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         self.ecrivain.vider().await?;
         self.job.bilan.ecritures += self.ecrivain.ecritures;
         self.job.bilan.duree_ms += ecoule;
-        self.job.ecrire(self.kv, &self.avant).await?;
+        self.job.ecrire(self.kv, self.avant).await?;
         if self.job.etape.est_finale() {
             fermer(self.kv, &self.job, self.env.maintenant_ms()).await?;
         }
@@ -478,17 +518,12 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             *total = *n;
         }
         let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
-        let depot = Depot::new(self.kv, &self.job.id, 1);
-        for partie in 0..self.job.consigne.parties {
-            if let Some(info) = depot.info(partie).await? {
-                for (kind, n) in &info.octets {
-                    if let Some(total) = famille_de(kind).and_then(|f| octets.get_mut(f.rang())) {
-                        *total += n;
-                    }
-                }
-                declarations.extend(info.mailles);
+        for (kind, n) in &self.job.octets {
+            if let Some(total) = famille_de(kind).and_then(|f| octets.get_mut(f.rang())) {
+                *total += n;
             }
         }
+        declarations.extend(self.job.mailles.clone());
         if declarations.len() > MAILLES_MAX {
             let noms: Vec<&str> = declarations.keys().map(String::as_str).collect();
             self.job.bilan.echec = Some(format!(
@@ -735,6 +770,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.dimensionner(base, octets, doublements);
             return Ok(Some(Etape::Repartir));
         }
+        self.verifier_effectifs()?;
         self.etat.curseur = (partition + 1, 0);
         self.alleger().await?;
         Ok(None)
@@ -791,6 +827,16 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         Ok(true)
     }
 
+    /// A report tells couples of maille, millesime and provenance apart: it must stay a value.
+    fn verifier_effectifs(&self) -> Result<(), StoreError> {
+        let couples: usize = self.job.bilan.documents.values().flat_map(|m| m.values().map(BTreeMap::len)).sum();
+        if couples > EFFECTIFS_MAX {
+            let quoi = format!("le rapport, de plus de {EFFECTIFS_MAX} couples de maille, millésime et provenance,");
+            return Err(StoreError::TooLarge(quoi, couples * 100));
+        }
+        Ok(())
+    }
+
     fn ajouter_fiches(&mut self, famille: Famille, nombre: usize) {
         if let Some(total) = self.etat.fiches.get_mut(famille.rang()) {
             *total += nombre as u64;
@@ -839,7 +885,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 self.poser_compte(&lieu, sequence, &cles.document, &compte).await?;
             }
             let source = cles.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
-            let source = source.unwrap_or("sans donnees").to_owned();
+            let source = court(source.unwrap_or("sans donnees"), NOM_MAX).to_owned();
             let par_millesime = self.job.bilan.documents.entry(nom.clone()).or_default();
             *par_millesime.entry(ligne.millesime.clone()).or_default().entry(source).or_default() += 1;
             code.clone_from(&ligne.code);
@@ -966,12 +1012,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
 
     async fn lire_plan(&mut self, nom: &str) -> Result<Plan, PublicationError> {
         self.ecrivain.vider().await?;
-        let bytes = lire_long(self.kv, &self.generation, &liste::famille_plan(nom), 0, 1).await?;
-        Ok(Plan::decoder(&bytes).map_err(|_| StoreError::Damaged(liste::famille_plan(nom)))?)
+        Ok(Plan::lire(self.kv, &self.generation, nom).await?)
     }
 
     async fn ecrire_plan(&mut self, nom: &str, plan: &Plan) -> Result<(), PublicationError> {
-        Ok(self.ecrivain.poser(&liste::famille_plan(nom), 0, plan.coder()).await?)
+        let famille = liste::famille_plan(nom);
+        // A plan that is written again goes on in other values: killed in between, the older one is still whole.
+        let debut = self.ecrivain.poser_suite(&famille, &mut self.etat.suite_plans, plan.coder(), PLAN_MAX).await?;
+        Ok(self.ecrivain.poser(&famille, 0, liste::pack(&[debut], 1)).await?)
     }
 
     /// Builds the pages of the places of a list.
@@ -1023,7 +1071,8 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             for (rang, cle) in rangs {
                 entree.ajouter(&cle, rang);
             }
-            let bytes = entree.coder();
+            let famille = liste::famille_uais(nom);
+            let bytes = self.ecrivain.poser_suite(&famille, &mut lieux.suite, entree.coder(), ENTREE_MAX).await?;
             octets += bytes.len();
             page.push((uai, bytes));
             restants -= 1;
@@ -1058,8 +1107,13 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             par_bundle.get_mut(n).ok_or_else(abime)?.entry(paire.to_owned()).or_default().insert(sequence, reader.0);
         }
         for (rang, paires) in par_bundle.into_iter().enumerate() {
-            let entrees: Vec<(String, Vec<u8>)> =
-                paires.into_iter().map(|(paire, c)| (paire, c.into_values().flatten().copied().collect())).collect();
+            let mut entrees = Vec::with_capacity(paires.len());
+            for (paire, comptes) in paires {
+                let entree = comptes.into_values().flatten().copied().collect();
+                let suite = &mut self.etat.suite_comptes;
+                let famille = Famille::Comptes.nom();
+                entrees.push((paire, self.ecrivain.poser_suite(famille, suite, entree, ENTREE_MAX).await?));
+            }
             self.ajouter_fiches(Famille::Comptes, entrees.len());
             self.ecrivain
                 .poser(Famille::Comptes.nom(), partition * par_partition + rang, bundle::pack(entrees))
@@ -1089,6 +1143,11 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 {
                     return Err(abime().into());
                 }
+                if famille == Famille::Comptes {
+                    for (_, entree) in entrees.iter().filter(|(_, entree)| Tete::lire(entree).is_some()) {
+                        suite::entiere(self.kv, &self.generation, famille.nom(), entree.to_vec()).await?;
+                    }
+                }
                 // What was counted when it was built must be found: to zero over the whole family.
                 if let Some(fiches) = self.etat.fiches.get_mut(rang) {
                     *fiches = fiches.checked_sub(entrees.len() as u64).ok_or_else(abime)?;
@@ -1106,8 +1165,10 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         }
         if let Some(liste) = self.etat.listes.get(rang - Famille::TOUTES.len()) {
             let (nom, maille, lignes) = (liste.nom.clone(), liste.maille, liste.lignes);
-            self.verifier_liste(&nom, maille, lignes).await?;
-            self.etat.curseur = (rang + 1, 0);
+            if self.verifier_liste(&nom, maille, lignes, depart).await? {
+                self.etat.curseur = (rang + 1, 0);
+                self.etat.verifiees = Verifiees::default();
+            }
             return Ok(None);
         }
         if rang == Famille::TOUTES.len() + listes {
@@ -1131,63 +1192,82 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             }
             self.job.bilan.pertes = pertes(&base.documents, &self.job.bilan.documents);
             if !self.job.bilan.pertes.is_empty() && !self.job.consigne.confirmer_pertes {
+                self.job.attend_depuis_ms = Some(self.env.maintenant_ms());
                 return Ok(Some(Etape::AttendreConfirmation));
             }
         }
         Ok(Some(Etape::Basculer))
     }
 
+    /// Reads every value of a list again, from the one at `depart` on: `true` once all of them were read.
     async fn verifier_liste(
         &mut self,
         nom: &str,
         maille: Option<Maille>,
         attendu: u64,
-    ) -> Result<(), PublicationError> {
+        depart: usize,
+    ) -> Result<bool, PublicationError> {
         let plan = self.lire_plan(nom).await?;
         let abime = |quoi: &str| StoreError::Damaged(format!("{quoi} of {nom}"));
         if plan.total as u64 != attendu || plan.plages.iter().map(|p| p.nombre).sum::<usize>() != plan.total {
             return Err(abime("plan").into());
         }
-        for ordre in Ordre::TOUS {
-            if ordre == Ordre::Codes && maille.is_none() {
-                continue;
-            }
+        let mut morceaux = Vec::new();
+        for ordre in Ordre::TOUS.into_iter().filter(|o| *o == Ordre::Lieux || maille.is_some()) {
             for format in [Format::Json, Format::Csv] {
-                let segments = plan.total.div_ceil(plan.lignes(format));
-                let mut lignes = 0;
-                for n in 0..segments {
-                    let valeur =
-                        lire_long(self.kv, &self.generation, &liste::famille(nom, ordre, format), n, 1).await?;
-                    lignes += liste::unpack(&valeur).map_err(|_| abime("segment"))?.len();
-                }
-                if lignes != plan.total {
-                    return Err(abime("segments").into());
-                }
+                morceaux.push((Morceaux::Segments(ordre, format), plan.total.div_ceil(plan.lignes(format))));
             }
         }
-        let mut par_code = 0;
-        for n in 0..plan.pages_codes.len() {
-            let page = lire_long(self.kv, &self.generation, &liste::famille_codes(nom), n, 1).await?;
-            for (_, entree) in bundle::entries(&page).map_err(|_| abime("codes"))? {
-                let entree = EntreeCode::decoder(entree).map_err(|_| abime("codes"))?;
-                par_code += entree.0.iter().map(|p| p.nombre).sum::<usize>();
+        morceaux.extend([(Morceaux::Codes, plan.pages_codes.len()), (Morceaux::Lieux, plan.pages_uais.len())]);
+        let valeurs =
+            morceaux.into_iter().flat_map(|(quoi, nombre)| (0..nombre).map(move |n| (quoi, n, n + 1 == nombre)));
+        for (rang, (quoi, n, derniere)) in valeurs.enumerate().skip(depart) {
+            match quoi {
+                Morceaux::Segments(ordre, format) => {
+                    let famille = liste::famille(nom, ordre, format);
+                    let valeur = lire_long(self.kv, &self.generation, &famille, n, 1).await?;
+                    self.etat.verifiees.lignes += liste::unpack(&valeur).map_err(|_| abime("segment"))?.len();
+                    if derniere && std::mem::take(&mut self.etat.verifiees.lignes) != plan.total {
+                        return Err(abime("segments").into());
+                    }
+                }
+                Morceaux::Codes => {
+                    for entree in self.entrees_de_page(&liste::famille_codes(nom), n).await? {
+                        let entree = EntreeCode::decoder(&entree).map_err(|_| abime("codes"))?;
+                        self.etat.verifiees.par_code += entree.0.iter().map(|p| p.nombre).sum::<usize>();
+                    }
+                }
+                Morceaux::Lieux => {
+                    for entree in self.entrees_de_page(&liste::famille_uais(nom), n).await? {
+                        let entree = EntreeUai::decoder(&entree).map_err(|_| abime("uais"))?;
+                        self.etat.verifiees.par_uai += entree.0.iter().map(|(p, _)| p.nombre).sum::<usize>();
+                    }
+                }
             }
-        }
-        let mut par_uai = 0;
-        for n in 0..plan.pages_uais.len() {
-            let page = lire_long(self.kv, &self.generation, &liste::famille_uais(nom), n, 1).await?;
-            for (_, entree) in bundle::entries(&page).map_err(|_| abime("uais"))? {
-                let entree = EntreeUai::decoder(entree).map_err(|_| abime("uais"))?;
-                par_uai += entree.0.iter().map(|(p, _)| p.nombre).sum::<usize>();
+            if !self.a_le_temps() {
+                self.etat.curseur.1 = rang + 1;
+                return Ok(false);
             }
         }
         let attendus = |present: bool| if present { plan.total } else { 0 };
-        if par_code != attendus(maille.is_some())
-            || par_uai != attendus(matches!(maille, Some(Maille::Etablissement | Maille::Declaree)))
+        if self.etat.verifiees.par_code != attendus(maille.is_some())
+            || self.etat.verifiees.par_uai != attendus(matches!(maille, Some(Maille::Etablissement | Maille::Declaree)))
         {
             return Err(abime("indexes").into());
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// The entries of a page, each whole.
+    async fn entrees_de_page(&self, famille: &str, n: usize) -> Result<Vec<Vec<u8>>, PublicationError> {
+        let page = lire_long(self.kv, &self.generation, famille, n, 1).await?;
+        let lues =
+            bundle::entries(&page).map_err(|_| StoreError::Damaged(cle::valeur(&self.generation, famille, n)))?;
+        let mut entrees = Vec::with_capacity(lues.len());
+        for (_, entree) in lues {
+            entrees.push(suite::entiere(self.kv, &self.generation, famille, entree.to_vec()).await?);
+        }
+        Ok(entrees)
     }
 
     // --- basculer -------------------------------------------------------------------------
@@ -1284,17 +1364,19 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     }
 }
 
+/// Moves the pointer, and reads it back: where a move that was lost counted as made, what is served would be deleted.
 async fn poser_pointeur<K: KeyValueWrite>(
     kv: &K,
     avant: Option<&[u8]>,
     pointeur: &Pointeur,
 ) -> Result<(), PublicationError> {
-    let bytes = pointeur.ecrire()?;
+    let nouveau = pointeur.ecrire()?;
     match avant {
-        None => Ok(kv.set(cle::POINTER, bytes).await?),
-        Some(avant) if kv.swap(cle::POINTER, avant, bytes).await? => Ok(()),
-        Some(_) => Err(PublicationError::Overtaken),
+        None => kv.set(cle::POINTER, nouveau.clone()).await?,
+        Some(avant) if kv.swap(cle::POINTER, avant, nouveau.clone()).await? => {}
+        Some(_) => return Err(PublicationError::Overtaken),
     }
+    if kv.get(cle::POINTER).await?.is_some_and(|lu| lu == nouveau) { Ok(()) } else { Err(PublicationError::Overtaken) }
 }
 
 /// Serves the generation before again; calling it once more goes forward again. Where the pointer is lost or damaged, the
@@ -1306,8 +1388,10 @@ pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E)
     let bail = Bail::prendre(kv, "retour", env.maintenant_ms()).await?;
     // Whatever comes of it, the lease does not outlive the call.
     let outcome = roll_back(kv, env).await;
-    bail.rendre(kv).await?;
-    outcome
+    let returned = bail.rendre(kv).await;
+    let pointer = outcome?;
+    returned?;
+    Ok(pointer)
 }
 
 async fn roll_back<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {

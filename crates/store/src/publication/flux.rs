@@ -53,10 +53,10 @@ impl Flux {
         self.taille
     }
 
-    /// Adds a record. Writes a piece where the partition has collected one.
+    /// Adds a record of at most some 250 KB. Writes a piece where the partition has collected one.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`StoreError::TooLarge`], or those of the store.
     pub async fn ajouter<K: KeyValueWrite>(
         &mut self,
         ecrivain: &mut Ecrivain<'_, K>,
@@ -70,6 +70,9 @@ impl Flux {
         let Some(tampon) = self.tampons.get_mut(partition) else {
             return Err(StoreError::Damaged(format!("partition {partition} of {}", self.nom)));
         };
+        if record.len() > MORCEAU_MAX {
+            return Err(StoreError::TooLarge(format!("un enregistrement de {}", self.nom), record.len()));
+        }
         let avant = tampon.len();
         if avant > 0 && avant + record.len() + 8 > MORCEAU_MAX {
             self.ecrire(ecrivain, numero, partition).await?;

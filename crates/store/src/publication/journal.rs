@@ -56,13 +56,16 @@ impl Journal {
     /// Adds a record of at most some 250 KB.
     ///
     /// # Errors
-    /// Those of the store.
+    /// [`StoreError::TooLarge`], or those of the store.
     pub async fn ajouter<K: KeyValueWrite>(
         &mut self,
         ecrivain: &mut Ecrivain<'_, K>,
         numero: u64,
         record: &[u8],
     ) -> Result<(), StoreError> {
+        if record.len() > MORCEAU_MAX {
+            return Err(StoreError::TooLarge(format!("un enregistrement de {}", self.nom), record.len()));
+        }
         if !self.tampon.is_empty() && self.tampon.len() + record.len() + 8 > MORCEAU_MAX {
             self.vider(ecrivain, numero).await?;
         }

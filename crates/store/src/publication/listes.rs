@@ -6,6 +6,7 @@ use crate::codec::{Reader, Writer};
 use crate::fiche::{Forme, Version};
 use crate::kv::{KeyValueWrite, StoreError};
 use crate::liste::{self, CleLigne, EntreeCode, Format, Ligne, Ordre, Plage, Plan};
+use crate::suite::ENTREE_MAX;
 use domain::declaree::CHAMP_LIEU;
 use domain::{Document, DocumentPublie, Maille, date, indicateur};
 use serde_json::Value;
@@ -181,6 +182,8 @@ pub(super) struct Constructeur {
     page: Vec<(String, Vec<u8>)>,
     octets_page: usize,
     pages: Vec<String>,
+    /// The next value of an entry that does not fit into a page.
+    suite: usize,
 }
 
 impl Constructeur {
@@ -201,6 +204,7 @@ impl Constructeur {
             page: Vec::new(),
             octets_page: 0,
             pages: Vec::new(),
+            suite: 0,
         }
     }
 
@@ -253,6 +257,8 @@ impl Constructeur {
     async fn clore_code<K: KeyValueWrite>(&mut self, ecrivain: &mut Ecrivain<'_, K>) -> Result<(), StoreError> {
         if self.ordre == Ordre::Codes && !self.plages.is_empty() {
             let entree = EntreeCode(std::mem::take(&mut self.plages)).coder();
+            let famille = liste::famille_codes(&self.liste);
+            let entree = ecrivain.poser_suite(&famille, &mut self.suite, entree, ENTREE_MAX).await?;
             self.octets_page += entree.len();
             self.page.push((std::mem::take(&mut self.code), entree));
             if self.octets_page >= PAGE_MIN {
@@ -309,6 +315,7 @@ impl Constructeur {
         for premiere in &self.pages {
             writer.text(premiere);
         }
+        writer.size(self.suite);
         writer.0
     }
 
@@ -328,7 +335,22 @@ impl Constructeur {
             (0..count).map(|_| Some((reader.text()?.to_owned(), reader.bytes()?.to_vec()))).collect::<Option<_>>()?;
         let count = reader.size()?;
         let pages = (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Option<_>>()?;
-        Some(Self { liste, ordre, total, lignes_json, lignes_csv, json, csv, plages, code, page, octets_page, pages })
+        let suite = reader.size()?;
+        Some(Self {
+            liste,
+            ordre,
+            total,
+            lignes_json,
+            lignes_csv,
+            json,
+            csv,
+            plages,
+            code,
+            page,
+            octets_page,
+            pages,
+            suite,
+        })
     }
 }
 

@@ -38,7 +38,10 @@ pub use journal::{Journal, Lecture, Position};
 pub use lignes::{Controle, LigneRefusee, LigneValide};
 pub use registre::{Bail, EtatRegistre, Generation, Registre, Served, menage};
 pub use servies::parcourir_servies;
-pub use travail::{Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, ouvrir};
+pub use travail::{
+    ATTENTE_MAX_MS, Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, Totaux,
+    ouvrir, ouvrir_collecte,
+};
 
 use crate::kv::StoreError;
 use domain::Document;

@@ -2,13 +2,14 @@
 
 use super::depot::Depot;
 use super::echange;
-use super::ecrivain::effacer;
-use super::travail::Job;
+use super::ecrivain::{effacer, oublier};
+use super::travail::{Fiche, Job};
 use super::{Environnement, PublicationError};
 use crate::cle;
 use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use crate::pointeur::Pointeur;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// How long a generation stays after it left the pointer: readers may still follow a copy of it,
 /// and eventually consistent stores show the pointer late.
@@ -17,8 +18,12 @@ pub const DELAI_EFFACEMENT_MS: i64 = 10 * 60 * 1000;
 /// How long a lease holds without being renewed. A step takes at most 25 s.
 const BAIL_MS: i64 = 60_000;
 
-/// How many deletions one call does, at most.
+/// How many deletions one call does, at most, and how many batches of them.
 const EFFACEMENTS: usize = 2_000;
+const LOTS_EFFACES: usize = 80;
+
+/// Prefixes that the registry names, at most: beyond, its value would come near to what a store takes.
+const PREFIXES_MAX: usize = 1_500;
 
 /// What became of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +52,9 @@ pub struct Generation {
     pub depuis_ms: i64,
     /// Whether what its making needed still lies beside it.
     pub temporaires: bool,
+    /// Whether a pull works or stages answers there, rather than a publication.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub collecte: bool,
 }
 
 /// Everything that exists in the store, so that nothing is ever listed.
@@ -60,6 +68,9 @@ pub struct Registre {
     pub jobs: Vec<String>,
     /// Ended jobs whose parts go, and the next part to delete.
     pub a_effacer: Vec<(String, usize)>,
+    /// When open jobs were opened, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) ouverts_ms: BTreeMap<String, i64>,
 }
 
 impl Registre {
@@ -82,16 +93,27 @@ impl Registre {
         echange::changer(kv, cle::REGISTRY, change).await
     }
 
+    /// Whether a job is open, or ended and not deleted yet.
+    pub(super) fn nomme(&self, job: &str) -> bool {
+        self.jobs.iter().chain(self.a_effacer.iter().map(|(j, _)| j)).any(|j| j == job)
+    }
+
+    /// Whether a job was registered less than `duree_ms` ago.
+    pub(super) fn ouvre_encore(&self, job: &str, maintenant: i64, duree_ms: i64) -> bool {
+        let age = |depuis: &i64| maintenant.saturating_sub(*depuis);
+        self.ouverts_ms.get(job).map(age).is_some_and(|age| (-duree_ms..duree_ms).contains(&age))
+    }
+
     /// Gives a job a generation id of its own.
     pub(super) async fn nouvelle_generation<K: KeyValueWrite>(
         kv: &K,
         job: &str,
         maintenant: i64,
     ) -> Result<String, StoreError> {
-        Self::nouveau_prefixe(kv, job, EtatRegistre::EnCours, maintenant).await
+        Self::attribuer(kv, job, EtatRegistre::EnCours, maintenant, false).await
     }
 
-    /// Gives a job a prefix that was never used, so that what it writes there can be deleted.
+    /// Gives a pull a prefix that was never used, so that what it writes there can be deleted.
     ///
     /// # Errors
     /// Those of the store.
@@ -101,7 +123,20 @@ impl Registre {
         etat: EtatRegistre,
         maintenant: i64,
     ) -> Result<String, StoreError> {
-        Self::changer(kv, |registre| {
+        Self::attribuer(kv, job, etat, maintenant, true).await
+    }
+
+    async fn attribuer<K: KeyValueWrite>(
+        kv: &K,
+        job: &str,
+        etat: EtatRegistre,
+        maintenant: i64,
+        collecte: bool,
+    ) -> Result<String, StoreError> {
+        let attribue = Self::changer(kv, |registre| {
+            if registre.generations.len() >= PREFIXES_MAX {
+                return None;
+            }
             registre.dernier += 1;
             let id = format!("g{}", registre.dernier);
             registre.generations.push(Generation {
@@ -110,10 +145,29 @@ impl Registre {
                 etat,
                 depuis_ms: maintenant,
                 temporaires: etat == EtatRegistre::EnCours,
+                collecte,
             });
-            id
-        })
-        .await
+            Some(id)
+        });
+        attribue.await?.ok_or_else(|| StoreError::TooLarge("le registre, sans ménage,".into(), PREFIXES_MAX * 150))
+    }
+
+    /// Whether readers may follow the pointer to a generation, now or on a rollback.
+    pub(super) async fn est_servie<K: KeyValueWrite>(kv: &K, generation: &str) -> Result<bool, StoreError> {
+        Ok(Self::servies(kv).await?.unwrap_or_default().iter().any(|g| g == generation))
+    }
+
+    /// The generations that the pointer names; `None` where it cannot be read.
+    async fn servies<K: KeyValueWrite>(kv: &K) -> Result<Option<Vec<String>>, StoreError> {
+        match Served::read(kv).await {
+            Ok(None) => Ok(Some(Vec::new())),
+            Ok(Some(Served { pointer, .. })) => {
+                let before = pointer.precedent.map(|before| before.generation);
+                Ok(Some(std::iter::once(pointer.generation).chain(before).collect()))
+            }
+            Err(StoreError::Damaged(_) | StoreError::OtherLayout { .. }) => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Says that the staged answers under a prefix are whole and kept.
@@ -163,12 +217,44 @@ impl Registre {
         .await
     }
 
-    /// An ended job: its parts may go.
-    pub(super) async fn clore<K: KeyValueWrite>(kv: &K, job: &str) -> Result<(), StoreError> {
+    /// An ended job: its parts may go, and every generation it began unless it is served.
+    pub(super) async fn solder<K: KeyValueWrite>(kv: &K, job: &str, maintenant: i64) -> Result<(), StoreError> {
+        // A pointer that cannot be read names nothing here; the housekeeping deletes nothing while it is so.
+        let servies = Self::servies(kv).await?.unwrap_or_default();
         Self::changer(kv, |registre| {
-            if registre.jobs.iter().any(|j| j == job) {
-                registre.jobs.retain(|j| j != job);
+            let siennes = registre.generations.iter_mut().filter(|g| g.job == job && !g.collecte);
+            for g in siennes.filter(|g| g.etat == EtatRegistre::EnCours) {
+                if servies.contains(&g.id) {
+                    g.etat = EtatRegistre::Publiee;
+                } else {
+                    (g.etat, g.depuis_ms) = (EtatRegistre::AEffacer, maintenant);
+                }
+            }
+            registre.jobs.retain(|j| j != job);
+            registre.ouverts_ms.remove(job);
+            if !registre.a_effacer.iter().any(|(j, _)| j == job) {
                 registre.a_effacer.push((job.to_owned(), 0));
+            }
+        })
+        .await
+    }
+
+    /// Lets go of the prefixes of pulls, those of killed steps too: `devenir` says what becomes of one, `None` to leave it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn trier_collecte<K: KeyValueWrite>(
+        kv: &K,
+        maintenant: i64,
+        devenir: impl Fn(&Generation) -> Option<EtatRegistre>,
+    ) -> Result<(), StoreError> {
+        Self::changer(kv, |registre| {
+            for g in &mut registre.generations {
+                match devenir(g).filter(|etat| *etat != g.etat) {
+                    Some(EtatRegistre::AEffacer) => (g.etat, g.depuis_ms) = (EtatRegistre::AEffacer, maintenant),
+                    Some(etat) => (g.etat, g.temporaires) = (etat, false),
+                    None => {}
+                }
             }
         })
         .await
@@ -215,18 +301,19 @@ pub struct Bail {
 }
 
 impl Bail {
-    async fn lire<K: KeyValueWrite>(kv: &K) -> Result<(Self, Vec<u8>), StoreError> {
+    async fn lire<K: KeyValueWrite>(kv: &K, maintenant: i64) -> Result<(Self, Vec<u8>), StoreError> {
+        // A lost or unreadable lease is a free one. Its number must never come again: what attempts write lies under it,
+        // and there are far fewer of them than milliseconds.
+        let libre = || Self { numero: u64::try_from(maintenant).unwrap_or(0), job: String::new(), jusque_ms: 0 };
         let bytes = match kv.get(cle::LEASE).await? {
             Some(bytes) => bytes,
             None => {
-                let libre = Self { numero: 0, job: String::new(), jusque_ms: 0 };
-                let bytes = serde_json::to_vec(&libre).unwrap_or_default();
+                let bytes = serde_json::to_vec(&libre()).unwrap_or_default();
                 kv.set(cle::LEASE, bytes.clone()).await?;
                 bytes
             }
         };
-        let bail = serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(cle::LEASE.into()))?;
-        Ok((bail, bytes))
+        Ok((serde_json::from_slice(&bytes).unwrap_or_else(|_| libre()), bytes))
     }
 
     /// Takes the lease for a job, with a fencing number of its own. The same job may always take
@@ -235,9 +322,10 @@ impl Bail {
     /// # Errors
     /// [`PublicationError::Busy`] where another job holds it, else those of the store.
     pub async fn prendre<K: KeyValueWrite>(kv: &K, job: &str, maintenant: i64) -> Result<Self, PublicationError> {
-        let (bail, bytes) = Self::lire(kv).await?;
-        let libre = bail.job.is_empty() || bail.job == job || bail.jusque_ms < maintenant;
-        if !libre {
+        let (bail, bytes) = Self::lire(kv, maintenant).await?;
+        // One that ends later than any lease taken now could is that of a clock that has been put right since.
+        let fini = bail.jusque_ms < maintenant || bail.jusque_ms > maintenant.saturating_add(2 * BAIL_MS);
+        if !(bail.job.is_empty() || bail.job == job || fini) {
             return Err(PublicationError::Busy { job: bail.job, secondes: (bail.jusque_ms - maintenant) / 1000 + 1 });
         }
         let pris = Self { numero: bail.numero + 1, job: job.to_owned(), jusque_ms: maintenant + BAIL_MS };
@@ -253,7 +341,7 @@ impl Bail {
     /// # Errors
     /// Those of the store.
     pub async fn tient<K: KeyValueWrite>(&self, kv: &K) -> Result<bool, StoreError> {
-        Ok(Self::lire(kv).await?.0.numero == self.numero)
+        Ok(Self::lire(kv, 0).await?.0.numero == self.numero)
     }
 
     /// Gives it back, unless someone else has taken it.
@@ -261,7 +349,7 @@ impl Bail {
     /// # Errors
     /// Those of the store.
     pub async fn rendre<K: KeyValueWrite>(self, kv: &K) -> Result<(), StoreError> {
-        let (bail, bytes) = Self::lire(kv).await?;
+        let (bail, bytes) = Self::lire(kv, 0).await?;
         if bail.numero == self.numero {
             let libre = Self { numero: self.numero, job: String::new(), jusque_ms: 0 };
             kv.swap(cle::LEASE, &bytes, serde_json::to_vec(&libre).unwrap_or_default()).await?;
@@ -276,16 +364,27 @@ fn est_temporaire(famille: &str) -> bool {
 }
 
 /// Deletes a bounded share of what nobody reads any more: generations that left the pointer ten
-/// minutes ago or were given up, and the parts of ended jobs. `true` while there is more to do
-/// now.
+/// minutes ago or were given up, and the parts of ended jobs. Ends jobs whose record is lost, or that have waited too
+/// long. `true` while there is more to do now.
+///
+/// What cannot be read is let go: it is in nobody's way.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn menage<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<bool, StoreError> {
     let registre = Registre::lire(kv).await?;
     let maintenant = env.maintenant_ms();
+    let limite = EFFACEMENTS.min(LOTS_EFFACES.saturating_mul(env.lot().max(1)));
     if let Some((job, partie)) = registre.a_effacer.first().cloned() {
-        let suite = Depot::new(kv, &job, env.lot()).effacer(partie, EFFACEMENTS).await?;
+        let depot = Depot::new(kv, &job, env.lot());
+        let suite = match depot.effacer(partie, limite).await {
+            Err(StoreError::Damaged(quoi)) => {
+                eprintln!("housekeeping: {quoi} cannot be read, part {partie} of {job} is let go");
+                depot.oublier(partie).await?;
+                Some(partie + 1)
+            }
+            suite => suite?,
+        };
         if suite.is_none() {
             Job::effacer(kv, &job).await?;
         }
@@ -296,23 +395,86 @@ pub async fn menage<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Resu
         .await?;
         return Ok(true);
     }
-    let due = |g: &&Generation| g.etat == EtatRegistre::AEffacer && g.depuis_ms + DELAI_EFFACEMENT_MS <= maintenant;
-    if let Some(generation) = registre.generations.iter().find(due) {
-        if effacer(kv, &generation.id, env.lot(), EFFACEMENTS, |_| true).await? {
-            let id = generation.id.clone();
+    if registre.generations.iter().any(|g| a_effacer(g, maintenant) || g.temporaires)
+        && let Some(servies) = Registre::servies(kv).await?
+        && effacer_une(kv, env, &registre, &servies, limite).await?
+    {
+        return Ok(true);
+    }
+    for id in &registre.jobs {
+        let fini = match Job::chercher(kv, &registre, id, maintenant).await? {
+            Fiche::EnOuverture => false,
+            Fiche::Perdue(_) => {
+                Registre::solder(kv, id, maintenant).await?;
+                true
+            }
+            Fiche::Lue(job, avant) => match job.expirer(kv, &avant, maintenant).await {
+                Ok(fini) => fini,
+                Err(PublicationError::Store(erreur)) => return Err(erreur),
+                // Somebody just took it up again.
+                Err(_) => false,
+            },
+        };
+        if fini {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether the time of a prefix has come. One that left the pointer in the future did so by a wrong clock: it is due like
+/// one of just now, once that is written down.
+fn a_effacer(g: &Generation, maintenant: i64) -> bool {
+    g.etat == EtatRegistre::AEffacer
+        && (g.depuis_ms.saturating_add(DELAI_EFFACEMENT_MS) <= maintenant || g.depuis_ms > maintenant)
+}
+
+/// Deletes a share of one prefix, or of what its making needed.
+async fn effacer_une<K: KeyValueWrite, E: Environnement>(
+    kv: &K,
+    env: &E,
+    registre: &Registre,
+    servies: &[String],
+    limite: usize,
+) -> Result<bool, StoreError> {
+    let maintenant = env.maintenant_ms();
+    let noter = async |id: &str, change: &dyn Fn(&mut Generation)| {
+        Registre::changer(kv, |registre| registre.generations.iter_mut().filter(|g| g.id == id).for_each(change)).await
+    };
+    if let Some(generation) = registre.generations.iter().find(|g| a_effacer(g, maintenant)) {
+        let id = generation.id.as_str();
+        if servies.iter().any(|s| s == id) {
+            // Nothing that the pointer names is ever deleted, whatever the registry says.
+            noter(id, &|g| g.etat = EtatRegistre::Publiee).await?;
+        } else if generation.depuis_ms > maintenant {
+            noter(id, &|g| g.depuis_ms = maintenant).await?;
+        } else if effacer_ou_oublier(kv, env, id, limite, |_| true).await? {
             Registre::changer(kv, |registre| registre.generations.retain(|g| g.id != id)).await?;
         }
         return Ok(true);
     }
     if let Some(generation) = registre.generations.iter().find(|g| g.etat == EtatRegistre::Publiee && g.temporaires) {
-        if effacer(kv, &generation.id, env.lot(), EFFACEMENTS, est_temporaire).await? {
-            let id = generation.id.clone();
-            Registre::changer(kv, |registre| {
-                registre.generations.iter_mut().filter(|g| g.id == id).for_each(|g| g.temporaires = false);
-            })
-            .await?;
+        if effacer_ou_oublier(kv, env, &generation.id, limite, est_temporaire).await? {
+            noter(&generation.id, &|g| g.temporaires = false).await?;
         }
         return Ok(true);
     }
     Ok(false)
+}
+
+async fn effacer_ou_oublier<K: KeyValueWrite, E: Environnement>(
+    kv: &K,
+    env: &E,
+    prefixe: &str,
+    limite: usize,
+    choix: impl Fn(&str) -> bool,
+) -> Result<bool, StoreError> {
+    match effacer(kv, prefixe, env.lot(), limite, choix).await {
+        Err(StoreError::Damaged(quoi)) => {
+            eprintln!("housekeeping: {quoi} cannot be read, what lies under {prefixe} is let go");
+            oublier(kv, prefixe).await?;
+            Ok(true)
+        }
+        fait => fait,
+    }
 }

@@ -32,6 +32,10 @@ const PAGE: usize = 32 * 1024;
 /// Pages of fiches and places are larger: the results of one search lie in fewer of them, and the
 /// import writes fewer values.
 const PAGE_LARGE: usize = 64 * 1024;
+/// Bytes of the numbers under one word, at most: its page holds little else.
+const POSTINGS_OCTETS: usize = VALUE_MAX - 64 * 1024;
+/// Bytes of words that lie beside a fiche on its way.
+const MOTS_MAX: usize = 64 * 1024;
 /// RNCP codes kept of one certification: a CFD has a few.
 const RNCP_MAX: usize = 50;
 /// Longest label kept in the index, in characters.
@@ -485,23 +489,36 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
             self.etat.index.fiches = Flux::nouveau("recherche.avant", self.etat.index.groupes.partitions());
         }
         let lue = self.etat.index.groupes.lire(self.kv, &self.generation, partition).await?;
-        for groupe in lire_groupes(lue.records()).ok_or_else(abime)?.into_values() {
-            let mut writer = Writer::default();
+        for (cle, groupe) in lire_groupes(lue.records()).ok_or_else(abime)? {
             let libelle = crate::recherche::mots(&groupe.fiche.libelle).join(" ");
             let code = groupe.fiche.codes.first().map_or(groupe.fiche.uai.as_str(), |c| c.code.as_str());
-            let tri = format!("{}\0{libelle}\0{code}", classe(&groupe.fiche));
-            writer.text(&tri).bytes(&groupe.fiche.coder()).size(groupe.mots.len());
-            for mot in &groupe.mots {
-                writer.text(mot);
-                self.etat.index.octets_termes += cles_du_mot(mot).map(|c| c.len() as u64 + 10).sum::<u64>();
+            // The group itself goes last: a certification may be spread over several records, told apart by it.
+            let tri = format!("{}\0{libelle}\0{code}\0{cle}", classe(&groupe.fiche));
+            // A diploma may have tens of thousands of courses, each found by its code: what does not fit beside the fiche
+            // follows it, without one.
+            let mut fiche = groupe.fiche.coder();
+            let mut mots = groupe.mots.iter().peekable();
+            loop {
+                let (mut nombre, mut textes) = (0, Writer::default());
+                while let Some(mot) = mots.next_if(|_| textes.0.len() < MOTS_MAX) {
+                    self.etat.index.octets_termes += cles_du_mot(mot).map(|c| c.len() as u64 + 10).sum::<u64>();
+                    textes.text(mot);
+                    nombre += 1;
+                }
+                let mut writer = Writer::default();
+                writer.text(&tri).bytes(&std::mem::take(&mut fiche)).size(nombre);
+                writer.0.append(&mut textes.0);
+                let index = &mut self.etat.index;
+                index.octets_fiches += writer.0.len() as u64;
+                index.fiches.ajouter(&mut self.ecrivain, self.numero, partition, &writer.0).await?;
+                if mots.peek().is_none() {
+                    break;
+                }
             }
-            self.etat.index.octets_fiches += writer.0.len() as u64;
             self.etat.index.echantillon.ajouter(tri);
             if let Some(nombre) = self.etat.index.classes.get_mut(classe(&groupe.fiche)) {
                 *nombre += 1;
             }
-            let index = &mut self.etat.index;
-            index.fiches.ajouter(&mut self.ecrivain, self.numero, partition, &writer.0).await?;
         }
         Ok(())
     }
@@ -535,7 +552,7 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
     async fn numeroter(&mut self, partition: usize) -> Result<(), PublicationError> {
         let index = &mut self.etat.index;
         let lue = index.fiches.lire(self.kv, &self.generation, partition).await?;
-        let mut fiches: Vec<(&str, &[u8], Vec<&str>)> = Vec::new();
+        let mut fiches: BTreeMap<&str, (&[u8], Vec<&str>)> = BTreeMap::new();
         for record in lue.records() {
             let mut r = Reader(record);
             let mut lire = || {
@@ -543,12 +560,16 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
                 let nombre = r.size()?;
                 Some((tri, fiche, (0..nombre).map(|_| r.text()).collect::<Option<Vec<_>>>()?))
             };
-            fiches.push(lire().ok_or_else(abime)?);
+            let (tri, fiche, mots) = lire().ok_or_else(abime)?;
+            let connue = fiches.entry(tri).or_default();
+            if !fiche.is_empty() {
+                connue.0 = fiche;
+            }
+            connue.1.extend(mots);
         }
-        fiches.sort_unstable();
         let mut numero = index.numerotees;
         let mut pages = Pages::nouvelles(FAMILLE_FICHES, &mut index.bornes_fiches, PAGE_LARGE);
-        for (_, fiche, mots) in fiches {
+        for (fiche, mots) in fiches.into_values() {
             let lue = FicheRecherche::decoder(fiche).map_err(|_| abime())?;
             let premier = mots_utiles(&lue.libelle).into_iter().next().unwrap_or_default();
             // One record for each key: the best accord where several words begin alike.
@@ -591,8 +612,14 @@ impl<K: KeyValueWrite, E: Environnement> Marche<'_, K, E> {
         for ((hash, cle), mut ids) in termes {
             ids.sort_unstable();
             ids.truncate(POSTINGS_MAX);
+            let mut entree = Postings(ids).coder();
+            while entree.len() > POSTINGS_OCTETS {
+                let mut moitie = Postings::decoder(&entree).map_err(|_| abime())?;
+                moitie.0.truncate(moitie.0.len() / 2);
+                entree = moitie.coder();
+            }
             index.entrees_termes += 1;
-            pages.ajouter(&mut self.ecrivain, hash, cle.to_owned(), Postings(ids).coder()).await?;
+            pages.ajouter(&mut self.ecrivain, hash, cle.to_owned(), entree).await?;
         }
         Ok(pages.clore(&mut self.ecrivain).await?)
     }

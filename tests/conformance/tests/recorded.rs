@@ -1,6 +1,8 @@
 //! The recorded requests against the built application: those in the tree always, all of them where they lie beside
 //! the project.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use conformance::case::CaseFile;
 use conformance::play;
 use conformance::report::{self, Floor};

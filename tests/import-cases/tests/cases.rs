@@ -1,5 +1,7 @@
 //! The recorded cases: those in the tree always, all of them where they lie beside the project.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use import_cases::{Verdict, load, play};
 use std::path::Path;
 

@@ -1,19 +1,16 @@
 #!/usr/bin/env bash
-# Opens the pages in a headless Chromium: tests/pages/run.sh [PICTURES_FOLDER]
-# Installs what it needs (chromium by apt-get, playwright-core and axe-core by npm); needs scripts/build.
+# Opens the pages in a headless Chromium: tests/pages/run.sh [--install] [PICTURES_FOLDER]
+# Needs scripts/build, chromium (apt-get), playwright-core and axe-core (npm); --install, or CI, installs the packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+install=()
+if [ "${1:-}" = --install ]; then install=(--install); shift; fi
+tests/pages/setup.sh "${install[@]}" browser
 pictures=${1:-.cache/pages}
 mkdir -p .cache
 pictures=$(realpath -m "$pictures")
 
-chromium=$(command -v chromium || command -v chromium-browser || true)
-if [ -z "$chromium" ]; then
-  echo "pages: installing chromium"
-  apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null
-  chromium=$(command -v chromium)
-fi
-(cd tests/pages/navigateur && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null)
+chromium=$(command -v chromium || command -v chromium-browser)
 
 folder=$(mktemp -d)
 log=$folder/log

@@ -21,9 +21,8 @@ fn donnees() -> Option<PathBuf> {
 static ESSAIS: LazyLock<Vec<(&'static str, Vec<Line>)>> = LazyLock::new(|| {
     let lignes = |donnees: Option<&Path>| production(0.05, donnees).lines().collect();
     let mut essais = vec![("invented", lignes(None))];
-    match donnees() {
-        Some(dossier) => essais.push(("real keys", lignes(Some(&dossier)))),
-        None => eprintln!("real keys skipped: the reference data (../shared/data) is not there"),
+    if let Some(dossier) = beside::shared("data", "production with real keys") {
+        essais.push(("real keys", lignes(Some(&dossier))));
     }
     essais
 });

@@ -5,25 +5,17 @@ use domain::{CodeCertification, Millesime};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
-    sync::LazyLock,
+    path::Path,
+    sync::OnceLock,
 };
 
-/// The folder of reference data, where it is there.
-fn donnees() -> Option<PathBuf> {
-    let dossier = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    if !dossier.is_dir() {
-        eprintln!("skipped: the reference data (../shared/data) is not there");
-        return None;
-    }
-    Some(dossier)
+/// The reference data, read once for all tests; `None` where it is absent, and `test` is skipped.
+#[expect(clippy::unwrap_used, reason = "a test")]
+fn tables(test: &str) -> Option<&'static real::Real> {
+    static TABLES: OnceLock<real::Real> = OnceLock::new();
+    let folder = beside::shared("data", test)?;
+    Some(TABLES.get_or_init(|| real::Real::read(&folder).unwrap()))
 }
-
-/// Read once for all tests; `None` where the reference data is absent.
-static REEL: LazyLock<Option<real::Real>> = LazyLock::new(|| {
-    #[expect(clippy::unwrap_used, reason = "a test")]
-    donnees().map(|dossier| real::Real::read(&dossier).unwrap())
-});
 
 fn documents(lignes: impl Iterator<Item = Line>) -> Vec<Value> {
     lignes.map(|l| Value::Object(l.doc)).collect()
@@ -31,7 +23,7 @@ fn documents(lignes: impl Iterator<Item = Line>) -> Vec<Value> {
 
 #[test]
 fn every_regional_row_becomes_one_document() {
-    let Some(reel) = &*REEL else { return };
+    let Some(reel) = tables("every_regional_row_becomes_one_document") else { return };
     let regionales = documents(reel.regionales());
     assert_eq!(regionales.len(), 40_322);
     let mut cles = BTreeSet::new();
@@ -51,7 +43,7 @@ fn every_regional_row_becomes_one_document() {
 
 #[test]
 fn a_row_is_joined_and_its_rates_are_of_the_whole_group() {
-    let Some(reel) = &*REEL else { return };
+    let Some(reel) = tables("a_row_is_joined_and_its_rates_are_of_the_whole_group") else { return };
     let doc = documents(reel.regionales()).swap_remove(1_999);
     assert_eq!(
         doc,
@@ -77,7 +69,7 @@ fn a_row_is_joined_and_its_rates_are_of_the_whole_group() {
 
 #[test]
 fn national_documents_are_sums_and_say_so() {
-    let Some(reel) = &*REEL else { return };
+    let Some(reel) = tables("national_documents_are_sums_and_say_so") else { return };
     let mut sommes: BTreeMap<(String, String, String), u64> = BTreeMap::new();
     for doc in documents(reel.regionales()) {
         let millesime = Millesime::parse(doc["millesime"].as_str().unwrap()).unwrap();
@@ -97,7 +89,7 @@ fn national_documents_are_sums_and_say_so() {
 
 #[test]
 fn the_nomenclature_and_the_directory_come_along() {
-    let Some(reel) = &*REEL else { return };
+    let Some(reel) = tables("the_nomenclature_and_the_directory_come_along") else { return };
     let bcn = documents(reel.bcn());
     let comptes = [bcn.len(), reel.bcn_mef().count(), reel.bcn_sise().count(), reel.etablissements().count()];
     assert_eq!(comptes, [11_270 + 10_066, 10_066, 27_062, 11_366]);

@@ -20,7 +20,7 @@ fn read(path: &str) -> String {
 fn run(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Output> {
     let found = Command::new(program).args(arguments).envs(variables.iter().copied()).current_dir(root()).output();
     if found.is_err() {
-        eprintln!("{program} is not installed; what it would check is skipped");
+        support::skipped(&format!("planification, what {program} checks"), program);
     }
     found.ok()
 }

@@ -8,17 +8,13 @@ use treatments::nomenclature::Nature;
 use treatments::rapport::Couverture;
 use treatments::{Acce, Groupes, Rapport, etablissements};
 
-fn tables() -> Option<Tables> {
-    let tables = Tables::beside();
-    if tables.is_none() {
-        eprintln!("skipped: no real tables at ../shared/data");
-    }
-    tables
+fn tables(test: &str) -> Option<Tables> {
+    beside::shared("data", test).and_then(|_| Tables::beside())
 }
 
 #[test]
 fn the_nomenclature_has_its_real_size() {
-    let Some(tables) = tables() else { return };
+    let Some(tables) = tables("the_nomenclature_has_its_real_size") else { return };
     let contexte = context(&tables, &mut Vec::new()).unwrap();
     let nomenclature = &contexte.nomenclature;
     let of = |nature| nomenclature.certifications().filter(|c| c.nature == nature).count();
@@ -62,7 +58,7 @@ fn the_nomenclature_has_its_real_size() {
 
 #[test]
 fn every_regional_row_becomes_a_document() {
-    let Some(tables) = tables() else { return };
+    let Some(tables) = tables("every_regional_row_becomes_a_document") else { return };
     let contexte = context(&tables, &mut Vec::new()).unwrap();
     let mut rapport = Rapport::default();
     let documents = regional(&contexte, &tables.regions().unwrap(), &mut rapport).unwrap();
@@ -84,7 +80,7 @@ fn every_regional_row_becomes_a_document() {
 
 #[test]
 fn establishments_lie_in_known_places() {
-    let Some(tables) = tables() else { return };
+    let Some(tables) = tables("establishments_lie_in_known_places") else { return };
     let rows = tables.acce().unwrap();
     let documents: Vec<_> = rows.iter().map(|row| etablissements::etablissement(row).unwrap()).collect();
     let acce = Acce::de(&documents);

@@ -122,10 +122,7 @@ async fn the_samples_statistics_come_back() {
 
 #[tokio::test]
 async fn the_real_tables_have_their_sizes() {
-    if services::tables::Tables::beside().is_none() {
-        eprintln!("the_real_tables_have_their_sizes: ../shared/data is not there; skipped");
-        return;
-    }
+    let Some(_) = beside::shared("data", "the_real_tables_have_their_sizes") else { return };
     let services = start(Data::Real);
     let sources = waiting(&services, 20_000);
     let count = async |call: Call| {
@@ -161,7 +158,8 @@ async fn the_real_tables_have_their_sizes() {
 /// Sums over the regions are the national figures, which no table gives.
 #[test]
 fn national_counts_are_sums_over_regions() {
-    let Some(tables) = services::tables::Tables::beside() else { return };
+    let Some(_) = beside::shared("data", "national_counts_are_sums_over_regions") else { return };
+    let tables = services::tables::Tables::beside().unwrap();
     let rows = tables.regional().unwrap();
     let sum = |code: &str| -> f64 {
         let of = rows.iter().filter(|row| row.millesime == "2021_2022" && row.course.code() == code);
@@ -181,10 +179,7 @@ fn national_counts_are_sums_over_regions() {
 /// are real, in six of production size.
 #[test]
 fn establishments_are_as_many_as_the_services_deliver() {
-    if services::tables::Tables::beside().is_none() {
-        eprintln!("establishments_are_as_many_as_the_services_deliver: ../shared/data is not there; skipped");
-        return;
-    }
+    let Some(_) = beside::shared("data", "establishments_are_as_many_as_the_services_deliver") else { return };
     let count = |data: Data| -> usize {
         let data = services::data(data).unwrap();
         let places: Vec<Document> = data.acce().unwrap().collect();
@@ -380,13 +375,8 @@ async fn the_rate_holds_on_the_wire() {
 
 #[tokio::test]
 async fn recorded_exchanges_are_answered_again() {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/conformance/import/importCertificationsStats.json");
-    let Ok(text) = std::fs::read_to_string(&file) else {
-        eprintln!("recorded_exchanges_are_answered_again: {} is not there; skipped", file.display());
-        return;
-    };
-    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../import-cases/cases/importCertificationsStats.json");
+    let recorded: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let services = start(Data::Sample);
     let mut replayed = 0;
     for case in recorded["cases"].as_array().unwrap() {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod push;
 
 pub use application::{Application, Settings};
+pub use beside::{shared, skipped};
 pub use client::{Answer, Request};
 
 use std::path::{Path, PathBuf};
@@ -17,17 +18,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 pub fn root() -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     folder.ancestors().nth(2).unwrap_or(folder).to_owned()
-}
-
-/// A file or folder of the data that is shared beside the project; `None` where it is absent, and then a line says
-/// that `test` skips what needs it.
-pub fn shared(path: &str, test: &str) -> Option<PathBuf> {
-    let found = root().join("../shared").join(path);
-    if found.exists() {
-        return Some(found);
-    }
-    eprintln!("{test}: ../shared/{path} is not there; skipped");
-    None
 }
 
 /// Says which of the application's components are not built, and how to build them.

@@ -1,0 +1,74 @@
+//! What tests need from outside of the project, and what they say where it is missing.
+//!
+//! Data that cannot lie in the tree, the real tables and all recorded cases, lies in `../shared`. A test asks for it by
+//! [`shared`]. Where it is missing the test is skipped, never passed in silence: `scripts/test` counts it, and in CI it
+//! fails. Programs of the machine that only some checks need are reported by [`skipped`].
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// `1` makes what is missing in `../shared` a failure, `0` lets it be skipped; without it, CI decides.
+const REQUIRE: &str = "EXPOSITION_REQUIRE_SHARED";
+/// The file that `scripts/test` counts skipped tests from: runners show no output of tests that pass.
+const SKIPPED: &str = "EXPOSITION_SKIPPED";
+
+/// A file or folder of `../shared`. `None`, and a line that says so, where it is missing: `test` has nothing to do then.
+///
+/// # Panics
+/// Where it is missing and required: in CI, or by `EXPOSITION_REQUIRE_SHARED=1`.
+#[must_use]
+pub fn shared(path: &str, test: &str) -> Option<PathBuf> {
+    let found = shared_folder().join(path);
+    if found.exists() {
+        return Some(found);
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    assert!(
+        !required(variable(REQUIRE).as_deref(), variable("CI").as_deref()),
+        "{test} needs ../shared/{path}; {REQUIRE}=0 skips it"
+    );
+    skipped(test, &format!("../shared/{path}"));
+    None
+}
+
+/// Reports that `test`, or a part of it, cannot run here, and what it needs.
+pub fn skipped(test: &str, needs: &str) {
+    let line = format!("SKIPPED {test}: needs {needs}\n");
+    if let Some(path) = std::env::var_os(SKIPPED) {
+        // One write: other tests append at the same time.
+        let written = std::fs::File::options().append(true).create(true).open(&path);
+        let written = written.and_then(|mut file| file.write_all(line.as_bytes()));
+        assert!(written.is_ok(), "{}: {written:?}", path.display());
+    }
+    eprint!("{line}");
+}
+
+fn shared_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared")
+}
+
+fn required(asked: Option<&str>, ci: Option<&str>) -> bool {
+    match asked {
+        Some(asked) => asked == "1",
+        None => ci == Some("true"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::required;
+
+    #[test]
+    fn ci_requires_what_is_shared_unless_told_otherwise() {
+        let rows = [
+            (None, None, false),
+            (None, Some("true"), true),
+            (Some("0"), Some("true"), false),
+            (Some("1"), None, true),
+            (Some(""), Some("true"), false),
+        ];
+        for (asked, ci, expected) in rows {
+            assert_eq!(required(asked, ci), expected, "{asked:?} {ci:?}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# What the checks of the pages need beyond the toolchain: tests/pages/setup.sh [--install] browser|schemathesis
+# Ends with 0 where it is there. Otherwise it says how to install it, and does so with --install or in CI.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. scripts/lib/install.sh
+missing() { # WHAT COMMAND
+  echo "setup.sh: $1 is missing; install it: $2, or call this again with --install" >&2
+  exit 1
+}
+
+case ${1:-} in
+  browser)
+    command -v npm >/dev/null || missing npm "your system's package of Node.js"
+    command -v chromium-browser >/dev/null || debian chromium chromium "which opens the pages"
+    # npm leaves its own copy of the lock where it has installed all of it.
+    if [ ! tests/pages/navigateur/node_modules/.package-lock.json -nt tests/pages/navigateur/package-lock.json ]; then
+      ci=(npm ci --prefix tests/pages/navigateur --ignore-scripts --no-audit --no-fund --loglevel=error)
+      [ "$install" = yes ] || missing playwright-core "npm ci --prefix tests/pages/navigateur"
+      "${ci[@]}" >/dev/null
+      touch tests/pages/navigateur/node_modules/.package-lock.json
+    fi
+    ;;
+  schemathesis)
+    tool=.cache/schemathesis
+    package=schemathesis==4.32.5
+    [ ! -x "$tool/bin/schemathesis" ] || exit 0
+    [ "$install" = yes ] || missing schemathesis "python3 -m venv $tool && $tool/bin/pip install $package"
+    python3 -m venv "$tool"
+    "$tool/bin/pip" install --quiet --disable-pip-version-check "$package"
+    ;;
+  *)
+    sed -n '2,3s/^# //p' "$0" >&2
+    exit 2
+    ;;
+esac

@@ -38,7 +38,7 @@ pub fn annees_precedentes(nomenclature: &Nomenclature, mef: &str, cfd: &str) -> 
     (1..annee).rev().filter_map(precedente).filter(|code| code != mef).collect()
 }
 
-/// The fields of a document without numbers: key, place, certification.
+/// The fields of a document without numbers: key, place as the source holds it, certification.
 fn sans_chiffres(maille: Maille, source: &Document, code: &str, part: Option<Document>) -> Document {
     let mut document = Document::with_capacity(16);
     document.insert("code_certification".to_owned(), code.into());
@@ -52,12 +52,7 @@ fn sans_chiffres(maille: Maille, source: &Document, code: &str, part: Option<Doc
     match maille {
         // Declared mailles come treated.
         Maille::Nationale | Maille::Declaree => {}
-        Maille::Regionale => {
-            copier("region");
-            if let Some(region) = sous_champ(source, "region", "code").and_then(territoire::region) {
-                document.insert("region".to_owned(), region_regionale(region));
-            }
-        }
+        Maille::Regionale => copier("region"),
         Maille::Etablissement => ["uai", "region", "academie"].into_iter().for_each(copier),
     }
     document.extend(part.into_iter().flatten());
@@ -173,6 +168,12 @@ pub fn premieres_annees_communes(
             let mut document = sans_chiffres(maille, source, commune, part);
             let codes = terminales(specialites.codes.iter().map(String::as_str));
             document.insert("certificationsTerminales".to_owned(), codes);
+            // Grouped by the code of the region, written with the table's: an earlier year copies, this one does not.
+            if maille == Maille::Regionale
+                && let Some(region) = sous_champ(&document, "region", "code").and_then(territoire::region)
+            {
+                document.insert("region".to_owned(), region_regionale(region));
+            }
             ecrire(documents, document, rejet.as_ref(), rapport, &mut ecritures);
         }
     }
@@ -210,5 +211,34 @@ mod tests {
             "two rows: nobody knows which"
         );
         assert!(annees_precedentes(&nomenclature, "322", "").is_empty());
+    }
+
+    #[test]
+    fn an_earlier_year_keeps_the_region_of_its_source_a_shared_first_year_has_the_table_s() {
+        let objet = |valeur: Value| valeur.as_object().unwrap().clone();
+        let mut nomenclature = Nomenclature::default();
+        for (code, commune) in [("32230000000", false), ("32220000000", false), ("23810031211", true)] {
+            let famille =
+                crate::nomenclature::Famille { code: "F".into(), libelle: "F".into(), annee_commune: commune };
+            nomenclature.ajouter(Certification {
+                nature: Nature::Mef,
+                code: code.into(),
+                cfd: "32000000".into(),
+                famille: Some(famille),
+                ..Certification::default()
+            });
+        }
+        let source = objet(json!({"code_certification": "32230000000", "code_formation_diplome": "32000000",
+            "millesime": "2018_2019", "filiere": "pro", "region": {"code": "11", "nom": "Paris et autour"},
+            "familleMetier": {"code": "F", "isAnneeCommune": false},
+            "donnee_source": {"code_certification": "32230000000", "type": "self"}}));
+        let mut documents = Collection::de(domain::Kind::Regionale, [source]);
+        let mut rapport = Rapport::default();
+        annees_non_terminales(&nomenclature, Maille::Regionale, &mut documents, &mut rapport);
+        premieres_annees_communes(&nomenclature, Maille::Regionale, &mut documents, &mut rapport);
+        let region = |code: &str| &documents.iter().find(|d| d["code_certification"] == code).unwrap()["region"];
+        assert_eq!(*region("32220000000"), json!({"code": "11", "nom": "Paris et autour"}));
+        let table = json!({"code": "11", "nom": "Île-de-France", "code_region_academique": "10"});
+        assert_eq!(*region("23810031211"), table);
     }
 }

@@ -12,10 +12,11 @@
 //! Only delivered documents give, so `nouvelle` wins over `ancienne` and a second run changes
 //! nothing. Everything but `_meta`, label and certification part is lent. Not for `superieur`.
 
-use crate::ecriture::{Collection, Ecritures, donnee_source, est_livree};
+use crate::ecriture::{Collection, Ecriture, Ecritures, donnee_source, est_livree};
 use crate::lignee::{seul_ancien, seul_nouveau};
 use crate::nomenclature::Nomenclature;
 use crate::texte::{champ, sous_champ};
+use domain::indicateur::est_indicateur;
 use domain::{Document, Maille};
 use std::collections::BTreeMap;
 
@@ -181,7 +182,12 @@ fn preter(
         let meme = |p: &&usize| documents.document(**p).is_some_and(|d| champ(d, "filiere") == Some(&filiere));
         let existant = autres.iter().find(meme).or_else(|| autres.iter().find(|p| documents.document(**p).is_some()));
         let ecriture = match existant {
-            Some(place) => documents.fusionner_a(*place, &apport),
+            Some(place) => {
+                // What an earlier lender left would stand beside numbers that are not its own.
+                let restes = documents.retirer_champs(*place, |nom| est_indicateur(nom) && !apport.contains_key(nom));
+                let ecriture = documents.fusionner_a(*place, &apport);
+                if restes { ecriture.map(|_| Ecriture::Modifie) } else { ecriture }
+            }
             None => {
                 let ecriture = documents.ecrire(apport);
                 tranche.entry(cible.to_owned()).or_default().autres.push(documents.places().saturating_sub(1));
@@ -252,5 +258,26 @@ mod tests {
     fn newer_numbers_win() {
         assert_eq!(apres(&[0, 3]), ["0 0 self 0", "1 3 nouvelle 3", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
         assert_eq!(apres(&[1, 3]), ["0 3 nouvelle 3", "1 1 self 1", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
+    }
+
+    #[test]
+    fn lent_numbers_are_those_of_one_lender() {
+        let nomenclature = lignee(3);
+        let document = |valeur: serde_json::Value| valeur.as_object().unwrap().clone();
+        let mut avant = livre(1);
+        avant.insert("donnee_source".into(), donnee_source("0", "ancienne"));
+        avant.insert("nb_poursuite_etudes".into(), json!(4));
+        avant.insert("taux_en_formation".into(), json!(40));
+        avant.insert("libelle_local".into(), json!("L"));
+        let mut documents = Collection::de(Kind::Certification, [avant, livre(2)]);
+        continuum(&nomenclature, Maille::Nationale, &mut documents);
+        let apres = documents.iter().find(|d| d["code_certification"] == "1").unwrap();
+        let attendu =
+            document(json!({"code_certification": "1", "millesime": "2020", "filiere": "pro", "nb_sortant": 2,
+            "donnee_source": {"code_certification": "2", "type": "nouvelle"}, "libelle_local": "L"}));
+        assert_eq!(
+            apres.iter().filter(|(nom, _)| !nom.starts_with("code_")).collect::<std::collections::BTreeMap<_, _>>(),
+            attendu.iter().filter(|(nom, _)| !nom.starts_with("code_")).collect()
+        );
     }
 }

@@ -235,6 +235,14 @@ impl Collection {
         self.documents.get_mut(place)?.take()
     }
 
+    /// Removes fields of the document at a place, none of them part of its key. Says whether there were any.
+    pub fn retirer_champs(&mut self, place: usize, retirer: impl Fn(&str) -> bool) -> bool {
+        let Some(Some(document)) = self.documents.get_mut(place) else { return false };
+        let avant = document.len();
+        document.retain(|nom, _| CHAMPS_DE_CLES.contains(&nom.as_str()) || !retirer(nom));
+        document.len() != avant
+    }
+
     /// Merges into the document at a place, whose key may change with it.
     ///
     /// Where the new key is another document's, that one keeps it and the changed one is removed

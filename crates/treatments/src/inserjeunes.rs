@@ -391,6 +391,23 @@ mod tests {
         assert!(!document.contains_key("taux_autres_12_mois"), "no taux_en_formation");
     }
 
+    /// A count of an empty group is a fault of the source. It is kept for those who check: no rate divides by 0, and the
+    /// threshold hides the count.
+    #[test]
+    fn an_empty_group_keeps_its_counts_and_has_no_rate() {
+        let cfd = || json!({"id_formation_apprentissage": "12345678"});
+        let lignes = [
+            ligne("nb_annee_term", 0.0, None, cfd()),
+            ligne("nb_en_emploi_12_mois", 1.0, None, cfd()),
+            ligne("DEVENIR_part_poursuite_etudes", 10.0, None, cfd()),
+        ];
+        let (documents, _) = traiter(Maille::Nationale, &lignes);
+        let [document] = documents.as_slice() else { panic!("{documents:?}") };
+        assert_eq!((&document["nb_annee_term"], &document["nb_en_emploi_12_mois"]), (&json!(0), &json!(1)));
+        let absents = ["taux_en_emploi_12_mois", "taux_autres_12_mois"];
+        assert!(absents.iter().all(|nom| document.get(nom).is_none()), "{document}");
+    }
+
     #[test]
     fn two_regions_academiques_are_not_asked() {
         assert_eq!(regions_a_demander().count(), 17);

@@ -2,7 +2,9 @@
 //!
 //! Rule (contract, "Treatments" 3): a MEF takes its CFD's long label (its own is an abbreviation).
 //! The old label is that of the first ancestor that was named otherwise, walking back while there
-//! is exactly one older diploma; accents are ignored, and so is a name that contains the other.
+//! is exactly one older diploma. Ancestors are those of the CFD, for its MEFs too: a MEF's own
+//! lineage has gaps where dispositifs changed. Accents are ignored; an ancestor whose name lies
+//! inside the present one is passed by (a name that grew), the reverse is not (a name that was cut).
 //! Why: readers look for a diploma under the name it had when they went to school.
 
 use crate::nomenclature::{Nature, Nomenclature};
@@ -41,19 +43,22 @@ pub fn libelles(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
     changes
 }
 
-/// The label of the first ancestor that was named otherwise.
+/// The label of the first ancestor that was named otherwise, along the line of its CFD.
 fn libelle_ancien<'a>(nomenclature: &'a Nomenclature, code: &str) -> Option<&'a str> {
-    let mut ici = nomenclature.certification(code)?;
-    let libelle = sans_accents(ici.libelle_long.as_deref()?);
-    let mut vus = BTreeSet::from([code]);
+    let certification = nomenclature.certification(code)?;
+    let libelle = sans_accents(certification.libelle_long.as_deref()?);
+    let mut ici = match certification.nature {
+        Nature::Cfd => certification,
+        Nature::Mef => nomenclature.certification(&certification.cfd)?,
+    };
+    let mut vus = BTreeSet::from([ici.code.as_str()]);
     loop {
         let [ancien] = ici.anciens.as_slice() else { return None };
         ici = nomenclature.certification(ancien).filter(|a| vus.insert(&a.code))?;
-        if let Some(autre) = ici.libelle_long.as_deref() {
-            let compare = sans_accents(autre);
-            if !libelle.contains(&compare) && !compare.contains(&libelle) {
-                return Some(autre);
-            }
+        if let Some(autre) = ici.libelle_long.as_deref()
+            && !libelle.contains(&sans_accents(autre))
+        {
+            return Some(autre);
         }
     }
 }
@@ -111,7 +116,10 @@ mod tests {
     fn the_old_label_is_the_first_that_differs() {
         for (libelles_, attendu) in [
             (&["BOUCHER", "BOUCHERIE ET TRAITEUR"][..], None),
+            (&["BOUCHERIE ET TRAITEUR", "BOUCHER"], Some("BOUCHERIE ET TRAITEUR")),
+            (&["CHARCUTIER", "BOUCHER", "BOUCHER TRIPIER"], Some("CHARCUTIER")),
             (&["ELECTRICITE", "Électricité", "ÉLECTRICITE"], Some("Électricité")),
+            (&["CUISINE", "RESTAURATION (CAP)", "RESTAURATION"], Some("RESTAURATION (CAP)")),
             (&["CUISINE", "RESTAURATION", "RESTAURATION (CAP)"], Some("CUISINE")),
             (&["METIERS", "METIERS"], None),
         ] {
@@ -121,5 +129,39 @@ mod tests {
             assert_eq!(dernier.libelle_long_ancien.as_deref(), attendu, "{libelles_:?}");
             assert!(libelles(&mut nomenclature).is_empty(), "a second run changes nothing");
         }
+    }
+
+    /// MEFs of a lineage of their own, which differs from that of their CFDs.
+    #[test]
+    fn a_mef_has_the_old_label_of_its_cfd() {
+        let mef = |code: &str, cfd: &str, ancien: &[&str]| Certification {
+            nature: Nature::Mef,
+            code: code.into(),
+            cfd: cfd.into(),
+            libelle_long: Some("ABREGE".into()),
+            anciens: ancien.iter().map(|a| (*a).to_owned()).collect(),
+            ..Certification::default()
+        };
+        let mut nomenclature = lignee(&["CUISINE", "RESTAURATION"]);
+        nomenclature.ajouter(mef("m", "1", &[]));
+        nomenclature.ajouter(mef("autre", "2", &["m"]));
+        libelles(&mut nomenclature);
+        let certification = |code: &str| nomenclature.certification(code).unwrap();
+        assert_eq!(certification("m").libelle_long.as_deref(), Some("RESTAURATION"));
+        assert_eq!(certification("m").libelle_long_ancien.as_deref(), Some("CUISINE"), "without a lineage of its own");
+        assert_eq!(certification("autre").libelle_long_ancien, None, "its CFD is not known");
+
+        let mut deux_anciens = lignee(&["CUISINE", "TRAITEUR"]);
+        deux_anciens.ajouter(Certification {
+            code: "2".into(),
+            cfd: "2".into(),
+            libelle_long: Some("RESTAURATION".into()),
+            anciens: vec!["0".into(), "1".into()],
+            ..Certification::default()
+        });
+        deux_anciens.ajouter(mef("ancien", "0", &[]));
+        deux_anciens.ajouter(mef("m", "2", &["ancien"]));
+        libelles(&mut deux_anciens);
+        assert_eq!(deux_anciens.certification("m").unwrap().libelle_long_ancien, None, "its CFD has two older ones");
     }
 }

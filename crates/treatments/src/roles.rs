@@ -10,8 +10,8 @@
 //! 2. a `lieu_formation` that is its own only formateur becomes `formateur` where another place of
 //!    it has no document: its numbers are those of all its places;
 //! 3. a `formateur`, or a `lieu_formation` without other places, that is its own only gestionnaire
-//!    becomes `gestionnaire` where another formateur has no document as such and a place of it has
-//!    none at all;
+//!    becomes `gestionnaire` where another formateur of it has no document as such and a place of
+//!    that one, on whosever account, has none at all; it lists those on its own account;
 //! 4. places without a document inherit that of their formateur, else of their gestionnaire, where
 //!    it is the only one that the rows of the place name.
 //!
@@ -313,7 +313,7 @@ fn devenir_gestionnaire(lignes: &Lignes, presents: &Uais, formateurs: &Uais, fic
     let sans_donnees = |formateur: &Rang| {
         *formateur != propre
             && !formateurs.contains(formateur)
-            && lieux_de(*formateur).any(|lieu| !presents.contains(lieu))
+            && lignes.par_formateur.get(formateur).is_some_and(|a| a.lieux.iter().any(|l| !presents.contains(l)))
     };
     if !autour.formateurs.iter().any(sans_donnees) {
         return false;
@@ -363,4 +363,56 @@ fn leguer(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, fi
     }
     debug_assert_eq!(documents.kind(), Kind::Formation);
     documents.ecrire(document).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nomenclature::Certification;
+    use serde_json::json;
+
+    /// Role and lists of each establishment that has a document; rows of the catalogue are place, formateur and
+    /// gestionnaire.
+    fn roles_de(presents: &[&str], lignes: &[[&str; 3]]) -> Vec<String> {
+        let mut nomenclature = Nomenclature::default();
+        let code = "40000001";
+        nomenclature.ajouter(Certification { code: code.into(), cfd: code.into(), ..Certification::default() });
+        let objet = |valeur: Value| valeur.as_object().unwrap().clone();
+        let rows = lignes.iter().enumerate().map(|(id, [lieu, formateur, gestionnaire])| {
+            objet(json!({"id": id.to_string(), "cfd": code, "uai_formation": lieu,
+                "etablissement_formateur_uai": formateur, "etablissement_gestionnaire_uai": gestionnaire}))
+        });
+        let catalogue = Catalogue::de(&rows.collect::<Vec<_>>());
+        let documents = presents.iter().map(|uai| {
+            objet(json!({"uai": uai, "code_certification": code, "millesime": "2018_2019", "filiere": "apprentissage"}))
+        });
+        let mut documents = Collection::de(Kind::Formation, documents);
+        roles(&nomenclature, &catalogue, &mut documents);
+        let liste = |d: &Document, nom: &str| d.get(nom).map_or(String::new(), |l| format!(" {l}"));
+        let montrer = |d: &Document| {
+            let listes = ["uai_lieu_formation", "uai_formateur", "uai_gestionnaire"].map(|nom| liste(d, nom)).concat();
+            format!("{} {}{}", d["uai"].as_str().unwrap(), d["uai_type"].as_str().unwrap(), listes.replace('"', ""))
+        };
+        documents.iter().filter(|d| presents.contains(&d["uai"].as_str().unwrap())).map(montrer).collect()
+    }
+
+    #[test]
+    fn a_place_of_another_formateur_counts_whoever_is_its_gestionnaire() {
+        let propre = ["U3", "U3", "U3"];
+        let ici = ["U1", "U1", "U3"];
+        // U1 has a second formateur, so it is no formateur for all its places.
+        let second = ["U1", "U0", "U4"];
+        for (ailleurs, attendu) in [
+            // U4 has no document: the numbers of U3 are also those of what U1 teaches.
+            (["U4", "U1", "U4"], "U3 gestionnaire [U1,U3] [U1,U3] [U3]"),
+            (["U1", "U1", "U4"], "U3 lieu_formation [U3] [U3]"),
+            (["U4", "U0", "U4"], "U3 lieu_formation [U3] [U3]"),
+        ] {
+            let roles = roles_de(&["U3", "U1"], &[propre, ici, second, ailleurs]);
+            assert_eq!(roles.first().map(String::as_str), Some(attendu), "{ailleurs:?}");
+        }
+        // Its lists name what is taught on its own account.
+        let roles = roles_de(&["U3", "U1"], &[propre, ici, second, ["U4", "U1", "U4"], ["U5", "U2", "U4"]]);
+        assert_eq!(roles.first().map(String::as_str), Some("U3 gestionnaire [U1,U3] [U1,U3] [U3]"));
+    }
 }

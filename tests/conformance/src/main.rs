@@ -54,14 +54,11 @@ fn run() -> anyhow::Result<bool> {
     let mut passed = true;
     for folder in folders {
         let files = json_files(&folder)?;
-        let (requests, imports): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_of_requests(file));
-        if !imports.is_empty() {
+        if kind_of(&folder, &files)? == Kind::ImportSteps {
             passed &= import_cases(&folder)?;
-        }
-        if requests.is_empty() {
             continue;
         }
-        let files = requests.iter().map(|file| CaseFile::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
+        let files = files.iter().map(|file| CaseFile::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
         support::components_are_built()?;
         let outcomes = play::all(&files, only.as_deref());
         print!("{}", report::failures(&files, &outcomes, verbose || only.is_some()));
@@ -105,9 +102,34 @@ fn json_files(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn is_of_requests(file: &Path) -> bool {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("states").is_some_and(Value::is_object))
+/// What the cases of a folder are played against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The built application: files with `states`.
+    Requests,
+    /// Treatments and clients: cases with a `job`.
+    ImportSteps,
+}
+
+/// The kind of a folder. Cases that nothing plays are a fault: left out in silence, they would count as passed.
+fn kind_of(folder: &Path, files: &[PathBuf]) -> anyhow::Result<Kind> {
+    let mut kinds = files.iter().map(|file| {
+        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let value: Value = serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+        Ok(kind_of_file(&value))
+    });
+    let first = kinds.next().transpose()?.flatten();
+    let alike = kinds.collect::<anyhow::Result<Vec<_>>>()?.into_iter().all(|kind| kind == first);
+    first.filter(|_| alike).with_context(|| format!("{}: unknown kind of folder", folder.display()))
+}
+
+fn kind_of_file(file: &Value) -> Option<Kind> {
+    if file.get("states").is_some_and(Value::is_object) {
+        return Some(Kind::Requests);
+    }
+    let cases = file.get("cases").and_then(Value::as_array)?;
+    let steps = !cases.is_empty() && cases.iter().all(|case| case.get("job").is_some_and(Value::is_string));
+    steps.then_some(Kind::ImportSteps)
 }
 
 /// Hands a folder to the program that plays steps of the import, which lies beside this one.
@@ -120,4 +142,19 @@ fn import_cases(folder: &Path) -> anyhow::Result<bool> {
         );
     }
     Ok(Command::new(program).arg(folder).status()?.success())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_file_that_nothing_plays_has_no_kind() {
+        assert_eq!(kind_of_file(&json!({"states": {}, "cases": []})), Some(Kind::Requests));
+        assert_eq!(kind_of_file(&json!({"cases": [{"id": "a", "job": "importBCN"}]})), Some(Kind::ImportSteps));
+        for other in [json!({"cases": [{"id": "1", "rows": []}]}), json!({"cases": []}), json!([]), json!({})] {
+            assert_eq!(kind_of_file(&other), None, "{other}");
+        }
+    }
 }

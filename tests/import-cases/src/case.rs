@@ -24,6 +24,8 @@ pub struct Case {
     pub after: BTreeMap<String, Vec<Document>>,
     /// The text of the error that the step ends with.
     pub thrown: Option<String>,
+    /// Where what is stored then differs on purpose.
+    pub deviation: Vec<String>,
 }
 
 /// Why a file of cases cannot be played.
@@ -83,6 +85,7 @@ fn read(case: &Value) -> Option<Case> {
         before: collections(case.get("before")?)?,
         upstream: list("upstream"),
         after: collections(case.get("after")?)?,
+        deviation: list("deviation").iter().filter_map(|mark| mark.as_str().map(str::to_owned)).collect(),
         thrown: thrown.map(|t| t.get("message").and_then(Value::as_str).unwrap_or_default().to_owned()),
     })
 }

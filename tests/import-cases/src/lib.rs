@@ -3,7 +3,8 @@
 //! A case is data ([`Case`]). Its `before` becomes the stored documents ([`state::State`]), its
 //! `upstream` a network that answers as recorded ([`network::Network`]); the step
 //! ([`steps::play`]) calls the same clients and treatments that the import component calls, and
-//! what is stored then is compared with `after` ([`compare`]).
+//! what is stored then is compared with `after` ([`compare`]). Where this service differs from the
+//! former one on purpose, the case says so and something else must be stored ([`deviation`]).
 //!
 //! [`real`] reads the published tables of the services and turns them into raw answers, for tests
 //! and measurements of the whole chain.
@@ -11,6 +12,7 @@
 pub mod case;
 pub mod chain;
 pub mod compare;
+pub mod deviation;
 pub mod network;
 pub mod state;
 pub mod steps;
@@ -32,7 +34,10 @@ pub enum Verdict {
 pub fn play(case: &Case) -> Verdict {
     let mut state = state::State::of(&case.before);
     let result = futures_executor::block_on(steps::play(case, &mut state));
-    let mut differences = compare::states(&case.after, &state.collections());
+    let mut differences = match deviation::expected(case) {
+        Ok(after) => compare::states(&after, &state.collections()),
+        Err(unknown) => vec![format!("the mark {unknown} is not known")],
+    };
     match (&case.thrown, result) {
         (None, Err(error)) => differences.push(format!("the step failed: {error}")),
         (Some(expected), Ok(())) => differences.push(format!("expected the step to fail: {expected}")),

@@ -87,7 +87,8 @@ pub fn ecrire_jeton(secret: &str, utilisateur: &str, maintenant_s: i64) -> Optio
     Some(format!("{texte}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The user of a valid token: HS256 only, our issuer, a user, an end that lies ahead.
+/// The user of a valid token: HS256 only, our issuer, a user, an end that lies ahead, no beginning or one that lies
+/// behind. A beginning that is no number is none that can be checked: the token is refused.
 #[must_use]
 pub fn lire_jeton(secret: &str, jeton: &str, maintenant_s: i64) -> Option<String> {
     let (texte, signature) = jeton.rsplit_once('.')?;
@@ -99,12 +100,12 @@ pub fn lire_jeton(secret: &str, jeton: &str, maintenant_s: i64) -> Option<String
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     signer(secret, texte)?.verify_slice(&signature).ok()?;
     let charge = lire(charge)?;
-    let entier = |champ: &str| charge.get(champ).and_then(Value::as_f64);
+    let nombre = |champ: &str| charge.get(champ).map(Value::as_f64);
     #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
     let maintenant = maintenant_s as f64;
     let valable = charge.get("iss")?.as_str()? == EMETTEUR
-        && entier("exp")? > maintenant
-        && entier("nbf").is_none_or(|debut| debut <= maintenant);
+        && nombre("exp")?? > maintenant
+        && nombre("nbf").is_none_or(|debut| debut.is_some_and(|debut| debut <= maintenant));
     let utilisateur = charge.get("username")?.as_str()?;
     (valable && !utilisateur.is_empty()).then(|| utilisateur.to_owned())
 }
@@ -138,6 +139,8 @@ mod tests {
         let hs256 = json!({"alg": "HS256"});
         let bon = json!({"username": "u", "iss": EMETTEUR, "exp": 10});
         assert!(lire_jeton("s", &fabriquer(hs256.clone(), bon.clone()), 9).is_some());
+        let commence = json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": 8.5});
+        assert!(lire_jeton("s", &fabriquer(hs256.clone(), commence), 9).is_some());
         for (entete, charge) in [
             (json!({"alg": "none"}), bon.clone()),
             (json!({"alg": "HS512"}), bon.clone()),
@@ -147,7 +150,12 @@ mod tests {
             (hs256.clone(), json!({"username": "u", "exp": 10})),
             (hs256.clone(), json!({"username": "u", "iss": "autre", "exp": 10})),
             (hs256.clone(), json!({"username": "", "iss": EMETTEUR, "exp": 10})),
-            (hs256, json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": EMETTEUR, "exp": "10"})),
+            (hs256.clone(), json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": "8"})),
+            (hs256.clone(), json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": null})),
+            (hs256.clone(), json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": true})),
+            (hs256, json!({"username": "u", "iss": EMETTEUR, "exp": 10, "nbf": [8]})),
         ] {
             assert_eq!(lire_jeton("s", &fabriquer(entete.clone(), charge.clone()), 9), None, "{entete} {charge}");
         }

@@ -203,8 +203,8 @@ impl Reponse {
     #[must_use]
     pub fn finir(mut self, requete: &Requete) -> Self {
         self.entetes.push(("access-control-allow-origin", "*".into()));
-        self.entetes
-            .push(("access-control-allow-headers", "Origin, X-Requested-With, Content-Type, Accept, API-Key".into()));
+        self.entetes.push(("access-control-allow-headers", ENTETES_ADMIS.into()));
+        self.entetes.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
         self.entetes.push(("x-content-type-options", "nosniff".into()));
         if let Corps::Octets(corps) = &self.corps
             && self.statut != 304
@@ -218,6 +218,11 @@ impl Reponse {
         self
     }
 }
+
+/// What a page of another site may send: the former service's list, the headers that carry a key, and the one that asks
+/// whether something changed.
+const ENTETES_ADMIS: &str =
+    "Origin, X-Requested-With, Content-Type, Accept, API-Key, X-Api-Key, Authorization, If-None-Match";
 
 /// The headers of answers that are kept, named by their rank here.
 const GARDES: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];

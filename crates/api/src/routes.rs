@@ -323,7 +323,7 @@ where
     Ok(Reponse::json(200, &json!({"token": jeton})).avec("cache-control", "no-store"))
 }
 
-/// Two non-empty texts, and nothing else.
+/// Two non-empty texts, and nothing else. The names of a JSON array are its indexes, so none is known.
 fn identifiants(champs: &Value) -> Result<(String, String), Erreur> {
     let mut fautes = Fautes::default();
     let objet = champs.as_object();
@@ -341,6 +341,9 @@ fn identifiants(champs: &Value) -> Result<(String, String), Erreur> {
     for (nom, valeur) in objet.into_iter().flatten().filter(|(nom, _)| !matches!(nom.as_str(), "username" | "password"))
     {
         fautes.inconnu(nom, valeur.clone());
+    }
+    for (rang, valeur) in champs.as_array().into_iter().flatten().enumerate() {
+        fautes.inconnu(&rang.to_string(), valeur.clone());
     }
     if fautes.0.is_empty() { Ok(lus) } else { Err(Erreur::Validation(fautes.0)) }
 }

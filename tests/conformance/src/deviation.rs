@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use support::Answer;
 
 /// Every mark, the one that decides first.
-const MARKS: [&str; 16] = [
+const MARKS: [&str; 20] = [
     "unknown-route",
     "path-case",
     "jwt-without-user",
@@ -26,9 +26,14 @@ const MARKS: [&str; 16] = [
     "sise-default",
     "pipe-in-query",
     "health",
+    "disclosure",
+    "null-message",
+    "available-once",
     "csv-empty",
     "bcn-date",
     "csv-quoting",
+    // What a browser may send is held against every case: `check_head`.
+    "cors",
 ];
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -85,6 +90,9 @@ pub fn judge(case: &Case, answer: &Answer, server: &Server<'_>, findings: &mut F
                 }
             }
         }
+        "disclosure" => disclosure(case, answer, server, findings)?,
+        "null-message" => expect(case, answer, server, findings, without_null_messages)?,
+        "available-once" => expect(case, answer, server, findings, each_year_once)?,
         "csv-empty" => {
             check_head(case, answer, case.response.status, case.response.headers.get("content-type"), findings);
             let columns = table::columns(&case.request.path_with_query).unwrap_or_default();
@@ -106,6 +114,101 @@ pub fn judge(case: &Case, answer: &Answer, server: &Server<'_>, findings: &mut F
         }
     }
     Ok(())
+}
+
+/// The recorded answer with another body.
+fn expect(
+    case: &Case,
+    answer: &Answer,
+    server: &Server<'_>,
+    findings: &mut Findings,
+    body: impl FnOnce(&mut Value),
+) -> anyhow::Result<()> {
+    let mut expected = case.clone();
+    body(&mut expected.response.body);
+    check_recorded(&expected, answer, server, findings)
+}
+
+/// A message of null is none; without any, a document of a list has no `_meta`.
+fn without_null_messages(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(without_null_messages),
+        Value::Object(members) => {
+            members.values_mut().for_each(without_null_messages);
+            if let Some(Value::Object(meta)) = members.get_mut("_meta") {
+                let empty = meta.get_mut("messages").and_then(Value::as_array_mut).is_some_and(|messages| {
+                    messages.retain(|message| !message.is_null());
+                    messages.is_empty()
+                });
+                if empty {
+                    meta.remove("messages");
+                }
+                if empty && meta.is_empty() {
+                    members.remove("_meta");
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn each_year_once(body: &mut Value) {
+    if let Some(years) = body["data"]["millesimesDisponible"].as_array_mut() {
+        let mut seen = Vec::new();
+        years.retain(|year| {
+            !seen.contains(year) && {
+                seen.push(year.clone());
+                true
+            }
+        });
+    }
+}
+
+/// A view that would open a hidden group: its sizes as recorded, no figure, and a message that says why. An image of it is
+/// that of a view of which no figure is known.
+fn disclosure(case: &Case, answer: &Answer, server: &Server<'_>, findings: &mut Findings) -> anyhow::Result<()> {
+    if case.response.svg.as_ref().is_some_and(|shown| !shown.percentages.is_empty()) {
+        no_figure(case, answer, findings);
+        return Ok(());
+    }
+    if case.response.svg.is_some() || !case.response.body.is_object() {
+        return check_recorded(case, answer, server, findings);
+    }
+    let (mut expected, mut body) = (case.clone(), answer.json());
+    for (filiere, aggregate) in expected.response.body.as_object_mut().into_iter().flatten() {
+        for (name, value) in aggregate.as_object_mut().into_iter().flatten() {
+            let figure = name.starts_with("taux_") || name.starts_with("nb_") && name != "nb_annee_term";
+            if figure {
+                *value = Value::Null;
+            }
+        }
+        let meta = body[filiere.as_str()].as_object_mut().and_then(|ours| ours.remove("_meta"));
+        let messages = meta.as_ref().and_then(|meta| meta["messages"].as_array().cloned()).unwrap_or_default();
+        if messages.is_empty() || !messages.iter().all(Value::is_string) {
+            findings.differ(format!("{filiere}._meta.messages: expected why nothing is shown, got {meta:?}"));
+        }
+        if let Some(recorded) = aggregate.as_object_mut() {
+            recorded.remove("_meta");
+        }
+    }
+    check_head(case, answer, case.response.status, case.response.headers.get("content-type"), findings);
+    compare::json(&expected, &expected.response.body, &body, findings);
+    Ok(())
+}
+
+/// No image, or the one that the request wants in its place.
+fn no_figure(case: &Case, answer: &Answer, findings: &mut Findings) {
+    let wanted = parameters(&case.request).into_iter().find(|(name, _)| name == "imageOnError").map(|(_, value)| value);
+    match wanted.as_deref() {
+        Some(image @ ("true" | "empty")) => {
+            check_head(case, answer, 200, case.response.headers.get("content-type"), findings);
+            match crate::image::Shown::read(&answer.text()) {
+                Ok(shown) if shown.title.is_none() && shown.percentages.is_empty() => {}
+                other => findings.differ(format!("expected the image of imageOnError={image}, got {other:?}")),
+            }
+        }
+        _ => fixed(case, answer, 404, "Not Found", Some("Données non disponibles"), findings),
+    }
 }
 
 /// An error whose members are known.
@@ -315,5 +418,20 @@ mod tests {
         let text = "a;2024-06-15T14:00:00+02:00;\nb;2010-09-01T00:00:00+02:00;\n";
         let expected = "a;;\nb;2010-09-01T00:00:00+02:00;\n";
         assert_eq!(without_present_time(text, "2024-06-15T12:00:00.000Z"), expected);
+    }
+
+    #[test]
+    fn null_messages_go_with_what_held_them() {
+        let mut body = json!({"list": [{"_meta": {"messages": [null]}}, {"_meta": {"messages": [null, "m"]}}],
+            "_meta": {"messages": [null], "titre": "t"}});
+        without_null_messages(&mut body);
+        assert_eq!(body, json!({"list": [{}, {"_meta": {"messages": ["m"]}}], "_meta": {"titre": "t"}}));
+    }
+
+    #[test]
+    fn a_year_is_available_once() {
+        let mut body = json!({"data": {"millesimesDisponible": ["2021", "2020", "2020"]}});
+        each_year_once(&mut body);
+        assert_eq!(body["data"]["millesimesDisponible"], json!(["2021", "2020"]));
     }
 }

@@ -177,6 +177,18 @@ fn judge(case: &Case, server: &Server<'_>, findings: &mut Findings) -> anyhow::R
     }
 }
 
+/// The headers that a browser must be allowed to send beside the recorded ones: they carry a key, or ask whether
+/// something changed (deviation `cors`).
+const ALLOWED: [&str; 3] = ["x-api-key", "authorization", "if-none-match"];
+
+/// What of the recorded list of allowed headers, and of [`ALLOWED`], ours does not hold.
+fn not_allowed(recorded: &str, ours: &str) -> Vec<String> {
+    let names = |list: &str| -> Vec<String> { list.split(',').map(|name| name.trim().to_ascii_lowercase()).collect() };
+    let held = names(ours);
+    let wanted = names(recorded).into_iter().chain(ALLOWED.map(str::to_owned));
+    wanted.filter(|name| !held.contains(name)).collect()
+}
+
 /// Compares status and headers; the content type is the one given.
 pub fn check_head(case: &Case, answer: &Answer, status: u16, content_type: Option<&String>, findings: &mut Findings) {
     if answer.status != status {
@@ -189,6 +201,13 @@ pub fn check_head(case: &Case, answer: &Answer, status: u16, content_type: Optio
     for (name, value) in others.map(|(name, value)| (name.clone(), value.clone())).chain(content_type) {
         let expected = value.replace("{{today}}", today);
         let got = answer.header(&name);
+        if name == "access-control-allow-headers" {
+            let missing = not_allowed(&expected, got.unwrap_or_default());
+            if !missing.is_empty() {
+                findings.differ(format!("{name}: {missing:?} are not in {got:?}"));
+            }
+            continue;
+        }
         if got != Some(expected.as_str()) {
             findings.differ(format!("{name}: expected {expected}, got {}", got.unwrap_or("nothing")));
         }
@@ -311,4 +330,17 @@ fn csv(case: &Case, recorded: &str, text: &str, server: &Server<'_>, findings: &
     }
     findings.differences.extend(ours.differences(recorded, case.any_order));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allowed_headers_are_a_set_that_holds_the_recorded_ones_and_ours() {
+        let ours = "If-None-Match, Authorization, API-Key, Origin, X-Api-Key";
+        assert!(not_allowed("Origin, API-Key", ours).is_empty());
+        assert_eq!(not_allowed("Origin, Accept", ours), ["accept"]);
+        assert_eq!(not_allowed("", "Origin").len(), 4);
+    }
 }

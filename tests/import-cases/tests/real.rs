@@ -43,10 +43,11 @@ fn the_nomenclature_has_its_real_size() {
     );
     let shared = nomenclature.annees_communes();
     println!("shared first years: {} familles, {} codes", shared.len(), shared.values().map(Vec::len).sum::<usize>());
-    assert_eq!(cfds_of_families, 246);
+    assert_eq!(cfds_of_families, 249);
     let old = nomenclature.certifications().filter(|c| c.libelle_long_ancien.is_some()).count();
     let without = nomenclature.certifications().filter(|c| c.diplome.is_none()).count();
     println!("old labels: {old}; without diplome: {without}");
+    assert_eq!(old, 3_461);
     assert_eq!(tables.catalogue().unwrap().len(), 39_510);
     assert_eq!(contexte.catalogue.len(), 38_231, "the rows that name a CFD");
     assert_eq!((pairs, back), (1_525, 1_515));

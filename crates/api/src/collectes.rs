@@ -14,7 +14,7 @@ use collecte::{Collecte, Configuration, Demande, Etape, Millesimes, Rapport};
 use domain::Millesime;
 use serde_json::json;
 use sources::{Config, Limits, Service, Sources};
-use store::publication::{Job, PublicationError};
+use store::publication::{Job, PublicationError, Registre};
 use treatments::{Interrupteurs, Reglages};
 
 /// Variables of the pull, as the manifest hands them to the import.
@@ -141,6 +141,10 @@ pub(crate) async fn releve<M: MondeImport>(monde: &M) -> Result<Option<Releve>, 
 pub(crate) async fn est_prete<M: MondeImport>(monde: &M) -> Result<bool, Erreur> {
     let kv = monde.kv();
     let Some(collecte) = collecte::consulter(&kv).await? else { return Ok(false) };
+    let maintenant = monde.maintenant_ms();
+    if collecte.etape.est_finale() {
+        collecte::solder(&kv, maintenant).await?;
+    }
     if collecte.etape == Etape::Remise {
         if Job::consulter(&kv, &collecte.id).await.is_ok_and(|job| job.etape.est_finale()) {
             garder(monde, &collecte.id).await?;
@@ -151,8 +155,7 @@ pub(crate) async fn est_prete<M: MondeImport>(monde: &M) -> Result<bool, Erreur>
         garder(monde, &collecte.id).await?;
         return Ok(false);
     }
-    let maintenant = monde.maintenant_ms();
-    Ok(collecte.attente.is_none_or(|(fin, _)| fin <= maintenant))
+    Ok(!collecte.attend(maintenant))
 }
 
 /// Advances the run under way, and keeps its report once it has ended.
@@ -166,6 +169,7 @@ pub(crate) async fn avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<(C
     let collecte = collecte::avancer(&kv, &Env(monde), &sources, budget, &indicateurs(monde).await).await?;
     match collecte.etape {
         Etape::Remise => {
+            garder_remplacees(monde, &kv).await?;
             let reste = budget.saturating_sub(monde.monotone_ms().saturating_sub(debut)).max(1);
             match faire_avancer(monde, &collecte.id, reste).await {
                 Ok(job) => Ok((collecte, Some(job))),
@@ -180,6 +184,16 @@ pub(crate) async fn avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<(C
         }
         _ => Ok((collecte, None)),
     }
+}
+
+/// Keeps the reports of pulls that gave way to a newer one, before the housekeeping deletes their records.
+async fn garder_remplacees<M: MondeImport>(monde: &M, kv: &M::Kv) -> Result<(), Erreur> {
+    for (id, _) in Registre::lire(kv).await?.a_effacer {
+        if Job::consulter(kv, &id).await.is_ok_and(|job| job.collecte && job.bilan.echec.is_some()) {
+            garder(monde, &id).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Keeps the report of an ended import.

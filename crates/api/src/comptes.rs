@@ -8,11 +8,21 @@ use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, Salt
 use argon2::{Algorithm, Argon2, Params, Version};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256, Sha512};
-use store::kv::{KeyValue, KeyValueWrite};
-use store::publication::hex;
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::publication::{changer, hex};
 
-/// Where the names of all accounts are kept, so that they can be listed without listing keys.
+/// Where the names of all accounts are kept, so that they can be listed without listing keys: by their digests, so that
+/// no list grows beyond a value.
 const INDEX: &str = "compte:index";
+/// How many such lists there are.
+const LISTES: u8 = 64;
+/// Keys that a user may have, and characters of what one is called.
+const CLES_MAX: usize = 100;
+const LIBELLE_MAX: usize = 200;
+
+fn cle_index(liste: u8) -> String {
+    format!("{INDEX}:{liste}")
+}
 
 /// What is kept of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,14 +97,22 @@ pub async fn cle_valide<K: KeyValue>(kv: &K, cle: &str) -> Result<bool, Erreur> 
 /// # Errors
 /// [`Erreur::Indisponible`] where the store cannot be written.
 pub async fn ecrire<K: KeyValueWrite>(kv: &K, compte: &Compte) -> Result<(), Erreur> {
-    kv.set(&cle_compte(&compte.username), serde_json::to_vec(compte).unwrap_or_default()).await?;
-    let mut noms = lister(kv).await?;
-    if !noms.contains(&compte.username) {
-        noms.push(compte.username.clone());
-        noms.sort_unstable();
-        kv.set(INDEX, serde_json::to_vec(&noms).unwrap_or_default()).await?;
-    }
-    Ok(())
+    Ok(inscrire(kv, compte).await?)
+}
+
+/// [`ecrire`], with the store's own error. The name goes first: one without an account is passed over.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn inscrire<K: KeyValueWrite>(kv: &K, compte: &Compte) -> Result<(), StoreError> {
+    let liste = Sha256::digest(compte.username.as_bytes()).first().copied().unwrap_or_default() % LISTES;
+    changer(kv, &cle_index(liste), |noms: &mut Vec<String>| {
+        if let Err(rang) = noms.binary_search(&compte.username) {
+            noms.insert(rang, compte.username.clone());
+        }
+    })
+    .await?;
+    kv.set(&cle_compte(&compte.username), serde_json::to_vec(compte).unwrap_or_default()).await
 }
 
 /// The names of all accounts.
@@ -102,7 +120,16 @@ pub async fn ecrire<K: KeyValueWrite>(kv: &K, compte: &Compte) -> Result<(), Err
 /// # Errors
 /// [`Erreur::Indisponible`] where the store cannot be read.
 pub async fn lister<K: KeyValue>(kv: &K) -> Result<Vec<String>, Erreur> {
-    Ok(kv.get(INDEX).await?.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
+    // The first versions kept one list.
+    let cles = std::iter::once(INDEX.to_owned()).chain((0..LISTES).map(cle_index));
+    let mut noms: Vec<String> = Vec::new();
+    for cle in cles {
+        let liste: Option<Vec<String>> = kv.get(&cle).await?.and_then(|b| serde_json::from_slice(&b).ok());
+        noms.extend(liste.unwrap_or_default());
+    }
+    noms.sort_unstable();
+    noms.dedup();
+    Ok(noms)
 }
 
 /// Gives a user a personal key; only its digest is kept.
@@ -111,6 +138,12 @@ pub async fn lister<K: KeyValue>(kv: &K) -> Result<Vec<String>, Erreur> {
 /// [`Erreur::Introuvable`] for an unknown user.
 pub async fn ajouter_cle<K: KeyValueWrite>(kv: &K, utilisateur: &str, cle: &str, libelle: &str) -> Result<(), Erreur> {
     let mut compte = lire(kv, utilisateur).await?.ok_or(Erreur::Introuvable("Utilisateur inconnu"))?;
+    if compte.cles.len() >= CLES_MAX {
+        return Err(Erreur::Refuse(format!("{CLES_MAX} clés au plus par utilisateur : en retirer une")));
+    }
+    if libelle.chars().count() > LIBELLE_MAX {
+        return Err(Erreur::Refuse(format!("libelle : {LIBELLE_MAX} caractères au plus")));
+    }
     let empreinte = empreinte(cle);
     kv.set(&cle_cle(&empreinte), utilisateur.as_bytes().to_vec()).await?;
     compte.cles.push(Cle { empreinte, libelle: libelle.to_owned() });
@@ -232,6 +265,27 @@ mod tests {
         ] {
             assert_eq!(mot_de_passe_acceptable(mot), accepte, "{mot}");
         }
+    }
+
+    /// Invariant 8: names of accounts are listed whole, however many there are.
+    #[test]
+    fn invariant_8_any_number_of_accounts_is_listed() {
+        block_on(async {
+            let kv = Memoire::default();
+            kv.set(INDEX, br#"["ancien","u0"]"#.to_vec()).await.unwrap();
+            for n in 0..5_000 {
+                let username = format!("u{n}{}", "x".repeat(90));
+                ecrire(&kv, &Compte { username, ..compte(ANCIEN) }).await.unwrap();
+            }
+            ecrire(&kv, &Compte { username: "u0".into(), ..compte(ANCIEN) }).await.unwrap();
+            assert_eq!(lister(&kv).await.unwrap().len(), 5_002);
+            let long = "x".repeat(1_000_000);
+            assert!(matches!(ajouter_cle(&kv, "u0", "k", &long).await, Err(Erreur::Refuse(_))));
+            for n in 0..CLES_MAX {
+                ajouter_cle(&kv, "u0", &format!("k{n}"), "bureau").await.unwrap();
+            }
+            assert!(matches!(ajouter_cle(&kv, "u0", "encore", "bureau").await, Err(Erreur::Refuse(_))));
+        });
     }
 
     #[test]

@@ -62,7 +62,11 @@ impl From<StoreError> for Erreur {
     fn from(erreur: StoreError) -> Self {
         // The reason is for the log; it names keys, never values.
         eprintln!("store: {erreur}");
-        Self::Indisponible
+        match erreur {
+            // Sending the same again would change nothing.
+            StoreError::TooLarge(..) => Self::TropGrand(erreur.raison().unwrap_or_default()),
+            StoreError::Unavailable(_) | StoreError::Damaged(_) | StoreError::Empty => Self::Indisponible,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use store::kv::{KeyValueWrite, StoreError};
 use store::pointeur::MillesimesEnVigueur;
 use store::publication::{
     Consigne, Depot, DepotError, Environnement, Etape, Job, Mode, Ouverture, PublicationError, Registre, Served,
-    avancer, depot, hex, menage, ouvrir, retour_arriere,
+    avancer, depot, hex, menage, ouvrir, ouvrir_en_un_appel, retour_arriere,
 };
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
@@ -75,7 +75,7 @@ impl<M: MondeImport> Environnement for Env<'_, M> {
             Some(avant) => Compte { password, ..avant },
             None => Compte { username, password, desactive: false, cles: Vec::new() },
         };
-        comptes::ecrire(&kv, &compte).await.map_err(refuse)
+        comptes::inscrire(&kv, &compte).await
     }
 }
 
@@ -257,7 +257,7 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
     let kv = monde.kv();
     let maintenant = monde.maintenant_ms();
     let id = nouvel_id(monde);
-    ouvrir(&kv, &id, ouverture, maintenant).await?;
+    ouvrir_en_un_appel(&kv, &id, ouverture, maintenant).await?;
     let publie = async {
         Depot::new(&kv, &id, monde.lot()).deposer(0, &requete.corps, &indicateurs(monde).await).await?;
         Ok::<Job, Erreur>(Job::publier(&kv, &id, consigne, maintenant).await?)
@@ -265,8 +265,8 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
     let mut job = match publie.await {
         Ok(job) => job,
         Err(erreur) => {
-            // Nothing of a refused call stays.
-            Job::abandonner(&kv, &id, maintenant).await?;
+            // Nothing of a refused call stays; where giving it up fails too, its time ends it.
+            let _ = Job::abandonner(&kv, &id, maintenant).await;
             return Err(erreur);
         }
     };
@@ -282,25 +282,64 @@ async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Repon
 
 /// Advances the open job that is ready, else deletes a share of what nobody reads: what a
 /// scheduler calls.
+///
+/// Whatever stops one of them for good, the others go on; what it was is in `fautes`.
 async fn tout_avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<Reponse, Erreur> {
     let kv = monde.kv();
-    if collectes::est_prete(monde).await? {
-        let (collecte, job) = collectes::avancer(monde, budget).await?;
-        return Ok(Reponse::json(200, &json!({"collecte": collecte, "travail": job, "menage": false, "encore": true})));
+    let fin = monde.monotone_ms().saturating_add(budget);
+    let mut fautes = Vec::new();
+    let repondre = |mut reponse: Value, fautes: Vec<String>| {
+        if let Some(objet) = reponse.as_object_mut().filter(|_| !fautes.is_empty()) {
+            objet.insert("fautes".into(), fautes.into());
+        }
+        Ok(Reponse::json(200, &reponse))
+    };
+    let prete = match collectes::est_prete(monde).await {
+        Ok(true) => collectes::avancer(monde, budget).await.map(Some),
+        Ok(false) => Ok(None),
+        Err(erreur) => Err(erreur),
+    };
+    match prete {
+        Ok(Some((collecte, job))) => {
+            return repondre(json!({"collecte": collecte, "travail": job, "menage": false, "encore": true}), fautes);
+        }
+        Ok(None) => {}
+        Err(erreur) => fautes.push(format!("collecte : {}", passer(erreur)?)),
     }
     for id in Registre::lire(&kv).await?.jobs {
-        let job = Job::consulter(&kv, &id).await?;
-        if !matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation) {
-            let job = faire_avancer(monde, &id, budget).await?;
-            return Ok(Reponse::json(200, &json!({"travail": job, "menage": false, "encore": true})));
+        let avance = match Job::consulter(&kv, &id).await {
+            Ok(job) if matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation) => continue,
+            Ok(_) => faire_avancer(monde, &id, budget).await,
+            Err(erreur) => Err(erreur.into()),
+        };
+        match avance {
+            Ok(job) => return repondre(json!({"travail": job, "menage": false, "encore": true}), fautes),
+            // One that is just being opened is not known yet.
+            Err(Erreur::Introuvable(_)) => {}
+            Err(erreur) => fautes.push(format!("travail {id} : {}", passer(erreur)?)),
         }
     }
-    let fin = monde.monotone_ms().saturating_add(budget);
+    // Jobs that ended without a call of their own (lost, given up after a wait, replaced) have their reports kept first.
+    for (id, _) in Registre::lire(&kv).await?.a_effacer {
+        if Job::consulter(&kv, &id).await.is_ok_and(|job| job.bilan.echec.is_some()) {
+            collectes::garder(monde, &id).await?;
+        }
+    }
     let mut encore = true;
     while encore && monde.monotone_ms() < fin {
         encore = menage(&kv, &Env(monde)).await?;
     }
-    Ok(Reponse::json(200, &json!({"travail": null, "menage": true, "encore": encore})))
+    repondre(json!({"travail": null, "menage": true, "encore": encore}), fautes)
+}
+
+/// What one job could not do, for those that go on beside it; a store that does not answer, or a job that someone else
+/// holds, stops them too.
+fn passer(erreur: Erreur) -> Result<String, Erreur> {
+    match erreur {
+        Erreur::Indisponible | Erreur::Conflit(_) => Err(erreur),
+        Erreur::Refuse(texte) | Erreur::TropGrand(texte) => Ok(texte),
+        autre => Ok(autre.ancre().to_owned()),
+    }
 }
 
 async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
@@ -314,7 +353,11 @@ async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
     let registre = Registre::lire(&kv).await?;
     let mut travaux = Vec::new();
     for id in &registre.jobs {
-        travaux.push(serde_json::to_value(Job::consulter(&kv, id).await?).unwrap_or_default());
+        match Job::consulter(&kv, id).await {
+            Ok(job) => travaux.push(serde_json::to_value(job).unwrap_or_default()),
+            Err(PublicationError::UnknownJob(_)) => {}
+            Err(erreur) => return Err(erreur.into()),
+        }
     }
     Ok(Reponse::json(
         200,

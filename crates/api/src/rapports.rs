@@ -13,6 +13,8 @@ const GARDES: usize = 20;
 const LISTE: &str = "work:reports";
 /// Bytes of the public reports together, at most: they lie in one value.
 const PUBLICS_MAX: usize = 250 * 1024;
+/// Bytes of a report, at most.
+const RAPPORT_MAX: usize = 250 * 1024;
 /// Unknown fields and measures that a public report names, a service.
 const NOMS_PUBLICS: usize = 20;
 
@@ -61,7 +63,20 @@ pub async fn garder<K: KeyValueWrite>(
             objet.insert("etape".into(), json!("echec"));
         }
     }
-    kv.set(&cle_rapport(&job.id), serde_json::to_vec(&rapport).unwrap_or_default()).await?;
+    let mut bytes = serde_json::to_vec(&rapport).unwrap_or_default();
+    if bytes.len() > RAPPORT_MAX {
+        // What would not fit says what it is about, how it ended, and that the rest is left out.
+        let mut abrege = choix(&rapport, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]);
+        let echec = rapport.get("bilan").and_then(|b| b.get("echec")).and_then(Value::as_str).unwrap_or_default();
+        let echec: String = echec.chars().take(1_000).collect();
+        if let Some(objet) = abrege.as_object_mut() {
+            objet.insert("bilan".into(), json!({"echec": echec}));
+            objet.insert("abrege".into(), true.into());
+        }
+        rapport = abrege;
+        bytes = serde_json::to_vec(&rapport).unwrap_or_default();
+    }
+    kv.set(&cle_rapport(&job.id), bytes).await?;
     let publics: Option<Vec<Value>> = kv.get(cle::REPORTS).await?.and_then(|b| serde_json::from_slice(&b).ok());
     let mut publics = publics.unwrap_or_default();
     let id = rapport.get("id").cloned();

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Ecrivain, Environnement, EtatRegistre, Journal, Position, Registre};
+use store::publication::{Ecrivain, Environnement, EtatRegistre, Journal, Registre};
 
 /// How long calls may take from the start of a step on, in milliseconds: below the 25 s that a step
 /// has, with room to save.
@@ -22,6 +22,8 @@ const DERNIER_APPEL_MS: u64 = 14_000;
 const PARALLELES: usize = 4;
 /// The longest wait before a call is taken up again, in seconds.
 const ATTENTE_MAX_S: u64 = 900;
+/// The longest wait that a service may ask for: an hour. After that it is asked again, as often as calls are taken up.
+pub(crate) const ATTENTE_DEMANDEE_MAX_S: u64 = sources::RETRY_AFTER_MAX_MS / 1_000;
 /// Failed calls that a lot of many may have, at least; beyond, one in fifty.
 const ECHECS_TOLERES: usize = 10;
 /// How far ahead the marks of a lot are raised: its pieces are written a few a step.
@@ -54,9 +56,25 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         let mut total = 0;
         if *lot == Lot::Catalogue {
             let mut reponse = Vec::new();
-            let fait = self.sources.make(&Call::CatalogueTotal, &mut reponse).await;
+            let ecoule = self.env.monotone_ms().saturating_sub(self.debut);
+            let delai = DUREE_MAX_MS.saturating_sub(ecoule);
+            if self.commence && ecoule >= DERNIER_APPEL_MS {
+                // The next call gives it all its time.
+                self.fin = 0;
+                return Ok(Err(Suite::Encore));
+            }
             self.commence = true;
-            let fait = fait.and_then(|_| catalogue_total(&reponse));
+            let fait = {
+                let make = pin!(self.sources.make(&Call::CatalogueTotal, &mut reponse));
+                match select(make, pin!(self.sources.clock().sleep(delai))).await {
+                    Either::Left((fait, _)) => fait.map(|_| ()),
+                    Either::Right(_) => {
+                        let (call, fault) = (Call::CatalogueTotal.label(), FetchError::Timeout);
+                        Err(SourceError::Network { service: lot.service(), call, fault, tries: 1 })
+                    }
+                }
+            };
+            let fait = fait.and_then(|()| catalogue_total(&reponse));
             match fait {
                 Ok(0) => return Err(Faute::Echec(format!("{lot} : le catalogue est vide"))),
                 Ok(n) => (total, self.etat.tours_du_total) = (n, 0),
@@ -85,6 +103,8 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             tours: 0,
             echecs: Vec::new(),
             octets: 0,
+            reprise: None,
+            repris: BTreeSet::new(),
         }))
     }
 
@@ -100,8 +120,12 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         self.etat.rapport.ecritures += ecrivain.ecritures;
         let suite = suite?;
         if matches!(suite, Suite::Encore) && en_cours.faits >= appels.len() {
-            self.clore_lot(en_cours).await?;
-            self.etat.rang += 1;
+            if self.reprendre(en_cours).await? {
+                self.clore_lot(en_cours).await?;
+                self.etat.rang += 1;
+            } else {
+                self.appels = Some(appels);
+            }
         } else {
             self.appels = Some(appels);
         }
@@ -292,7 +316,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         }
         let attente = u64::from(configuration.attente_s) << (*tours - 1).min(10);
         let secondes = match erreur {
-            SourceError::Wait { seconds, .. } => *seconds,
+            SourceError::Wait { seconds, .. } => (*seconds).min(ATTENTE_DEMANDEE_MAX_S),
             _ => attente.min(ATTENTE_MAX_S),
         };
         Ok(Suite::Attendre(secondes, erreur.to_string()))
@@ -301,43 +325,50 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
     /// The lot is whole: older answers stand in for the calls that failed, then it takes the place
     /// of the older lot.
     async fn clore_lot(&mut self, en_cours: &mut LotEnCours) -> Result<(), Faute> {
-        let repris = if en_cours.echecs.is_empty() { BTreeSet::new() } else { self.reprendre(en_cours).await? };
         for (appel, raison) in &en_cours.echecs {
-            let echec = AppelEnEchec { appel: appel.label(), raison: raison.clone(), repris: repris.contains(appel) };
+            let repris = en_cours.repris.contains(appel);
+            let echec = AppelEnEchec { appel: appel.label(), raison: raison.clone(), repris };
             self.etat.rapport.source(appel.service()).echouer(echec);
         }
-        let neuf = LotReserve {
-            prefixe: en_cours.prefixe.clone(),
-            obtenu_ms: self.env.maintenant_ms(),
-            octets: en_cours.octets,
-            journal: en_cours.journal.clone(),
-        };
+        let (maintenant, journal) = (self.env.maintenant_ms(), (self.numero, &en_cours.journal));
+        let (prefixe, octets) = (en_cours.prefixe.as_str(), en_cours.octets);
+        let neuf = LotReserve::nouveau(self.kv, self.env.lot(), prefixe, maintenant, octets, journal).await?;
         let ancien = Reserve::remplacer(self.kv, &en_cours.lot, neuf).await?;
-        Registre::garder(self.kv, &en_cours.prefixe).await?;
+        Registre::garder(self.kv, prefixe).await?;
         if let Some(ancien) = ancien {
-            Registre::abandonner(self.kv, &ancien, self.env.maintenant_ms()).await?;
+            Registre::abandonner(self.kv, &ancien, maintenant).await?;
         }
         Ok(())
     }
 
-    /// Copies what an earlier run staged for the calls that failed: those that it had.
-    async fn reprendre(&mut self, en_cours: &mut LotEnCours) -> Result<BTreeSet<Call>, Faute> {
-        let mut repris = BTreeSet::new();
+    /// Copies what an earlier run staged for the calls that failed: those that it had. `true` once all of it was looked
+    /// through; it may be hundreds of megabytes, so the next call goes on where the time of this one is over.
+    async fn reprendre(&mut self, en_cours: &mut LotEnCours) -> Result<bool, Faute> {
+        if en_cours.echecs.is_empty() {
+            return Ok(true);
+        }
         let reserve = Reserve::lire(self.kv).await?;
-        let Some(ancien) = reserve.lot(&en_cours.lot) else { return Ok(repris) };
+        let Some(ancien) = reserve.lot(&en_cours.lot) else { return Ok(true) };
+        let ancien = ancien.entier(self.kv).await?;
         let en_echec: BTreeSet<Call> = en_cours.echecs.iter().map(|(appel, _)| appel.clone()).collect();
         let mut ecrivain = Ecrivain::ouvrir(self.kv, &en_cours.prefixe, self.env.lot()).await?.avec_avance(AVANCE);
         let mut depot = Depot { journal: &mut en_cours.journal, ecrivain: &mut ecrivain, numero: self.numero };
-        let mut reponses = Reponses::de(self.kv, ancien, Position::default());
-        while let Some((appel, a_un_corps)) = reponses.suivante().await? {
-            if en_echec.contains(&appel) && !repris.contains(&appel) {
+        let mut reponses = Reponses::de(self.kv, &ancien, en_cours.reprise.unwrap_or_default());
+        let mut fini = false;
+        while self.env.monotone_ms() < self.fin {
+            let Some((appel, a_un_corps)) = reponses.suivante().await? else {
+                fini = true;
+                break;
+            };
+            if en_echec.contains(&appel) && !en_cours.repris.contains(&appel) {
                 let corps = if a_un_corps { Some(reponses.corps().await?) } else { None };
                 depot.poser(&appel, corps.as_deref()).await?;
-                repris.insert(appel);
+                en_cours.repris.insert(appel);
             }
         }
+        en_cours.reprise = Some(reponses.position());
         en_cours.journal.vider(&mut ecrivain, self.numero).await?;
         ecrivain.vider().await?;
-        Ok(repris)
+        Ok(fini)
     }
 }

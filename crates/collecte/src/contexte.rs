@@ -51,7 +51,8 @@ pub(crate) async fn acce_brute<K: KeyValueWrite, E: Environnement, F: Fetch, C: 
     let reserve = Reserve::lire(marche.kv).await?;
     match reserve.lot(&Lot::Acce).filter(|_| marche.configuration().a(Service::Acce)) {
         Some(lot) => {
-            let mut reponses = Reponses::de(marche.kv, lot, Position::default());
+            let lot = lot.entier(marche.kv).await?;
+            let mut reponses = Reponses::de(marche.kv, &lot, Position::default());
             while let Some((appel, _)) = reponses.suivante().await? {
                 let lues = reponses.lignes(&appel, |ligne| {
                     if let Ok(document) = etablissement(&ligne) {

@@ -32,4 +32,4 @@ mod travail;
 
 pub use demande::{Configuration, Demande, Lot, Millesimes};
 pub use rapport::{AppelEnEchec, Couvertures, Rapport, RapportSource};
-pub use travail::{Collecte, Etape, abandonner, avancer, consulter, ouvrir, rapport};
+pub use travail::{Collecte, DUREE_MAX_MS, Etape, abandonner, avancer, consulter, ouvrir, rapport, solder};

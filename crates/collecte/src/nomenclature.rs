@@ -8,7 +8,7 @@ use domain::{Document, Kind};
 use sources::{BcnTable, Call, Clock, Fetch, Service, SourceError};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
-use store::kv::StoreError;
+use store::publication::depot::PARTS_MAX;
 use store::publication::{Depot, Environnement, Position};
 use treatments::nomenclature::{Nature, Niveaux, TypesSise, bcn_mef, bcn_sise, cfd, lignes_but, mef};
 use treatments::{Nomenclature, Rejet, Traitement, catalogue, etablissements, familles, libelles, lignee};
@@ -80,19 +80,23 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
     /// The answers of a lot that the run needs; the calls have seen to it that they are there.
     pub(crate) async fn lot_reserve(&self, lot: &Lot) -> Result<LotReserve, Faute> {
         let reserve = Reserve::lire(self.kv).await?;
-        reserve.lot(lot).cloned().ok_or_else(|| Faute::Echec(format!("rien n'est gardé pour {lot}")))
+        let garde = reserve.lot(lot).ok_or_else(|| Faute::Echec(format!("rien n'est gardé pour {lot}")))?;
+        Ok(garde.entier(self.kv).await?)
     }
 
     /// Hands documents over, as the next part.
     pub(crate) async fn poser_partie(
         &mut self,
         documents: impl IntoIterator<Item = (Kind, Document)>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Faute> {
+        let partie = self.etat.totaux.parties;
+        if partie >= PARTS_MAX {
+            return Err(Faute::Echec(format!("plus de {PARTS_MAX} parties de documents")));
+        }
         let depot = Depot::new(self.kv, &self.collecte.id, self.env.lot());
-        let info = depot.deposer_documents(self.etat.parties, documents, self.indicateurs).await?;
+        let info = depot.deposer_documents(partie, documents, self.indicateurs).await?;
         self.etat.rapport.ecritures += info.morceaux as u64 + 2;
-        self.etat.parties += 1;
-        Ok(())
+        Ok(self.etat.totaux.ajouter(&info)?)
     }
 
     /// Hands documents over, and keeps what later steps look up of them.
@@ -100,7 +104,7 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         &mut self,
         kind: Kind,
         documents: impl IntoIterator<Item = Document>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Faute> {
         let mut documents = documents.into_iter().peekable();
         while documents.peek().is_some() {
             let partie: Vec<Document> = documents.by_ref().take(PAR_PARTIE).collect();

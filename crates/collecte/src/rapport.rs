@@ -11,6 +11,12 @@ use treatments::rapport::Couverture;
 const ECHECS_GARDES: usize = 50;
 /// Unknown fields and measures that are told apart, a service.
 const CHAMPS_GARDES: usize = 200;
+/// Characters kept of a name or reason: both may be a service's own words.
+const TEXTE_MAX: usize = 300;
+
+fn court(texte: &str) -> String {
+    texte.chars().take(TEXTE_MAX).collect()
+}
 
 /// A call that failed for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +69,9 @@ impl RapportSource {
         self.lignes += lu.rows;
         self.vides += u64::from(lu.rows == 0);
         for (champ, n) in &lu.unknown_fields {
-            if self.champs_inconnus.len() < CHAMPS_GARDES || self.champs_inconnus.contains_key(champ) {
-                *self.champs_inconnus.entry(champ.clone()).or_default() += n;
+            let champ = court(champ);
+            if self.champs_inconnus.len() < CHAMPS_GARDES || self.champs_inconnus.contains_key(&champ) {
+                *self.champs_inconnus.entry(champ).or_default() += n;
             }
         }
     }
@@ -72,7 +79,7 @@ impl RapportSource {
     pub(crate) fn echouer(&mut self, echec: AppelEnEchec) {
         self.en_echec += 1;
         if self.echecs.len() < ECHECS_GARDES {
-            self.echecs.push(echec);
+            self.echecs.push(AppelEnEchec { raison: court(&echec.raison), ..echec });
         }
     }
 }
@@ -99,9 +106,26 @@ pub struct Rapport {
     pub durees_ms: BTreeMap<String, u64>,
     /// Values written before the publication.
     pub ecritures: u64,
+    /// Older runs whose publication waited for a confirmation, and gave way to this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remplace: Vec<String>,
 }
 
 impl Rapport {
+    /// Without names, reasons and examples: what is left does not grow with what the services say.
+    pub(crate) fn abrege(&self) -> Self {
+        let mut abrege = self.clone();
+        for source in abrege.sources.values_mut() {
+            source.champs_inconnus.clear();
+            source.echecs.clear();
+        }
+        for traitement in abrege.traitements.values_mut() {
+            traitement.mesures_inconnues.clear();
+            traitement.rejets.values_mut().for_each(|rejets| rejets.exemples.clear());
+        }
+        abrege
+    }
+
     pub(crate) fn source(&mut self, service: Service) -> &mut RapportSource {
         self.sources.entry(service).or_default()
     }

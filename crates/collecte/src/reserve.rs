@@ -6,7 +6,7 @@ use sources::{Call, ReadReport, Reader, Sink, SinkError, SourceError};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Ecrivain, Journal, Lecture, Position, changer};
+use store::publication::{Ecrivain, Journal, Lecture, Position, changer_ou_refaire, lire_long, poser_long};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const CLE: &str = "work:reserve";
@@ -22,11 +22,58 @@ pub struct LotReserve {
     pub obtenu_ms: i64,
     /// Their bytes.
     pub octets: u64,
+    /// Where they lie; empty where that is said by values of its own.
+    #[serde(default)]
     pub(crate) journal: Journal,
+    /// The family number and the number of those values: each step that staged answers adds to the journal, and a slow
+    /// service makes thousands of steps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ailleurs: Option<(u64, usize)>,
+}
+
+/// Bytes of a journal that lie in the list of what is staged.
+const JOURNAL_MAX: usize = 4 * 1024;
+
+fn famille_journal(numero: u64) -> String {
+    format!("series.{numero}")
 }
 
 impl LotReserve {
-    /// How many values they lie in.
+    /// A lot that is all there.
+    pub(crate) async fn nouveau<K: KeyValueWrite>(
+        kv: &K,
+        lot: usize,
+        prefixe: &str,
+        obtenu_ms: i64,
+        octets: u64,
+        (numero, journal): (u64, &Journal),
+    ) -> Result<Self, StoreError> {
+        let texte = serde_json::to_vec(journal).unwrap_or_default();
+        let mut neuf =
+            Self { prefixe: prefixe.to_owned(), obtenu_ms, octets, journal: Journal::default(), ailleurs: None };
+        if texte.len() <= JOURNAL_MAX {
+            neuf.journal = journal.clone();
+            return Ok(neuf);
+        }
+        let mut ecrivain = Ecrivain::ouvrir(kv, prefixe, lot).await?.avec_avance(1);
+        let nombre = poser_long(&mut ecrivain, &famille_journal(numero), 0, &texte).await?;
+        ecrivain.vider().await?;
+        neuf.ailleurs = Some((numero, nombre));
+        Ok(neuf)
+    }
+
+    /// The same, with its journal.
+    pub(crate) async fn entier<K: KeyValueWrite>(&self, kv: &K) -> Result<Self, StoreError> {
+        let mut entier = self.clone();
+        if let Some((numero, nombre)) = entier.ailleurs.take() {
+            let famille = famille_journal(numero);
+            let texte = lire_long(kv, &self.prefixe, &famille, 0, nombre).await?;
+            entier.journal = serde_json::from_slice(&texte).map_err(|_| StoreError::Damaged(famille))?;
+        }
+        Ok(entier)
+    }
+
+    /// How many values they lie in, for one that is [`LotReserve::entier`].
     #[must_use]
     pub fn morceaux(&self) -> usize {
         self.journal.morceaux()
@@ -46,8 +93,8 @@ impl Reserve {
     /// # Errors
     /// Those of the store.
     pub async fn lire<K: KeyValueWrite>(kv: &K) -> Result<Self, StoreError> {
-        let Some(bytes) = kv.get(CLE).await? else { return Ok(Self::default()) };
-        serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(CLE.into()))
+        // One that cannot be read leads to nothing any more: the services are asked again, and what it named goes.
+        Ok(kv.get(CLE).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
     }
 
     pub(crate) fn lot(&self, lot: &Lot) -> Option<&LotReserve> {
@@ -61,7 +108,8 @@ impl Reserve {
         neuf: LotReserve,
     ) -> Result<Option<String>, StoreError> {
         let prefixe = neuf.prefixe.clone();
-        let ancien = changer(kv, CLE, |reserve: &mut Self| reserve.lots.insert(lot.cle(), neuf.clone())).await?;
+        let ancien =
+            changer_ou_refaire(kv, CLE, |reserve: &mut Self| reserve.lots.insert(lot.cle(), neuf.clone())).await?;
         Ok(ancien.map(|a| a.prefixe).filter(|p| *p != prefixe))
     }
 }

@@ -1,5 +1,6 @@
 //! A run: its record, and the loop that advances it.
 
+use crate::appels::ATTENTE_DEMANDEE_MAX_S;
 use crate::contexte::Contextes;
 use crate::demande::{Configuration, Demande, Lot};
 use crate::rapport::Rapport;
@@ -11,8 +12,8 @@ use std::collections::BTreeSet;
 use store::KeyValueWrite;
 use store::kv::StoreError;
 use store::publication::{
-    self, Bail, Consigne, Ecrivain, Environnement, EtatRegistre, Flux, Job, Journal, Mode, Ouverture, Perimetre,
-    Position, PublicationError, Registre, lire_long, poser_long,
+    self, Bail, Ecrivain, Environnement, EtatRegistre, Flux, Generation, Job, Journal, Mode, Ouverture, Perimetre,
+    Position, PublicationError, Registre, Totaux, lire_long, poser_long,
 };
 use treatments::Traitement;
 
@@ -20,6 +21,8 @@ use treatments::Traitement;
 const CLE: &str = "work:collecte";
 /// The report of the latest run that ended: its keys are deleted with the rest of what it needed.
 const CLE_RAPPORT: &str = "work:collecte:rapport";
+/// How long a run may take, waits included: three days. Hours are enough where the services answer.
+pub const DUREE_MAX_MS: i64 = 3 * 24 * 60 * 60 * 1000;
 /// Bytes that streams may hold back before they write.
 pub(crate) const TAMPONS: usize = 16 * 1024 * 1024;
 
@@ -102,8 +105,37 @@ pub struct Collecte {
 impl Collecte {
     async fn lire<K: KeyValueWrite>(kv: &K) -> Result<Option<(Self, Vec<u8>)>, StoreError> {
         let Some(bytes) = kv.get(CLE).await? else { return Ok(None) };
-        let lue = serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(CLE.into()))?;
+        let lue = serde_json::from_slice(&bytes).unwrap_or_else(|_| Self {
+            // Whose it was is not known: it has ended, and the next run lets go of what it left.
+            etape: Etape::Echec,
+            echec: Some("l'enregistrement de la collecte est illisible".into()),
+            ..Self::default()
+        });
         Ok(Some((lue, bytes)))
+    }
+
+    /// Whether a service is left in peace now. A wait that is longer than any that is ever begun is that of a clock that
+    /// has been put right since: it is over.
+    #[must_use]
+    pub fn attend(&self, maintenant: i64) -> bool {
+        let max = i64::try_from(ATTENTE_DEMANDEE_MAX_S).unwrap_or(i64::MAX).saturating_mul(1000);
+        self.attente.as_ref().is_some_and(|(fin, _)| *fin > maintenant && *fin <= maintenant.saturating_add(max))
+    }
+
+    /// Ends the run, and writes so: what it leaves goes.
+    async fn finir<K: KeyValueWrite>(
+        mut self,
+        kv: &K,
+        avant: &[u8],
+        (etape, echec): (Etape, Option<String>),
+        maintenant: i64,
+    ) -> Result<Self, PublicationError> {
+        self.etape = etape;
+        self.echec = echec;
+        self.fini_ms = Some(maintenant);
+        self.ecrire(kv, Some(avant)).await?;
+        fermer(kv, &self, maintenant).await?;
+        Ok(self)
     }
 
     async fn ecrire<K: KeyValueWrite>(&self, kv: &K, avant: Option<&[u8]>) -> Result<(), PublicationError> {
@@ -131,6 +163,11 @@ pub(crate) struct LotEnCours {
     /// Calls that failed for good, and why.
     pub echecs: Vec<(Call, String)>,
     pub octets: u64,
+    /// How far the older lot was looked through for those, and which it had.
+    #[serde(default)]
+    pub reprise: Option<Position>,
+    #[serde(default)]
+    pub repris: BTreeSet<Call>,
 }
 
 /// What the steps need between two calls.
@@ -151,8 +188,9 @@ pub(crate) struct Etat {
     pub groupes: Option<Flux>,
     /// Partitions of each maille in `groupes`.
     pub partitions: [usize; 3],
-    /// Parts handed over.
-    pub parties: usize,
+    /// Parts handed over, and what is known of them.
+    #[serde(default)]
+    pub totaux: Totaux,
     pub rapport: Rapport,
 }
 
@@ -167,17 +205,23 @@ pub(crate) enum Faute {
 
 impl From<StoreError> for Faute {
     fn from(erreur: StoreError) -> Self {
-        match erreur {
-            // What was written cannot be read again: trying once more would not help.
-            StoreError::Damaged(quoi) => Self::Echec(format!("valeur absente ou abîmée dans le magasin : {quoi}")),
-            autre => Self::Publication(autre.into()),
+        match erreur.raison() {
+            // What was written cannot be read again, or does not fit: trying once more would not help.
+            Some(raison) => Self::Echec(raison),
+            None => Self::Publication(erreur.into()),
         }
     }
 }
 
 impl From<PublicationError> for Faute {
     fn from(erreur: PublicationError) -> Self {
-        Self::Publication(erreur)
+        match erreur {
+            PublicationError::Store(erreur) => erreur.into(),
+            // The job that would publish it is gone or does not take it: nor will it next time.
+            PublicationError::Refused(raison) => Self::Echec(raison),
+            PublicationError::UnknownJob(_) => Self::Echec(erreur.to_string()),
+            autre => Self::Publication(autre),
+        }
     }
 }
 
@@ -201,6 +245,11 @@ pub async fn ouvrir<K: KeyValueWrite>(
     maintenant: i64,
 ) -> Result<Collecte, PublicationError> {
     let refus = |texte: String| Err(PublicationError::Refused(texte));
+    let mut demande = demande;
+    demande.sources.sort_unstable();
+    demande.sources.dedup();
+    demande.millesimes.sort_unstable();
+    demande.millesimes.dedup();
     let avant = Collecte::lire(kv).await?;
     if let Some((collecte, _)) = avant.as_ref().filter(|(c, _)| !c.etape.est_finale()) {
         return refus(format!("la collecte {} est en cours : attendre sa fin, ou l'abandonner (DELETE)", collecte.id));
@@ -277,34 +326,44 @@ async fn fermer<K: KeyValueWrite>(kv: &K, collecte: &Collecte, maintenant: i64) 
             Err(erreur) => return Err(erreur),
         }
     }
-    nettoyer(kv, &collecte.id, maintenant).await
+    nettoyer(kv, &[&collecte.id], maintenant).await
 }
 
-/// Lets go of every prefix that a run took and nobody needs: those of killed steps too. Staged
-/// answers and the generation that its job writes stay.
-async fn nettoyer<K: KeyValueWrite>(kv: &K, id: &str, maintenant: i64) -> Result<(), PublicationError> {
-    let generation = match Job::consulter(kv, id).await {
-        Ok(job) => job.generation,
-        Err(PublicationError::UnknownJob(_)) => None,
-        Err(erreur) => return Err(erreur),
-    };
-    let reserve = Reserve::lire(kv).await?;
-    let garde = |prefixe: &str| reserve.lots.values().any(|l| l.prefixe == prefixe);
-    for prefixe in Registre::lire(kv).await?.generations {
-        match prefixe.etat {
-            EtatRegistre::EnCours if prefixe.job == id && garde(&prefixe.id) => {
-                Registre::garder(kv, &prefixe.id).await?;
-            }
-            EtatRegistre::EnCours if prefixe.job == id && Some(&prefixe.id) != generation.as_ref() => {
-                Registre::abandonner(kv, &prefixe.id, maintenant).await?;
-            }
-            EtatRegistre::Reserve if !garde(&prefixe.id) => {
-                Registre::abandonner(kv, &prefixe.id, maintenant).await?;
-            }
-            _ => {}
+/// Lets go of what an ended run left, where it was killed at its very end. Reads little where there is nothing.
+///
+/// # Errors
+/// Those of the store.
+pub async fn solder<K: KeyValueWrite>(kv: &K, maintenant: i64) -> Result<(), PublicationError> {
+    let Some((collecte, _)) = Collecte::lire(kv).await?.filter(|(c, _)| c.etape.est_finale()) else { return Ok(()) };
+    let registre = Registre::lire(kv).await?;
+    let ouvert = collecte.etape != Etape::Remise && registre.jobs.contains(&collecte.id);
+    let en_cours = registre.generations.iter().any(|g| g.collecte && g.etat == EtatRegistre::EnCours);
+    if ouvert || en_cours { fermer(kv, &collecte, maintenant).await } else { Ok(()) }
+}
+
+/// Lets go of every prefix that runs took and nobody needs: those of killed steps too. Staged answers stay. `ids` are the
+/// runs whose prefixes may have been taken before the registry told prefixes of pulls from generations.
+async fn nettoyer<K: KeyValueWrite>(kv: &K, ids: &[&str], maintenant: i64) -> Result<(), PublicationError> {
+    let mut generations = Vec::new();
+    for id in ids {
+        match Job::consulter(kv, id).await {
+            Ok(job) => generations.extend(job.generation),
+            Err(PublicationError::UnknownJob(_)) => {}
+            Err(erreur) => return Err(erreur),
         }
     }
-    Ok(())
+    let reserve = Reserve::lire(kv).await?;
+    let devenir = |g: &Generation| {
+        let gardee = reserve.lots.values().any(|l| l.prefixe == g.id);
+        let sienne = g.collecte || (ids.contains(&g.job.as_str()) && !generations.contains(&g.id));
+        match g.etat {
+            EtatRegistre::EnCours | EtatRegistre::Reserve if gardee => Some(EtatRegistre::Reserve),
+            EtatRegistre::EnCours if sienne => Some(EtatRegistre::AEffacer),
+            EtatRegistre::Reserve => Some(EtatRegistre::AEffacer),
+            _ => None,
+        }
+    };
+    Ok(Registre::trier_collecte(kv, maintenant, devenir).await?)
 }
 
 fn famille_etat(numero: u64) -> String {
@@ -340,38 +399,75 @@ pub async fn avancer<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock>(
         return Err(PublicationError::Refused("aucune collecte n'est ouverte".into()));
     };
     let maintenant = env.maintenant_ms();
-    if collecte.etape.est_finale() || collecte.attente.as_ref().is_some_and(|(fin, _)| *fin > maintenant) {
+    if collecte.etape.est_finale() || collecte.attend(maintenant) {
         return Ok(collecte);
     }
     let bail = Bail::prendre(kv, &collecte.id, maintenant).await?;
-    let sortie = async {
+    let sortie =
+        mener(kv, env, sources, collecte, &avant, &bail, (debut, debut.saturating_add(budget_ms)), indicateurs);
+    let sortie = sortie.await;
+    let rendu = bail.rendre(kv).await;
+    let collecte = sortie?;
+    rendu?;
+    Ok(collecte)
+}
+
+#[expect(clippy::too_many_arguments, reason = "called once")]
+async fn mener<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock>(
+    kv: &K,
+    env: &E,
+    sources: &Sources<F, C>,
+    collecte: Collecte,
+    avant: &[u8],
+    bail: &Bail,
+    (debut, fin): (u64, u64),
+    indicateurs: &[String],
+) -> Result<Collecte, PublicationError> {
+    let maintenant = env.maintenant_ms();
+    if maintenant.saturating_sub(collecte.ouvert_ms) > DUREE_MAX_MS {
+        let jours = DUREE_MAX_MS / 86_400_000;
+        let raison = collecte.attente.as_ref().map(|(_, r)| format!(" ; dernière attente : {r}")).unwrap_or_default();
+        let echec = Some(format!("la collecte dure depuis plus de {jours} jours{raison}"));
+        return collecte.finir(kv, avant, (Etape::Echec, echec), maintenant).await;
+    }
+    let prete = async {
         let (prefixe, etat) = match (&collecte.prefixe, collecte.etat) {
             (Some(prefixe), Some(lieu)) => (prefixe.clone(), lire_etat(kv, prefixe, lieu).await?),
             _ => preparer(kv, &collecte, maintenant).await?,
         };
         let ecrivain = Ecrivain::ouvrir(kv, &prefixe, env.lot()).await?;
-        let mut marche = Marche {
-            kv,
-            env,
-            sources,
-            indicateurs,
-            collecte: Collecte { prefixe: Some(prefixe.clone()), attente: None, ..collecte },
-            etat,
-            prefixe,
-            ecrivain,
-            numero: bail.numero,
-            debut,
-            fin: debut.saturating_add(budget_ms),
-            commence: false,
-            appels: None,
-            contextes: Contextes::default(),
-        };
-        let suite = marche.courir().await;
-        marche.sauver(suite, &avant).await
+        Ok::<_, Faute>((prefixe, etat, ecrivain))
+    };
+    let (prefixe, etat, ecrivain) = match prete.await {
+        Ok(prete) => prete,
+        Err(Faute::Publication(erreur)) => return Err(erreur),
+        Err(Faute::Echec(raison)) => return collecte.finir(kv, avant, (Etape::Echec, Some(raison)), maintenant).await,
+    };
+    let debutee = collecte.clone();
+    let mut marche = Marche {
+        kv,
+        env,
+        sources,
+        indicateurs,
+        collecte: Collecte { prefixe: Some(prefixe.clone()), attente: None, ..collecte },
+        etat,
+        prefixe,
+        ecrivain,
+        numero: bail.numero,
+        debut,
+        fin,
+        commence: false,
+        appels: None,
+        contextes: Contextes::default(),
+    };
+    let suite = marche.courir().await;
+    match marche.sauver(suite, avant).await {
+        // What is to be saved does not fit: nor would it next time.
+        Err(PublicationError::Store(erreur)) if erreur.raison().is_some() => {
+            debutee.finir(kv, avant, (Etape::Echec, erreur.raison()), env.maintenant_ms()).await
+        }
+        sortie => sortie,
     }
-    .await;
-    bail.rendre(kv).await?;
-    sortie
 }
 
 /// The first state of a run. Killed before it is saved, the next call prepares it again.
@@ -380,12 +476,11 @@ async fn preparer<K: KeyValueWrite>(
     collecte: &Collecte,
     maintenant: i64,
 ) -> Result<(String, Etat), PublicationError> {
-    for id in collecte.precedente.iter().chain([&collecte.id]) {
-        nettoyer(kv, id, maintenant).await?;
-    }
+    let ids: Vec<&str> = collecte.precedente.iter().chain([&collecte.id]).map(String::as_str).collect();
+    nettoyer(kv, &ids, maintenant).await?;
     let ouverture =
         Ouverture { mode: Mode::Remplacer, perimetre: perimetre(&collecte.configuration), ..Ouverture::default() };
-    publication::ouvrir(kv, &collecte.id, ouverture, maintenant).await?;
+    publication::ouvrir_collecte(kv, &collecte.id, ouverture, maintenant).await?;
     let prefixe = Registre::nouveau_prefixe(kv, &collecte.id, EtatRegistre::EnCours, maintenant).await?;
     let reserve = Reserve::lire(kv).await?;
     let a_appeler = collecte.configuration.a_appeler(&collecte.demande, |lot| reserve.lot(lot).is_some());
@@ -523,7 +618,9 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
             }
             Err(Faute::Publication(erreur)) => return Err(erreur),
         }
-        self.vider().await?;
+        if !self.collecte.etape.est_finale() {
+            self.vider().await?;
+        }
         // Calls run side by side: what was sent is only known of the clients as a whole.
         for (service, tally) in self.sources.tallies() {
             self.etat.rapport.source(service).envoyer(&tally);
@@ -531,8 +628,12 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
         self.etat.rapport.ecritures += std::mem::take(&mut self.ecrivain.ecritures);
         if self.collecte.etape.est_finale() {
             self.collecte.fini_ms = Some(maintenant);
-            let rapport = serde_json::to_vec(&(&self.collecte.id, &self.etat.rapport)).unwrap_or_default();
-            self.kv.set(CLE_RAPPORT, rapport).await?;
+            let texte = |rapport: &Rapport| serde_json::to_vec(&(&self.collecte.id, rapport)).unwrap_or_default();
+            if let Err(erreur) = self.kv.set(CLE_RAPPORT, texte(&self.etat.rapport)).await {
+                // A report that does not fit says how much of what it was about, and no more.
+                erreur.raison().ok_or(erreur)?;
+                self.kv.set(CLE_RAPPORT, texte(&self.etat.rapport.abrege())).await?;
+            }
             self.collecte.ecrire(self.kv, Some(avant)).await?;
             fermer(self.kv, &self.collecte, maintenant).await?;
             return Ok(self.collecte);
@@ -548,12 +649,12 @@ impl<K: KeyValueWrite, E: Environnement, F: Fetch, C: Clock> Marche<'_, K, E, F,
     /// Hands the parts to the publication.
     async fn remettre(&mut self) -> Result<Suite, Faute> {
         let (id, maintenant) = (self.collecte.id.clone(), self.env.maintenant_ms());
-        if self.etat.parties == 0 {
+        if self.etat.totaux.parties == 0 {
             return Err(Faute::Echec("les sources n'ont donné aucun document".into()));
         }
-        // Refused lines are in the report; losses wait for a confirmation.
-        let consigne = Consigne { parties: self.etat.parties, accepter_refus: true, ..Consigne::default() };
-        Job::publier(self.kv, &id, consigne, maintenant).await?;
+        let totaux = std::mem::take(&mut self.etat.totaux);
+        let job = Job::publier_collecte(self.kv, &id, totaux, maintenant).await?;
+        self.etat.rapport.remplace = job.bilan.remplace;
         Ok(Suite::Etape(Etape::Remise))
     }
 }

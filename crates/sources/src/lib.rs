@@ -35,4 +35,4 @@ pub use error::SourceError;
 pub use fetch::{Body, Clock, Fetch, FetchError, Method, Request, Response, Sink, SinkError};
 pub use read::{ReadReport, Reader, catalogue_total};
 pub use services::{Made, Outcome, Sources};
-pub use transport::{Limits, Tally};
+pub use transport::{Limits, RETRY_AFTER_MAX_MS, Tally};

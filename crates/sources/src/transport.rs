@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::task::Poll;
 
@@ -213,23 +214,32 @@ enum Fault {
     Staging,
 }
 
-/// Reads `Retry-After`: seconds, or a date. In milliseconds from now.
+/// The longest wait that a service may ask for, in milliseconds: an hour. What asks for more, years or nonsense, is asked
+/// again after that.
+pub const RETRY_AFTER_MAX_MS: u64 = 60 * 60 * 1_000;
+
+/// Reads `Retry-After`: seconds, or a date. In milliseconds from now, [`RETRY_AFTER_MAX_MS`] at most; `None` where it is
+/// neither.
 fn retry_after(value: &str, now_ms: u64) -> Option<u64> {
     let value = value.trim();
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Some(seconds.saturating_mul(1_000));
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        // More digits than a number holds are a long wait too.
+        let seconds = value.parse::<u64>().unwrap_or(u64::MAX);
+        return Some(seconds.saturating_mul(1_000).min(RETRY_AFTER_MAX_MS));
     }
     // As in "Sun, 06 Nov 1994 08:49:37 GMT".
     let mut words = value.split_ascii_whitespace().skip(1);
-    let day: i64 = words.next()?.parse().ok()?;
+    let within = |text: &str, range: RangeInclusive<i64>| text.parse::<i64>().ok().filter(|n| range.contains(n));
+    let day = within(words.next()?, 1..=31)?;
     let name = words.next()?;
     let month = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = i64::try_from(month.iter().position(|m| *m == name)?).ok()? + 1;
-    let year: i64 = words.next()?.parse().ok()?;
-    let mut time = words.next()?.split(':').map(|part| part.parse::<i64>().ok());
-    let seconds = time.next()?? * 3_600 + time.next()?? * 60 + time.next()??;
+    let year = within(words.next()?, 1970..=9999)?;
+    let mut time = words.next()?.split(':');
+    let (hour, minute) = (within(time.next()?, 0..=23)?, within(time.next()?, 0..=59)?);
+    let seconds = hour * 3_600 + minute * 60 + within(time.next()?, 0..=60)?;
     let instant = u64::try_from((jours(year, month, day) * 86_400 + seconds) * 1_000).ok()?;
-    Some(instant.saturating_sub(now_ms))
+    Some(instant.saturating_sub(now_ms).min(RETRY_AFTER_MAX_MS))
 }
 
 /// What a service says about an error: its `msg` or `message`, cleared of secrets.
@@ -249,5 +259,47 @@ mod tests {
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 20_000), Some(40_000));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:01:00 GMT", 90_000), Some(0));
         assert_eq!(retry_after("soon", 0), None);
+    }
+
+    #[test]
+    fn no_retry_after_asks_for_more_than_an_hour_and_none_is_misread() {
+        for long in [
+            "18446744073709551615",
+            "99999999999999999999999999",
+            "3601",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Thu, 01 Jan 2071 00:01:00 GMT",
+        ] {
+            assert_eq!(retry_after(long, 20_000), Some(RETRY_AFTER_MAX_MS), "{long}");
+        }
+        for nonsense in [
+            "-5",
+            "+5",
+            "1.5",
+            "",
+            " ",
+            "1e9",
+            "Thu, 01 Jan 9223372036854775807 00:00:00 GMT",
+            "Thu, 9223372036854775807 Jan 2024 00:00:00 GMT",
+            "Thu, 01 Jan 2024 9223372036854775807:00:00 GMT",
+            "Thu, 01 Jan 2024 00:00:9223372036854775807 GMT",
+            "Thu, -1 Jan 2024 00:00:00 GMT",
+            "Thu, 01 Jan 0001 00:00:00 GMT",
+            "Thursday, 01-Jan-24 00:00:00 GMT",
+            "Thu Jan  1 00:00:00 2024",
+        ] {
+            assert_eq!(retry_after(nonsense, 0), None, "{nonsense}");
+        }
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", u64::MAX), Some(0));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_retry_after_is_read_or_passed_by(value: String, now: u64, numbers: [i64; 5]) {
+            let [day, year, hour, minute, second] = numbers;
+            for value in [value, format!("Thu, {day} Feb {year} {hour}:{minute}:{second} GMT")] {
+                proptest::prop_assert!(retry_after(&value, now).is_none_or(|ms| ms <= RETRY_AFTER_MAX_MS));
+            }
+        }
     }
 }

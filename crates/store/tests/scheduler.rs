@@ -375,19 +375,27 @@ fn invariant_11_a_job_that_waits_too_long_is_given_up_with_the_reason() {
     block_on(async {
         deposer(&kv, "a", &lignes).await.unwrap();
         finir(&kv, &monde, "a").await.unwrap();
+        ouvrir_en_un_appel(&kv, "appel", Ouverture::default(), 0).await.unwrap();
         ouvrir(&kv, "oublie", Ouverture::default(), 0).await.unwrap();
+        ouvrir_collecte(&kv, "collecte", Ouverture::default(), 0).await.unwrap();
         deposer(&kv, "pertes", &lignes[..10]).await.unwrap();
         assert_eq!(finir(&kv, &monde, "pertes").await.unwrap().etape, Etape::AttendreConfirmation);
-        monde.maintenant.set(ATTENTE_MAX_MS - 3_600_000);
-        nettoyer(&kv, &monde).await;
-        assert_eq!(Registre::lire(&kv).await.unwrap().jobs, ["oublie", "pertes"], "until its time is over");
-        monde.maintenant.set(ATTENTE_MAX_MS + 1);
-        assert!(
-            menage(&kv, &monde).await.unwrap()
-                && Job::consulter(&kv, "oublie").await.unwrap().etape == Etape::Abandonne
-        );
-        let raison = Job::consulter(&kv, "oublie").await.unwrap().bilan.echec.unwrap();
-        assert!(raison.contains("14 jours"), "{raison}");
+        let mut restants = vec!["appel", "oublie", "collecte", "pertes"];
+        for (premier, max, raison) in [
+            ("appel", APPEL_MAX_MS, "5 minutes"),
+            ("oublie", DEPOT_MAX_MS, "24 heures"),
+            ("collecte", ATTENTE_MAX_MS, "14 jours"),
+        ] {
+            monde.maintenant.set(max);
+            while menage(&kv, &monde).await.unwrap() {}
+            assert_eq!(Registre::lire(&kv).await.unwrap().jobs, restants, "until its time is over");
+            monde.maintenant.set(max + 1);
+            assert!(menage(&kv, &monde).await.unwrap());
+            let fini = Job::consulter(&kv, premier).await.unwrap();
+            assert_eq!(fini.etape, Etape::Abandonne);
+            assert!(fini.bilan.echec.as_ref().unwrap().contains(raison), "{:?}", fini.bilan.echec);
+            restants.remove(0);
+        }
         // Once to end them, once more when the ten minutes of what they wrote are over.
         nettoyer(&kv, &monde).await;
         nettoyer(&kv, &monde).await;

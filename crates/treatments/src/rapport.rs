@@ -6,6 +6,9 @@ use domain::Document;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// How many unknown measures a report tells apart, and how much of their names and of an example it keeps, in characters.
+const MESURES: usize = 200;
+const TEXTE: usize = 300;
 /// How many examples of a rejection a report keeps.
 pub const EXEMPLES: usize = 10;
 
@@ -36,7 +39,7 @@ impl Rapport {
     pub fn rejeter(&mut self, rejet: &Rejet) {
         let rejets = self.rejets.entry(rejet.raison().to_owned()).or_default();
         rejets.nombre += 1;
-        let exemple = rejet.to_string();
+        let exemple: String = rejet.to_string().chars().take(TEXTE).collect();
         if rejets.exemples.len() < EXEMPLES && !rejets.exemples.contains(&exemple) {
             rejets.exemples.push(exemple);
         }
@@ -49,7 +52,15 @@ impl Rapport {
 
     /// Counts a measure that no document holds.
     pub fn mesure_inconnue(&mut self, mesure: &str) {
-        compter(&mut self.mesures_inconnues, mesure, 1);
+        self.compter_mesure(mesure, 1);
+    }
+
+    /// Names are a service's own words: of any number and length.
+    fn compter_mesure(&mut self, mesure: &str, nombre: u64) {
+        let mesure = mesure.char_indices().nth(TEXTE).and_then(|(fin, _)| mesure.get(..fin)).unwrap_or(mesure);
+        if self.mesures_inconnues.len() < MESURES || self.mesures_inconnues.contains_key(mesure) {
+            compter(&mut self.mesures_inconnues, mesure, nombre);
+        }
     }
 
     /// All rejections together.
@@ -65,7 +76,7 @@ impl Rapport {
             compter(&mut self.ignorees, raison, *nombre);
         }
         for (mesure, nombre) in &autre.mesures_inconnues {
-            compter(&mut self.mesures_inconnues, mesure, *nombre);
+            self.compter_mesure(mesure, *nombre);
         }
         for (raison, rejets) in &autre.rejets {
             let ici = self.rejets.entry(raison.clone()).or_default();

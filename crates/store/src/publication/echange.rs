@@ -14,6 +14,27 @@ const ESSAIS: usize = 20;
 pub async fn changer<K: KeyValueWrite, V: Default + Serialize + DeserializeOwned, T>(
     kv: &K,
     cle: &str,
+    change: impl FnMut(&mut V) -> T,
+) -> Result<T, StoreError> {
+    echanger(kv, cle, |bytes| serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged(cle.into())), change).await
+}
+
+/// The same for a value that can be made anew: one that cannot be read counts as none.
+///
+/// # Errors
+/// Those of the store.
+pub async fn changer_ou_refaire<K: KeyValueWrite, V: Default + Serialize + DeserializeOwned, T>(
+    kv: &K,
+    cle: &str,
+    change: impl FnMut(&mut V) -> T,
+) -> Result<T, StoreError> {
+    echanger(kv, cle, |bytes| Ok(serde_json::from_slice(bytes).unwrap_or_default()), change).await
+}
+
+async fn echanger<K: KeyValueWrite, V: Default + Serialize, T>(
+    kv: &K,
+    cle: &str,
+    lire: impl Fn(&[u8]) -> Result<V, StoreError>,
     mut change: impl FnMut(&mut V) -> T,
 ) -> Result<T, StoreError> {
     for _ in 0..ESSAIS {
@@ -25,7 +46,7 @@ pub async fn changer<K: KeyValueWrite, V: Default + Serialize + DeserializeOwned
                 vide
             }
         };
-        let mut valeur: V = serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(cle.into()))?;
+        let mut valeur = lire(&bytes)?;
         let sortie = change(&mut valeur);
         let nouvelle = serde_json::to_vec(&valeur).unwrap_or_default();
         if nouvelle == bytes || kv.swap(cle, &bytes, nouvelle).await? {

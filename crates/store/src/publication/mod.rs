@@ -30,7 +30,7 @@ mod servies;
 mod travail;
 
 pub use depot::{Depot, DepotError, PartInfo, Refus, hex};
-pub use echange::changer;
+pub use echange::{changer, changer_ou_refaire};
 pub use ecrivain::{Ecrivain, lire_long, poser_long};
 pub use etapes::{avancer, retour_arriere};
 pub use flux::{Flux, Partition};
@@ -39,8 +39,8 @@ pub use lignes::{Controle, LigneRefusee, LigneValide};
 pub use registre::{Bail, EtatRegistre, Generation, Registre, Served, menage};
 pub use servies::parcourir_servies;
 pub use travail::{
-    ATTENTE_MAX_MS, Bilan, Consigne, Effectifs, Etape, Job, Mode, Ouverture, Perimetre, PublicationError, Totaux,
-    ouvrir, ouvrir_collecte,
+    APPEL_MAX_MS, ATTENTE_MAX_MS, Bilan, Consigne, DEPOT_MAX_MS, Effectifs, Etape, Job, Mode, Ouverture, Perimetre,
+    PublicationError, Totaux, ouvrir, ouvrir_collecte, ouvrir_en_un_appel,
 };
 
 use crate::kv::StoreError;

@@ -14,8 +14,12 @@ const OUVERTS_MAX: usize = 20;
 /// Prefixes and ended jobs that wait for the housekeeping, at most, where a job is opened: what comes after still fits
 /// into the value of the registry.
 const EN_ATTENTE_MAX: usize = 600;
-/// How long a job may wait to be published or confirmed: 14 days. Then it is given up, and says so.
+/// How long a job may wait for a confirmation: 14 days. Then it is given up, and says so.
 pub const ATTENTE_MAX_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// How long parts may come in: a day. A pull opens its job before it asks the services, and has an end of its own.
+pub const DEPOT_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long they may where one call opens, stages and publishes: five minutes, ten times what hosts allow a request.
+pub const APPEL_MAX_MS: i64 = 5 * 60 * 1000;
 /// How long an opening may take between its two writes; a record that is missing then will not come.
 const OUVERTURE_MS: i64 = 60_000;
 /// Bytes of what a caller says of a job: kinds, millesimes, how to publish.
@@ -305,6 +309,9 @@ pub struct Job {
     /// Whether a pull opened it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub collecte: bool,
+    /// Whether one call opens, stages and publishes it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub en_un_appel: bool,
     /// Since when it waits for a confirmation, in milliseconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attend_depuis_ms: Option<i64>,
@@ -509,17 +516,28 @@ impl Job {
         avant: &[u8],
         maintenant: i64,
     ) -> Result<bool, PublicationError> {
-        let depuis = match self.etape {
-            Etape::Depot => self.ouvert_ms,
-            Etape::AttendreConfirmation => self.attend_depuis_ms.unwrap_or(self.ouvert_ms),
+        let (depuis, max, quoi) = match self.etape {
+            Etape::Depot if self.collecte => (self.ouvert_ms, ATTENTE_MAX_MS, "sans publication"),
+            Etape::Depot if self.en_un_appel => {
+                (self.ouvert_ms, APPEL_MAX_MS, "son appel s'est interrompu : sans publication")
+            }
+            Etape::Depot => (self.ouvert_ms, DEPOT_MAX_MS, "sans publication"),
+            Etape::AttendreConfirmation => {
+                (self.attend_depuis_ms.unwrap_or(self.ouvert_ms), ATTENTE_MAX_MS, "sans confirmation")
+            }
             _ => return Ok(false),
         };
-        if maintenant.saturating_sub(depuis) <= ATTENTE_MAX_MS {
+        if maintenant.saturating_sub(depuis) <= max {
             return Ok(false);
         }
-        let jours = ATTENTE_MAX_MS / 86_400_000;
-        let quoi = if self.etape == Etape::Depot { "sans publication" } else { "sans confirmation" };
-        let raison = format!("{quoi} depuis plus de {jours} jours : le travail est abandonné");
+        let duree = if max >= 2 * DEPOT_MAX_MS {
+            format!("{} jours", max / DEPOT_MAX_MS)
+        } else if max >= 3_600_000 {
+            format!("{} heures", max / 3_600_000)
+        } else {
+            format!("{} minutes", max / 60_000)
+        };
+        let raison = format!("{quoi} depuis plus de {duree} : le travail est abandonné");
         self.terminer(kv, avant, Etape::Abandonne, Some(raison), maintenant).await?;
         Ok(true)
     }
@@ -603,6 +621,8 @@ impl Job {
         let (job, avant) = Self::lire_pour_publier(kv, id, maintenant).await?;
         match job.etape {
             Etape::Depot => {}
+            // Killed before the pull wrote that it has done its part.
+            Etape::Publie | Etape::Inchange => return Ok(job),
             _ if !job.etape.est_finale() => return Ok(job),
             _ => return Err(PublicationError::Refused(job.fin())),
         }
@@ -681,6 +701,19 @@ pub async fn ouvrir<K: KeyValueWrite>(
     maintenant: i64,
 ) -> Result<Job, PublicationError> {
     inscrire(kv, Job { id: id.to_owned(), ouvert_ms: maintenant, ouverture, ..Job::default() }).await
+}
+
+/// Opens a job that the same call stages and publishes: killed in between, nobody knows its id.
+///
+/// # Errors
+/// As [`ouvrir`].
+pub async fn ouvrir_en_un_appel<K: KeyValueWrite>(
+    kv: &K,
+    id: &str,
+    ouverture: Ouverture,
+    maintenant: i64,
+) -> Result<Job, PublicationError> {
+    inscrire(kv, Job { id: id.to_owned(), ouvert_ms: maintenant, ouverture, en_un_appel: true, ..Job::default() }).await
 }
 
 /// Opens the job that publishes a pull.

@@ -64,8 +64,11 @@ impl From<StoreError> for Erreur {
         eprintln!("store: {erreur}");
         match erreur {
             // Sending the same again would change nothing.
-            StoreError::TooLarge(..) => Self::TropGrand(erreur.raison().unwrap_or_default()),
-            StoreError::Unavailable(_) | StoreError::Damaged(_) | StoreError::Empty => Self::Indisponible,
+            StoreError::TooLarge(..) | StoreError::Invalid { .. } => Self::TropGrand(erreur.raison().unwrap_or_default()),
+            StoreError::Unavailable(_)
+            | StoreError::Damaged(_)
+            | StoreError::OtherLayout { .. }
+            | StoreError::Empty => Self::Indisponible,
         }
     }
 }

@@ -1387,14 +1387,14 @@ async fn poser_pointeur<K: KeyValueWrite>(
 pub async fn retour_arriere<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {
     let bail = Bail::prendre(kv, "retour", env.maintenant_ms()).await?;
     // Whatever comes of it, the lease does not outlive the call.
-    let outcome = roll_back(kv, env).await;
+    let outcome = switch_back(kv, env).await;
     let returned = bail.rendre(kv).await;
     let pointer = outcome?;
     returned?;
     Ok(pointer)
 }
 
-async fn roll_back<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {
+async fn switch_back<K: KeyValueWrite, E: Environnement>(kv: &K, env: &E) -> Result<Pointeur, PublicationError> {
     let pointer = match Served::read(kv).await {
         Ok(Some(Served { pointer: mut served, bytes })) => {
             let Some(before) = served.precedent.take() else {

@@ -4,13 +4,13 @@
 use edge::{Request, Response};
 
 /// Largest body of a login, in bytes.
-const CORPS_MAX: usize = 100 * 1024;
+const BODY_MAX: usize = 100 * 1024;
 
 edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
-    edge::serve_ecriture(request, CORPS_MAX, async |monde, requete| {
-        api::routes::auth(monde, requete, edge::alea()).await
+    edge::serve_writing(request, BODY_MAX, async |runtime, api_request| {
+        api::routes::auth(runtime, api_request, edge::random()).await
     })
     .await
 }

@@ -2,13 +2,14 @@
 //! `/static/`.
 
 use edge::{Request, Response};
-use pages::Fichier;
+use pages::PackedFile;
 
 // What scripts/assets fetched and compressed: Swagger UI. Without it, the documentation is a plain page.
-include!(concat!(env!("OUT_DIR"), "/fichiers.rs"));
+include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
-    edge::serve(request, async |monde, requete| pages::documentation::repondre(monde, requete, FICHIERS).await).await
+    edge::serve(request, async |runtime, api_request| pages::documentation::respond(runtime, api_request, FILES).await)
+        .await
 }

@@ -6,5 +6,5 @@ use edge::{Request, Response};
 edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
-    edge::serve(request, pages::statut::repondre).await
+    edge::serve(request, pages::status::respond).await
 }

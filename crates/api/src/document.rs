@@ -1,255 +1,249 @@
 //! One document: the version asked for, its final years, as JSON or as an image.
 
-use crate::erreur::{self, Erreur};
-use crate::parametres::{Chemin, Cible, ImageOnError, ParametresDocument};
-use crate::reponse::{AGE, Garde, JSON, Reponse, SVG, accepte_gzip};
-use crate::{Monde, Requete, filieres};
-use domain::{CodeCertification, Maille, Millesime, TypeCode, Univers};
+use crate::error::{self, ApiError};
+use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
+use crate::response::{AGE, Freshness, JSON, Response, SVG, accepts_gzip};
+use crate::{Request, Runtime, filieres};
+use domain::{CodeCertification, CodeType, Maille, Millesime, Universe};
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::cell::LazyCell;
-use store::Lecteur;
-use store::fiche::{Fiche, Forme, Version};
+use store::Reader;
 use store::kv::KeyValue;
-use store::pointeur::Pointeur;
-use widget::{Formation, Indicateurs, Source};
+use store::pointer::Pointer;
+use store::version_set::{Shape, Version, VersionSet};
+use widget::{Formation, Indicators, Source};
 
 /// The instant of a request, looked up when the first closing date asks for it: a call of the runtime that most
 /// documents do without.
-pub type Maintenant<'a> = &'a dyn Fn() -> i64;
+pub type Now<'a> = &'a dyn Fn() -> i64;
 
 /// The age of [`AGE`], in seconds.
 const MAX_AGE_S: i64 = 600;
 
 /// The place of a lookup.
 #[derive(Clone, Copy, Debug)]
-pub struct Lieu<'a> {
+pub struct LookupPlace<'a> {
     pub maille: Maille,
     /// Region, UAI, declared maille with its place, or nothing.
     pub place: &'a str,
 }
 
-/// Answers one document of a maille, or the filieres view of its codes, and keeps the answer under `cle_rendu`.
-pub async fn repondre<M: Monde>(
-    monde: &M,
-    lecteur: &Lecteur<M::Kv>,
-    requete: &Requete,
-    chemin: Chemin<'_>,
+/// Answers one document of a maille, or the filieres view of its codes, and keeps the answer under `rendered_key`.
+pub async fn respond<M: Runtime>(
+    runtime: &M,
+    reader: &Reader<M::Kv>,
+    request: &Request,
+    path: DocumentPath<'_>,
     ext: Option<&str>,
-    cle_rendu: &str,
-) -> Result<Reponse, Erreur> {
-    let (parametres, cible) = ParametresDocument::lire(requete.parametres(), ext, chemin)?;
-    let lu = LazyCell::new(|| monde.maintenant_ms());
-    let maintenant: Maintenant<'_> = &|| *lu;
-    let trouve = if !Lieu::de(&cible).est_connu(lecteur.pointeur()) {
-        Err(erreur::MAILLE_INCONNUE)
-    } else if parametres.vue_filieres {
-        filieres::repondre(lecteur, &parametres, &cible, maintenant()).await
+    rendered_key: &str,
+) -> Result<Response, ApiError> {
+    let (parameters, target) = DocumentParameters::read(request.parameters(), ext, path)?;
+    let read = LazyCell::new(|| runtime.now_ms());
+    let now: Now<'_> = &|| *read;
+    let found = if !LookupPlace::of(&target).is_known(reader.pointer()) {
+        Err(error::UNKNOWN_MAILLE)
+    } else if parameters.filieres_view {
+        filieres::respond(reader, &parameters, &target, now()).await
     } else {
-        un_document(lecteur, &parametres, &cible, maintenant).await
+        one_document(reader, &parameters, &target, now).await
     };
-    let reponse = match trouve {
-        Err(erreur @ (Erreur::Introuvable(_) | Erreur::Millesime { .. })) if parametres.svg => {
-            match parametres.image_on_error {
-                ImageOnError::Non => return Err(erreur),
-                ImageOnError::Oui => image(widget::missing(parametres.theme, parametres.direction), 60),
-                ImageOnError::Vide => image(widget::empty().to_owned(), 60),
+    let response = match found {
+        Err(error @ (ApiError::NotFound(_) | ApiError::Millesime { .. })) if parameters.svg => {
+            match parameters.image_on_error {
+                ImageOnError::No => return Err(error),
+                ImageOnError::Yes => image(widget::missing(parameters.theme, parameters.direction), 60),
+                ImageOnError::Empty => image(widget::empty().to_owned(), 60),
             }
         }
-        autre => autre?,
+        other => other?,
     };
-    let reponse = reponse.etiqueter(requete);
-    if let Some(rendu) = reponse.rendu() {
-        lecteur.garder_rendu(cle_rendu, &rendu);
+    let response = response.tag(request);
+    if let Some(rendered) = response.rendered() {
+        reader.keep_rendered(rendered_key, &rendered);
     }
-    Ok(reponse.conditionnelle(requete))
+    Ok(response.conditional(request))
 }
 
 /// What an answer is kept under: everything it depends on, but for the generation and the day.
-pub fn cle_rendu(requete: &Requete) -> String {
-    let encodage = if accepte_gzip(requete) { "gzip " } else { "" };
-    [encodage, &requete.chemin, "?", &requete.query].concat()
+pub fn rendered_key(request: &Request) -> String {
+    let encoding = if accepts_gzip(request) { "gzip " } else { "" };
+    [encoding, &request.path, "?", &request.query].concat()
 }
 
 /// The answer that this instance keeps for the request, if it does and it still holds at this instant of the monotonic
 /// clock.
-pub fn deja_rendu<M: Monde>(monde: &M, requete: &Requete, cle: &str, monotone: u64) -> Option<Reponse> {
-    let lire = |rendu: &[u8]| Reponse::de_rendu(rendu, requete, || monde.maintenant_ms());
-    monde.cache().rendu(cle, monotone, lire)?
+pub fn already_rendered<M: Runtime>(runtime: &M, request: &Request, key: &str, monotonic: u64) -> Option<Response> {
+    let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
+    runtime.cache().rendered(key, monotonic, read)?
 }
 
-pub fn image(svg: String, max_age: i64) -> Reponse {
-    image_sans_age(svg).avec("cache-control", format!("public, max-age={max_age}"))
+pub fn image(svg: String, max_age: i64) -> Response {
+    image_without_age(svg).with("cache-control", format!("public, max-age={max_age}"))
 }
 
-/// An image whose age [`publique`] decides.
-pub fn image_sans_age(svg: String) -> Reponse {
-    Reponse::nouvelle(200, SVG, svg.into_bytes())
+/// An image whose age [`public`] decides.
+pub fn image_without_age(svg: String) -> Response {
+    Response::new(200, SVG, svg.into_bytes())
 }
 
 /// A public answer: kept until the next publication may be seen, or a course closes.
-pub fn publique(
-    reponse: Reponse,
-    fermetures: impl IntoIterator<Item = Option<i64>>,
-    maintenant: Maintenant<'_>,
-) -> Reponse {
-    let prochaine = fermetures.into_iter().flatten().filter(|f| *f >= maintenant()).min();
-    let reste = prochaine.map(|f| (f - maintenant()).div_euclid(1000) + 1);
-    let max_age = reste.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
+pub fn public(response: Response, closings: impl IntoIterator<Item = Option<i64>>, now: Now<'_>) -> Response {
+    let next = closings.into_iter().flatten().filter(|f| *f >= now()).min();
+    let remainder = next.map(|f| (f - now()).div_euclid(1000) + 1);
+    let max_age = remainder.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
     let age = if max_age == MAX_AGE_S { AGE.into() } else { Cow::from(format!("public, max-age={max_age}")) };
-    let mut reponse = reponse.avec("cache-control", age);
+    let mut response = response.with("cache-control", age);
     // As long as no closing shortens its age, the answer is the same at every instant.
-    reponse.garde = match prochaine {
-        None => Garde::Generation,
-        Some(_) if max_age < MAX_AGE_S => Garde::Non,
-        Some(fermeture) => Garde::Jusque(fermeture - MAX_AGE_S * 1000),
+    response.freshness = match next {
+        None => Freshness::Generation,
+        Some(_) if max_age < MAX_AGE_S => Freshness::No,
+        Some(closing) => Freshness::Until(closing - MAX_AGE_S * 1000),
     };
-    reponse
+    response
 }
 
-impl<'a> Lieu<'a> {
-    pub fn de(cible: &'a Cible) -> Self {
-        match (&cible.uai, &cible.lieu, cible.region) {
+impl<'a> LookupPlace<'a> {
+    pub fn of(target: &'a Target) -> Self {
+        match (&target.uai, &target.place, target.region) {
             (Some(uai), ..) => Self { maille: Maille::Etablissement, place: uai.as_str() },
-            (None, Some(lieu), _) => Self { maille: Maille::Declaree, place: lieu },
+            (None, Some(place), _) => Self { maille: Maille::Declared, place: place },
             (None, None, Some(region)) => Self { maille: Maille::Regionale, place: region },
-            (None, None, None) => Self { maille: Maille::Nationale, place: "" },
+            (None, None, None) => Self { maille: Maille::National, place: "" },
         }
     }
 
     /// The latest millesime of the maille: the default of its documents.
-    pub fn en_vigueur<'p>(&self, pointeur: &'p Pointeur, univers: Univers) -> Option<&'p str> {
+    pub fn in_force<'p>(&self, pointer: &'p Pointer, universe: Universe) -> Option<&'p str> {
         match self.maille {
-            Maille::Declaree => pointeur.millesimes.mailles.get(self.declaree()).map(String::as_str),
-            maille => pointeur.millesimes.de(maille, univers),
+            Maille::Declared => pointer.millesimes.mailles.get(self.declared()).map(String::as_str),
+            maille => pointer.millesimes.of(maille, universe),
         }
     }
 
     /// The name of a declared maille.
-    fn declaree(&self) -> &'a str {
+    fn declared(&self) -> &'a str {
         self.place.split('/').next().unwrap_or_default()
     }
 
     /// Whether data is published on this maille: those of the contract are always known.
-    fn est_connu(&self, pointeur: &Pointeur) -> bool {
-        self.maille != Maille::Declaree || pointeur.millesimes.mailles.contains_key(self.declaree())
+    fn is_known(&self, pointer: &Pointer) -> bool {
+        self.maille != Maille::Declared || pointer.millesimes.mailles.contains_key(self.declared())
     }
 }
 
-async fn un_document<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    parametres: &ParametresDocument,
-    cible: &Cible,
-    maintenant: Maintenant<'_>,
-) -> Result<Reponse, Erreur> {
-    let lieu = Lieu::de(cible);
-    let Some(code) = cible.codes.first() else { return Err(Erreur::Indisponible) };
-    let millesime = match &parametres.millesime {
+async fn one_document<K: KeyValue>(
+    reader: &Reader<K>,
+    parameters: &DocumentParameters,
+    target: &Target,
+    now: Now<'_>,
+) -> Result<Response, ApiError> {
+    let place = LookupPlace::of(target);
+    let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
+    let millesime = match &parameters.millesime {
         Some(millesime) => Some(millesime.clone()),
-        None => lieu.en_vigueur(lecteur.pointeur(), code.type_code().univers()).and_then(Millesime::parse),
+        None => place.in_force(reader.pointer(), code.code_type().universe()).and_then(Millesime::parse),
     };
-    let version = chercher(lecteur, lieu, code, millesime.as_ref(), parametres.millesime.is_some()).await?;
-    let montree = match &version.terminales {
+    let version = find(reader, place, code, millesime.as_ref(), parameters.millesime.is_some()).await?;
+    let shown = match &version.final_years {
         // The final year's own document: the title and details are its own, and it goes no further.
         Some(t) if !t.annee_commune && t.codes.len() == 1 => {
-            let finale = meme_nomenclature(code, t.codes.first().map_or("", String::as_str));
-            chercher_finale(lecteur, lieu, &finale, &version).await?
+            let final_year = same_nomenclature(code, t.codes.first().map_or("", String::as_str));
+            find_final(reader, place, &final_year, &version).await?
         }
         _ => version,
     };
-    if parametres.svg {
-        return dessiner(&montree, parametres, maintenant);
+    if parameters.svg {
+        return draw(&shown, parameters, now);
     }
-    let mut corps = Vec::new();
-    let mut fermetures = vec![montree.fermeture];
-    let est_finale =
-        montree.terminales.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
-    let terminales = match &montree.terminales {
-        Some(t) if !est_finale => {
-            Some(imbriquer(lecteur, lieu, code, &montree, &t.codes, maintenant, &mut fermetures).await?)
-        }
+    let mut body = Vec::new();
+    let mut closings = vec![shown.closing];
+    let is_final =
+        shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
+    let final_years = match &shown.final_years {
+        Some(t) if !is_final => Some(nest(reader, place, code, &shown, &t.codes, now, &mut closings).await?),
         _ => None,
     };
-    montree.ecrire(&mut corps, maintenant, Forme::Seule, terminales.as_deref());
-    Ok(publique(Reponse::nouvelle(200, JSON, corps), fermetures, maintenant))
+    shown.write(&mut body, now, Shape::Alone, final_years.as_deref());
+    Ok(public(Response::new(200, JSON, body), closings, now))
 }
 
 /// Final years belong to the same nomenclature as the year that leads to them.
-fn meme_nomenclature(modele: &CodeCertification, code: &str) -> CodeCertification {
-    let prefixe = if modele.type_code() == TypeCode::Sise { "SISE:" } else { "" };
-    CodeCertification::parse(&format!("{prefixe}{code}")).unwrap_or_else(|| modele.clone())
+fn same_nomenclature(template: &CodeCertification, code: &str) -> CodeCertification {
+    let prefix = if template.code_type() == CodeType::Sise { "SISE:" } else { "" };
+    CodeCertification::parse(&format!("{prefix}{code}")).unwrap_or_else(|| template.clone())
 }
 
 /// The version of a code in a place: that of the millesime asked for, or of the default.
 /// Establishments publish a year under either spelling, and both are looked up.
-async fn chercher<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    lieu: Lieu<'_>,
+async fn find<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
     code: &CodeCertification,
     millesime: Option<&Millesime>,
-    demande: bool,
-) -> Result<Version, Erreur> {
-    let accepte = |ecrit: &str| match (millesime, lieu.maille) {
+    demand: bool,
+) -> Result<Version, ApiError> {
+    let accepts = |written: &str| match (millesime, place.maille) {
         (None, _) => false,
-        (Some(m), Maille::Etablissement) => m.est_ecrit(ecrit),
-        (Some(m), _) => m.as_str() == ecrit,
+        (Some(m), Maille::Etablissement) => m.is_written(written),
+        (Some(m), _) => m.as_str() == written,
     };
-    let fiche = match lecteur.version(lieu.maille, lieu.place, code.as_str(), accepte).await? {
+    let version_set = match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
         Ok(version) => return Ok(version),
-        Err(fiche) => fiche,
+        Err(version_set) => version_set,
     };
-    let nomme = match (millesime, lieu.maille, demande) {
+    let named = match (millesime, place.maille, demand) {
         (None, ..) => String::new(),
         // The default of an establishment is a year, found under either spelling.
-        (Some(m), Maille::Etablissement, false) => m.annee().to_owned(),
+        (Some(m), Maille::Etablissement, false) => m.year().to_owned(),
         (Some(m), ..) => m.as_str().to_owned(),
     };
-    Err(absence(lecteur, lieu, code, &fiche, nomme).await?)
+    Err(absence(reader, place, code, &version_set, named).await?)
 }
 
 /// Why there is no version: the code, the place or the millesime is not known.
 async fn absence<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    lieu: Lieu<'_>,
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
     code: &CodeCertification,
-    fiche: &Fiche,
+    version_set: &VersionSet,
     millesime: String,
-) -> Result<Erreur, Erreur> {
-    if !fiche.versions.is_empty() {
-        let disponibles = fiche.millesimes().into_iter().map(str::to_owned).collect();
-        return Ok(Erreur::Millesime { millesime, disponibles });
+) -> Result<ApiError, ApiError> {
+    if !version_set.versions.is_empty() {
+        let available = version_set.millesimes().into_iter().map(str::to_owned).collect();
+        return Ok(ApiError::Millesime { millesime, available });
     }
-    let connu = |kind: &'static str| lecteur.nomenclature(kind, code.as_str());
-    Ok(match lieu.maille {
-        Maille::Nationale => erreur::CERTIFICATION_INCONNUE,
-        Maille::Regionale | Maille::Declaree => {
-            if connu("bcn").await?.is_none() {
-                erreur::FORMATION_INCONNUE
+    let known = |kind: &'static str| reader.nomenclature(kind, code.as_str());
+    Ok(match place.maille {
+        Maille::National => error::UNKNOWN_CERTIFICATION,
+        Maille::Regionale | Maille::Declared => {
+            if known("bcn").await?.is_none() {
+                error::UNKNOWN_FORMATION
             } else {
-                erreur::PAS_DE_DONNEES
+                error::NO_DATA
             }
         }
         Maille::Etablissement => {
-            let kind = if code.type_code() == TypeCode::Sise { "bcn_sise" } else { "bcn" };
-            if connu(kind).await?.is_none() {
-                erreur::FORMATION_INCONNUE
-            } else if lecteur.nomenclature("etablissement", lieu.place).await?.is_none() {
-                erreur::ETABLISSEMENT_INCONNU
+            let kind = if code.code_type() == CodeType::Sise { "bcn_sise" } else { "bcn" };
+            if known(kind).await?.is_none() {
+                error::UNKNOWN_FORMATION
+            } else if reader.nomenclature("etablissement", place.place).await?.is_none() {
+                error::UNKNOWN_ETABLISSEMENT
             } else {
-                erreur::FORMATION_INCONNUE
+                error::UNKNOWN_FORMATION
             }
         }
     })
 }
 
 /// A final year: the same place and the millesime of the document that leads to it.
-async fn chercher_finale<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    lieu: Lieu<'_>,
+async fn find_final<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
     code: &CodeCertification,
-    depuis: &Version,
-) -> Result<Version, Erreur> {
-    chercher(lecteur, lieu, code, Millesime::parse(depuis.millesime()).as_ref(), true).await
+    since: &Version,
+) -> Result<Version, ApiError> {
+    find(reader, place, code, Millesime::parse(since.millesime()).as_ref(), true).await
 }
 
 /// The final years inside a document, sorted by label: each one's own document, without title and
@@ -257,81 +251,80 @@ async fn chercher_finale<K: KeyValue>(
 ///
 /// They are looked up at request time, one get each: a famille de metiers has some ten, and the
 /// import stays free of a join over all documents.
-async fn imbriquer<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    lieu: Lieu<'_>,
-    modele: &CodeCertification,
-    depuis: &Version,
+async fn nest<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
+    template: &CodeCertification,
+    since: &Version,
     codes: &[String],
-    maintenant: Maintenant<'_>,
-    fermetures: &mut Vec<Option<i64>>,
-) -> Result<Vec<u8>, Erreur> {
-    let mut finales: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+    now: Now<'_>,
+    closings: &mut Vec<Option<i64>>,
+) -> Result<Vec<u8>, ApiError> {
+    let mut final_years: Vec<(Option<String>, Vec<u8>)> = Vec::new();
     for code in codes {
-        let finale = meme_nomenclature(modele, code);
-        finales.push(match chercher_finale(lecteur, lieu, &finale, depuis).await {
+        let final_year = same_nomenclature(template, code);
+        final_years.push(match find_final(reader, place, &final_year, since).await {
             Ok(version) => {
-                let mut corps = Vec::new();
-                version.ecrire(&mut corps, maintenant, Forme::Rangee, None);
-                fermetures.push(version.fermeture);
-                (Some(version.libelle().to_owned()), corps)
+                let mut body = Vec::new();
+                version.write(&mut body, now, Shape::Row, None);
+                closings.push(version.closing);
+                (Some(version.libelle().to_owned()), body)
             }
-            Err(erreur) => {
-                let connu = lieu.maille == Maille::Etablissement && erreur == erreur::FORMATION_INCONNUE;
-                let nom = if connu && lecteur.nomenclature("bcn", code).await?.is_some() {
+            Err(error) => {
+                let known = place.maille == Maille::Etablissement && error == error::UNKNOWN_FORMATION;
+                let name = if known && reader.nomenclature("bcn", code).await?.is_some() {
                     "ErrorFormationNotFound"
                 } else {
-                    erreur.nom().ok_or(Erreur::Indisponible)?
+                    error.name().ok_or(ApiError::Unavailable)?
                 };
-                let annees: Vec<Value> = annees(depuis.millesime());
-                (None, json!({"error": nom, "millesimes": annees, "code_certification": code}).to_string().into_bytes())
+                let years: Vec<Value> = years(since.millesime());
+                (None, json!({"error": name, "millesimes": years, "code_certification": code}).to_string().into_bytes())
             }
         });
     }
     // Those that cannot be had come last, in their order.
-    finales.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));
-    let corps: Vec<Vec<u8>> = finales.into_iter().map(|(_, corps)| corps).collect();
-    Ok([b"[".as_slice(), &corps.join(&b','), b"]"].concat())
+    final_years.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));
+    let body: Vec<Vec<u8>> = final_years.into_iter().map(|(_, body)| body).collect();
+    Ok([b"[".as_slice(), &body.join(&b','), b"]"].concat())
 }
 
 /// The millesimes that a final year was looked up under.
-fn annees(millesime: &str) -> Vec<Value> {
-    Millesime::parse(millesime).map_or_else(Vec::new, |m| m.annees().map(Into::into).collect())
+fn years(millesime: &str) -> Vec<Value> {
+    Millesime::parse(millesime).map_or_else(Vec::new, |m| m.years().map(Into::into).collect())
 }
 
-fn dessiner(version: &Version, parametres: &ParametresDocument, maintenant: Maintenant<'_>) -> Result<Reponse, Erreur> {
+fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Result<Response, ApiError> {
     let mut json = Vec::new();
-    version.ecrire(&mut json, maintenant, Forme::Seule, None);
-    let document: Value = serde_json::from_slice(&json).map_err(|_| Erreur::Indisponible)?;
-    let meta = |champ: &str| document.get("_meta").and_then(|m| m.get(champ));
-    let texte = |valeur: Option<&Value>| valeur.and_then(Value::as_str).unwrap_or_default().to_owned();
-    let (titre, details, libelle) = (texte(meta("titre")), texte(meta("details")), texte(document.get("libelle")));
+    version.write(&mut json, now, Shape::Alone, None);
+    let document: Value = serde_json::from_slice(&json).map_err(|_| ApiError::Unavailable)?;
+    let meta = |field: &str| document.get("_meta").and_then(|m| m.get(field));
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (title, details, libelle) = (text(meta("titre")), text(meta("details")), text(document.get("libelle")));
     let messages: Vec<&str> =
         meta("messages").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
     let formation = Formation {
-        titre: &titre,
+        title: &title,
         details: &details,
         libelle: Some(libelle.as_str()).filter(|l| !l.is_empty()),
         millesime: version.millesime(),
-        source: match version.univers() {
-            domain::Univers::Secondaire => Source::InserJeunes,
-            domain::Univers::Superieur => Source::InserSup,
+        source: match version.universe() {
+            domain::Universe::Secondaire => Source::InserJeunes,
+            domain::Universe::Superieur => Source::InserSup,
         },
         messages: &messages,
-        indicateurs: indicateurs(&document),
+        indicators: indicators(&document),
     };
-    let svg =
-        widget::render(&formation, parametres.theme, parametres.direction).ok_or(erreur::DONNEES_NON_DISPONIBLES)?;
-    Ok(publique(image_sans_age(svg), [version.fermeture], maintenant))
+    let svg = widget::render(&formation, parameters.theme, parameters.direction).ok_or(error::DATA_NOT_AVAILABLE)?;
+    Ok(public(image_without_age(svg), [version.closing], now))
 }
 
 /// The three indicators of an image.
-pub fn indicateurs(document: &Value) -> Indicateurs {
-    let taux = |champ: &str| document.get(champ).and_then(Value::as_f64);
-    Indicateurs {
-        taux_en_emploi_6_mois: taux("taux_en_emploi_6_mois"),
-        taux_en_formation: taux("taux_en_formation"),
-        taux_autres_6_mois: taux("taux_autres_6_mois"),
+pub fn indicators(document: &Value) -> Indicators {
+    let rate = |field: &str| document.get(field).and_then(Value::as_f64);
+    Indicators {
+        employment_rate_6_months: rate("taux_en_emploi_6_mois"),
+        training_rate: rate("taux_en_formation"),
+        other_rate_6_months: rate("taux_autres_6_mois"),
     }
 }
 

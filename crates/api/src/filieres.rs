@@ -1,63 +1,62 @@
 //! The filieres view: what becomes of those who took a course, by school and by apprenticeship.
 
-use crate::document::{Lieu, image_sans_age, indicateurs, publique};
-use crate::erreur::{self, Erreur};
-use crate::parametres::{Cible, ParametresDocument};
-use crate::reponse::{JSON, Reponse};
-use domain::{Document, Filiere, Maille, TypeCode, Univers, territoire};
+use crate::document::{LookupPlace, image_without_age, indicators, public};
+use crate::error::{self, ApiError};
+use crate::parameters::{DocumentParameters, Target};
+use crate::response::{JSON, Response};
+use domain::{CodeType, Document, Filiere, Maille, Universe, territory};
 use serde_json::{Value, json};
-use store::Lecteur;
-use store::compte::{self, VueFilieres};
+use store::Reader;
+use store::counts::{self, FilieresView};
 use store::kv::KeyValue;
-use widget::{Filieres, Indicateurs};
+use widget::{Filieres, Indicators};
 
 /// Answers the view of a certification or of several, nationally or in a region.
-pub async fn repondre<K: KeyValue>(
-    lecteur: &Lecteur<K>,
-    parametres: &ParametresDocument,
-    cible: &Cible,
-    maintenant: i64,
-) -> Result<Reponse, Erreur> {
-    let lieu = Lieu::de(cible);
-    let cfds = cfds(lecteur, cible).await?;
+pub async fn respond<K: KeyValue>(
+    reader: &Reader<K>,
+    parameters: &DocumentParameters,
+    target: &Target,
+    now: i64,
+) -> Result<Response, ApiError> {
+    let place = LookupPlace::of(target);
+    let cfds = cfds(reader, target).await?;
     if cfds.is_empty() {
-        let nationale = lieu.maille == Maille::Nationale;
-        return Err(if nationale { erreur::CERTIFICATIONS_INCONNUES } else { erreur::FORMATION_INCONNUE });
+        let national = place.maille == Maille::National;
+        return Err(if national { error::UNKNOWN_CERTIFICATIONS } else { error::UNKNOWN_FORMATION });
     }
-    let mut entrees = Vec::new();
+    let mut entries = Vec::new();
     for cfd in cfds {
-        let comptes = lecteur.comptes(lieu.place, &cfd).await?.unwrap_or_default();
-        entrees.push((cfd, comptes));
+        let counts = reader.counts(place.place, &cfd).await?.unwrap_or_default();
+        entries.push((cfd, counts));
     }
     // The view always defaults to the school track's latest year.
-    let demande = parametres.millesime.as_ref().map(|m| m.as_str());
-    let millesime = demande.or_else(|| lieu.en_vigueur(lecteur.pointeur(), Univers::Secondaire));
-    let region = territoire::region(lieu.place).filter(|_| lieu.maille == Maille::Regionale);
-    let region_json = region.map(|r| json!({"code": r.code, "nom": r.nom}));
-    let vue = compte::vue(&entrees, |m| Some(m) == millesime, region_json.as_ref(), maintenant)
-        .ok_or(Erreur::Indisponible)?;
-    if vue.0.is_empty() {
-        let nationale = lieu.maille == Maille::Nationale;
-        return Err(if nationale { erreur::CERTIFICATIONS_INCONNUES } else { erreur::PAS_DE_DONNEES });
+    let demand = parameters.millesime.as_ref().map(|m| m.as_str());
+    let millesime = demand.or_else(|| place.in_force(reader.pointer(), Universe::Secondaire));
+    let region = territory::region(place.place).filter(|_| place.maille == Maille::Regionale);
+    let region_json = region.map(|r| json!({"code": r.code, "nom": r.name}));
+    let view =
+        counts::view(&entries, |m| Some(m) == millesime, region_json.as_ref(), now).ok_or(ApiError::Unavailable)?;
+    if view.0.is_empty() {
+        let national = place.maille == Maille::National;
+        return Err(if national { error::UNKNOWN_CERTIFICATIONS } else { error::NO_DATA });
     }
-    let fermetures =
-        vue.0.iter().map(|(_, d)| d.as_document().get("date_fermeture").and_then(domain::date::lire_valeur));
-    let fermetures: Vec<Option<i64>> = fermetures.collect();
-    let reponse = if parametres.svg {
-        dessiner(&vue, parametres, region.map(|r| r.nom))?
+    let closings = view.0.iter().map(|(_, d)| d.as_document().get("date_fermeture").and_then(domain::date::read_value));
+    let closings: Vec<Option<i64>> = closings.collect();
+    let response = if parameters.svg {
+        draw(&view, parameters, region.map(|r| r.name))?
     } else {
-        let objet: Document =
-            vue.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect();
-        Reponse::nouvelle(200, JSON, Value::Object(objet).to_string().into_bytes())
+        let object: Document =
+            view.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect();
+        Response::new(200, JSON, Value::Object(object).to_string().into_bytes())
     };
-    Ok(publique(reponse, fermetures, &|| maintenant))
+    Ok(public(response, closings, &|| now))
 }
 
 /// The CFDs of the codes asked for, each once, in their order. A SISE code has none.
-async fn cfds<K: KeyValue>(lecteur: &Lecteur<K>, cible: &Cible) -> Result<Vec<String>, Erreur> {
+async fn cfds<K: KeyValue>(reader: &Reader<K>, target: &Target) -> Result<Vec<String>, ApiError> {
     let mut cfds: Vec<String> = Vec::new();
-    for code in cible.codes.iter().filter(|c| c.type_code() != TypeCode::Sise) {
-        if let Some(bytes) = lecteur.nomenclature("bcn", code.as_str()).await? {
+    for code in target.codes.iter().filter(|c| c.code_type() != CodeType::Sise) {
+        if let Some(bytes) = reader.nomenclature("bcn", code.as_str()).await? {
             let cfd = String::from_utf8_lossy(&bytes).into_owned();
             if !cfd.is_empty() && !cfds.contains(&cfd) {
                 cfds.push(cfd);
@@ -67,12 +66,11 @@ async fn cfds<K: KeyValue>(lecteur: &Lecteur<K>, cible: &Cible) -> Result<Vec<St
     Ok(cfds)
 }
 
-fn dessiner(vue: &VueFilieres, parametres: &ParametresDocument, region: Option<&str>) -> Result<Reponse, Erreur> {
-    let trouve = |filiere: Filiere| vue.0.iter().find(|(f, _)| *f == filiere).map(|(_, d)| d.as_document());
-    let lire = |filiere: Filiere| {
-        trouve(filiere).map_or_else(Indicateurs::default, |d| indicateurs(&Value::Object(d.clone())))
-    };
-    let documents = || vue.0.iter().map(|(_, d)| d.as_document());
+fn draw(view: &FilieresView, parameters: &DocumentParameters, region: Option<&str>) -> Result<Response, ApiError> {
+    let found = |filiere: Filiere| view.0.iter().find(|(f, _)| *f == filiere).map(|(_, d)| d.as_document());
+    let read =
+        |filiere: Filiere| found(filiere).map_or_else(Indicators::default, |d| indicators(&Value::Object(d.clone())));
+    let documents = || view.0.iter().map(|(_, d)| d.as_document());
     let mut cfds: Vec<&str> = documents()
         .filter_map(|d| d.get("codes_formation_diplome")?.as_array())
         .flatten()
@@ -80,25 +78,27 @@ fn dessiner(vue: &VueFilieres, parametres: &ParametresDocument, region: Option<&
         .collect();
     cfds.sort_unstable();
     cfds.dedup();
-    let seul = cfds.len() == 1;
+    let only = cfds.len() == 1;
     let cfds = cfds.join(", ");
-    let texte =
-        |document: &Document, champ: &str| document.get(champ).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |document: &Document, field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let diplomes: Vec<String> = documents()
         .map(|d| {
             let diplome = d.get("diplome").and_then(|d| d.get("libelle")).and_then(Value::as_str);
-            format!("{}filière {}", diplome.map_or(String::new(), |d| format!("{d} ")), texte(d, "filiere"))
+            format!("{}filière {}", diplome.map_or(String::new(), |d| format!("{d} ")), text(d, "filiere"))
         })
         .collect();
-    let millesime = documents().map(|d| texte(d, "millesime")).max().unwrap_or_default();
-    let titre = if seul { format!("Certification {cfds}") } else { format!("Certifications {cfds}") };
-    let pour = if seul { "la certification" } else { "les certifications" };
-    let mut details =
-        format!("Données InserJeunes pour {pour} {cfds} ({}) pour le millésime {millesime}", diplomes.join(" et "));
+    let millesime = documents().map(|d| text(d, "millesime")).max().unwrap_or_default();
+    let title = if only { format!("Certification {cfds}") } else { format!("Certifications {cfds}") };
+    let target_of = if only { "la certification" } else { "les certifications" };
+    let mut details = format!(
+        "Données InserJeunes pour {target_of} {cfds} ({}) pour le millésime {millesime}",
+        diplomes.join(" et ")
+    );
     if let Some(region) = region {
         details += &format!(" et la région {region}");
     }
-    let libelle = documents().map(|d| texte(d, "libelle")).find(|l| !l.is_empty());
+    let libelle = documents().map(|d| text(d, "libelle")).find(|l| !l.is_empty());
     let messages: Vec<&str> = documents()
         .filter_map(|d| d.get("_meta")?.get("messages")?.as_array())
         .flatten()
@@ -106,15 +106,15 @@ fn dessiner(vue: &VueFilieres, parametres: &ParametresDocument, region: Option<&
         .take(1)
         .collect();
     let filieres = Filieres {
-        titre: &titre,
+        title: &title,
         details: &details,
         libelle: libelle.as_deref(),
         millesime: &millesime,
         messages: &messages,
-        pro: lire(Filiere::Pro),
-        apprentissage: lire(Filiere::Apprentissage),
+        pro: read(Filiere::Pro),
+        apprentissage: read(Filiere::Apprentissage),
     };
-    let svg = widget::render_filieres(&filieres, parametres.theme, parametres.direction)
-        .ok_or(erreur::DONNEES_NON_DISPONIBLES)?;
-    Ok(image_sans_age(svg))
+    let svg =
+        widget::render_filieres(&filieres, parameters.theme, parameters.direction).ok_or(error::DATA_NOT_AVAILABLE)?;
+    Ok(image_without_age(svg))
 }

@@ -3,12 +3,12 @@
 //! They are for operators and their programs, guarded by a bearer secret, and blocked at the
 //! gateway. Messages are in French, as the operators are.
 
-use crate::acces::egaux;
-use crate::comptes::{self, Compte};
-use crate::erreur::Erreur;
-use crate::reponse::Reponse;
-use crate::requete::decoder_segment;
-use crate::{Monde, Requete, collectes, rapports};
+use crate::access::equal;
+use crate::accounts::{self, Account};
+use crate::error::ApiError;
+use crate::request::decoder_segment;
+use crate::response::Response;
+use crate::{Request, Runtime, reports, runs};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::{Document, Kind};
@@ -17,20 +17,20 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use store::kv::{KeyValueWrite, StoreError};
-use store::pointeur::MillesimesEnVigueur;
+use store::pointer::MillesimesInForce;
 use store::publication::{
-    Consigne, Depot, DepotError, Environnement, Etape, Job, Mode, Ouverture, PublicationError, Registre, Served,
-    avancer, depot, hex, menage, ouvrir, ouvrir_en_un_appel, retour_arriere,
+    Environment, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging,
+    StagingError, advance, clean_up, hex, open, open_in_one_call, roll_back, staging,
 };
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
-pub const CORPS_MAX: usize = depot::PART_MAX + 1;
+pub const BODY_MAX: usize = staging::PART_MAX + 1;
 
 /// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
 const BUDGET_MS: u64 = 20_000;
 
-/// What these routes need besides [`Monde`].
-pub trait MondeImport: Monde<Kv: KeyValueWrite> {
+/// What these routes need besides [`Runtime`].
+pub trait ImportRuntime: Runtime<Kv: KeyValueWrite> {
     /// The network, for the services.
     type Fetch: sources::Fetch;
 
@@ -41,383 +41,383 @@ pub trait MondeImport: Monde<Kv: KeyValueWrite> {
     fn fetch(&self) -> Self::Fetch;
 
     /// Waits between calls.
-    fn horloge(&self) -> Self::Clock;
+    fn clock(&self) -> Self::Clock;
 
     /// How many values one batch may hold.
-    fn lot(&self) -> usize;
+    fn batch(&self) -> usize;
 
     /// Random bytes.
-    fn alea(&self) -> [u8; 16];
+    fn random(&self) -> [u8; 16];
 }
 
 pub(crate) struct Env<'a, M>(pub(crate) &'a M);
 
-impl<M: MondeImport> Environnement for Env<'_, M> {
-    fn maintenant_ms(&self) -> i64 {
-        self.0.maintenant_ms()
+impl<M: ImportRuntime> Environment for Env<'_, M> {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
     }
 
-    fn monotone_ms(&self) -> u64 {
-        self.0.monotone_ms()
+    fn monotonic_ms(&self) -> u64 {
+        self.0.monotonic_ms()
     }
 
-    fn lot(&self) -> usize {
-        self.0.lot()
+    fn batch(&self) -> usize {
+        self.0.batch()
     }
 
-    async fn utilisateur(&self, document: &Document) -> Result<(), StoreError> {
-        let texte = |champ: &str| document.get(champ).and_then(Value::as_str).unwrap_or_default().to_owned();
+    async fn user(&self, document: &Document) -> Result<(), StoreError> {
+        let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let kv = self.0.kv();
-        let (username, password) = (texte("username"), texte("password"));
-        let refuse = |_| StoreError::Unavailable("accounts".into());
-        let avant = comptes::lire(&kv, &username).await.map_err(refuse)?;
-        let compte = match avant {
-            Some(avant) => Compte { password, ..avant },
-            None => Compte { username, password, desactive: false, cles: Vec::new() },
+        let (username, password) = (text("username"), text("password"));
+        let refused = |_| StoreError::Unavailable("accounts".into());
+        let before = accounts::read(&kv, &username).await.map_err(refused)?;
+        let account = match before {
+            Some(before) => Account { password, ..before },
+            None => Account { username, password, disabled: false, keys: Vec::new() },
         };
-        comptes::inscrire(&kv, &compte).await
+        accounts::record(&kv, &account).await
     }
 }
 
-impl From<PublicationError> for Erreur {
-    fn from(erreur: PublicationError) -> Self {
-        match erreur {
-            PublicationError::UnknownJob(_) => Self::Introuvable("Travail inconnu"),
-            PublicationError::Busy { .. } | PublicationError::Overtaken => Self::Conflit(erreur.to_string()),
-            PublicationError::Refused(texte) => Self::Refuse(texte),
-            PublicationError::Store(erreur) => erreur.into(),
+impl From<PublicationError> for ApiError {
+    fn from(error: PublicationError) -> Self {
+        match error {
+            PublicationError::UnknownJob(_) => Self::NotFound("Travail inconnu"),
+            PublicationError::Busy { .. } | PublicationError::Overtaken => Self::Conflict(error.to_string()),
+            PublicationError::Refused(text) => Self::Refused(text),
+            PublicationError::Store(error) => error.into(),
         }
     }
 }
 
-impl From<DepotError> for Erreur {
-    fn from(erreur: DepotError) -> Self {
-        match erreur {
-            DepotError::PartTooLarge | DepotError::LineTooLong(_) => Self::TropGrand(erreur.to_string()),
-            DepotError::PartMissing(_) => Self::Conflit(erreur.to_string()),
-            DepotError::PartNumber => Self::Refuse(erreur.to_string()),
-            DepotError::Store(erreur) => erreur.into(),
+impl From<StagingError> for ApiError {
+    fn from(error: StagingError) -> Self {
+        match error {
+            StagingError::PartTooLarge | StagingError::LineTooLong(_) => Self::TooLarge(error.to_string()),
+            StagingError::PartMissing(_) => Self::Conflict(error.to_string()),
+            StagingError::PartNumber => Self::Refused(error.to_string()),
+            StagingError::Store(error) => error.into(),
         }
     }
 }
 
 /// Answers a request to `/internal/import/…`.
-pub async fn import<M: MondeImport>(monde: &M, requete: Requete) -> Reponse {
-    let reponse = match traiter(monde, &requete).await {
-        Ok(reponse) => reponse.avec("cache-control", "no-store"),
-        Err(erreur) => erreur.reponse(),
+pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response {
+    let response = match handle(runtime, &request).await {
+        Ok(response) => response.with("cache-control", "no-store"),
+        Err(error) => error.response(),
     };
-    reponse.finir(&requete)
+    response.finish(&request)
 }
 
-async fn traiter<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Reponse, Erreur> {
-    let secret = monde.variable("import_secret").await;
-    let recu = requete
-        .entete("authorization")
+async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
+    let secret = runtime.variable("import_secret").await;
+    let received = request
+        .header("authorization")
         .and_then(|e| e.split_once(' '))
         .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-    if !recu.is_some_and(|(_, jeton)| egaux(secret.as_bytes(), jeton.trim().as_bytes())) {
-        return Err(Erreur::NonAutorise);
+    if !received.is_some_and(|(_, token)| equal(secret.as_bytes(), token.trim().as_bytes())) {
+        return Err(ApiError::Unauthorized);
     }
-    verifier_corps(requete)?;
-    let segments: Option<Vec<Cow<'_, str>>> = requete.segments().into_iter().map(decoder_segment).collect();
+    verify_body(request)?;
+    let segments: Option<Vec<Cow<'_, str>>> = request.segments().into_iter().map(decoder_segment).collect();
     let segments = segments.unwrap_or_default();
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
-    let kv = monde.kv();
-    let env = Env(monde);
-    let maintenant = monde.maintenant_ms();
-    let suite = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(Erreur::RouteInconnue)?;
-    match (requete.methode.as_ref(), suite) {
+    let kv = runtime.kv();
+    let env = Env(runtime);
+    let now = runtime.now_ms();
+    let rest = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(ApiError::UnknownRoute)?;
+    match (request.method.as_ref(), rest) {
         ("POST", ["jobs"]) => {
-            let job = ouvrir(&kv, &nouvel_id(monde), json_du_corps(requete)?, maintenant).await?;
-            Ok(Reponse::json(201, &serde_json::to_value(job).unwrap_or_default()))
+            let job = open(&kv, &new_id(runtime), json_of_body(request)?, now).await?;
+            Ok(Response::json(201, &serde_json::to_value(job).unwrap_or_default()))
         }
         ("PUT", ["jobs", id, "parts", n]) => {
-            let job = Job::consulter(&kv, id).await?;
-            if job.etape != Etape::Depot {
-                return Err(Erreur::Conflit("la publication a commencé : plus aucune partie n'est acceptée".into()));
+            let job = Job::status(&kv, id).await?;
+            if job.step != JobStep::Staging {
+                return Err(ApiError::Conflict("la publication a commencé : plus aucune partie n'est acceptée".into()));
             }
-            let n = n.parse().map_err(|_| Erreur::Refuse("le numéro de partie est un entier, à partir de 0".into()))?;
-            let info = Depot::new(&kv, id, monde.lot()).deposer(n, &requete.corps, &indicateurs(monde).await).await?;
-            repondre(200, &info)
+            let n =
+                n.parse().map_err(|_| ApiError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
+            let info =
+                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await).await?;
+            respond(200, &info)
         }
-        ("POST", ["jobs", id, "publish"]) => {
-            repondre(202, &Job::publier(&kv, id, json_du_corps(requete)?, maintenant).await?)
-        }
-        ("POST", ["jobs", id, "run"]) => repondre(200, &faire_avancer(monde, id, budget(requete)).await?),
-        ("GET", ["jobs", id]) => repondre(200, &Job::consulter(&kv, id).await?),
-        ("DELETE", ["jobs", id]) => repondre(200, &Job::abandonner(&kv, id, maintenant).await?),
-        ("POST", ["documents"]) => documents(monde, requete).await,
-        ("GET" | "POST" | "DELETE", ["pull", suite @ ..]) => collectes::traiter(monde, requete, suite).await,
-        ("POST", ["run"]) => tout_avancer(monde, budget(requete)).await,
-        ("GET", ["status"]) => statut(monde).await,
-        ("GET", ["reports"]) => Ok(Reponse::json(200, &json!({"rapports": rapports::lister(&kv).await?}))),
-        ("GET", ["reports", id]) => repondre(200, &rapports::lire(&kv, id).await?),
-        ("POST", ["rollback"]) => repondre(200, &retour_arriere(&kv, &env).await?),
-        ("GET" | "POST" | "DELETE", ["users", ..]) => utilisateurs(monde, requete, suite).await,
-        _ => Err(Erreur::RouteInconnue),
+        ("POST", ["jobs", id, "publish"]) => respond(202, &Job::publish(&kv, id, json_of_body(request)?, now).await?),
+        ("POST", ["jobs", id, "run"]) => respond(200, &advance_job(runtime, id, budget(request)).await?),
+        ("GET", ["jobs", id]) => respond(200, &Job::status(&kv, id).await?),
+        ("DELETE", ["jobs", id]) => respond(200, &Job::give_up(&kv, id, now).await?),
+        ("POST", ["documents"]) => documents(runtime, request).await,
+        ("GET" | "POST" | "DELETE", ["pull", rest @ ..]) => runs::handle(runtime, request, rest).await,
+        ("POST", ["run"]) => advance_all(runtime, budget(request)).await,
+        ("GET", ["status"]) => status(runtime).await,
+        ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
+        ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
+        ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
+        ("GET" | "POST" | "DELETE", ["users", ..]) => users(runtime, request, rest).await,
+        _ => Err(ApiError::UnknownRoute),
     }
 }
 
-fn repondre(statut: u16, valeur: &impl serde::Serialize) -> Result<Reponse, Erreur> {
-    Ok(Reponse::json(statut, &serde_json::to_value(valeur).unwrap_or_default()))
+fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, ApiError> {
+    Ok(Response::json(status, &serde_json::to_value(value).unwrap_or_default()))
 }
 
 /// A body that was cut, or that is not what its sender meant, changes nothing.
-fn verifier_corps(requete: &Requete) -> Result<(), Erreur> {
-    let annonce = requete.entete("content-length").and_then(|l| l.parse::<usize>().ok());
-    if requete.corps.len() > depot::PART_MAX {
-        return Err(DepotError::PartTooLarge.into());
+fn verify_body(request: &Request) -> Result<(), ApiError> {
+    let announced = request.header("content-length").and_then(|l| l.parse::<usize>().ok());
+    if request.body.len() > staging::PART_MAX {
+        return Err(StagingError::PartTooLarge.into());
     }
-    if annonce.is_some_and(|annonce| annonce != requete.corps.len()) {
-        return Err(Erreur::Illisible("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
+    if announced.is_some_and(|announced| announced != request.body.len()) {
+        return Err(ApiError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
     }
-    let Some(empreinte) = requete.entete("content-digest") else { return Ok(()) };
-    let attendue = empreinte.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
-    let attendue = attendue.and_then(|e| STANDARD.decode(e).ok());
-    match attendue {
-        Some(attendue) if attendue == Sha256::digest(&requete.corps).as_slice() => Ok(()),
-        Some(_) => Err(Erreur::Illisible(
+    let Some(digest) = request.header("content-digest") else { return Ok(()) };
+    let expected = digest.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
+    let expected = expected.and_then(|e| STANDARD.decode(e).ok());
+    match expected {
+        Some(expected) if expected == Sha256::digest(&request.body).as_slice() => Ok(()),
+        Some(_) => Err(ApiError::Unreadable(
             "Le corps reçu ne correspond pas à son empreinte (Content-Digest) : renvoyer la partie",
         )),
-        None => Err(Erreur::Illisible("Content-Digest : la forme attendue est sha-256=:base64:")),
+        None => Err(ApiError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
     }
 }
 
-pub(crate) fn json_du_corps<T: DeserializeOwned + Default>(requete: &Requete) -> Result<T, Erreur> {
-    if requete.corps.is_empty() {
+pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, ApiError> {
+    if request.body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&requete.corps)
-        .map_err(|e| Erreur::Refuse(format!("le corps n'est pas le JSON attendu : {e}")))
+    serde_json::from_slice(&request.body)
+        .map_err(|e| ApiError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
 }
 
-pub(crate) fn nouvel_id<M: MondeImport>(monde: &M) -> String {
-    let alea = monde.alea();
-    format!("j{}{}", monde.maintenant_ms(), hex(alea.get(..4).unwrap_or_default()))
+pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {
+    let random = runtime.random();
+    format!("j{}{}", runtime.now_ms(), hex(random.get(..4).unwrap_or_default()))
 }
 
-pub(crate) async fn indicateurs<M: Monde>(monde: &M) -> Vec<String> {
-    let variable = monde.variable("indicateurs").await;
-    variable.split(',').map(|i| i.trim().to_owned()).filter(|i| domain::indicateur::est_indicateur(i)).collect()
+pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Vec<String> {
+    let variable = runtime.variable("indicateurs").await;
+    variable.split(',').map(|i| i.trim().to_owned()).filter(|i| domain::indicator::is_indicator(i)).collect()
 }
 
-fn parametre(requete: &Requete, nom: &str) -> Option<String> {
-    requete.parametres().into_iter().find(|(n, _)| n == nom).and_then(|(_, v)| v.into_iter().next())
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    request.parameters().into_iter().find(|(n, _)| n == name).and_then(|(_, v)| v.into_iter().next())
 }
 
-pub(crate) fn budget(requete: &Requete) -> u64 {
-    parametre(requete, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
+pub(crate) fn budget(request: &Request) -> u64 {
+    parameter(request, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
 }
 
-pub(crate) async fn faire_avancer<M: MondeImport>(monde: &M, id: &str, budget: u64) -> Result<Job, Erreur> {
-    let kv = monde.kv();
-    let job = avancer(&kv, &Env(monde), id, budget, &indicateurs(monde).await).await?;
-    if job.etape.est_finale() {
-        collectes::garder(monde, id).await?;
+pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, ApiError> {
+    let kv = runtime.kv();
+    let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await).await?;
+    if job.step.is_final() {
+        runs::keep(runtime, id).await?;
     }
     Ok(job)
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.
-async fn documents<M: MondeImport>(monde: &M, requete: &Requete) -> Result<Reponse, Erreur> {
-    let fin = monde.monotone_ms().saturating_add(BUDGET_MS);
-    let liste = |nom: &str| -> Vec<String> {
-        let valeur = parametre(requete, nom).unwrap_or_default();
-        valeur.split([',', '|']).filter(|v| !v.is_empty()).map(str::to_owned).collect()
+async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
+    let end = runtime.monotonic_ms().saturating_add(BUDGET_MS);
+    let list = |name: &str| -> Vec<String> {
+        let value = parameter(request, name).unwrap_or_default();
+        value.split([',', '|']).filter(|v| !v.is_empty()).map(str::to_owned).collect()
     };
-    let kinds: Option<Vec<Kind>> = liste("kinds").iter().map(|k| Kind::parse(k)).collect();
-    let mode = match parametre(requete, "mode").as_deref() {
-        None | Some("remplacer") => Mode::Remplacer,
-        Some("ajouter") => Mode::Ajouter,
-        Some(_) => return Err(Erreur::Refuse("mode : remplacer ou ajouter".into())),
+    let kinds: Option<Vec<Kind>> = list("kinds").iter().map(|k| Kind::parse(k)).collect();
+    let mode = match parameter(request, "mode").as_deref() {
+        None | Some("remplacer") => Mode::Replace,
+        Some("ajouter") => Mode::Add,
+        Some(_) => return Err(ApiError::Refused("mode : remplacer ou ajouter".into())),
     };
-    let ouverture = Ouverture {
+    let opening = Opening {
         mode,
-        kinds: kinds.ok_or_else(|| Erreur::Refuse("kinds : un nom inconnu".into()))?,
-        millesimes: liste("millesimes"),
-        mailles: liste("mailles"),
-        perimetre: Vec::new(),
+        kinds: kinds.ok_or_else(|| ApiError::Refused("kinds : un nom inconnu".into()))?,
+        millesimes: list("millesimes"),
+        mailles: list("mailles"),
+        scope: Vec::new(),
     };
-    let vrai = |nom: &str| parametre(requete, nom).as_deref() == Some("true");
-    let en_vigueur = MillesimesEnVigueur {
-        certifications: parametre(requete, "certifications"),
-        certifications_sup: parametre(requete, "certifications_sup"),
-        regionales: parametre(requete, "regionales"),
-        formations: parametre(requete, "formations"),
-        formations_sup: parametre(requete, "formations_sup"),
-        ..MillesimesEnVigueur::default()
+    let is_true = |name: &str| parameter(request, name).as_deref() == Some("true");
+    let in_force = MillesimesInForce {
+        certifications: parameter(request, "certifications"),
+        certifications_sup: parameter(request, "certifications_sup"),
+        regionales: parameter(request, "regionales"),
+        formations: parameter(request, "formations"),
+        formations_sup: parameter(request, "formations_sup"),
+        ..MillesimesInForce::default()
     };
-    let consigne = Consigne {
-        parties: 1,
-        accepter_refus: vrai("accepter_refus"),
-        confirmer_pertes: vrai("confirmer_pertes"),
-        millesimes: (en_vigueur != MillesimesEnVigueur::default()).then_some(en_vigueur),
+    let options = PublicationOptions {
+        parts: 1,
+        accept_refusals: is_true("accepter_refus"),
+        confirm_losses: is_true("confirmer_pertes"),
+        millesimes: (in_force != MillesimesInForce::default()).then_some(in_force),
     };
-    let kv = monde.kv();
-    let maintenant = monde.maintenant_ms();
-    let id = nouvel_id(monde);
-    ouvrir_en_un_appel(&kv, &id, ouverture, maintenant).await?;
-    let publie = async {
-        Depot::new(&kv, &id, monde.lot()).deposer(0, &requete.corps, &indicateurs(monde).await).await?;
-        Ok::<Job, Erreur>(Job::publier(&kv, &id, consigne, maintenant).await?)
+    let kv = runtime.kv();
+    let now = runtime.now_ms();
+    let id = new_id(runtime);
+    open_in_one_call(&kv, &id, opening, now).await?;
+    let published = async {
+        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await).await?;
+        Ok::<Job, ApiError>(Job::publish(&kv, &id, options, now).await?)
     };
-    let mut job = match publie.await {
+    let mut job = match published.await {
         Ok(job) => job,
-        Err(erreur) => {
+        Err(error) => {
             // Nothing of a refused call stays; where giving it up fails too, its time ends it.
-            let _ = Job::abandonner(&kv, &id, maintenant).await;
-            return Err(erreur);
+            let _ = Job::give_up(&kv, &id, now).await;
+            return Err(error);
         }
     };
-    while !job.etape.est_finale() && job.etape != Etape::AttendreConfirmation {
-        let reste = fin.saturating_sub(monde.monotone_ms());
-        if reste == 0 {
-            return repondre(202, &job);
+    while !job.step.is_final() && job.step != JobStep::AwaitConfirmation {
+        let remainder = end.saturating_sub(runtime.monotonic_ms());
+        if remainder == 0 {
+            return respond(202, &job);
         }
-        job = faire_avancer(monde, &id, reste).await?;
+        job = advance_job(runtime, &id, remainder).await?;
     }
-    repondre(200, &job)
+    respond(200, &job)
 }
 
 /// Advances the open job that is ready, else deletes a share of what nobody reads: what a
 /// scheduler calls.
 ///
 /// Whatever stops one of them for good, the others go on; what it was is in `fautes`.
-async fn tout_avancer<M: MondeImport>(monde: &M, budget: u64) -> Result<Reponse, Erreur> {
-    let kv = monde.kv();
-    let fin = monde.monotone_ms().saturating_add(budget);
-    let mut fautes = Vec::new();
-    let repondre = |mut reponse: Value, fautes: Vec<String>| {
-        if let Some(objet) = reponse.as_object_mut().filter(|_| !fautes.is_empty()) {
-            objet.insert("fautes".into(), fautes.into());
+async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Response, ApiError> {
+    let kv = runtime.kv();
+    let end = runtime.monotonic_ms().saturating_add(budget);
+    let mut faults = Vec::new();
+    let respond = |mut response: Value, faults: Vec<String>| {
+        if let Some(object) = response.as_object_mut().filter(|_| !faults.is_empty()) {
+            object.insert("fautes".into(), faults.into());
         }
-        Ok(Reponse::json(200, &reponse))
+        Ok(Response::json(200, &response))
     };
-    let prete = match collectes::est_prete(monde).await {
-        Ok(true) => collectes::avancer(monde, budget).await.map(Some),
+    let ready = match runs::is_ready(runtime).await {
+        Ok(true) => runs::advance(runtime, budget).await.map(Some),
         Ok(false) => Ok(None),
-        Err(erreur) => Err(erreur),
+        Err(error) => Err(error),
     };
-    match prete {
-        Ok(Some((collecte, job))) => {
-            return repondre(json!({"collecte": collecte, "travail": job, "menage": false, "encore": true}), fautes);
+    match ready {
+        Ok(Some((run, job))) => {
+            return respond(json!({"collecte": run, "travail": job, "menage": false, "encore": true}), faults);
         }
         Ok(None) => {}
-        Err(erreur) => fautes.push(format!("collecte : {}", passer(erreur)?)),
+        Err(error) => faults.push(format!("collecte : {}", pass(error)?)),
     }
-    for id in Registre::lire(&kv).await?.jobs {
-        let avance = match Job::consulter(&kv, &id).await {
-            Ok(job) if matches!(job.etape, Etape::Depot | Etape::AttendreConfirmation) => continue,
-            Ok(_) => faire_avancer(monde, &id, budget).await,
-            Err(erreur) => Err(erreur.into()),
+    for id in Registry::read(&kv).await?.jobs {
+        let ahead = match Job::status(&kv, &id).await {
+            Ok(job) if matches!(job.step, JobStep::Staging | JobStep::AwaitConfirmation) => continue,
+            Ok(_) => advance_job(runtime, &id, budget).await,
+            Err(error) => Err(error.into()),
         };
-        match avance {
-            Ok(job) => return repondre(json!({"travail": job, "menage": false, "encore": true}), fautes),
+        match ahead {
+            Ok(job) => return respond(json!({"travail": job, "menage": false, "encore": true}), faults),
             // One that is just being opened is not known yet.
-            Err(Erreur::Introuvable(_)) => {}
-            Err(erreur) => fautes.push(format!("travail {id} : {}", passer(erreur)?)),
+            Err(ApiError::NotFound(_)) => {}
+            Err(error) => faults.push(format!("travail {id} : {}", pass(error)?)),
         }
     }
     // Jobs that ended without a call of their own (lost, given up after a wait, replaced) have their reports kept first.
-    for (id, _) in Registre::lire(&kv).await?.a_effacer {
-        if Job::consulter(&kv, &id).await.is_ok_and(|job| job.bilan.echec.is_some()) {
-            collectes::garder(monde, &id).await?;
+    for (id, _) in Registry::read(&kv).await?.to_delete {
+        if Job::status(&kv, &id).await.is_ok_and(|job| job.summary.failure.is_some()) {
+            runs::keep(runtime, &id).await?;
         }
     }
-    let mut encore = true;
-    while encore && monde.monotone_ms() < fin {
-        encore = menage(&kv, &Env(monde)).await?;
+    let mut again = true;
+    while again && runtime.monotonic_ms() < end {
+        again = clean_up(&kv, &Env(runtime)).await?;
     }
-    repondre(json!({"travail": null, "menage": true, "encore": encore}), fautes)
+    respond(json!({"travail": null, "menage": true, "encore": again}), faults)
 }
 
 /// What one job could not do, for those that go on beside it; a store that does not answer, or a job that someone else
 /// holds, stops them too.
-fn passer(erreur: Erreur) -> Result<String, Erreur> {
-    match erreur {
-        Erreur::Indisponible | Erreur::Conflit(_) => Err(erreur),
-        Erreur::Refuse(texte) | Erreur::TropGrand(texte) => Ok(texte),
-        autre => Ok(autre.ancre().to_owned()),
+fn pass(error: ApiError) -> Result<String, ApiError> {
+    match error {
+        ApiError::Unavailable | ApiError::Conflict(_) => Err(error),
+        ApiError::Refused(text) | ApiError::TooLarge(text) => Ok(text),
+        other => Ok(other.anchor().to_owned()),
     }
 }
 
-async fn statut<M: MondeImport>(monde: &M) -> Result<Reponse, Erreur> {
-    let kv = monde.kv();
+async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, ApiError> {
+    let kv = runtime.kv();
     // Whoever looks at the status of a store with an unreadable pointer must be told, not refused.
-    let (pointeur, illisible) = match Served::read(&kv).await {
+    let (pointer, unreadable) = match Served::read(&kv).await {
         Ok(served) => (served.map(|served| served.pointer), None),
         Err(fault @ (StoreError::Damaged(_) | StoreError::OtherLayout { .. })) => (None, Some(fault.to_string())),
         Err(fault) => return Err(fault.into()),
     };
-    let registre = Registre::lire(&kv).await?;
-    let mut travaux = Vec::new();
-    for id in &registre.jobs {
-        match Job::consulter(&kv, id).await {
-            Ok(job) => travaux.push(serde_json::to_value(job).unwrap_or_default()),
+    let registry = Registry::read(&kv).await?;
+    let mut jobs = Vec::new();
+    for id in &registry.jobs {
+        match Job::status(&kv, id).await {
+            Ok(job) => jobs.push(serde_json::to_value(job).unwrap_or_default()),
             Err(PublicationError::UnknownJob(_)) => {}
-            Err(erreur) => return Err(erreur.into()),
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(Reponse::json(
+    Ok(Response::json(
         200,
         &json!({
-            "pointeur": pointeur,
-            "pointeur_illisible": illisible,
-            "generations": registre.generations,
-            "travaux": travaux,
-            "collecte": collecte::consulter(&kv).await?,
-            "rapports": rapports::lister(&kv).await?,
+            "pointeur": pointer,
+            "pointeur_illisible": unreadable,
+            "generations": registry.generations,
+            "travaux": jobs,
+            "collecte": collection::status(&kv).await?,
+            "rapports": reports::list(&kv).await?,
         }),
     ))
 }
 
-async fn utilisateurs<M: MondeImport>(monde: &M, requete: &Requete, suite: &[&str]) -> Result<Reponse, Erreur> {
-    let kv = monde.kv();
-    let champs: Map<String, Value> = json_du_corps(requete)?;
-    let texte = |nom: &str| champs.get(nom).and_then(Value::as_str).unwrap_or_default();
-    let inconnu = Erreur::Introuvable("Utilisateur inconnu");
-    match (requete.methode.as_ref(), suite) {
+async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, ApiError> {
+    let kv = runtime.kv();
+    let fields: Map<String, Value> = json_of_body(request)?;
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
+    let unknown = ApiError::NotFound("Utilisateur inconnu");
+    match (request.method.as_ref(), rest) {
         ("GET", ["users"]) => {
-            let mut lus = Vec::new();
-            for nom in comptes::lister(&kv).await? {
-                if let Some(c) = comptes::lire(&kv, &nom).await? {
-                    lus.push(json!({"username": c.username, "desactive": c.desactive, "cles": c.cles}));
+            let mut read = Vec::new();
+            for name in accounts::list(&kv).await? {
+                if let Some(c) = accounts::read(&kv, &name).await? {
+                    read.push(json!({"username": c.username, "desactive": c.disabled, "cles": c.keys}));
                 }
             }
-            Ok(Reponse::json(200, &json!({"users": lus})))
+            Ok(Response::json(200, &json!({"users": read})))
         }
         ("POST", ["users"]) => {
-            let (username, password) = (texte("username"), texte("password"));
+            let (username, password) = (text("username"), text("password"));
             if username.is_empty() || username.len() > 100 {
-                return Err(Erreur::Refuse("username : de 1 à 100 caractères".into()));
+                return Err(ApiError::Refused("username : de 1 à 100 caractères".into()));
             }
-            if !comptes::mot_de_passe_acceptable(password) {
-                return Err(Erreur::Refuse(
+            if !accounts::acceptable_password(password) {
+                return Err(ApiError::Refused(
                     "password : de 8 à 50 caractères, dont un chiffre, une minuscule, une majuscule et un caractère spécial".into(),
                 ));
             }
-            let hash = comptes::hacher(password, monde.alea()).ok_or(Erreur::Indisponible)?;
-            let cles = comptes::lire(&kv, username).await?.map(|c| c.cles).unwrap_or_default();
-            let compte = Compte { username: username.to_owned(), password: hash, desactive: false, cles };
-            comptes::ecrire(&kv, &compte).await?;
-            Ok(Reponse::json(201, &json!({"username": username})))
+            let hash = accounts::hash_password(password, runtime.random()).ok_or(ApiError::Unavailable)?;
+            let keys = accounts::read(&kv, username).await?.map(|c| c.keys).unwrap_or_default();
+            let account = Account { username: username.to_owned(), password: hash, disabled: false, keys };
+            accounts::write(&kv, &account).await?;
+            Ok(Response::json(201, &json!({"username": username})))
         }
-        ("DELETE", ["users", nom]) => {
-            let mut compte = comptes::lire(&kv, nom).await?.ok_or(inconnu)?;
-            compte.desactive = true;
-            comptes::ecrire(&kv, &compte).await?;
-            Ok(Reponse::json(200, &json!({"username": nom, "desactive": true})))
+        ("DELETE", ["users", name]) => {
+            let mut account = accounts::read(&kv, name).await?.ok_or(unknown)?;
+            account.disabled = true;
+            accounts::write(&kv, &account).await?;
+            Ok(Response::json(200, &json!({"username": name, "desactive": true})))
         }
-        ("POST", ["users", nom, "cles"]) => {
-            let cle = format!("eij_{}{}", hex(&monde.alea()), hex(&monde.alea()));
-            comptes::ajouter_cle(&kv, nom, &cle, texte("libelle")).await?;
-            Ok(Reponse::json(201, &json!({"username": nom, "cle": cle})))
+        ("POST", ["users", name, "cles"]) => {
+            let key = format!("eij_{}{}", hex(&runtime.random()), hex(&runtime.random()));
+            accounts::add_key(&kv, name, &key, text("libelle")).await?;
+            Ok(Response::json(201, &json!({"username": name, "cle": key})))
         }
-        ("DELETE", ["users", nom, "cles", debut]) => {
-            comptes::retirer_cle(&kv, nom, debut).await?;
-            Ok(Reponse::json(200, &json!({"username": nom})))
+        ("DELETE", ["users", name, "cles", start]) => {
+            accounts::remove_key(&kv, name, start).await?;
+            Ok(Response::json(200, &json!({"username": name})))
         }
-        _ => Err(Erreur::RouteInconnue),
+        _ => Err(ApiError::UnknownRoute),
     }
 }

@@ -1,85 +1,85 @@
 //! The routes, one function for each component.
 
-use crate::acces;
-use crate::comptes::{self, Verification};
+use crate::access;
+use crate::accounts::{self, Verification};
 use crate::document;
-use crate::erreur::{self, Erreur};
-use crate::liste::{self, Liste};
-use crate::parametres::{self, Chemin};
-use crate::reponse::Reponse;
-use crate::requete::lire_segment;
-use crate::validation::{Fautes, Lieu};
-use crate::{Monde, Requete, corps};
+use crate::error::{self, ApiError};
+use crate::list::{self, List};
+use crate::parameters::{self, DocumentPath};
+use crate::request::read_segment;
+use crate::response::Response;
+use crate::validation::{FaultPlace, Faults};
+use crate::{Request, Runtime, body};
 use domain::Maille;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use store::Lecteur;
+use store::Reader;
 use store::kv::{KeyValue, KeyValueWrite};
 
 /// What a path asks for; `T` is a segment as sent, or decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Route<T> {
     Mailles,
-    Liste { liste: Liste, lieu: Option<T>, ext: Option<T> },
+    List { list: List, place: Option<T>, ext: Option<T> },
     Certification { codes: T, ext: Option<T> },
     Regionale { region: T, codes: T, ext: Option<T> },
     Formation { uai: T, code: T, ext: Option<T> },
-    Declaree { maille: T, lieu: T, codes: T, ext: Option<T> },
+    Declared { maille: T, place: T, codes: T, ext: Option<T> },
 }
 
-const PREFIXE: [&str; 2] = ["api", "inserjeunes"];
+const PREFIX: [&str; 2] = ["api", "inserjeunes"];
 
 /// Certifications: list, one document, filieres view.
-pub async fn certifications<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    lire(monde, requete, |s| match s {
-        ["certifications", codes] => Some(avec_ext(codes, |codes, ext| Route::Certification { codes, ext })),
-        autre => route_liste(autre, Liste::Statistiques(Maille::Nationale)),
+pub async fn certifications<M: Runtime>(runtime: &M, request: Request) -> Response {
+    read(runtime, request, |s| match s {
+        ["certifications", codes] => Some(with_ext(codes, |codes, ext| Route::Certification { codes, ext })),
+        other => list_route(other, List::Statistics(Maille::National)),
     })
     .await
 }
 
 /// Regional statistics: lists, one document, filieres view.
-pub async fn regionales<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    lire(monde, requete, |s| match s {
-        ["regionales", region] => Some(avec_ext(region, |region, ext| Route::Liste {
-            liste: Liste::Statistiques(Maille::Regionale),
-            lieu: Some(region),
+pub async fn regionales<M: Runtime>(runtime: &M, request: Request) -> Response {
+    read(runtime, request, |s| match s {
+        ["regionales", region] => Some(with_ext(region, |region, ext| Route::List {
+            list: List::Statistics(Maille::Regionale),
+            place: Some(region),
             ext,
         })),
         ["regionales", region, "certifications", codes] => {
-            Some(avec_ext(codes, |codes, ext| Route::Regionale { region: *region, codes, ext }))
+            Some(with_ext(codes, |codes, ext| Route::Regionale { region: *region, codes, ext }))
         }
-        autre => route_liste(autre, Liste::Statistiques(Maille::Regionale)),
+        other => list_route(other, List::Statistics(Maille::Regionale)),
     })
     .await
 }
 
 /// Formations: list, one document.
-pub async fn formations<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    lire(monde, requete, |s| match s {
+pub async fn formations<M: Runtime>(runtime: &M, request: Request) -> Response {
+    read(runtime, request, |s| match s {
         ["formations", formation] => {
             // The last hyphen separates; neither side may be empty.
             let (uai, code) = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
-            Some(avec_ext(code, |code, ext| Route::Formation { uai, code, ext }))
+            Some(with_ext(code, |code, ext| Route::Formation { uai, code, ext }))
         }
-        autre => route_liste(autre, Liste::Statistiques(Maille::Etablissement)),
+        other => list_route(other, List::Statistics(Maille::Etablissement)),
     })
     .await
 }
 
 /// Mailles that a push declared: which there are, their lists, one document, filieres view.
-pub async fn mailles<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    let liste = |maille: &str| Liste::Declaree(maille.to_owned());
-    lire(monde, requete, |s| match s {
+pub async fn mailles<M: Runtime>(runtime: &M, request: Request) -> Response {
+    let list = |maille: &str| List::Declared(maille.to_owned());
+    read(runtime, request, |s| match s {
         ["mailles"] => Some(Route::Mailles),
         ["mailles", maille] => {
-            Some(avec_ext(maille, |maille, ext| Route::Liste { liste: liste(maille), lieu: None, ext }))
+            Some(with_ext(maille, |maille, ext| Route::List { list: list(maille), place: None, ext }))
         }
-        ["mailles", maille, lieu] => {
-            Some(avec_ext(lieu, |lieu, ext| Route::Liste { liste: liste(maille), lieu: Some(lieu), ext }))
+        ["mailles", maille, place] => {
+            Some(with_ext(place, |place, ext| Route::List { list: list(maille), place: Some(place), ext }))
         }
-        ["mailles", maille, lieu, "certifications", codes] => {
-            Some(avec_ext(codes, |codes, ext| Route::Declaree { maille: *maille, lieu: *lieu, codes, ext }))
+        ["mailles", maille, place, "certifications", codes] => {
+            Some(with_ext(codes, |codes, ext| Route::Declared { maille: *maille, place: *place, codes, ext }))
         }
         _ => None,
     })
@@ -87,288 +87,289 @@ pub async fn mailles<M: Monde>(monde: &M, requete: Requete) -> Reponse {
 }
 
 /// The nomenclature.
-pub async fn bcn<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    lire(monde, requete, |s| route_liste(s, Liste::Bcn)).await
+pub async fn bcn<M: Runtime>(runtime: &M, request: Request) -> Response {
+    read(runtime, request, |s| list_route(s, List::Bcn)).await
 }
 
 /// Every list under a path with an extension.
-pub async fn listes<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    lire(monde, requete, |s| {
-        let mailles = Maille::TOUTES.map(Liste::Statistiques);
-        mailles.into_iter().chain([Liste::Bcn]).find_map(|liste| route_liste(s, liste))
+pub async fn lists<M: Runtime>(runtime: &M, request: Request) -> Response {
+    read(runtime, request, |s| {
+        let mailles = Maille::ALL.map(List::Statistics);
+        mailles.into_iter().chain([List::Bcn]).find_map(|list| list_route(s, list))
     })
     .await
 }
 
-fn route_liste<'a>(segments: &[&'a str], liste: Liste) -> Option<Route<&'a str>> {
-    let [seul] = segments else { return None };
-    let reste = seul.strip_prefix(liste.nom())?;
-    let ext = match reste.strip_prefix('.') {
-        None if reste.is_empty() => None,
+fn list_route<'a>(segments: &[&'a str], list: List) -> Option<Route<&'a str>> {
+    let [only] = segments else { return None };
+    let remainder = only.strip_prefix(list.name())?;
+    let ext = match remainder.strip_prefix('.') {
+        None if remainder.is_empty() => None,
         Some(ext) if !ext.is_empty() => Some(ext),
         _ => return None,
     };
-    Some(Route::Liste { liste, lieu: None, ext })
+    Some(Route::List { list, place: None, ext })
 }
 
 /// Cuts the extension off: what follows the last dot, where there is something on both sides.
-fn avec_ext<'a>(segment: &'a str, route: impl Fn(&'a str, Option<&'a str>) -> Route<&'a str>) -> Route<&'a str> {
+fn with_ext<'a>(segment: &'a str, route: impl Fn(&'a str, Option<&'a str>) -> Route<&'a str>) -> Route<&'a str> {
     match segment.rsplit_once('.') {
-        Some((nom, ext)) if !nom.is_empty() && !ext.is_empty() => route(nom, Some(ext)),
+        Some((name, ext)) if !name.is_empty() && !ext.is_empty() => route(name, Some(ext)),
         _ => route(segment, None),
     }
 }
 
 /// The methods of a read route.
-pub const LECTURE: &str = "GET, HEAD";
+pub const READING: &str = "GET, HEAD";
 
-async fn lire<M: Monde>(
-    monde: &M,
-    requete: Requete,
+async fn read<M: Runtime>(
+    runtime: &M,
+    request: Request,
     route: impl for<'a> Fn(&[&'a str]) -> Option<Route<&'a str>>,
-) -> Reponse {
-    let reponse = match traiter(monde, &requete, route).await {
-        Ok(reponse) => reponse,
-        Err(erreur) => erreur.reponse(),
+) -> Response {
+    let response = match handle(runtime, &request, route).await {
+        Ok(response) => response,
+        Err(error) => error.response(),
     };
-    reponse.finir(&requete)
+    response.finish(&request)
 }
 
-async fn traiter<M: Monde>(
-    monde: &M,
-    requete: &Requete,
+async fn handle<M: Runtime>(
+    runtime: &M,
+    request: &Request,
     route: impl for<'a> Fn(&[&'a str]) -> Option<Route<&'a str>>,
-) -> Result<Reponse, Erreur> {
-    corps::lire(requete)?;
+) -> Result<Response, ApiError> {
+    body::read(request)?;
     // Each look at a clock is a call of the runtime: the request keeps to this one.
-    let monotone = monde.monotone_ms();
+    let monotonic = runtime.monotonic_ms();
     // Answers are kept of single documents only, which need no key.
-    let cle_rendu = document::cle_rendu(requete);
-    if matches!(requete.methode.as_ref(), "GET" | "HEAD")
-        && let Some(reponse) = document::deja_rendu(monde, requete, &cle_rendu, monotone)
+    let rendered_key = document::rendered_key(request);
+    if matches!(request.method.as_ref(), "GET" | "HEAD")
+        && let Some(response) = document::already_rendered(runtime, request, &rendered_key, monotonic)
     {
-        return Ok(reponse);
+        return Ok(response);
     }
-    let segments = requete.segments();
-    let segments = segments.strip_prefix(PREFIXE.as_slice()).ok_or(Erreur::RouteInconnue)?;
+    let segments = request.segments();
+    let segments = segments.strip_prefix(PREFIX.as_slice()).ok_or(ApiError::UnknownRoute)?;
     if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {
-        return Err(Erreur::RouteInconnue);
+        return Err(ApiError::UnknownRoute);
     }
-    let route = route(segments).ok_or(Erreur::RouteInconnue)?;
-    match requete.methode.as_ref() {
+    let route = route(segments).ok_or(ApiError::UnknownRoute)?;
+    match request.method.as_ref() {
         "GET" | "HEAD" => {}
-        "OPTIONS" => return Ok(options(LECTURE)),
-        _ => return Err(Erreur::RouteInconnue),
+        "OPTIONS" => return Ok(options(READING)),
+        _ => return Err(ApiError::UnknownRoute),
     }
-    let route = decoder(route)?;
-    if matches!(route, Route::Liste { .. }) {
-        acces::exiger(monde, requete).await?;
+    let route = decode(route)?;
+    if matches!(route, Route::List { .. }) {
+        access::require(runtime, request).await?;
     }
-    let lecteur = Lecteur::ouvrir(monde.kv(), monde.cache(), monotone).await?;
-    let secours = lecteur.clone();
-    let servie = match servir(monde, lecteur, requete, &route, &cle_rendu).await {
+    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
+    let fallback = reader.clone();
+    let served = match serve(runtime, reader, request, &route, &rendered_key).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        Err(Erreur::Indisponible) => match secours.precedent() {
-            Some(precedent) => servir(monde, precedent, requete, &route, &cle_rendu).await,
-            None => Err(Erreur::Indisponible),
+        Err(ApiError::Unavailable) => match fallback.previous() {
+            Some(previous) => serve(runtime, previous, request, &route, &rendered_key).await,
+            None => Err(ApiError::Unavailable),
         },
-        servie => servie,
+        served => served,
     };
-    match servie {
-        Err(erreur) => Ok(avec_recherche(erreur.reponse(), &erreur, &route)),
-        servie => servie,
+    match served {
+        Err(error) => Ok(with_search(error.response(), &error, &route)),
+        served => served,
     }
 }
 
 /// Where nothing is found under a code, the search names the closest ones. A header, because
 /// recorded bodies of errors are part of the contract.
-fn avec_recherche(reponse: Reponse, erreur: &Erreur, route: &Route<Cow<'_, str>>) -> Reponse {
+fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>) -> Response {
     let (
-        Erreur::Introuvable(texte),
+        ApiError::NotFound(text),
         Route::Certification { codes, .. }
         | Route::Regionale { codes, .. }
-        | Route::Declaree { codes, .. }
+        | Route::Declared { codes, .. }
         | Route::Formation { code: codes, .. },
-    ) = (erreur, route)
+    ) = (error, route)
     else {
-        return reponse;
+        return response;
     };
-    if *erreur == erreur::MAILLE_INCONNUE {
-        return reponse;
+    if *error == error::UNKNOWN_MAILLE {
+        return response;
     }
-    let cherche = match (*texte, route) {
+    let looks_for = match (*text, route) {
         ("Etablissement inconnu", Route::Formation { uai, .. }) => uai,
         _ => codes,
     };
     // A header is no place for what could split it.
-    if cherche.is_empty() || !cherche.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
-        return reponse;
+    if looks_for.is_empty() || !looks_for.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
+        return response;
     }
-    reponse.avec("link", format!("</api/recherche?q={cherche}>; rel=\"search\""))
+    response.with("link", format!("</api/recherche?q={looks_for}>; rel=\"search\""))
 }
 
-fn decoder(route: Route<&str>) -> Result<Route<Cow<'_, str>>, Erreur> {
-    fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, Erreur> {
-        segment.map(lire_segment).transpose()
+fn decode(route: Route<&str>) -> Result<Route<Cow<'_, str>>, ApiError> {
+    fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, ApiError> {
+        segment.map(read_segment).transpose()
     }
     Ok(match route {
         Route::Mailles => Route::Mailles,
-        Route::Liste { liste, lieu, ext } => {
-            let liste = match liste {
-                Liste::Declaree(nom) => Liste::Declaree(lire_segment(&nom)?.into_owned()),
-                autre => autre,
+        Route::List { list, place, ext } => {
+            let list = match list {
+                List::Declared(name) => List::Declared(read_segment(&name)?.into_owned()),
+                other => other,
             };
-            Route::Liste { liste, lieu: option(lieu)?, ext: option(ext)? }
+            Route::List { list, place: option(place)?, ext: option(ext)? }
         }
-        Route::Declaree { maille, lieu, codes, ext } => Route::Declaree {
-            maille: lire_segment(maille)?,
-            lieu: lire_segment(lieu)?,
-            codes: lire_segment(codes)?,
+        Route::Declared { maille, place, codes, ext } => Route::Declared {
+            maille: read_segment(maille)?,
+            place: read_segment(place)?,
+            codes: read_segment(codes)?,
             ext: option(ext)?,
         },
-        Route::Certification { codes, ext } => Route::Certification { codes: lire_segment(codes)?, ext: option(ext)? },
+        Route::Certification { codes, ext } => Route::Certification { codes: read_segment(codes)?, ext: option(ext)? },
         Route::Regionale { region, codes, ext } => {
-            Route::Regionale { region: lire_segment(region)?, codes: lire_segment(codes)?, ext: option(ext)? }
+            Route::Regionale { region: read_segment(region)?, codes: read_segment(codes)?, ext: option(ext)? }
         }
         Route::Formation { uai, code, ext } => {
-            Route::Formation { uai: lire_segment(uai)?, code: lire_segment(code)?, ext: option(ext)? }
+            Route::Formation { uai: read_segment(uai)?, code: read_segment(code)?, ext: option(ext)? }
         }
     })
 }
 
-async fn servir<M: Monde>(
-    monde: &M,
-    lecteur: Lecteur<M::Kv>,
-    requete: &Requete,
+async fn serve<M: Runtime>(
+    runtime: &M,
+    reader: Reader<M::Kv>,
+    request: &Request,
     route: &Route<Cow<'_, str>>,
-    cle_rendu: &str,
-) -> Result<Reponse, Erreur> {
-    let (chemin, ext) = match route {
-        Route::Mailles => return mailles_publiees(&lecteur, requete).await,
-        Route::Liste { liste, lieu, ext } => {
-            return liste::repondre(monde, lecteur, requete, liste, lieu.as_deref(), ext.as_deref()).await;
+    rendered_key: &str,
+) -> Result<Response, ApiError> {
+    let (path, ext) = match route {
+        Route::Mailles => return published_mailles(&reader, request).await,
+        Route::List { list, place, ext } => {
+            return list::respond(runtime, reader, request, list, place.as_deref(), ext.as_deref()).await;
         }
-        Route::Declaree { maille, lieu, codes, ext } => (Chemin::Declaree(maille, lieu, codes), ext),
-        Route::Certification { codes, ext } => (Chemin::Nationale(codes), ext),
-        Route::Regionale { region, codes, ext } => (Chemin::Regionale(region, codes), ext),
-        Route::Formation { uai, code, ext } => (Chemin::Formation(uai, code), ext),
+        Route::Declared { maille, place, codes, ext } => (DocumentPath::Declared(maille, place, codes), ext),
+        Route::Certification { codes, ext } => (DocumentPath::National(codes), ext),
+        Route::Regionale { region, codes, ext } => (DocumentPath::Regionale(region, codes), ext),
+        Route::Formation { uai, code, ext } => (DocumentPath::Formation(uai, code), ext),
     };
-    document::repondre(monde, &lecteur, requete, chemin, ext.as_deref(), cle_rendu).await
+    document::respond(runtime, &reader, request, path, ext.as_deref(), rendered_key).await
 }
 
 /// Which declared mailles there are: their label, the field of their places, their millesimes.
-async fn mailles_publiees<K: KeyValue>(lecteur: &Lecteur<K>, requete: &Requete) -> Result<Reponse, Erreur> {
-    parametres::aucun(requete.parametres())?;
-    let mailles: Vec<Value> = lecteur
+async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Response, ApiError> {
+    parameters::none(request.parameters())?;
+    let mailles: Vec<Value> = reader
         .mailles()
         .await?
         .into_iter()
         .map(|m| {
             json!({
-                "nom": m.declaree.nom, "libelle": m.declaree.libelle, "cle": m.declaree.cle,
+                "nom": m.declared.name, "libelle": m.declared.libelle, "cle": m.declared.key,
                 "millesime": m.millesime, "millesimes": m.millesimes,
             })
         })
         .collect();
-    Ok(document::publique(Reponse::json(200, &json!({"mailles": mailles})), [], &|| 0).avec_etag(requete))
+    Ok(document::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
 }
 
 /// The answer to OPTIONS on a known path.
 #[must_use]
-pub fn options(methodes: &'static str) -> Reponse {
-    Reponse::nouvelle(200, "text/plain", methodes.as_bytes().to_vec()).avec("allow", methodes)
+pub fn options(methods: &'static str) -> Response {
+    Response::new(200, "text/plain", methods.as_bytes().to_vec()).with("allow", methods)
 }
 
 /// Login: a token for a user and a password.
-pub async fn auth<M: Monde>(monde: &M, requete: Requete, alea: [u8; 16]) -> Reponse
+pub async fn auth<M: Runtime>(runtime: &M, request: Request, random: [u8; 16]) -> Response
 where
     M::Kv: KeyValueWrite,
 {
-    let reponse = match connecter(monde, &requete, alea).await {
-        Ok(reponse) => reponse,
-        Err(erreur) => erreur.reponse(),
+    let response = match connect(runtime, &request, random).await {
+        Ok(response) => response,
+        Err(error) => error.response(),
     };
-    reponse.finir(&requete)
+    response.finish(&request)
 }
 
-async fn connecter<M: Monde>(monde: &M, requete: &Requete, alea: [u8; 16]) -> Result<Reponse, Erreur>
+async fn connect<M: Runtime>(runtime: &M, request: &Request, random: [u8; 16]) -> Result<Response, ApiError>
 where
     M::Kv: KeyValueWrite,
 {
-    let champs = corps::lire(requete)?;
-    if requete.segments() != ["api", "inserjeunes", "auth", "login"] {
-        return Err(Erreur::RouteInconnue);
+    let fields = body::read(request)?;
+    if request.segments() != ["api", "inserjeunes", "auth", "login"] {
+        return Err(ApiError::UnknownRoute);
     }
-    match requete.methode.as_ref() {
+    match request.method.as_ref() {
         "POST" => {}
         "OPTIONS" => return Ok(options("POST")),
-        _ => return Err(Erreur::RouteInconnue),
+        _ => return Err(ApiError::UnknownRoute),
     }
-    let (utilisateur, mot_de_passe) = identifiants(&champs)?;
-    let kv = monde.kv();
-    let compte = comptes::lire(&kv, &utilisateur).await?;
-    let verification = comptes::verifier(compte.as_ref(), &mot_de_passe);
-    if verification == Verification::Refusee {
-        return Err(Erreur::Identifiants);
+    let (user, password) = credentials(&fields)?;
+    let kv = runtime.kv();
+    let account = accounts::read(&kv, &user).await?;
+    let verification = accounts::verify(account.as_ref(), &password);
+    if verification == Verification::Refused {
+        return Err(ApiError::Credentials);
     }
-    if let (Verification::AReprendre, Some(mut compte)) = (verification, compte)
-        && let Some(hash) = comptes::hacher(&mot_de_passe, alea)
+    if let (Verification::ToResume, Some(mut account)) = (verification, account)
+        && let Some(hash) = accounts::hash_password(&password, random)
     {
-        compte.password = hash;
-        comptes::ecrire(&kv, &compte).await?;
+        account.password = hash;
+        accounts::write(&kv, &account).await?;
     }
-    let secret = monde.variable("jwt_secret").await;
-    let jeton = acces::ecrire_jeton(&secret, &utilisateur, monde.maintenant_ms().div_euclid(1000));
-    let jeton = jeton.ok_or(Erreur::Identifiants)?;
-    Ok(Reponse::json(200, &json!({"token": jeton})).avec("cache-control", "no-store"))
+    let secret = runtime.variable("jwt_secret").await;
+    let token = access::write_token(&secret, &user, runtime.now_ms().div_euclid(1000));
+    let token = token.ok_or(ApiError::Credentials)?;
+    Ok(Response::json(200, &json!({"token": token})).with("cache-control", "no-store"))
 }
 
 /// Two non-empty texts, and nothing else. The names of a JSON array are its indexes, so none is known.
-fn identifiants(champs: &Value) -> Result<(String, String), Erreur> {
-    let mut fautes = Fautes::default();
-    let objet = champs.as_object();
-    let mut texte = |nom: &str| {
-        let lieu = Lieu::Nom(nom);
-        match objet.and_then(|o| o.get(nom)) {
-            None => fautes.requis(lieu),
-            Some(Value::String(texte)) if texte.is_empty() => fautes.vide(lieu),
-            Some(Value::String(texte)) => return texte.clone(),
-            Some(autre) => fautes.pas_un_texte(lieu, autre.clone()),
+fn credentials(fields: &Value) -> Result<(String, String), ApiError> {
+    let mut faults = Faults::default();
+    let object = fields.as_object();
+    let mut text = |name: &str| {
+        let place = FaultPlace::Name(name);
+        match object.and_then(|o| o.get(name)) {
+            None => faults.required(place),
+            Some(Value::String(text)) if text.is_empty() => faults.empty(place),
+            Some(Value::String(text)) => return text.clone(),
+            Some(other) => faults.not_a_text(place, other.clone()),
         }
         String::new()
     };
-    let lus = (texte("username"), texte("password"));
-    for (nom, valeur) in objet.into_iter().flatten().filter(|(nom, _)| !matches!(nom.as_str(), "username" | "password"))
+    let read = (text("username"), text("password"));
+    for (name, value) in
+        object.into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "username" | "password"))
     {
-        fautes.inconnu(nom, valeur.clone());
+        faults.unknown(name, value.clone());
     }
-    for (rang, valeur) in champs.as_array().into_iter().flatten().enumerate() {
-        fautes.inconnu(&rang.to_string(), valeur.clone());
+    for (rank, value) in fields.as_array().into_iter().flatten().enumerate() {
+        faults.unknown(&rank.to_string(), value.clone());
     }
-    if fautes.0.is_empty() { Ok(lus) } else { Err(Erreur::Validation(fautes.0)) }
+    if faults.0.is_empty() { Ok(read) } else { Err(ApiError::Validation(faults.0)) }
 }
 
 /// `/api`: version, environment, health; everything else is no route.
-pub async fn statut<M: Monde>(monde: &M, requete: Requete) -> Reponse {
-    let reponse = match sante(monde, &requete).await {
-        Ok(reponse) => reponse,
-        Err(erreur) => erreur.reponse(),
+pub async fn status<M: Runtime>(runtime: &M, request: Request) -> Response {
+    let response = match health(runtime, &request).await {
+        Ok(response) => response,
+        Err(error) => error.response(),
     };
-    reponse.finir(&requete)
+    response.finish(&request)
 }
 
-async fn sante<M: Monde>(monde: &M, requete: &Requete) -> Result<Reponse, Erreur> {
-    corps::lire(requete)?;
-    if requete.segments() != ["api"] {
-        return Err(Erreur::RouteInconnue);
+async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
+    body::read(request)?;
+    if request.segments() != ["api"] {
+        return Err(ApiError::UnknownRoute);
     }
-    match requete.methode.as_ref() {
+    match request.method.as_ref() {
         "GET" | "HEAD" => {}
-        "OPTIONS" => return Ok(options(LECTURE)),
-        _ => return Err(Erreur::RouteInconnue),
+        "OPTIONS" => return Ok(options(READING)),
+        _ => return Err(ApiError::UnknownRoute),
     }
-    let magasin = Lecteur::ouvrir(monde.kv(), monde.cache(), monde.monotone_ms()).await.is_ok();
-    let env = monde.variable("environnement").await;
-    let corps = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": magasin}});
-    Ok(Reponse::json(200, &corps).avec("cache-control", "no-store"))
+    let read_store = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await.is_ok();
+    let env = runtime.variable("environnement").await;
+    let body = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": read_store}});
+    Ok(Response::json(200, &body).with("cache-control", "no-store"))
 }

@@ -5,7 +5,7 @@
 //! the runtime refuse every call of the component. So it is checked here before any call. `…_chemin` is the rest of the
 //! address; its default is the service's own.
 
-use crate::Monde;
+use crate::Runtime;
 use sources::{Config, Secret};
 
 /// Every variable of the services, as the manifest hands them to the import.
@@ -35,45 +35,45 @@ pub const VARIABLES: [&str; 21] = [
 
 /// Variables that make no address. Their values are not repeated: they may hold what should not be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VariablesFausses(Vec<String>);
+pub struct InvalidVariables(Vec<String>);
 
-impl std::fmt::Display for VariablesFausses {
+impl std::fmt::Display for InvalidVariables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let fautes = self.0.join(" ; ");
-        write!(f, "{fautes}. Tant qu'une origine est fausse, aucun service ne peut être appelé")
+        let faults = self.0.join(" ; ");
+        write!(f, "{faults}. Tant qu'une origine est fausse, aucun service ne peut être appelé")
     }
 }
 
-impl std::error::Error for VariablesFausses {}
+impl std::error::Error for InvalidVariables {}
 
 /// The services, as the variables of the application say.
 ///
 /// # Errors
-/// [`VariablesFausses`] names each variable at fault and says what it should be.
-pub async fn configuration<M: Monde>(monde: &M) -> Result<Config, VariablesFausses> {
-    let mut fautes = Vec::new();
-    let secret = async |nom: &str| Secret::new(monde.variable(nom).await.trim());
-    let mut adresse = async |service: &str| {
-        let (origine, chemin) = (format!("{service}_origine"), format!("{service}_chemin"));
-        let (o, c) = (monde.variable(&origine).await, monde.variable(&chemin).await);
-        composer(&o, &c).unwrap_or_else(|faute| {
-            fautes.push(match faute {
-                Faute::Origine => format!("La variable {origine} doit être une origine : https://hote ou https://hote:port, sans chemin ni astérisque"),
-                Faute::Chemin => format!("La variable {chemin} doit commencer par « / » et ne contenir ni espace ni « # »"),
+/// [`InvalidVariables`] names each variable at fault and says what it should be.
+pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, InvalidVariables> {
+    let mut faults = Vec::new();
+    let secret = async |name: &str| Secret::new(runtime.variable(name).await.trim());
+    let mut address = async |service: &str| {
+        let (origin, path) = (format!("{service}_origine"), format!("{service}_chemin"));
+        let (o, c) = (runtime.variable(&origin).await, runtime.variable(&path).await);
+        compose(&o, &c).unwrap_or_else(|fault| {
+            faults.push(match fault {
+                AddressFault::Origin => format!("La variable {origin} doit être une origine : https://hote ou https://hote:port, sans chemin ni astérisque"),
+                AddressFault::DocumentPath => format!("La variable {path} doit commencer par « / » et ne contenir ni espace ni « # »"),
             });
             String::new()
         })
     };
     // The calls add their own paths to a base; InserSup and ACCE are asked at the whole address.
-    let base = |adresse: String| adresse.trim_end_matches('/').to_owned();
-    let inserjeunes_url = base(adresse("inserjeunes").await);
-    let insersup_url = adresse("insersup").await;
-    let insersup_national_url = base(adresse("insersup_national").await);
-    let bcn_url = base(adresse("bcn").await);
-    let catalogue_url = base(adresse("catalogue").await);
-    let acce_url = adresse("acce").await;
-    if !fautes.is_empty() {
-        return Err(VariablesFausses(fautes));
+    let base = |address: String| address.trim_end_matches('/').to_owned();
+    let inserjeunes_url = base(address("inserjeunes").await);
+    let insersup_url = address("insersup").await;
+    let insersup_national_url = base(address("insersup_national").await);
+    let bcn_url = base(address("bcn").await);
+    let catalogue_url = base(address("catalogue").await);
+    let acce_url = address("acce").await;
+    if !faults.is_empty() {
+        return Err(InvalidVariables(faults));
     }
     Ok(Config {
         inserjeunes_url,
@@ -82,7 +82,7 @@ pub async fn configuration<M: Monde>(monde: &M) -> Result<Config, VariablesFauss
         insersup_url,
         insersup_key: secret("insersup_key").await,
         insersup_national_url,
-        insersup_national_source: monde.variable("insersup_national_source").await.trim().to_owned(),
+        insersup_national_source: runtime.variable("insersup_national_source").await.trim().to_owned(),
         bcn_url,
         bcn_key: secret("bcn_key").await,
         bcn_login: secret("bcn_login").await,
@@ -95,38 +95,38 @@ pub async fn configuration<M: Monde>(monde: &M) -> Result<Config, VariablesFauss
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Faute {
-    Origine,
-    Chemin,
+enum AddressFault {
+    Origin,
+    DocumentPath,
 }
 
 /// An address of its two halves; empty where there is no origin: the service is not configured.
-fn composer(origine: &str, chemin: &str) -> Result<String, Faute> {
-    let (origine, chemin) = (origine.trim(), chemin.trim());
+fn compose(origin: &str, path: &str) -> Result<String, AddressFault> {
+    let (origin, path) = (origin.trim(), path.trim());
     // The runtime lets a single slash at the end pass, so it does here.
-    let origine = origine.strip_suffix('/').unwrap_or(origine);
-    if origine.is_empty() {
+    let origin = origin.strip_suffix('/').unwrap_or(origin);
+    if origin.is_empty() {
         return Ok(String::new());
     }
-    let hote = ["https://", "http://"].iter().find_map(|schema| origine.strip_prefix(schema));
-    let hote = hote.ok_or(Faute::Origine)?;
-    let (nom, port) = match hote.rsplit_once(':') {
-        Some((nom, port)) if !port.contains(']') => (nom, Some(port)),
-        _ => (hote, None),
+    let host = ["https://", "http://"].iter().find_map(|schema| origin.strip_prefix(schema));
+    let host = host.ok_or(AddressFault::Origin)?;
+    let (name, port) = match host.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (host, None),
     };
-    let crochets = nom.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
-    let nom_vrai = match crochets {
+    let brackets = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    let name_holds = match brackets {
         Some(ipv6) => ipv6.parse::<core::net::Ipv6Addr>().is_ok(),
-        None => !nom.is_empty() && nom.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
+        None => !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b)),
     };
-    if !nom_vrai || port.is_some_and(|p| p.parse::<u16>().is_err()) {
-        return Err(Faute::Origine);
+    if !name_holds || port.is_some_and(|p| p.parse::<u16>().is_err()) {
+        return Err(AddressFault::Origin);
     }
-    let chemin_vrai = chemin.is_empty() || chemin.starts_with('/');
-    if !chemin_vrai || chemin.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#') {
-        return Err(Faute::Chemin);
+    let path_holds = path.is_empty() || path.starts_with('/');
+    if !path_holds || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#') {
+        return Err(AddressFault::DocumentPath);
     }
-    Ok(format!("{origine}{chemin}"))
+    Ok(format!("{origin}{path}"))
 }
 
 #[cfg(test)]
@@ -136,12 +136,12 @@ mod tests {
     use std::collections::BTreeMap;
     use std::rc::Rc;
     use store::kv::{KeyValue, StoreError};
-    use store::lecture::Cache;
+    use store::reading::Cache;
 
     #[derive(Clone)]
-    struct Vide;
+    struct Empty;
 
-    impl KeyValue for Vide {
+    impl KeyValue for Empty {
         async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
             Ok(None)
         }
@@ -149,38 +149,38 @@ mod tests {
 
     struct Variables(BTreeMap<&'static str, &'static str>);
 
-    impl Monde for Variables {
-        type Kv = Vide;
+    impl Runtime for Variables {
+        type Kv = Empty;
 
-        fn kv(&self) -> Vide {
-            Vide
+        fn kv(&self) -> Empty {
+            Empty
         }
 
         fn cache(&self) -> Rc<Cache> {
             Rc::new(Cache::new())
         }
 
-        async fn variable(&self, nom: &str) -> String {
-            assert!(VARIABLES.contains(&nom), "{nom} is not in the list");
-            self.0.get(nom).copied().unwrap_or_default().to_owned()
+        async fn variable(&self, name: &str) -> String {
+            assert!(VARIABLES.contains(&name), "{name} is not in the list");
+            self.0.get(name).copied().unwrap_or_default().to_owned()
         }
 
-        fn maintenant_ms(&self) -> i64 {
+        fn now_ms(&self) -> i64 {
             0
         }
 
-        fn monotone_ms(&self) -> u64 {
+        fn monotonic_ms(&self) -> u64 {
             0
         }
     }
 
-    fn lire(variables: &[(&'static str, &'static str)]) -> Result<Config, String> {
+    fn read(variables: &[(&'static str, &'static str)]) -> Result<Config, String> {
         block_on(configuration(&Variables(variables.iter().copied().collect()))).map_err(|e| e.to_string())
     }
 
     #[test]
     fn an_address_is_an_origin_and_a_path() {
-        let config = lire(&[
+        let config = read(&[
             ("inserjeunes_origine", "https://ij.example"),
             ("inserjeunes_chemin", "/api/v1.0/"),
             ("insersup_origine", "https://sup.example:8443/"),
@@ -200,12 +200,12 @@ mod tests {
 
     #[test]
     fn without_an_origin_a_service_is_left_out() {
-        assert_eq!(lire(&[("inserjeunes_chemin", "/api/v1.0")]).unwrap().inserjeunes_url, "");
+        assert_eq!(read(&[("inserjeunes_chemin", "/api/v1.0")]).unwrap().inserjeunes_url, "");
     }
 
     #[test]
     fn every_wrong_variable_is_named_and_no_value_repeated() {
-        for origine in [
+        for origin in [
             "ij.example",
             "https://ij.example/api",
             "https://compte:motdepasse@ij.example",
@@ -217,12 +217,12 @@ mod tests {
             "https://ij.example?x",
             "{{ inserjeunes }}",
         ] {
-            let faute = lire(&[("inserjeunes_origine", origine)]).unwrap_err();
-            assert!(faute.starts_with("La variable inserjeunes_origine doit être une origine"), "{origine}: {faute}");
-            assert!(!faute.contains("ij.example") && !faute.contains("motdepasse"), "{faute}");
+            let fault = read(&[("inserjeunes_origine", origin)]).unwrap_err();
+            assert!(fault.starts_with("La variable inserjeunes_origine doit être une origine"), "{origin}: {fault}");
+            assert!(!fault.contains("ij.example") && !fault.contains("motdepasse"), "{fault}");
         }
-        let faute =
-            lire(&[("bcn_origine", "bcn"), ("acce_origine", "https://acce"), ("acce_chemin", "acce.csv")]).unwrap_err();
-        assert!(faute.contains("bcn_origine") && faute.contains("acce_chemin"), "{faute}");
+        let fault =
+            read(&[("bcn_origine", "bcn"), ("acce_origine", "https://acce"), ("acce_chemin", "acce.csv")]).unwrap_err();
+        assert!(fault.contains("bcn_origine") && fault.contains("acce_chemin"), "{fault}");
     }
 }

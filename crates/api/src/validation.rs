@@ -7,163 +7,163 @@ use serde_json::{Map, Value, json};
 
 /// Where a fault lies: a name, or an item of a list.
 #[derive(Clone, Copy, Debug)]
-pub enum Lieu<'a> {
+pub enum FaultPlace<'a> {
     /// A parameter.
-    Nom(&'a str),
+    Name(&'a str),
     /// Item `1` of a list parameter.
     Item(&'a str, usize),
 }
 
-impl Lieu<'_> {
+impl FaultPlace<'_> {
     fn label(self) -> String {
         match self {
-            Self::Nom(nom) => nom.to_owned(),
-            Self::Item(nom, rang) => format!("{nom}[{rang}]"),
+            Self::Name(name) => name.to_owned(),
+            Self::Item(name, rank) => format!("{name}[{rank}]"),
         }
     }
 
     fn path(self) -> Value {
         match self {
-            Self::Nom(nom) => json!([nom]),
-            Self::Item(nom, rang) => json!([nom, rang]),
+            Self::Name(name) => json!([name]),
+            Self::Item(name, rank) => json!([name, rank]),
         }
     }
 
     fn key(self) -> Value {
         match self {
-            Self::Nom(nom) => nom.into(),
-            Self::Item(_, rang) => rang.into(),
+            Self::Name(name) => name.into(),
+            Self::Item(_, rank) => rank.into(),
         }
     }
 }
 
 /// Collects every fault of a request.
 #[derive(Debug, Default)]
-pub struct Fautes(pub Vec<Value>);
+pub struct Faults(pub Vec<Value>);
 
-impl Fautes {
-    fn ajouter(&mut self, lieu: Lieu<'_>, genre: &str, suite: &str, valeur: Option<Value>, contexte: Value) {
-        let label = lieu.label();
-        let mut context = match contexte {
-            Value::Object(objet) => objet,
+impl Faults {
+    fn add(&mut self, place: FaultPlace<'_>, error_type: &str, rest: &str, value: Option<Value>, extra: Value) {
+        let label = place.label();
+        let mut context = match extra {
+            Value::Object(object) => object,
             _ => Map::new(),
         };
         context.insert("label".into(), label.clone().into());
-        if let Some(valeur) = valeur {
-            context.insert("value".into(), valeur);
+        if let Some(value) = value {
+            context.insert("value".into(), value);
         }
-        context.insert("key".into(), lieu.key());
+        context.insert("key".into(), place.key());
         self.0.push(json!({
-            "message": format!("\"{label}\" {suite}"),
-            "path": lieu.path(),
-            "type": genre,
+            "message": format!("\"{label}\" {rest}"),
+            "path": place.path(),
+            "type": error_type,
             "context": context,
         }));
     }
 
     /// The value is none of those allowed. `suite` replaces the list in the message.
-    pub fn parmi(&mut self, lieu: Lieu<'_>, valeur: Value, valides: &[&str], suite: Option<&str>) {
-        let liste = valides.join(", ");
-        let texte = match (suite, valides.len()) {
-            (Some(suite), _) => suite.to_owned(),
-            (None, 1) => format!("must be [{liste}]"),
-            (None, _) => format!("must be one of [{liste}]"),
+    pub fn among(&mut self, place: FaultPlace<'_>, value: Value, allowed: &[&str], rest: Option<&str>) {
+        let list = allowed.join(", ");
+        let text = match (rest, allowed.len()) {
+            (Some(rest), _) => rest.to_owned(),
+            (None, 1) => format!("must be [{list}]"),
+            (None, _) => format!("must be one of [{list}]"),
         };
-        self.ajouter(lieu, "any.only", &texte, Some(valeur), json!({"valids": valides}));
+        self.add(place, "any.only", &text, Some(value), json!({"valids": allowed}));
     }
 
     /// Empty text.
-    pub fn vide(&mut self, lieu: Lieu<'_>) {
-        self.ajouter(lieu, "string.empty", "is not allowed to be empty", Some("".into()), Value::Null);
+    pub fn empty(&mut self, place: FaultPlace<'_>) {
+        self.add(place, "string.empty", "is not allowed to be empty", Some("".into()), Value::Null);
     }
 
     /// No text.
-    pub fn pas_un_texte(&mut self, lieu: Lieu<'_>, valeur: Value) {
-        self.ajouter(lieu, "string.base", "must be a string", Some(valeur), Value::Null);
+    pub fn not_a_text(&mut self, place: FaultPlace<'_>, value: Value) {
+        self.add(place, "string.base", "must be a string", Some(value), Value::Null);
     }
 
     /// Missing.
-    pub fn requis(&mut self, lieu: Lieu<'_>) {
-        self.ajouter(lieu, "any.required", "is required", None, Value::Null);
+    pub fn required(&mut self, place: FaultPlace<'_>) {
+        self.add(place, "any.required", "is required", None, Value::Null);
     }
 
     /// No UAI.
-    pub fn uai(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        self.motif(lieu, valeur, "/^[0-9]{7}[A-Z]{1}$/");
+    pub fn uai(&mut self, place: FaultPlace<'_>, value: &str) {
+        self.pattern(place, value, "/^[0-9]{7}[A-Z]{1}$/");
     }
 
     /// No place of a declared maille.
-    pub fn lieu_declare(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        self.motif(lieu, valeur, "/^[A-Za-z0-9_-]{1,20}$/");
+    pub fn declared_place(&mut self, place: FaultPlace<'_>, value: &str) {
+        self.pattern(place, value, "/^[A-Za-z0-9_-]{1,20}$/");
     }
 
-    fn motif(&mut self, lieu: Lieu<'_>, valeur: &str, motif: &str) {
-        let suite = format!("with value \"{valeur}\" fails to match the required pattern: {motif}");
-        self.ajouter(lieu, "string.pattern.base", &suite, Some(valeur.into()), json!({"regex": {}}));
+    fn pattern(&mut self, place: FaultPlace<'_>, value: &str, pattern: &str) {
+        let rest = format!("with value \"{value}\" fails to match the required pattern: {pattern}");
+        self.add(place, "string.pattern.base", &rest, Some(value.into()), json!({"regex": {}}));
     }
 
     /// No millesime.
-    pub fn millesime(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        let suite = "must have format XXXX or XXXX-1_XXXX";
-        self.ajouter(lieu, "millesime.invalid", suite, Some(valeur.into()), Value::Null);
+    pub fn millesime(&mut self, place: FaultPlace<'_>, value: &str) {
+        let rest = "must have format XXXX or XXXX-1_XXXX";
+        self.add(place, "millesime.invalid", rest, Some(value.into()), Value::Null);
     }
 
     /// No postal code that leads to a region.
-    pub fn code_postal(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        let suite = "must be a valid postal code or region code";
-        self.ajouter(lieu, "postal_code.invalid", suite, Some(valeur.into()), Value::Null);
+    pub fn code_postal(&mut self, place: FaultPlace<'_>, value: &str) {
+        let rest = "must be a valid postal code or region code";
+        self.add(place, "postal_code.invalid", rest, Some(value.into()), Value::Null);
     }
 
     /// A list of codes with one that is none.
-    pub fn codes(&mut self, lieu: Lieu<'_>, valeur: Value) {
-        let suite = "must have the type CFD, MEFSTAT11 or SISE";
-        self.ajouter(lieu, "codes_certification.invalid", suite, Some(valeur), Value::Null);
+    pub fn codes(&mut self, place: FaultPlace<'_>, value: Value) {
+        let rest = "must have the type CFD, MEFSTAT11 or SISE";
+        self.add(place, "codes_certification.invalid", rest, Some(value), Value::Null);
     }
 
     /// One code that is none.
-    pub fn code(&mut self, lieu: Lieu<'_>, valeur: &str) {
-        let suite = "must be a valid certification code.";
-        self.ajouter(lieu, "code_certification.invalid", suite, Some(valeur.into()), Value::Null);
+    pub fn code(&mut self, place: FaultPlace<'_>, value: &str) {
+        let rest = "must be a valid certification code.";
+        self.add(place, "code_certification.invalid", rest, Some(value.into()), Value::Null);
     }
 
     /// A list none of whose items is valid.
-    pub fn aucun_item(&mut self, lieu: Lieu<'_>, valeur: Value) {
-        let suite = "does not contain 1 required value(s)";
-        let contexte = json!({"unknownMisses": 1});
-        self.ajouter(lieu, "array.includesRequiredUnknowns", suite, Some(valeur), contexte);
+    pub fn no_item(&mut self, place: FaultPlace<'_>, value: Value) {
+        let rest = "does not contain 1 required value(s)";
+        let context = json!({"unknownMisses": 1});
+        self.add(place, "array.includesRequiredUnknowns", rest, Some(value), context);
     }
 
     /// A number that is none (`base`), too large to be exact (`unsafe`), or out of bounds.
-    pub fn nombre(&mut self, lieu: Lieu<'_>, valeur: Value, faute: FauteNombre) {
-        match faute {
-            FauteNombre::Base => self.ajouter(lieu, "number.base", "must be a number", Some(valeur), Value::Null),
-            FauteNombre::Imprecis => {
-                self.ajouter(lieu, "number.unsafe", "must be a safe number", Some(valeur), Value::Null);
+    pub fn number(&mut self, place: FaultPlace<'_>, value: Value, fault: NumberFault) {
+        match fault {
+            NumberFault::Base => self.add(place, "number.base", "must be a number", Some(value), Value::Null),
+            NumberFault::Imprecise => {
+                self.add(place, "number.unsafe", "must be a safe number", Some(value), Value::Null);
             }
-            FauteNombre::Min(min) => {
-                let suite = format!("must be greater than or equal to {min}");
-                self.ajouter(lieu, "number.min", &suite, Some(valeur), json!({"limit": min}));
+            NumberFault::Min(min) => {
+                let rest = format!("must be greater than or equal to {min}");
+                self.add(place, "number.min", &rest, Some(value), json!({"limit": min}));
             }
-            FauteNombre::Max(max) => {
-                let suite = format!("must be less than or equal to {max}");
-                self.ajouter(lieu, "number.max", &suite, Some(valeur), json!({"limit": max}));
+            NumberFault::Max(max) => {
+                let rest = format!("must be less than or equal to {max}");
+                self.add(place, "number.max", &rest, Some(value), json!({"limit": max}));
             }
         }
     }
 
     /// A name that the route does not know.
-    pub fn inconnu(&mut self, nom: &str, valeur: Value) {
-        self.ajouter(Lieu::Nom(nom), "object.unknown", "is not allowed", Some(valeur), json!({"child": nom}));
+    pub fn unknown(&mut self, name: &str, value: Value) {
+        self.add(FaultPlace::Name(name), "object.unknown", "is not allowed", Some(value), json!({"child": name}));
     }
 }
 
 /// What is wrong with a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FauteNombre {
+pub enum NumberFault {
     /// No whole number.
     Base,
     /// Beyond 2^53.
-    Imprecis,
+    Imprecise,
     /// Below the lower bound.
     Min(u64),
     /// Above the upper bound.
@@ -174,32 +174,32 @@ pub enum FauteNombre {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn entier(texte: &str) -> Result<u64, FauteNombre> {
+pub fn whole_number(text: &str) -> Result<u64, NumberFault> {
     const EXACT: u128 = 9_007_199_254_740_991; // 2^53 - 1
-    let texte = texte.trim();
-    let (negatif, texte) = match texte.as_bytes().first() {
-        Some(b'-') => (true, texte.get(1..).unwrap_or_default()),
-        Some(b'+') => (false, texte.get(1..).unwrap_or_default()),
-        _ => (false, texte),
+    let text = text.trim();
+    let (negative, text) = match text.as_bytes().first() {
+        Some(b'-') => (true, text.get(1..).unwrap_or_default()),
+        Some(b'+') => (false, text.get(1..).unwrap_or_default()),
+        _ => (false, text),
     };
-    let (mantisse, exposant) = texte.split_once(['e', 'E']).unwrap_or((texte, "0"));
-    let chiffres = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-    if !chiffres(mantisse) || !chiffres(exposant.strip_prefix('+').unwrap_or(exposant)) {
-        return Err(FauteNombre::Base);
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let digits = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+    if !digits(mantissa) || !digits(exponent.strip_prefix('+').unwrap_or(exponent)) {
+        return Err(NumberFault::Base);
     }
-    let exposant: u32 = exposant.trim_start_matches('+').parse().unwrap_or(u32::MAX);
-    let valeur = mantisse
+    let exponent: u32 = exponent.trim_start_matches('+').parse().unwrap_or(u32::MAX);
+    let value = mantissa
         .parse::<u128>()
         .ok()
-        .and_then(|m| if m == 0 { Some(0) } else { 10u128.checked_pow(exposant).and_then(|p| m.checked_mul(p)) });
-    match valeur {
-        Some(valeur) if valeur <= EXACT => {
-            if negatif && valeur != 0 {
-                return Err(FauteNombre::Min(1));
+        .and_then(|m| if m == 0 { Some(0) } else { 10u128.checked_pow(exponent).and_then(|p| m.checked_mul(p)) });
+    match value {
+        Some(value) if value <= EXACT => {
+            if negative && value != 0 {
+                return Err(NumberFault::Min(1));
             }
-            u64::try_from(valeur).map_err(|_| FauteNombre::Imprecis)
+            u64::try_from(value).map_err(|_| NumberFault::Imprecise)
         }
-        _ => Err(FauteNombre::Imprecis),
+        _ => Err(NumberFault::Imprecise),
     }
 }
 
@@ -209,23 +209,23 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_read_as_the_former_service_read_them() {
-        for (texte, lu) in [
+        for (text, read) in [
             ("1", Ok(1)),
             (" 2", Ok(2)),
             ("1e1", Ok(10)),
             ("0", Ok(0)),
             ("-0", Ok(0)),
             ("007", Ok(7)),
-            ("abc", Err(FauteNombre::Base)),
-            ("", Err(FauteNombre::Base)),
-            ("1.5", Err(FauteNombre::Base)),
-            ("1e-1", Err(FauteNombre::Base)),
-            ("Infinity", Err(FauteNombre::Base)),
-            ("-1", Err(FauteNombre::Min(1))),
-            ("99999999999999999999", Err(FauteNombre::Imprecis)),
-            ("1e400", Err(FauteNombre::Imprecis)),
+            ("abc", Err(NumberFault::Base)),
+            ("", Err(NumberFault::Base)),
+            ("1.5", Err(NumberFault::Base)),
+            ("1e-1", Err(NumberFault::Base)),
+            ("Infinity", Err(NumberFault::Base)),
+            ("-1", Err(NumberFault::Min(1))),
+            ("99999999999999999999", Err(NumberFault::Imprecise)),
+            ("1e400", Err(NumberFault::Imprecise)),
         ] {
-            assert_eq!(entier(texte), lu, "{texte}");
+            assert_eq!(whole_number(text), read, "{text}");
         }
     }
 }

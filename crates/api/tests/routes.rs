@@ -1,8 +1,8 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::comptes::{self, Compte};
-use api::{Corps, Monde, Reponse, Requete, acces, routes};
+use api::accounts::{self, Account};
+use api::{Request, Response, ResponseBody, Runtime, access, routes};
 use domain::Document;
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
@@ -11,160 +11,160 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;
-use store::Memoire;
+use store::MemoryStore;
 use store::kv::{KeyValue, StoreError};
-use store::lecture::Cache;
-use store::publication::{Consigne, Depot, Environnement, Job, Ouverture, avancer, ouvrir};
+use store::publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
+use store::reading::Cache;
 
 #[derive(Clone, Default)]
-struct Magasin(Rc<Memoire>);
+struct ReadStore(Rc<MemoryStore>);
 
-impl KeyValue for Magasin {
+impl KeyValue for ReadStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.0.get(key).await
     }
 }
 
 #[derive(Default)]
-struct Banc {
-    magasin: Magasin,
+struct Harness {
+    read_store: ReadStore,
     cache: Rc<Cache>,
     variables: BTreeMap<&'static str, &'static str>,
-    maintenant: Cell<i64>,
-    monotone: Cell<u64>,
+    now: Cell<i64>,
+    monotonic: Cell<u64>,
 }
 
-impl Monde for Banc {
-    type Kv = Magasin;
-    fn kv(&self) -> Magasin {
-        self.magasin.clone()
+impl Runtime for Harness {
+    type Kv = ReadStore;
+    fn kv(&self) -> ReadStore {
+        self.read_store.clone()
     }
     fn cache(&self) -> Rc<Cache> {
         Rc::clone(&self.cache)
     }
-    async fn variable(&self, nom: &str) -> String {
-        self.variables.get(nom).copied().unwrap_or_default().to_owned()
+    async fn variable(&self, name: &str) -> String {
+        self.variables.get(name).copied().unwrap_or_default().to_owned()
     }
-    fn maintenant_ms(&self) -> i64 {
-        self.maintenant.get()
+    fn now_ms(&self) -> i64 {
+        self.now.get()
     }
-    fn monotone_ms(&self) -> u64 {
-        self.monotone.get()
+    fn monotonic_ms(&self) -> u64 {
+        self.monotonic.get()
     }
 }
 
-impl Environnement for Banc {
-    fn maintenant_ms(&self) -> i64 {
+impl Environment for Harness {
+    fn now_ms(&self) -> i64 {
         0
     }
-    fn monotone_ms(&self) -> u64 {
+    fn monotonic_ms(&self) -> u64 {
         0
     }
-    async fn utilisateur(&self, _: &Document) -> Result<(), StoreError> {
+    async fn user(&self, _: &Document) -> Result<(), StoreError> {
         Ok(())
     }
-    fn lot(&self) -> usize {
+    fn batch(&self) -> usize {
         25
     }
 }
 
-fn formation(rang: usize, nb: u32) -> Value {
-    json!({"kind": "formation", "doc": {"uai": format!("{:07}A", 750_000 + rang), "code_certification": "12345678", "millesime": "2018_2019",
+fn formation(rank: usize, count: u32) -> Value {
+    json!({"kind": "formation", "doc": {"uai": format!("{:07}A", 750_000 + rank), "code_certification": "12345678", "millesime": "2018_2019",
         "filiere": "apprentissage", "libelle": "é", "region": {"code": "11", "nom": "Île-de-France"}, "academie": {"code": "01", "nom": "Paris"},
-        "nb_annee_term": nb, "taux_en_formation": 40, "donnee_source": {"code_certification": "12345678", "type": "self"}}})
+        "nb_annee_term": count, "taux_en_formation": 40, "donnee_source": {"code_certification": "12345678", "type": "self"}}})
 }
 
-impl Banc {
-    fn nouveau() -> Self {
+impl Harness {
+    fn new() -> Self {
         let variables = BTreeMap::from([("legacy_api_key", "cle"), ("jwt_secret", "secret")]);
         Self { variables, ..Self::default() }
     }
 
-    fn publier(&self, id: &str, lignes: &[Value]) {
-        let kv = &*self.magasin.0;
-        let corps: String = lignes.iter().map(|l| l.to_string() + "\n").collect();
+    fn publish(&self, id: &str, rows: &[Value]) {
+        let kv = &*self.read_store.0;
+        let body: String = rows.iter().map(|l| l.to_string() + "\n").collect();
         block_on(async {
-            ouvrir(kv, id, Ouverture::default(), 0).await.unwrap();
-            Depot::new(kv, id, 25).deposer(0, corps.as_bytes(), &[]).await.unwrap();
-            let consigne = Consigne { parties: 1, confirmer_pertes: true, ..Consigne::default() };
-            Job::publier(kv, id, consigne, 0).await.unwrap();
-            while !avancer(kv, self, id, 1_000, &[]).await.unwrap().etape.est_finale() {}
+            open(kv, id, Opening::default(), 0).await.unwrap();
+            Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
+            let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
+            Job::publish(kv, id, options, 0).await.unwrap();
+            while !advance(kv, self, id, 1_000, &[]).await.unwrap().step.is_final() {}
         });
     }
 
-    fn appeler(&self, methode: &str, url: &str, entetes: &[(&str, &str)]) -> Lue {
-        let (chemin, query) = url.split_once('?').unwrap_or((url, ""));
-        let requete = Requete {
-            methode: methode.to_owned().into(),
-            chemin: chemin.into(),
+    fn call(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Seen {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let request = Request {
+            method: method.to_owned().into(),
+            path: path.into(),
             query: query.into(),
-            entetes: entetes.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into(),
-            corps: Vec::new(),
+            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into(),
+            body: Vec::new(),
         };
-        lire(block_on(routes::formations(self, requete)))
+        read(block_on(routes::formations(self, request)))
     }
 
     /// The routes of declared mailles.
-    fn mailles(&self, url: &str, cle: &str) -> Lue {
-        let (chemin, query) = url.split_once('?').unwrap_or((url, ""));
-        let entetes = vec![("x-api-key".to_owned(), cle.to_owned())].into();
-        let requete = Requete {
-            methode: "GET".into(),
-            chemin: format!("/api/inserjeunes/mailles{chemin}"),
+    fn mailles(&self, url: &str, key: &str) -> Seen {
+        let (path, query) = url.split_once('?').unwrap_or((url, ""));
+        let headers = vec![("x-api-key".to_owned(), key.to_owned())].into();
+        let request = Request {
+            method: "GET".into(),
+            path: format!("/api/inserjeunes/mailles{path}"),
             query: query.into(),
-            entetes,
-            corps: Vec::new(),
+            headers,
+            body: Vec::new(),
         };
-        lire(block_on(routes::mailles(self, requete)))
+        read(block_on(routes::mailles(self, request)))
     }
 
-    fn get(&self, url: &str) -> Lue {
-        self.appeler("GET", url, &[("x-api-key", "cle")])
+    fn get(&self, url: &str) -> Seen {
+        self.call("GET", url, &[("x-api-key", "cle")])
     }
 }
 
-struct Lue {
-    statut: u16,
-    entetes: BTreeMap<String, String>,
-    corps: Vec<u8>,
-    morceaux: usize,
+struct Seen {
+    status: u16,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+    pieces: usize,
 }
 
-impl Lue {
+impl Seen {
     fn json(&self) -> Value {
-        serde_json::from_slice(&self.corps).unwrap()
+        serde_json::from_slice(&self.body).unwrap()
     }
-    fn entete(&self, nom: &str) -> &str {
-        self.entetes.get(nom).map_or("", String::as_str)
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
     }
 }
 
-fn lire(reponse: Reponse) -> Lue {
-    let entetes = reponse.entetes.iter().map(|(n, v)| ((*n).to_owned(), v.to_string())).collect();
-    let (corps, morceaux) = match reponse.corps {
-        Corps::Octets(octets) => (octets, 1),
-        Corps::Flux(flux) => {
-            let morceaux: Vec<Vec<u8>> = block_on_stream(flux).map(Result::unwrap).collect();
-            (morceaux.concat(), morceaux.len())
+fn read(response: Response) -> Seen {
+    let headers = response.headers.iter().map(|(n, v)| ((*n).to_owned(), v.to_string())).collect();
+    let (body, pieces) = match response.body {
+        ResponseBody::Bytes(bytes) => (bytes, 1),
+        ResponseBody::Stream(stream) => {
+            let pieces: Vec<Vec<u8>> = block_on_stream(stream).map(Result::unwrap).collect();
+            (pieces.concat(), pieces.len())
         }
     };
-    Lue { statut: reponse.statut, entetes, corps, morceaux }
+    Seen { status: response.status, headers, body, pieces }
 }
 
-const LISTE: &str = "/api/inserjeunes/formations";
-const UN: &str = "/api/inserjeunes/formations/0750000A-12345678";
+const LIST: &str = "/api/inserjeunes/formations";
+const ONE: &str = "/api/inserjeunes/formations/0750000A-12345678";
 
-fn avec(lignes: usize) -> Banc {
-    let banc = Banc::nouveau();
-    banc.publier("a", &(0..lignes).map(|i| formation(i, 15 + u32::try_from(i % 10).unwrap())).collect::<Vec<_>>());
-    banc
+fn with(rows: usize) -> Harness {
+    let harness = Harness::new();
+    harness.publish("a", &(0..rows).map(|i| formation(i, 15 + u32::try_from(i % 10).unwrap())).collect::<Vec<_>>());
+    harness
 }
 
 #[test]
 fn the_gateway_may_authenticate_alone_or_beside_keys() {
-    let mut banc = avec(1);
-    banc.variables.extend([("entete_passerelle", "X-Passerelle"), ("secret_passerelle", "p")]);
-    for (mode, entete, attendu) in [
+    let mut harness = with(1);
+    harness.variables.extend([("entete_passerelle", "X-Passerelle"), ("secret_passerelle", "p")]);
+    for (mode, header, expected) in [
         ("local", ("x-api-key", "cle"), 200),
         ("local", ("x-passerelle", "p"), 401),
         ("gateway", ("x-passerelle", "p"), 200),
@@ -174,186 +174,190 @@ fn the_gateway_may_authenticate_alone_or_beside_keys() {
         ("both", ("x-passerelle", "p"), 200),
         ("both", ("x-passerelle", ""), 401),
     ] {
-        banc.variables.insert("authentification", mode);
-        assert_eq!(banc.appeler("GET", LISTE, &[entete]).statut, attendu, "{mode} {entete:?}");
+        harness.variables.insert("authentification", mode);
+        assert_eq!(harness.call("GET", LIST, &[header]).status, expected, "{mode} {header:?}");
     }
-    banc.variables.extend([("secret_passerelle", ""), ("legacy_api_key", ""), ("authentification", "both")]);
-    for entete in [("x-passerelle", ""), ("x-api-key", "")] {
-        assert_eq!(banc.appeler("GET", LISTE, &[entete]).statut, 401, "an empty secret denies");
+    harness.variables.extend([("secret_passerelle", ""), ("legacy_api_key", ""), ("authentification", "both")]);
+    for header in [("x-passerelle", ""), ("x-api-key", "")] {
+        assert_eq!(harness.call("GET", LIST, &[header]).status, 401, "an empty secret denies");
     }
 }
 
 #[test]
 fn a_disabled_account_loses_its_tokens_and_keys() {
-    let banc = avec(1);
-    let kv = &*banc.magasin.0;
-    let jeton = acces::ecrire_jeton("secret", "test", 0).unwrap();
-    let compte = |desactive| Compte { username: "test".into(), password: "x".into(), desactive, cles: Vec::new() };
-    block_on(comptes::ecrire(kv, &compte(false))).unwrap();
-    block_on(comptes::ajouter_cle(kv, "test", "perso", "")).unwrap();
-    let statuts = || {
-        let porteur = format!("bearer {jeton}");
-        let essais = [("authorization", porteur.as_str()), ("x-api-key", jeton.as_str()), ("x-api-key", "perso")];
-        essais.map(|entete| banc.appeler("GET", LISTE, &[entete]).statut)
+    let harness = with(1);
+    let kv = &*harness.read_store.0;
+    let token = access::write_token("secret", "test", 0).unwrap();
+    let account = |disabled| Account { username: "test".into(), password: "x".into(), disabled, keys: Vec::new() };
+    block_on(accounts::write(kv, &account(false))).unwrap();
+    block_on(accounts::add_key(kv, "test", "perso", "")).unwrap();
+    let statuses = || {
+        let bearer = format!("bearer {token}");
+        let attempts = [("authorization", bearer.as_str()), ("x-api-key", token.as_str()), ("x-api-key", "perso")];
+        attempts.map(|header| harness.call("GET", LIST, &[header]).status)
     };
-    assert_eq!(statuts(), [200, 200, 200]);
-    block_on(comptes::ecrire(kv, &compte(true))).unwrap();
-    assert_eq!(statuts(), [401, 401, 401]);
+    assert_eq!(statuses(), [200, 200, 200]);
+    block_on(accounts::write(kv, &account(true))).unwrap();
+    assert_eq!(statuses(), [401, 401, 401]);
 }
 
 #[test]
 fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
-    let banc = avec(25);
-    let (mut url, mut lus) = (format!("{LISTE}?items_par_page=10&apiKey=cle"), Vec::new());
+    let harness = with(25);
+    let (mut url, mut read) = (format!("{LIST}?items_par_page=10&apiKey=cle"), Vec::new());
     loop {
-        let page = banc.appeler("GET", &url, &[("x-api-key", "cle")]);
-        lus.extend(page.json()["formations"].as_array().unwrap().iter().map(|f| f["uai"].as_str().unwrap().to_owned()));
-        assert!(!page.entete("link").contains("cle"), "a key never leaves in a link");
-        let suivant = page.entete("link").split(", ").find(|l| l.ends_with("rel=\"next\""));
-        match suivant.and_then(|l| l.strip_prefix('<')?.split('>').next()) {
-            Some(suivant) => url = suivant.to_owned(),
+        let page = harness.call("GET", &url, &[("x-api-key", "cle")]);
+        read.extend(
+            page.json()["formations"].as_array().unwrap().iter().map(|f| f["uai"].as_str().unwrap().to_owned()),
+        );
+        assert!(!page.header("link").contains("cle"), "a key never leaves in a link");
+        let next = page.header("link").split(", ").find(|l| l.ends_with("rel=\"next\""));
+        match next.and_then(|l| l.strip_prefix('<')?.split('>').next()) {
+            Some(next) => url = next.to_owned(),
             None => break,
         }
     }
-    assert_eq!(lus.len(), 25);
-    assert!(lus.is_sorted_by(|a, b| a < b));
+    assert_eq!(read.len(), 25);
+    assert!(read.is_sorted_by(|a, b| a < b));
 }
 
 #[test]
 fn large_lists_are_streamed_in_every_format_and_hold_every_row() {
-    let banc = avec(3_000);
-    let json = banc.get(&format!("{LISTE}?items_par_page=10000"));
-    assert!(json.morceaux > 20, "{}", json.morceaux);
+    let harness = with(3_000);
+    let json = harness.get(&format!("{LIST}?items_par_page=10000"));
+    assert!(json.pieces > 20, "{}", json.pieces);
     assert_eq!(json.json()["formations"].as_array().unwrap().len(), 3_000);
-    let ndjson = banc.get(&format!("{LISTE}.ndjson?items_par_page=1000000"));
-    let lignes = ndjson.corps.split(|b| *b == b'\n').filter(|l| !l.is_empty());
-    let documents: Vec<Value> = lignes.map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let ndjson = harness.get(&format!("{LIST}.ndjson?items_par_page=1000000"));
+    let rows = ndjson.body.split(|b| *b == b'\n').filter(|l| !l.is_empty());
+    let documents: Vec<Value> = rows.map(|l| serde_json::from_slice(l).unwrap()).collect();
     assert_eq!(documents.len(), 3_000);
-    let csv = banc.get(&format!("{LISTE}.csv?items_par_page=1000000"));
-    assert_eq!(csv.corps.iter().filter(|b| **b == b'\n').count(), 3_001);
-    assert_eq!(csv.entete("content-disposition"), "attachment; filename=export-1970-01-01.csv");
-    let entetes = [("x-api-key", "cle"), ("accept-encoding", "gzip")];
-    let gzip = banc.appeler("GET", &format!("{LISTE}.csv?items_par_page=1000000"), &entetes);
-    assert_eq!(gzip.entete("content-encoding"), "gzip");
-    let mut clair = Vec::new();
-    GzDecoder::new(gzip.corps.as_slice()).read_to_end(&mut clair).unwrap();
-    assert_eq!(clair, csv.corps);
+    let csv = harness.get(&format!("{LIST}.csv?items_par_page=1000000"));
+    assert_eq!(csv.body.iter().filter(|b| **b == b'\n').count(), 3_001);
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=export-1970-01-01.csv");
+    let headers = [("x-api-key", "cle"), ("accept-encoding", "gzip")];
+    let gzip = harness.call("GET", &format!("{LIST}.csv?items_par_page=1000000"), &headers);
+    assert_eq!(gzip.header("content-encoding"), "gzip");
+    let mut plain = Vec::new();
+    GzDecoder::new(gzip.body.as_slice()).read_to_end(&mut plain).unwrap();
+    assert_eq!(plain, csv.body);
     for query in ["?items_par_page=10001", ".csv?items_par_page=1000001", "?page=-1"] {
-        assert_eq!(banc.get(&format!("{LISTE}{query}")).statut, 400, "{query}");
+        assert_eq!(harness.get(&format!("{LIST}{query}")).status, 400, "{query}");
     }
 }
 
 #[test]
 fn an_unchanged_document_keeps_its_etag_across_generations() {
-    let banc = avec(2);
-    let avant = banc.get(UN);
-    let autre = "/api/inserjeunes/formations/0750001A-12345678";
-    let autre_avant = banc.get(autre);
-    banc.publier("b", &[formation(0, 15), formation(1, 99)]);
-    let sans_cache = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() };
-    let apres = sans_cache.get(UN);
-    assert_eq!(avant.entete("etag"), apres.entete("etag"));
-    let connu = sans_cache.appeler("GET", UN, &[("if-none-match", apres.entete("etag"))]);
-    assert_eq!((connu.statut, connu.corps.len()), (304, 0));
-    assert_ne!(autre_avant.entete("etag"), sans_cache.get(autre).entete("etag"));
+    let harness = with(2);
+    let before = harness.get(ONE);
+    let other = "/api/inserjeunes/formations/0750001A-12345678";
+    let other_before = harness.get(other);
+    harness.publish("b", &[formation(0, 15), formation(1, 99)]);
+    let without_cache = Harness { read_store: harness.read_store.clone(), ..Harness::new() };
+    let after = without_cache.get(ONE);
+    assert_eq!(before.header("etag"), after.header("etag"));
+    let known = without_cache.call("GET", ONE, &[("if-none-match", after.header("etag"))]);
+    assert_eq!((known.status, known.body.len()), (304, 0));
+    assert_ne!(other_before.header("etag"), without_cache.get(other).header("etag"));
 }
 
 #[test]
 fn public_answers_may_be_kept_until_a_course_closes_and_private_ones_by_their_owner() {
-    let banc = Banc::nouveau();
-    let mut ligne = formation(0, 30);
-    ligne["doc"]["date_fermeture"] = json!("1970-01-01T00:02:00.000Z");
-    banc.publier("a", &[ligne]);
-    assert_eq!(banc.get(UN).entete("cache-control"), "public, max-age=121", "closes in two minutes");
-    banc.maintenant.set(120_001);
-    let fermee = banc.get(UN);
-    assert_eq!(fermee.json()["formation_fermee"], true);
-    assert_eq!(fermee.entete("cache-control"), "public, max-age=600");
-    assert!(banc.get(LISTE).entete("cache-control").starts_with("private"));
+    let harness = Harness::new();
+    let mut row = formation(0, 30);
+    row["doc"]["date_fermeture"] = json!("1970-01-01T00:02:00.000Z");
+    harness.publish("a", &[row]);
+    assert_eq!(harness.get(ONE).header("cache-control"), "public, max-age=121", "closes in two minutes");
+    harness.now.set(120_001);
+    let closed = harness.get(ONE);
+    assert_eq!(closed.json()["formation_fermee"], true);
+    assert_eq!(closed.header("cache-control"), "public, max-age=600");
+    assert!(harness.get(LIST).header("cache-control").starts_with("private"));
 }
 
 #[test]
 fn an_answer_is_kept_by_its_instance_until_something_in_it_changes() {
-    let banc = Banc::nouveau();
-    let mut ligne = formation(0, 30);
-    ligne["doc"]["date_fermeture"] = json!("1970-01-02T00:00:00.000Z");
-    banc.publier("a", &[ligne, formation(1, 30)]);
-    let gets = || banc.magasin.0.gets.get();
+    let harness = Harness::new();
+    let mut row = formation(0, 30);
+    row["doc"]["date_fermeture"] = json!("1970-01-02T00:00:00.000Z");
+    harness.publish("a", &[row, formation(1, 30)]);
+    let gets = || harness.read_store.0.gets.get();
     let gzip = [("accept-encoding", "gzip")];
-    let (clair, comprime, svg) = (banc.get(UN), banc.appeler("GET", UN, &gzip), banc.get(&format!("{UN}.svg")));
-    let avant = gets();
-    assert_eq!(banc.get(UN).entetes, clair.entetes);
-    assert_eq!(banc.get(UN).corps, clair.corps);
-    assert_eq!(banc.appeler("GET", UN, &gzip).corps, comprime.corps, "encodings are told apart");
-    assert_eq!(banc.get(&format!("{UN}.svg")).corps, svg.corps);
-    assert_eq!(banc.appeler("HEAD", UN, &[]).entete("content-length"), clair.entete("content-length"));
-    let connu = banc.appeler("GET", UN, &[("if-none-match", clair.entete("etag"))]);
-    assert_eq!((connu.statut, connu.corps.len(), connu.entete("content-type")), (304, 0, ""));
-    assert_eq!(gets(), avant, "no get");
-    assert_eq!(banc.get(&format!("{UN}?inconnu=1")).statut, 400, "another target is another answer");
-    assert_eq!(banc.appeler("POST", UN, &[]).statut, 404);
+    let (plain, compressed, svg) =
+        (harness.get(ONE), harness.call("GET", ONE, &gzip), harness.get(&format!("{ONE}.svg")));
+    let before = gets();
+    assert_eq!(harness.get(ONE).headers, plain.headers);
+    assert_eq!(harness.get(ONE).body, plain.body);
+    assert_eq!(harness.call("GET", ONE, &gzip).body, compressed.body, "encodings are told apart");
+    assert_eq!(harness.get(&format!("{ONE}.svg")).body, svg.body);
+    assert_eq!(harness.call("HEAD", ONE, &[]).header("content-length"), plain.header("content-length"));
+    let known = harness.call("GET", ONE, &[("if-none-match", plain.header("etag"))]);
+    assert_eq!((known.status, known.body.len(), known.header("content-type")), (304, 0, ""));
+    assert_eq!(gets(), before, "no get");
+    assert_eq!(harness.get(&format!("{ONE}?inconnu=1")).status, 400, "another target is another answer");
+    assert_eq!(harness.call("POST", ONE, &[]).status, 404);
     // Its age is shortened by the closing, then the course is closed.
-    for (instant, age, fermee) in [(86_400_000 - 60_000, 61, false), (86_400_001, 600, true)] {
-        banc.maintenant.set(instant);
-        let lue = banc.get(UN);
-        assert_eq!(lue.entete("cache-control"), format!("public, max-age={age}"));
-        assert_eq!(lue.json()["formation_fermee"], fermee);
+    for (instant, age, closed) in [(86_400_000 - 60_000, 61, false), (86_400_001, 600, true)] {
+        harness.now.set(instant);
+        let read = harness.get(ONE);
+        assert_eq!(read.header("cache-control"), format!("public, max-age={age}"));
+        assert_eq!(read.json()["formation_fermee"], closed);
     }
 }
 
 #[test]
 fn an_answer_is_not_kept_past_its_generation() {
-    let banc = avec(2);
-    let avant = banc.get(UN);
-    banc.publier("b", &[formation(0, 77), formation(1, 99)]);
-    let monde = Banc { cache: Rc::clone(&banc.cache), magasin: banc.magasin.clone(), ..Banc::nouveau() };
-    assert_eq!(monde.get(UN).corps, avant.corps, "within the second");
-    monde.monotone.set(store::lecture::POINTER_TTL_MS);
-    assert_eq!(monde.get(UN).json()["nb_annee_term"], 77, "after it");
+    let harness = with(2);
+    let before = harness.get(ONE);
+    harness.publish("b", &[formation(0, 77), formation(1, 99)]);
+    let runtime =
+        Harness { cache: Rc::clone(&harness.cache), read_store: harness.read_store.clone(), ..Harness::new() };
+    assert_eq!(runtime.get(ONE).body, before.body, "within the second");
+    runtime.monotonic.set(store::reading::POINTER_TTL_MS);
+    assert_eq!(runtime.get(ONE).json()["nb_annee_term"], 77, "after it");
 }
 
 #[test]
 fn a_store_that_cannot_be_read_is_a_503_never_a_404() {
-    let banc = avec(1);
-    banc.magasin.0.remaining.set(Some(0));
-    for url in [UN, LISTE] {
-        let panne = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() }.get(url);
-        assert_eq!((panne.statut, panne.entete("retry-after")), (503, "5"), "{url}");
+    let harness = with(1);
+    harness.read_store.0.remaining.set(Some(0));
+    for url in [ONE, LIST] {
+        let outage = Harness { read_store: harness.read_store.clone(), ..Harness::new() }.get(url);
+        assert_eq!((outage.status, outage.header("retry-after")), (503, "5"), "{url}");
     }
-    banc.magasin.0.remaining.set(None);
-    assert_eq!(banc.get(UN).statut, 200, "and back again");
-    assert_eq!(Banc::nouveau().get(UN).statut, 503, "nothing published yet is no 404 either");
+    harness.read_store.0.remaining.set(None);
+    assert_eq!(harness.get(ONE).status, 200, "and back again");
+    assert_eq!(Harness::new().get(ONE).status, 503, "nothing published yet is no 404 either");
 }
 
 #[test]
 fn invariant_9_a_damaged_generation_is_answered_by_the_one_before() {
-    let banc = avec(3);
-    banc.publier("b", &(0..4).map(|i| formation(i, 50)).collect::<Vec<_>>());
-    let kv = &banc.magasin.0;
+    let harness = with(3);
+    harness.publish("b", &(0..4).map(|i| formation(i, 50)).collect::<Vec<_>>());
+    let kv = &harness.read_store.0;
     for key in kv.keys().into_iter().filter(|k| k.starts_with("g2:formations:") || k.starts_with("g2:liste.")) {
         kv.corrupt(&key, Some(b"abime".to_vec()));
     }
-    assert_eq!(banc.get(UN).json()["nb_annee_term"], 15, "the whole request, one generation back");
-    assert_eq!(banc.get(LISTE).json()["pagination"]["total"], 3);
+    assert_eq!(harness.get(ONE).json()["nb_annee_term"], 15, "the whole request, one generation back");
+    assert_eq!(harness.get(LIST).json()["pagination"]["total"], 3);
     for key in kv.keys().into_iter().filter(|k| k.starts_with("g1:formations:")) {
         kv.corrupt(&key, None);
     }
-    let sans_cache = Banc { magasin: banc.magasin.clone(), ..Banc::nouveau() };
-    assert_eq!(sans_cache.get(UN).statut, 503);
+    let without_cache = Harness { read_store: harness.read_store.clone(), ..Harness::new() };
+    assert_eq!(without_cache.get(ONE).status, 503);
 }
 
 #[test]
 fn every_answer_carries_cors_and_head_is_get_without_a_body() {
-    let banc = avec(1);
-    for url in [UN, LISTE, "/api/inserjeunes/formations/x-y", "/nulle/part"] {
-        let (get, head) = (banc.get(url), banc.appeler("HEAD", url, &[("x-api-key", "cle")]));
-        assert_eq!((get.statut, get.entete("access-control-allow-origin")), (head.statut, "*"), "{url}");
-        assert!(head.corps.is_empty());
-        assert_eq!(get.entete("content-length"), head.entete("content-length"));
+    let harness = with(1);
+    for url in [ONE, LIST, "/api/inserjeunes/formations/x-y", "/nulle/part"] {
+        let (get, head) = (harness.get(url), harness.call("HEAD", url, &[("x-api-key", "cle")]));
+        assert_eq!((get.status, get.header("access-control-allow-origin")), (head.status, "*"), "{url}");
+        assert!(head.body.is_empty());
+        assert_eq!(get.header("content-length"), head.header("content-length"));
     }
 }
 
-mod hostiles {
+mod hostile {
     //! Requests nobody should send: each has an answer of the contract, none panics (invariant 7).
     //! `FUZZ_CASES` sets how many are tried; `scripts/fuzz` tries many.
 
@@ -365,7 +369,7 @@ mod hostiles {
         ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
     }
 
-    fn morceau() -> impl Strategy<Value = String> {
+    fn piece() -> impl Strategy<Value = String> {
         prop_oneof![
             Just("0750000A-12345678".to_owned()),
             Just("certifications".to_owned()),
@@ -379,8 +383,8 @@ mod hostiles {
         ]
     }
 
-    fn parametre() -> impl Strategy<Value = String> {
-        let nom = prop_oneof![
+    fn parameter() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
             prop::sample::select(vec![
                 "millesimes",
                 "millesime",
@@ -401,7 +405,7 @@ mod hostiles {
             .prop_map(str::to_owned),
             "[a-z\\[\\]$.%]{0,8}",
         ];
-        let valeur = prop_oneof![
+        let value = prop_oneof![
             prop::sample::select(vec![
                 "2019",
                 "2018_2019",
@@ -420,7 +424,7 @@ mod hostiles {
             "[0-9a-zA-Z,|%+_.-]{0,14}",
             "\\PC{0,6}",
         ];
-        (nom, valeur).prop_map(|(nom, valeur)| format!("{nom}={valeur}"))
+        (name, value).prop_map(|(name, value)| format!("{name}={value}"))
     }
 
     proptest! {
@@ -428,41 +432,41 @@ mod hostiles {
 
         #[test]
         fn invariant_7_every_request_has_an_answer(
-            methode in prop::sample::select(vec!["GET", "HEAD", "OPTIONS", "POST", "PUT", "X"]),
-            morceaux in proptest::collection::vec(morceau(), 0..5),
-            parametres in proptest::collection::vec(parametre(), 0..4),
-            contenu in prop::sample::select(vec!["", "application/json", "application/x-www-form-urlencoded", "application/json; charset=é"]),
-            corps: Vec<u8>,
-            porteur in "\\PC{0,30}",
+            method in prop::sample::select(vec!["GET", "HEAD", "OPTIONS", "POST", "PUT", "X"]),
+            pieces in proptest::collection::vec(piece(), 0..5),
+            parameters in proptest::collection::vec(parameter(), 0..4),
+            content in prop::sample::select(vec!["", "application/json", "application/x-www-form-urlencoded", "application/json; charset=é"]),
+            body: Vec<u8>,
+            bearer in "\\PC{0,30}",
         ) {
-            thread_local!(static BANC: Banc = avec(30));
-            let requete = Requete {
-                methode: methode.into(),
-                chemin: format!("/api/inserjeunes/{}", morceaux.join("/")),
-                query: parametres.join("&"),
-                entetes: vec![
-                    ("content-type".into(), contenu.into()),
+            thread_local!(static HARNESS: Harness = with(30));
+            let request = Request {
+                method: method.into(),
+                path: format!("/api/inserjeunes/{}", pieces.join("/")),
+                query: parameters.join("&"),
+                headers: vec![
+                    ("content-type".into(), content.into()),
                     ("x-api-key".into(), "cle".into()),
-                    ("authorization".into(), porteur.clone()),
-                    ("accept-encoding".into(), porteur.clone()),
-                    ("if-none-match".into(), porteur),
+                    ("authorization".into(), bearer.clone()),
+                    ("accept-encoding".into(), bearer.clone()),
+                    ("if-none-match".into(), bearer),
                 ]
                 .into(),
-                corps,
+                body,
             };
-            BANC.with(|banc| {
-                let toutes = [
-                    lire(block_on(routes::certifications(banc, requete.clone()))),
-                    lire(block_on(routes::regionales(banc, requete.clone()))),
-                    lire(block_on(routes::formations(banc, requete.clone()))),
-                    lire(block_on(routes::bcn(banc, requete.clone()))),
-                    lire(block_on(routes::listes(banc, requete.clone()))),
-                    lire(block_on(routes::statut(banc, requete.clone()))),
+            HARNESS.with(|harness| {
+                let all = [
+                    read(block_on(routes::certifications(harness, request.clone()))),
+                    read(block_on(routes::regionales(harness, request.clone()))),
+                    read(block_on(routes::formations(harness, request.clone()))),
+                    read(block_on(routes::bcn(harness, request.clone()))),
+                    read(block_on(routes::lists(harness, request.clone()))),
+                    read(block_on(routes::status(harness, request.clone()))),
                 ];
-                for lue in toutes {
-                    prop_assert!([200, 304, 400, 401, 404, 413, 415].contains(&lue.statut), "{} {:?}", lue.statut, requete);
-                    if lue.statut >= 400 && methode != "HEAD" {
-                        prop_assert_eq!(lue.json()["statusCode"].as_u64(), Some(u64::from(lue.statut)));
+                for read in all {
+                    prop_assert!([200, 304, 400, 401, 404, 413, 415].contains(&read.status), "{} {:?}", read.status, request);
+                    if read.status >= 400 && method != "HEAD" {
+                        prop_assert_eq!(read.json()["statusCode"].as_u64(), Some(u64::from(read.status)));
                     }
                 }
                 Ok(())
@@ -471,16 +475,16 @@ mod hostiles {
     }
 }
 
-fn academie(lieu: &str, code: &str, filiere: &str, millesime: &str, nb: u32) -> Value {
-    json!({"kind": "statistique", "doc": {"maille": "academies", "academie": {"code": lieu, "nom": "A"}, "region": {"code": "84", "nom": "Auvergne-Rhône-Alpes"},
+fn academie(place: &str, code: &str, filiere: &str, millesime: &str, count: u32) -> Value {
+    json!({"kind": "statistique", "doc": {"maille": "academies", "academie": {"code": place, "nom": "A"}, "region": {"code": "84", "nom": "Auvergne-Rhône-Alpes"},
         "code_certification": code, "code_formation_diplome": "12345678", "millesime": millesime, "filiere": filiere, "libelle": "é",
-        "nb_annee_term": nb, "nb_en_emploi_6_mois": nb / 2, "nb_poursuite_etudes": nb / 4, "nb_sortant": nb - nb / 4,
+        "nb_annee_term": count, "nb_en_emploi_6_mois": count / 2, "nb_poursuite_etudes": count / 4, "nb_sortant": count - count / 4,
         "taux_en_emploi_6_mois": 50, "taux_en_formation": 25, "taux_autres_6_mois": 25}})
 }
 
-fn avec_academies() -> Banc {
-    let banc = Banc::nouveau();
-    banc.publier("a", &[
+fn with_academies() -> Harness {
+    let harness = Harness::new();
+    harness.publish("a", &[
         json!({"kind": "maille", "doc": {"nom": "academies", "libelle": "Académies", "cle": "academie.code"}}),
         json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": "12345678", "code_formation_diplome": "12345678"}}),
         json!({"kind": "bcn", "doc": {"type": "mef", "code_certification": "12345678901", "code_formation_diplome": "12345678"}}),
@@ -491,55 +495,55 @@ fn avec_academies() -> Banc {
         academie("08", "12345678", "apprentissage", "2022", 19),
         formation(1, 30),
     ]);
-    banc
+    harness
 }
 
 #[test]
 fn a_declared_maille_is_listed_filtered_and_exported() {
-    let banc = avec_academies();
-    let mailles = banc.mailles("", "");
+    let harness = with_academies();
+    let mailles = harness.mailles("", "");
     assert_eq!(
         mailles.json()["mailles"],
         json!([{"nom": "academies", "libelle": "Académies", "cle": "academie.code", "millesime": "2022", "millesimes": ["2022", "2021"]}])
     );
-    assert!(mailles.entete("etag").starts_with('"'));
-    assert_eq!(banc.mailles("/academies", "").statut, 401, "lists need a key");
-    assert_eq!(banc.mailles("?x=1", "").statut, 400);
+    assert!(mailles.header("etag").starts_with('"'));
+    assert_eq!(harness.mailles("/academies", "").status, 401, "lists need a key");
+    assert_eq!(harness.mailles("?x=1", "").status, 400);
 
-    let lire = |url: &str| banc.mailles(url, "cle").json()["academies"].as_array().unwrap().clone();
-    let lieux = |lignes: &[Value]| lignes.iter().map(|l| l["lieu"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    let toutes = lire("/academies");
-    assert_eq!(lieux(&toutes), ["08", "10", "10"], "of the latest millesime, by place");
-    assert!(toutes[0]["nb_sortant"].is_null() && toutes[0]["_meta"]["messages"].is_array(), "{}", toutes[0]);
-    assert_eq!(lire("/academies?millesimes=2021").len(), 1);
-    assert_eq!(lieux(&lire("/academies?lieux=08")), ["08"]);
-    assert_eq!(lieux(&lire("/academies/08")), ["08"]);
-    assert_eq!(lieux(&lire("/academies?code_certifications=12345678901")), ["10"]);
-    assert_eq!(lire("/academies/10?code_certifications=12345678&millesimes=2021,2022").len(), 2);
-    assert_eq!(lire("/academies?regions=84").len(), 3);
-    assert_eq!((lire("/academies?regions=11").len(), lire("/academies?academies=10").len()), (0, 2));
-    let page = banc.mailles("/academies?items_par_page=2&page=2", "cle");
+    let read = |url: &str| harness.mailles(url, "cle").json()["academies"].as_array().unwrap().clone();
+    let places = |rows: &[Value]| rows.iter().map(|l| l["lieu"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let all = read("/academies");
+    assert_eq!(places(&all), ["08", "10", "10"], "of the latest millesime, by place");
+    assert!(all[0]["nb_sortant"].is_null() && all[0]["_meta"]["messages"].is_array(), "{}", all[0]);
+    assert_eq!(read("/academies?millesimes=2021").len(), 1);
+    assert_eq!(places(&read("/academies?lieux=08")), ["08"]);
+    assert_eq!(places(&read("/academies/08")), ["08"]);
+    assert_eq!(places(&read("/academies?code_certifications=12345678901")), ["10"]);
+    assert_eq!(read("/academies/10?code_certifications=12345678&millesimes=2021,2022").len(), 2);
+    assert_eq!(read("/academies?regions=84").len(), 3);
+    assert_eq!((read("/academies?regions=11").len(), read("/academies?academies=10").len()), (0, 2));
+    let page = harness.mailles("/academies?items_par_page=2&page=2", "cle");
     assert_eq!(page.json()["pagination"], json!({"page": 2, "items_par_page": 2, "nombre_de_page": 2, "total": 3}));
-    assert!(page.entete("link").contains("</api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
+    assert!(page.header("link").contains("</api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
 
-    let csv = String::from_utf8(banc.mailles("/academies.csv", "cle").corps).unwrap();
-    let lignes: Vec<&str> = csv.lines().collect();
-    assert!(lignes[0].starts_with("lieu;code_certification;code_formation_diplome;filiere;millesime;"), "{csv}");
-    assert!(lignes[1].starts_with("08;12345678;12345678;apprentissage;2022;") && lignes[1].contains(";null;"), "{csv}");
-    assert_eq!(banc.mailles("/academies/10.ndjson", "cle").corps.iter().filter(|b| **b == b'\n').count(), 2);
+    let csv = String::from_utf8(harness.mailles("/academies.csv", "cle").body).unwrap();
+    let rows: Vec<&str> = csv.lines().collect();
+    assert!(rows[0].starts_with("lieu;code_certification;code_formation_diplome;filiere;millesime;"), "{csv}");
+    assert!(rows[1].starts_with("08;12345678;12345678;apprentissage;2022;") && rows[1].contains(";null;"), "{csv}");
+    assert_eq!(harness.mailles("/academies/10.ndjson", "cle").body.iter().filter(|b| **b == b'\n').count(), 2);
 
-    for (url, statut) in [
+    for (url, status) in [
         ("/academies?lieux=a.b", 400),
         ("/academies?uais=0750001A", 400),
         ("/academies.xml", 400),
         ("/bassins", 404),
         ("/a/b/c", 404),
     ] {
-        assert_eq!(banc.mailles(url, "cle").statut, statut, "{url}");
+        assert_eq!(harness.mailles(url, "cle").status, status, "{url}");
     }
-    assert_eq!(banc.mailles("/bassins", "cle").json()["message"], "Maille inconnue");
+    assert_eq!(harness.mailles("/bassins", "cle").json()["message"], "Maille inconnue");
     assert_eq!(
-        banc.mailles("/formations", "cle").json()["message"],
+        harness.mailles("/formations", "cle").json()["message"],
         "Maille inconnue",
         "a maille of the contract has its own route"
     );
@@ -547,9 +551,9 @@ fn a_declared_maille_is_listed_filtered_and_exported() {
 
 #[test]
 fn one_document_of_a_declared_maille_answers_as_a_regional_one_does() {
-    let banc = avec_academies();
-    let un = |suite: &str| banc.mailles(&format!("/academies/{suite}"), "");
-    let document = un("10/certifications/12345678").json();
+    let harness = with_academies();
+    let one = |rest: &str| harness.mailles(&format!("/academies/{rest}"), "");
+    let document = one("10/certifications/12345678").json();
     assert_eq!(
         (&document["millesime"], &document["lieu"], &document["nb_annee_term"]),
         (&json!("2022"), &json!("10"), &json!(40))
@@ -558,33 +562,33 @@ fn one_document_of_a_declared_maille_answers_as_a_regional_one_does() {
         document["_meta"]["details"],
         "Données InserJeunes pour la certification 12345678 (filière apprentissage) pour le millésime 2022, maille academies, lieu 10"
     );
-    assert_eq!(un("10/certifications/12345678?millesime=2021").json()["nb_annee_term"], 41);
-    let absent = un("08/certifications/12345678?millesime=2021");
+    assert_eq!(one("10/certifications/12345678?millesime=2021").json()["nb_annee_term"], 41);
+    let absent = one("08/certifications/12345678?millesime=2021");
     assert_eq!(
-        (absent.statut, &absent.json()["data"]),
+        (absent.status, &absent.json()["data"]),
         (404, &json!({"millesime": "2021", "millesimesDisponible": ["2022"]}))
     );
-    let cache = un("08/certifications/12345678").json();
+    let cache = one("08/certifications/12345678").json();
     assert!(cache["nb_annee_term"] == 19 && cache["nb_sortant"].is_null() && cache["taux_en_emploi_6_mois"].is_null());
 
-    let vue = un("10/certifications/12345678?vue=filieres").json();
-    assert_eq!((&vue["pro"]["nb_annee_term"], &vue["apprentissage"]["nb_annee_term"]), (&json!(60), &json!(40)));
-    let vue_cachee = un("08/certifications/12345678?vue=filieres").json();
-    assert!(vue_cachee["apprentissage"]["nb_sortant"].is_null(), "{vue_cachee}");
-    let image = un("10/certifications/12345678.svg");
-    assert_eq!(image.entete("content-type"), "image/svg+xml; charset=utf-8");
+    let view = one("10/certifications/12345678?vue=filieres").json();
+    assert_eq!((&view["pro"]["nb_annee_term"], &view["apprentissage"]["nb_annee_term"]), (&json!(60), &json!(40)));
+    let hidden_view = one("08/certifications/12345678?vue=filieres").json();
+    assert!(hidden_view["apprentissage"]["nb_sortant"].is_null(), "{hidden_view}");
+    let image = one("10/certifications/12345678.svg");
+    assert_eq!(image.header("content-type"), "image/svg+xml; charset=utf-8");
 
-    for (suite, statut, message) in [
+    for (rest, status, message) in [
         ("10/certifications/87654321", 404, "Pas de données disponibles"),
         ("99/certifications/12345678", 404, "Pas de données disponibles"),
         ("10/certifications/00000000", 404, "Formation inconnue"),
         ("a.b/certifications/12345678", 400, "Erreur de validation"),
         ("10/certifications/x", 400, "Erreur de validation"),
     ] {
-        let refus = un(suite);
-        assert_eq!((refus.statut, refus.json()["message"].as_str()), (statut, Some(message)), "{suite}");
+        let refusal = one(rest);
+        assert_eq!((refusal.status, refusal.json()["message"].as_str()), (status, Some(message)), "{rest}");
     }
-    let inconnue = banc.mailles("/bassins/10/certifications/12345678", "");
-    assert_eq!((inconnue.statut, &inconnue.json()["message"]), (404, &json!("Maille inconnue")));
-    assert!(inconnue.entete("link").contains("erreurs#maille-inconnue"));
+    let unknown = harness.mailles("/bassins/10/certifications/12345678", "");
+    assert_eq!((unknown.status, &unknown.json()["message"]), (404, &json!("Maille inconnue")));
+    assert!(unknown.header("link").contains("erreurs#maille-inconnue"));
 }

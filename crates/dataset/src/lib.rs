@@ -7,20 +7,20 @@
 //! - [`production`]: as many documents as in production, for measurements: real keys where the
 //!   reference data is there, made-up rates.
 //!
-//! Everything is deterministic: no clock, no entropy, one small seeded generator ([`alea`]).
+//! Everything is deterministic: no clock, no entropy, one small seeded generator ([`random`]).
 //! Documents are raw: they do hold counts of small groups, as a statistical service delivers
 //! them. Hiding these is the work of the import, which is why tests need them.
 //!
 //! ```
-//! let premiere = dataset::sample::lines().next().unwrap();
-//! assert_eq!(premiere.kind.nom(), "certification");
-//! assert!(premiere.doc["libelle"].as_str().unwrap().ends_with("(données fictives)"));
+//! let first = dataset::sample::lines().next().unwrap();
+//! assert_eq!(first.kind.name(), "certification");
+//! assert!(first.doc["libelle"].as_str().unwrap().ends_with("(données fictives)"));
 //! ```
 
-pub mod alea;
 mod document;
-pub mod effectifs;
+pub mod headcounts;
 pub mod production;
+pub mod random;
 pub mod real;
 pub mod sample;
 mod tables;
@@ -71,14 +71,14 @@ pub const KINDS: [Kind; 11] = [
     Kind::Etablissement,
     Kind::Catalogue,
     Kind::Maille,
-    Kind::Statistique,
+    Kind::Statistic,
     Kind::Rncp,
 ];
 
 /// The file that holds the lines of a kind.
 #[must_use]
 pub fn file_name(kind: Kind) -> String {
-    format!("{}.ndjson", kind.nom())
+    format!("{}.ndjson", kind.name())
 }
 
 /// One pushed document.
@@ -96,7 +96,7 @@ impl Line {
     /// # Errors
     /// Those of the writer.
     pub fn write_to(&self, out: &mut impl Write) -> io::Result<()> {
-        write!(out, "{{\"kind\":\"{}\",\"doc\":", self.kind.nom())?;
+        write!(out, "{{\"kind\":\"{}\",\"doc\":", self.kind.name())?;
         serde_json::to_writer(&mut *out, &self.doc)?;
         out.write_all(b"}\n")
     }

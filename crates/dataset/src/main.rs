@@ -98,7 +98,7 @@ fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
 /// Writes the lines, and says on stderr what was written.
 fn report(out: &std::path::Path, lines: impl Iterator<Item = Line>) -> anyhow::Result<()> {
     let start = Instant::now();
-    let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.nom());
+    let progress = |kind: Kind, lines: u64| eprintln!("  {}: {lines} …", kind.name());
     let written = write(out, lines, progress)?;
     for (kind, written) in &written {
         eprintln!(

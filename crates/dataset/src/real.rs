@@ -11,7 +11,7 @@
 //!   published from 20 young people on, is a share of the whole group and becomes
 //!   `taux_en_formation`; below that the share is computed. Documents are raw, the import hides.
 //! - **National documents** do not exist as open data. Ours are sums over regions, and their labels end
-//!   with [`MENTION_NATIONALE`]. National millesimes are years: the sum of a period bears its
+//!   with [`NATIONAL_MENTION`]. National millesimes are years: the sum of a period bears its
 //!   last year. A region without any outcome (fewer than five young people) is left out of the
 //!   sum, so that counts and total belong together; salaries are not open.
 //! - **Nomenclature**: of the three tables a later one wins. The lineage of MEFs, old labels, familles
@@ -19,28 +19,28 @@
 
 use crate::{
     Error, Line,
-    document::{self, Certification, objet},
-    effectifs::Effectifs,
+    document::{self, Certification, object},
+    headcounts::Headcounts,
     tables::{self, Etablissement, Nomenclature, each_row},
 };
 use domain::{
-    CodeCertification, Document, Filiere, Kind, Millesime, TypeCode, code::est_rncp, taux::nombre, territoire,
+    CodeCertification, CodeType, Document, Filiere, Kind, Millesime, code::is_rncp, rates::number, territory,
 };
 use serde_json::json;
 use std::{collections::BTreeMap, path::Path};
 
 /// What the label of a national document ends with.
-pub const MENTION_NATIONALE: &str = " (somme des régions)";
+pub const NATIONAL_MENTION: &str = " (somme des régions)";
 
 /// A row of the regional table.
 #[derive(Clone, Debug)]
 struct Regionale {
     millesime: Millesime,
-    region: &'static territoire::Region,
+    region: &'static territory::Region,
     filiere: Filiere,
     code: CodeCertification,
-    effectifs: Effectifs,
-    taux_poursuite_etudes: Option<u32>,
+    headcounts: Headcounts,
+    further_study_rate: Option<u32>,
     /// The file's own rates, which are no indicators of ours.
     meta: Document,
 }
@@ -73,34 +73,34 @@ impl Real {
                 voie => return Err(row.error(&format!("unknown voie {voie}"))),
             };
             let code = row.need(column)?;
-            let connu = match filiere {
+            let known = match filiere {
                 Filiere::Apprentissage => bcn.cfds.contains_key(code),
-                _ => bcn.mefs.contains_key(code) && bcn.cfd_de(code).is_some(),
+                _ => bcn.mefs.contains_key(code) && bcn.cfd_of(code).is_some(),
             };
             let mut meta = Document::new();
-            for champ in [
+            for field in [
                 "taux_poursuite_etudes",
                 "taux_emploi_6_mois",
                 "taux_emploi_12_mois",
                 "taux_emploi_18_mois",
                 "taux_emploi_24_mois",
             ] {
-                if let Some(valeur) = row.number(champ)? {
-                    meta.insert(champ.into(), valeur.into());
+                if let Some(value) = row.number(field)? {
+                    meta.insert(field.into(), value.into());
                 }
             }
             regionales.push(Regionale {
                 millesime: Millesime::parse(millesime).ok_or_else(|| row.error(&format!("millesime {millesime}")))?,
-                region: territoire::region(region).ok_or_else(|| row.error(&format!("unknown region {region}")))?,
+                region: territory::region(region).ok_or_else(|| row.error(&format!("unknown region {region}")))?,
                 filiere,
                 code: CodeCertification::parse(code)
-                    .filter(|_| connu)
+                    .filter(|_| known)
                     .ok_or_else(|| row.error(&format!("{code} is not in the nomenclature")))?,
-                effectifs: Effectifs {
-                    annee_term: row.number("nb_annee_term")?,
-                    poursuite_etudes: row.number("nb_poursuite_etudes")?,
-                    sortant: row.number("nb_sortant")?,
-                    en_emploi: [
+                headcounts: Headcounts {
+                    final_year: row.number("nb_annee_term")?,
+                    further_study: row.number("nb_poursuite_etudes")?,
+                    leaver: row.number("nb_sortant")?,
+                    employed: [
                         row.number("nb_en_emploi_6_mois")?,
                         row.number("nb_en_emploi_12_mois")?,
                         row.number("nb_en_emploi_18_mois")?,
@@ -108,18 +108,18 @@ impl Real {
                     ],
                 }
                 .completes(),
-                taux_poursuite_etudes: row.number("taux_poursuite_etudes")?,
+                further_study_rate: row.number("taux_poursuite_etudes")?,
                 meta,
             });
             Ok(())
         })?;
         let mut rncp = Vec::new();
         each_row(&data.join("kit-apprentissage/cfd-rncp-2024.csv"), |row| {
-            if let (Some(cfd), Some(fiche)) = (row.get("Code Diplôme"), row.get("FicheRNCP"))
-                && est_rncp(fiche)
+            if let (Some(cfd), Some(version_set)) = (row.get("Code Diplôme"), row.get("FicheRNCP"))
+                && is_rncp(version_set)
                 && bcn.cfds.contains_key(cfd)
             {
-                rncp.push((cfd.to_owned(), fiche.to_owned()));
+                rncp.push((cfd.to_owned(), version_set.to_owned()));
             }
             Ok(())
         })?;
@@ -142,8 +142,8 @@ impl Real {
         self.regionales.iter().map(|row| {
             let mut doc = Document::new();
             doc.insert("region".into(), document::region_complete(row.region));
-            self.poser_certification(&mut doc, &row.code, row.filiere, row.millesime.as_str(), "");
-            row.effectifs.poser(&mut doc, row.taux_poursuite_etudes.map(f64::from), None);
+            self.put_certification(&mut doc, &row.code, row.filiere, row.millesime.as_str(), "");
+            row.headcounts.put(&mut doc, row.further_study_rate.map(f64::from), None);
             doc.insert("donnee_source".into(), document::donnee_source(row.code.as_str(), "self"));
             doc.insert("_meta".into(), json!({ "inserjeunes": row.meta }));
             Line { kind: Kind::Regionale, doc }
@@ -152,27 +152,26 @@ impl Real {
 
     /// Sums over regions, by year, code and filiere.
     pub fn certifications(&self) -> impl Iterator<Item = Line> + '_ {
-        let mut groupes: BTreeMap<(&str, &CodeCertification, Filiere), Vec<Effectifs>> = BTreeMap::new();
+        let mut groups: BTreeMap<(&str, &CodeCertification, Filiere), Vec<Headcounts>> = BTreeMap::new();
         for row in &self.regionales {
-            groupes.entry((row.millesime.annee(), &row.code, row.filiere)).or_default().push(row.effectifs);
+            groups.entry((row.millesime.year(), &row.code, row.filiere)).or_default().push(row.headcounts);
         }
-        groupes.into_iter().map(|((annee, code, filiere), effectifs)| {
-            let renseignes: Vec<Effectifs> =
-                effectifs.iter().copied().filter(|e| e.poursuite_etudes.is_some()).collect();
-            let somme = Effectifs::somme(if renseignes.is_empty() { &effectifs } else { &renseignes });
+        groups.into_iter().map(|((year, code, filiere), headcounts)| {
+            let filled: Vec<Headcounts> = headcounts.iter().copied().filter(|e| e.further_study.is_some()).collect();
+            let sum = Headcounts::sum(if filled.is_empty() { &headcounts } else { &filled });
             let mut doc = Document::new();
-            self.poser_certification(&mut doc, code, filiere, annee, MENTION_NATIONALE);
-            somme.poser(&mut doc, None, None);
+            self.put_certification(&mut doc, code, filiere, year, NATIONAL_MENTION);
+            sum.put(&mut doc, None, None);
             doc.insert("donnee_source".into(), document::donnee_source(code.as_str(), "self"));
-            let part = somme.taux_en_formation().map_or_else(Document::new, |taux| {
-                Document::from_iter([("taux_poursuite_etudes".to_owned(), nombre(taux))])
+            let part = sum.training_rate().map_or_else(Document::new, |rate| {
+                Document::from_iter([("taux_poursuite_etudes".to_owned(), number(rate))])
             });
             doc.insert("_meta".into(), json!({ "inserjeunes": part }));
             Line { kind: Kind::Certification, doc }
         })
     }
 
-    fn poser_certification(
+    fn put_certification(
         &self,
         doc: &mut Document,
         code: &CodeCertification,
@@ -180,45 +179,45 @@ impl Real {
         millesime: &str,
         mention: &str,
     ) {
-        let Some((code_cfd, cfd)) = self.bcn.cfd_de(code.as_str()) else { return };
-        let date_fermeture = match code.type_code() {
-            TypeCode::Mef => self.bcn.mefs.get(code.as_str()).and_then(|mef| mef.date_fermeture.as_deref()),
-            _ => cfd.date_fermeture.as_deref(),
+        let Some((code_cfd, cfd)) = self.bcn.cfd_of(code.as_str()) else { return };
+        let closing_date = match code.code_type() {
+            CodeType::Mef => self.bcn.mefs.get(code.as_str()).and_then(|mef| mef.closing_date.as_deref()),
+            _ => cfd.closing_date.as_deref(),
         };
         Certification {
             code: code.as_str(),
-            type_code: code.type_code(),
+            code_type: code.code_type(),
             code_formation_diplome: code_cfd,
             libelle: &format!("{}{mention}", cfd.libelle_long),
-            libelle_ancien: None,
-            diplome: cfd.diplome.as_ref().map(|(niveau, court)| (niveau.as_str(), court.as_str())),
-            date_fermeture,
-            famille: None,
+            old_libelle: None,
+            diplome: cfd.diplome.as_ref().map(|(level, short)| (level.as_str(), short.as_str())),
+            closing_date,
+            family: None,
         }
-        .poser(doc, filiere, millesime);
+        .put(doc, filiere, millesime);
     }
 
     /// The nomenclature: CFDs, then MEFs.
     pub fn bcn(&self) -> impl Iterator<Item = Line> + '_ {
         let codes = self.bcn.cfds.keys().chain(self.bcn.mefs.keys());
-        codes.filter_map(|code| Some(Line { kind: Kind::Bcn, doc: self.bcn.entree(code)? }))
+        codes.filter_map(|code| Some(Line { kind: Kind::Bcn, doc: self.bcn.entry(code)? }))
     }
 
     /// MEFs as their own table has them.
     pub fn bcn_mef(&self) -> impl Iterator<Item = Line> + '_ {
-        self.bcn.mefs.values().map(|mef| Line { kind: Kind::BcnMef, doc: mef.ligne.clone() })
+        self.bcn.mefs.values().map(|mef| Line { kind: Kind::BcnMef, doc: mef.entry.clone() })
     }
 
     /// Diplomas of higher education.
     pub fn bcn_sise(&self) -> impl Iterator<Item = Line> + '_ {
-        self.bcn.sises.values().map(|sise| Line { kind: Kind::BcnSise, doc: sise.ligne.clone() })
+        self.bcn.sises.values().map(|sise| Line { kind: Kind::BcnSise, doc: sise.entry.clone() })
     }
 
     /// The RNCP codes of the CFDs that the nomenclature knows.
     pub fn rncp(&self) -> impl Iterator<Item = Line> + '_ {
-        self.rncp.iter().map(|(cfd, fiche)| Line {
+        self.rncp.iter().map(|(cfd, version_set)| Line {
             kind: Kind::Rncp,
-            doc: objet(json!({"code_certification": cfd, "rncp": fiche})),
+            doc: object(json!({"code_certification": cfd, "rncp": version_set})),
         })
     }
 

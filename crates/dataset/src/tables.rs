@@ -42,10 +42,10 @@ impl Row<'_> {
     fn day(&self, column: &str) -> Result<Option<String>, Error> {
         let day = |text: &str| {
             let iso = match text.split('/').collect::<Vec<_>>().as_slice() {
-                [jour, mois, annee] => format!("{annee:0>4}-{mois:0>2}-{jour:0>2}"),
+                [day_text, month, year] => format!("{year:0>4}-{month:0>2}-{day_text:0>2}"),
                 _ => text.get(..10).unwrap_or(text).to_owned(),
             };
-            date::lire_iso(&iso).map(date::ecrire_iso).ok_or_else(|| self.error(&format!("{column}: {text} is no day")))
+            date::read_iso(&iso).map(date::write_iso).ok_or_else(|| self.error(&format!("{column}: {text} is no day")))
         };
         self.get(column).map(day).transpose()
     }
@@ -93,15 +93,15 @@ pub(crate) struct Cfd {
     pub libelle: String,
     pub libelle_long: String,
     pub diplome: Option<(String, String)>,
-    pub date_ouverture: Option<String>,
-    pub date_fermeture: Option<String>,
-    pub premiere_session: Option<String>,
-    pub derniere_session: Option<String>,
-    pub niveau: String,
-    pub groupe: Option<String>,
-    pub lettre: Option<String>,
-    pub anciens: Vec<String>,
-    pub nouveaux: Vec<String>,
+    pub opening_date: Option<String>,
+    pub closing_date: Option<String>,
+    pub first_session: Option<String>,
+    pub last_session: Option<String>,
+    pub level: String,
+    pub group: Option<String>,
+    pub letter: Option<String>,
+    pub old_codes: Vec<String>,
+    pub new_ones: Vec<String>,
 }
 
 /// A year of a course under school status.
@@ -109,12 +109,12 @@ pub(crate) struct Cfd {
 pub(crate) struct Mef {
     pub cfd: String,
     pub libelle_long: String,
-    pub date_ouverture: Option<String>,
-    pub date_fermeture: Option<String>,
-    pub duree: u32,
-    pub annee: u32,
+    pub opening_date: Option<String>,
+    pub closing_date: Option<String>,
+    pub duration: u32,
+    pub year: u32,
     /// Its row, as the import keeps it (`bcn_mef`).
-    pub ligne: Document,
+    pub entry: Document,
 }
 
 /// A diploma of higher education.
@@ -123,7 +123,7 @@ pub(crate) struct Sise {
     pub libelle: String,
     pub diplome: Option<(String, String)>,
     /// Its row, as the import keeps it (`bcn_sise`).
-    pub ligne: Document,
+    pub entry: Document,
 }
 
 /// The tables of the BCN, by code.
@@ -133,14 +133,14 @@ pub(crate) struct Nomenclature {
     pub mefs: BTreeMap<String, Mef>,
     pub sises: BTreeMap<String, Sise>,
     /// Label of a famille de metiers by its code.
-    pub familles: BTreeMap<String, String>,
+    pub families: BTreeMap<String, String>,
     /// Famille of a CFD.
-    pub famille_de_cfd: BTreeMap<String, String>,
+    pub family_of_cfd: BTreeMap<String, String>,
 }
 
 /// Level of a diploma by the first digit of its CFD, or by the interministerial level of its type.
-fn niveau(chiffre: &str) -> Option<&'static str> {
-    Some(match chiffre {
+fn level(digit: &str) -> Option<&'static str> {
+    Some(match digit {
         "5" => "3",
         "4" => "4",
         "3" => "5",
@@ -158,8 +158,8 @@ impl Nomenclature {
         let mut bcn = Self::default();
         let mut courts: HashMap<String, String> = HashMap::new();
         each_row(&table("N_NIVEAU_FORMATION_DIPLOME.csv"), |row| {
-            if let Some(court) = row.get("LIBELLE_COURT") {
-                courts.insert(row.need("NIVEAU_FORMATION_DIPLOME")?.to_owned(), court.to_owned());
+            if let Some(short) = row.get("LIBELLE_COURT") {
+                courts.insert(row.need("NIVEAU_FORMATION_DIPLOME")?.to_owned(), short.to_owned());
             }
             Ok(())
         })?;
@@ -172,11 +172,11 @@ impl Nomenclature {
         bcn.add_sises(&table("N_TYPE_DIPLOME_SISE.json"), &table("N_DIPLOME_SISE.csv"))?;
         each_row(&table("N_GROUPE_FORMATION.csv"), |row| {
             let libelle = row.get("LIBELLE_EDITION").unwrap_or_default().to_owned();
-            bcn.familles.insert(row.need("GROUPE_FORMATION")?.to_owned(), libelle);
+            bcn.families.insert(row.need("GROUPE_FORMATION")?.to_owned(), libelle);
             Ok(())
         })?;
         each_row(&table("N_LIEN_FORMATION_GROUPE.csv"), |row| {
-            bcn.famille_de_cfd
+            bcn.family_of_cfd
                 .insert(row.need("FORMATION_DIPLOME")?.to_owned(), row.need("GROUPE_FORMATION")?.to_owned());
             Ok(())
         })?;
@@ -185,30 +185,30 @@ impl Nomenclature {
 
     fn add_cfd(&mut self, row: &Row<'_>, courts: &HashMap<String, String>) -> Result<(), Error> {
         let code = row.need("FORMATION_DIPLOME")?;
-        let texte = |column: &str| row.get(column).map(str::to_owned);
-        let diplome = niveau(code.get(..1).unwrap_or_default())
+        let text = |column: &str| row.get(column).map(str::to_owned);
+        let diplome = level(code.get(..1).unwrap_or_default())
             .zip(courts.get(code.get(..3).unwrap_or_default()))
-            .map(|(niveau, court)| (niveau.to_owned(), court.clone()));
+            .map(|(level, short)| (level.to_owned(), short.clone()));
         let mut cfd = Cfd {
             libelle: [row.get("LIBELLE_COURT"), row.get("LIBELLE_STAT_33")].map(Option::unwrap_or_default).join(" "),
-            libelle_long: texte("LIBELLE_LONG_200").unwrap_or_default(),
+            libelle_long: text("LIBELLE_LONG_200").unwrap_or_default(),
             diplome,
-            date_ouverture: row.day("DATE_OUVERTURE")?,
-            date_fermeture: row.day("DATE_FERMETURE")?,
-            niveau: texte("NIVEAU_FORMATION_DIPLOME").unwrap_or_default(),
-            groupe: texte("GROUPE_SPECIALITE"),
-            lettre: texte("LETTRE_SPECIALITE"),
+            opening_date: row.day("DATE_OUVERTURE")?,
+            closing_date: row.day("DATE_FERMETURE")?,
+            level: text("NIVEAU_FORMATION_DIPLOME").unwrap_or_default(),
+            group: text("GROUPE_SPECIALITE"),
+            letter: text("LETTRE_SPECIALITE"),
             ..Cfd::default()
         };
         // One table was damaged on its way (a replacement character, read as ISO-8859-1): its labels
         // do not replace whole ones.
-        let abime = |texte: &str| texte.contains("ï¿½") || texte.contains('\u{fffd}');
-        if let Some(avant) = self.cfds.get(code) {
-            if abime(&cfd.libelle) {
-                cfd.libelle.clone_from(&avant.libelle);
+        let damaged = |text: &str| text.contains("ï¿½") || text.contains('\u{fffd}');
+        if let Some(before) = self.cfds.get(code) {
+            if damaged(&cfd.libelle) {
+                cfd.libelle.clone_from(&before.libelle);
             }
-            if abime(&cfd.libelle_long) {
-                cfd.libelle_long.clone_from(&avant.libelle_long);
+            if damaged(&cfd.libelle_long) {
+                cfd.libelle_long.clone_from(&before.libelle_long);
             }
         }
         self.cfds.insert(code.to_owned(), cfd);
@@ -219,41 +219,41 @@ impl Nomenclature {
     fn add_lineage(&mut self, row: &Row<'_>) -> Result<(), Error> {
         let code = row.need("FORMATION_DIPLOME")?.to_owned();
         if let Some(cfd) = self.cfds.get_mut(&code) {
-            cfd.premiere_session = row.get("DATE_PREMIERE_SESSION").map(str::to_owned);
-            cfd.derniere_session = row.get("DATE_DERNIERE_SESSION").map(str::to_owned);
+            cfd.first_session = row.get("DATE_PREMIERE_SESSION").map(str::to_owned);
+            cfd.last_session = row.get("DATE_DERNIERE_SESSION").map(str::to_owned);
         }
-        for rang in 1..=7 {
-            if let Some(ancien) = row.get(&format!("ANCIEN_DIPLOME_{rang}")) {
-                self.link(ancien, &code);
+        for rank in 1..=7 {
+            if let Some(old) = row.get(&format!("ANCIEN_DIPLOME_{rank}")) {
+                self.link(old, &code);
             }
-            if let Some(nouveau) = row.get(&format!("NOUVEAU_DIPLOME_{rang}")) {
-                self.link(&code, nouveau);
+            if let Some(new) = row.get(&format!("NOUVEAU_DIPLOME_{rank}")) {
+                self.link(&code, new);
             }
         }
         Ok(())
     }
 
-    fn link(&mut self, ancien: &str, nouveau: &str) {
-        if ancien == nouveau || !self.cfds.contains_key(ancien) || !self.cfds.contains_key(nouveau) {
+    fn link(&mut self, old: &str, new: &str) {
+        if old == new || !self.cfds.contains_key(old) || !self.cfds.contains_key(new) {
             return;
         }
-        let add = |liste: &mut Vec<String>, code: &str| {
-            if !liste.iter().any(|c| c == code) {
-                liste.push(code.to_owned());
+        let add = |list: &mut Vec<String>, code: &str| {
+            if !list.iter().any(|c| c == code) {
+                list.push(code.to_owned());
             }
         };
-        if let Some(cfd) = self.cfds.get_mut(ancien) {
-            add(&mut cfd.nouveaux, nouveau);
+        if let Some(cfd) = self.cfds.get_mut(old) {
+            add(&mut cfd.new_ones, new);
         }
-        if let Some(cfd) = self.cfds.get_mut(nouveau) {
-            add(&mut cfd.anciens, ancien);
+        if let Some(cfd) = self.cfds.get_mut(new) {
+            add(&mut cfd.old_codes, old);
         }
     }
 
     fn add_mef(&mut self, row: &Row<'_>) -> Result<(), Error> {
         let code = row.need("MEF_STAT_11")?;
-        let mut ligne = Document::new();
-        ligne.insert("mef_stat_11".into(), code.into());
+        let mut entry = Document::new();
+        entry.insert("mef_stat_11".into(), code.into());
         for column in [
             "MEF",
             "DISPOSITIF_FORMATION",
@@ -275,22 +275,22 @@ impl Nomenclature {
             "N_COMMENTAIRE",
         ] {
             if let Some(value) = row.get(column) {
-                ligne.insert(column.trim_start_matches("N_").to_lowercase(), value.into());
+                entry.insert(column.trim_start_matches("N_").to_lowercase(), value.into());
             }
         }
         for column in ["DATE_OUVERTURE", "DATE_FERMETURE", "DATE_INTERVENTION"] {
             if let Some(day) = row.day(column)? {
-                ligne.insert(column.to_lowercase(), day.into());
+                entry.insert(column.to_lowercase(), day.into());
             }
         }
         let mef = Mef {
             cfd: row.need("FORMATION_DIPLOME")?.to_owned(),
             libelle_long: row.get("LIBELLE_LONG").unwrap_or_default().to_owned(),
-            date_ouverture: row.day("DATE_OUVERTURE")?,
-            date_fermeture: row.day("DATE_FERMETURE")?,
-            duree: row.number("DUREE_DISPOSITIF")?.unwrap_or(1),
-            annee: row.number("ANNEE_DISPOSITIF")?.unwrap_or(1),
-            ligne,
+            opening_date: row.day("DATE_OUVERTURE")?,
+            closing_date: row.day("DATE_FERMETURE")?,
+            duration: row.number("DUREE_DISPOSITIF")?.unwrap_or(1),
+            year: row.number("ANNEE_DISPOSITIF")?.unwrap_or(1),
+            entry,
         };
         self.mefs.insert(code.to_owned(), mef);
         Ok(())
@@ -300,21 +300,21 @@ impl Nomenclature {
         let bytes = std::fs::read(types).map_err(|source| Error::File { path: types.to_owned(), source })?;
         let answer: Value = serde_json::from_slice(&bytes)
             .map_err(|error| Error::Table { path: types.to_owned(), reason: error.to_string() })?;
-        let texte = |row: &Value, field: &str| row.get(field).and_then(Value::as_str).map(str::to_owned);
+        let text = |row: &Value, field: &str| row.get(field).and_then(Value::as_str).map(str::to_owned);
         let types: HashMap<String, (String, String)> = answer
             .get("data")
             .and_then(Value::as_array)
             .into_iter()
             .flatten()
             .filter_map(|row| {
-                let level = niveau(&texte(row, "niveau_interministeriel")?)?;
-                Some((texte(row, "type_diplome_sise")?, (level.to_owned(), texte(row, "libelle_court")?)))
+                let level = level(&text(row, "niveau_interministeriel")?)?;
+                Some((text(row, "type_diplome_sise")?, (level.to_owned(), text(row, "libelle_court")?)))
             })
             .collect();
         each_row(diplomes, |row| {
             let code = row.need("DIPLOME_SISE")?;
             let diplome = row.get("TYPE_DIPLOME_SISE").and_then(|t| types.get(t)).cloned();
-            let mut ligne = Document::new();
+            let mut entry = Document::new();
             for column in [
                 "DIPLOME_SISE",
                 "TYPE_DIPLOME_SISE",
@@ -323,27 +323,27 @@ impl Nomenclature {
                 "LIBELLE_INTITULE_2",
             ] {
                 if let Some(value) = row.get(column) {
-                    ligne.insert(column.to_lowercase(), value.into());
+                    entry.insert(column.to_lowercase(), value.into());
                 }
             }
-            if let Some((niveau, court)) = &diplome {
-                ligne.insert("diplome".into(), document::valeur_diplome((niveau, court)));
+            if let Some((level_name, short)) = &diplome {
+                entry.insert("diplome".into(), document::diplome_value((level_name, short)));
             }
             let libelle = row.get("LIBELLE_INTITULE_1").unwrap_or_default().to_owned();
-            self.sises.insert(code.to_owned(), Sise { libelle, diplome, ligne });
+            self.sises.insert(code.to_owned(), Sise { libelle, diplome, entry });
             Ok(())
         })
     }
 
     /// The CFD that a CFD or MEF belongs to, and its entry.
-    pub(crate) fn cfd_de<'a>(&'a self, code: &'a str) -> Option<(&'a str, &'a Cfd)> {
+    pub(crate) fn cfd_of<'a>(&'a self, code: &'a str) -> Option<(&'a str, &'a Cfd)> {
         let cfd = self.mefs.get(code).map_or(code, |mef| mef.cfd.as_str());
         Some((cfd, self.cfds.get(cfd)?))
     }
 
     /// The nomenclature's entry of a CFD or a MEF, as a pushed document.
-    pub(crate) fn entree(&self, code: &str) -> Option<Document> {
-        let (code_cfd, cfd) = self.cfd_de(code)?;
+    pub(crate) fn entry(&self, code: &str) -> Option<Document> {
+        let (code_cfd, cfd) = self.cfd_of(code)?;
         let mef = self.mefs.get(code);
         let mut doc = Document::new();
         doc.insert("type".into(), if mef.is_some() { "mef" } else { "cfd" }.into());
@@ -353,32 +353,32 @@ impl Nomenclature {
         doc.insert("libelle".into(), libelle.clone().into());
         // A MEF takes the long label of its CFD.
         doc.insert("libelle_long".into(), cfd.libelle_long.clone().into());
-        if let Some((niveau, court)) = &cfd.diplome {
-            doc.insert("diplome".into(), document::valeur_diplome((niveau, court)));
+        if let Some((level, short)) = &cfd.diplome {
+            doc.insert("diplome".into(), document::diplome_value((level, short)));
         }
-        let (ouverture, fermeture) = match mef {
-            Some(mef) => (&mef.date_ouverture, &mef.date_fermeture),
-            None => (&cfd.date_ouverture, &cfd.date_fermeture),
+        let (opening, closing) = match mef {
+            Some(mef) => (&mef.opening_date, &mef.closing_date),
+            None => (&cfd.opening_date, &cfd.closing_date),
         };
-        for (champ, valeur) in [
-            ("date_ouverture", ouverture),
-            ("date_fermeture", fermeture),
-            ("date_premiere_session", &cfd.premiere_session),
-            ("date_derniere_session", &cfd.derniere_session),
+        for (field, value) in [
+            ("date_ouverture", opening),
+            ("date_fermeture", closing),
+            ("date_premiere_session", &cfd.first_session),
+            ("date_derniere_session", &cfd.last_session),
         ] {
-            if let Some(valeur) = valeur {
-                doc.insert(champ.into(), valeur.clone().into());
+            if let Some(value) = value {
+                doc.insert(field.into(), value.clone().into());
             }
         }
         // The lineage of MEFs is a treatment of its own, left to the import.
-        let codes = |liste: &[String]| if mef.is_some() { Value::Array(Vec::new()) } else { liste.to_vec().into() };
-        doc.insert("ancien_diplome".into(), codes(&cfd.anciens));
-        doc.insert("nouveau_diplome".into(), codes(&cfd.nouveaux));
+        let codes = |list: &[String]| if mef.is_some() { Value::Array(Vec::new()) } else { list.to_vec().into() };
+        doc.insert("ancien_diplome".into(), codes(&cfd.old_codes));
+        doc.insert("nouveau_diplome".into(), codes(&cfd.new_ones));
         if mef.is_none() {
-            doc.insert("niveauFormationDiplome".into(), cfd.niveau.clone().into());
-            for (champ, valeur) in [("groupeSpecialite", &cfd.groupe), ("lettreSpecialite", &cfd.lettre)] {
-                if let Some(valeur) = valeur {
-                    doc.insert(champ.into(), valeur.clone().into());
+            doc.insert("niveauFormationDiplome".into(), cfd.level.clone().into());
+            for (field, value) in [("groupeSpecialite", &cfd.group), ("lettreSpecialite", &cfd.letter)] {
+                if let Some(value) = value {
+                    doc.insert(field.into(), value.clone().into());
                 }
             }
         }
@@ -390,14 +390,14 @@ impl Nomenclature {
 #[derive(Clone, Debug)]
 pub(crate) struct Etablissement {
     pub uai: String,
-    pub nom: String,
+    pub name: String,
     pub academie: String,
     pub doc: Document,
 }
 
 /// Reads the directory of establishments, in the shape of the ACCE collection.
 pub(crate) fn etablissements(data: &Path) -> Result<Vec<Etablissement>, Error> {
-    const CHAMPS: [(&str, &str); 12] = [
+    const FIELDS: [(&str, &str); 12] = [
         ("numero_uai", "numero_uai"),
         ("academie", "academie"),
         ("academie_libe", "academie_libe"),
@@ -411,23 +411,23 @@ pub(crate) fn etablissements(data: &Path) -> Result<Vec<Etablissement>, Error> {
         ("secteur_public_prive", "secteur"),
         ("numero_siren_siret_uai", "siret"),
     ];
-    let mut liste = Vec::new();
+    let mut list = Vec::new();
     each_row(&data.join("etablissements/uai.csv"), |row| {
         let mut doc = Document::new();
-        for (champ, column) in CHAMPS {
+        for (field, column) in FIELDS {
             if let Some(value) = row.get(column) {
-                doc.insert(champ.into(), value.into());
+                doc.insert(field.into(), value.into());
             }
         }
-        liste.push(Etablissement {
+        list.push(Etablissement {
             uai: row.need("numero_uai")?.to_owned(),
-            nom: row.get("nom").unwrap_or_default().to_owned(),
+            name: row.get("nom").unwrap_or_default().to_owned(),
             academie: row.get("academie").unwrap_or_default().to_owned(),
             doc,
         });
         Ok(())
     })?;
-    Ok(liste)
+    Ok(list)
 }
 
 /// The table of regional figures.

@@ -10,19 +10,19 @@ fn dataset(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_dataset")).args(args).output().unwrap()
 }
 
-fn dossier(nom: &str) -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(nom)
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
 #[test]
 fn the_sample_is_written_as_it_is_committed() {
-    let sortie = dossier("sample");
-    let fini = dataset(&["sample", "--out", sortie.to_str().unwrap()]);
-    assert!(fini.status.success() && fini.stdout.is_empty());
+    let output = folder("sample");
+    let finished = dataset(&["sample", "--out", output.to_str().unwrap()]);
+    assert!(finished.status.success() && finished.stdout.is_empty());
     for kind in dataset::KINDS {
-        let commis = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(dataset::file_name(kind));
+        let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data").join(dataset::file_name(kind));
         assert!(
-            std::fs::read(sortie.join(dataset::file_name(kind))).unwrap() == std::fs::read(commis).unwrap(),
+            std::fs::read(output.join(dataset::file_name(kind))).unwrap() == std::fs::read(committed).unwrap(),
             "{kind:?}"
         );
     }
@@ -30,20 +30,20 @@ fn the_sample_is_written_as_it_is_committed() {
 
 #[test]
 fn production_works_without_reference_data_and_says_so() {
-    let sortie = dossier("production");
-    let args = ["production", "--data", "nulle-part", "--factor", "0.01", "--out", sortie.to_str().unwrap()];
-    let fini = dataset(&args);
-    assert!(fini.status.success());
-    let dit = String::from_utf8(fini.stderr).unwrap();
-    assert!(dit.contains("no reference data in nulle-part\ninvented keys and rates\n"), "{dit}");
-    let formations = std::fs::read_to_string(sortie.join("formation.ndjson")).unwrap();
+    let output = folder("production");
+    let args = ["production", "--data", "nulle-part", "--factor", "0.01", "--out", output.to_str().unwrap()];
+    let finished = dataset(&args);
+    assert!(finished.status.success());
+    let said = String::from_utf8(finished.stderr).unwrap();
+    assert!(said.contains("no reference data in nulle-part\ninvented keys and rates\n"), "{said}");
+    let formations = std::fs::read_to_string(output.join("formation.ndjson")).unwrap();
     assert_eq!(formations.lines().count(), 3_000);
 }
 
 /// One case a line: the arguments, and what the message must hold.
 #[test]
 fn errors_say_what_to_do() {
-    for (args, attendu) in [
+    for (args, expected) in [
         (&[][..], "no command: sample, real or production"),
         (&["exemple", "--out", "x"], "unknown command exemple"),
         (&["sample"], "--out DIR is needed"),
@@ -54,9 +54,9 @@ fn errors_say_what_to_do() {
         (&["production", "--out", "x", "--factor", "dix"], "--factor dix: expected a number"),
         (&["production", "--out", "x", "--factor", "21"], "factor 21: expected a number above 0 and at most 20"),
     ] {
-        let fini = dataset(args);
-        let dit = String::from_utf8(fini.stderr).unwrap();
-        assert!(!fini.status.success() && dit.contains(attendu), "{args:?}: {dit}");
+        let finished = dataset(args);
+        let said = String::from_utf8(finished.stderr).unwrap();
+        assert!(!finished.status.success() && said.contains(expected), "{args:?}: {said}");
     }
     assert!(String::from_utf8(dataset(&["--help"]).stdout).unwrap().contains("dataset production"));
 }

@@ -17,34 +17,34 @@ fn tables(test: &str) -> Option<&'static real::Real> {
     Some(TABLES.get_or_init(|| real::Real::read(&folder).unwrap()))
 }
 
-fn documents(lignes: impl Iterator<Item = Line>) -> Vec<Value> {
-    lignes.map(|l| Value::Object(l.doc)).collect()
+fn documents(rows: impl Iterator<Item = Line>) -> Vec<Value> {
+    rows.map(|l| Value::Object(l.doc)).collect()
 }
 
 #[test]
 fn every_regional_row_becomes_one_document() {
-    let Some(reel) = tables("every_regional_row_becomes_one_document") else { return };
-    let regionales = documents(reel.regionales());
+    let Some(real) = tables("every_regional_row_becomes_one_document") else { return };
+    let regionales = documents(real.regionales());
     assert_eq!(regionales.len(), 40_322);
-    let mut cles = BTreeSet::new();
-    let mut petits = 0;
+    let mut keys = BTreeSet::new();
+    let mut small = 0;
     for doc in &regionales {
-        let texte = |champ: &str| doc[champ].as_str().unwrap();
-        assert!(CodeCertification::parse(texte("code_certification")).is_some());
-        assert!(Millesime::parse(texte("millesime")).unwrap().est_periode());
-        assert!(!texte("libelle").is_empty() && doc["diplome"]["libelle"].is_string(), "{doc}");
+        let text = |field: &str| doc[field].as_str().unwrap();
+        assert!(CodeCertification::parse(text("code_certification")).is_some());
+        assert!(Millesime::parse(text("millesime")).unwrap().is_period());
+        assert!(!text("libelle").is_empty() && doc["diplome"]["libelle"].is_string(), "{doc}");
         assert!(doc["region"]["nom"].is_string() && doc["donnee_source"]["type"] == "self");
-        petits += usize::from(doc["nb_annee_term"].as_u64().unwrap() < 20);
-        let cle = (texte("millesime"), texte("code_certification"), texte("filiere"), doc["region"]["code"].as_str());
-        assert!(cles.insert(cle), "{cle:?}");
+        small += usize::from(doc["nb_annee_term"].as_u64().unwrap() < 20);
+        let key = (text("millesime"), text("code_certification"), text("filiere"), doc["region"]["code"].as_str());
+        assert!(keys.insert(key), "{key:?}");
     }
-    assert_eq!(petits, 15_224, "raw: hiding is the import's work");
+    assert_eq!(small, 15_224, "raw: hiding is the import's work");
 }
 
 #[test]
 fn a_row_is_joined_and_its_rates_are_of_the_whole_group() {
-    let Some(reel) = tables("a_row_is_joined_and_its_rates_are_of_the_whole_group") else { return };
-    let doc = documents(reel.regionales()).swap_remove(1_999);
+    let Some(real) = tables("a_row_is_joined_and_its_rates_are_of_the_whole_group") else { return };
+    let doc = documents(real.regionales()).swap_remove(1_999);
     assert_eq!(
         doc,
         json!({
@@ -69,31 +69,31 @@ fn a_row_is_joined_and_its_rates_are_of_the_whole_group() {
 
 #[test]
 fn national_documents_are_sums_and_say_so() {
-    let Some(reel) = tables("national_documents_are_sums_and_say_so") else { return };
-    let mut sommes: BTreeMap<(String, String, String), u64> = BTreeMap::new();
-    for doc in documents(reel.regionales()) {
+    let Some(real) = tables("national_documents_are_sums_and_say_so") else { return };
+    let mut sums: BTreeMap<(String, String, String), u64> = BTreeMap::new();
+    for doc in documents(real.regionales()) {
         let millesime = Millesime::parse(doc["millesime"].as_str().unwrap()).unwrap();
-        let cle = (millesime.annee().into(), doc["code_certification"].to_string(), doc["filiere"].to_string());
-        *sommes.entry(cle).or_default() += doc["nb_sortant"].as_u64().unwrap_or(0);
+        let key = (millesime.year().into(), doc["code_certification"].to_string(), doc["filiere"].to_string());
+        *sums.entry(key).or_default() += doc["nb_sortant"].as_u64().unwrap_or(0);
     }
-    let nationales = documents(reel.certifications());
-    assert_eq!(nationales.len(), sommes.len());
-    assert_eq!(nationales.len(), 6_444);
-    for doc in nationales {
-        assert!(doc["libelle"].as_str().unwrap().ends_with(real::MENTION_NATIONALE));
+    let national = documents(real.certifications());
+    assert_eq!(national.len(), sums.len());
+    assert_eq!(national.len(), 6_444);
+    for doc in national {
+        assert!(doc["libelle"].as_str().unwrap().ends_with(real::NATIONAL_MENTION));
         let millesime = doc["millesime"].as_str().unwrap().to_owned();
-        let cle = (millesime, doc["code_certification"].to_string(), doc["filiere"].to_string());
-        assert_eq!(sommes[&cle], doc["nb_sortant"].as_u64().unwrap_or(0), "{cle:?}");
+        let key = (millesime, doc["code_certification"].to_string(), doc["filiere"].to_string());
+        assert_eq!(sums[&key], doc["nb_sortant"].as_u64().unwrap_or(0), "{key:?}");
     }
 }
 
 #[test]
 fn the_nomenclature_and_the_directory_come_along() {
-    let Some(reel) = tables("the_nomenclature_and_the_directory_come_along") else { return };
-    let bcn = documents(reel.bcn());
-    let comptes = [bcn.len(), reel.bcn_mef().count(), reel.bcn_sise().count(), reel.etablissements().count()];
-    assert_eq!(comptes, [11_270 + 10_066, 10_066, 27_062, 11_366]);
-    for doc in bcn.iter().chain(&documents(reel.bcn_sise())) {
+    let Some(real) = tables("the_nomenclature_and_the_directory_come_along") else { return };
+    let bcn = documents(real.bcn());
+    let counts = [bcn.len(), real.bcn_mef().count(), real.bcn_sise().count(), real.etablissements().count()];
+    assert_eq!(counts, [11_270 + 10_066, 10_066, 27_062, 11_366]);
+    for doc in bcn.iter().chain(&documents(real.bcn_sise())) {
         let code = doc.get("code_certification").map_or_else(
             || format!("SISE:{}", doc["diplome_sise"].as_str().unwrap()),
             |code| code.as_str().unwrap().to_owned(),
@@ -105,6 +105,6 @@ fn the_nomenclature_and_the_directory_come_along() {
 
 #[test]
 fn a_missing_folder_is_named() {
-    let erreur = real::Real::read(Path::new("nulle-part")).unwrap_err().to_string();
-    assert!(erreur.starts_with("nulle-part/bcn/"), "{erreur}");
+    let error = real::Real::read(Path::new("nulle-part")).unwrap_err().to_string();
+    assert!(error.starts_with("nulle-part/bcn/"), "{error}");
 }

@@ -8,56 +8,56 @@ use std::{
     path::{Path, PathBuf},
 };
 
-fn racine() -> PathBuf {
+fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn lignes() -> Vec<Line> {
+fn rows() -> Vec<Line> {
     sample::lines().collect()
 }
 
 fn documents(kind: Kind) -> Vec<Value> {
-    lignes().into_iter().filter(|l| l.kind == kind).map(|l| Value::Object(l.doc)).collect()
+    rows().into_iter().filter(|l| l.kind == kind).map(|l| Value::Object(l.doc)).collect()
 }
 
-fn statistiques() -> Vec<Value> {
+fn statistics() -> Vec<Value> {
     [Kind::Certification, Kind::Regionale, Kind::Formation].into_iter().flat_map(documents).collect()
 }
 
 #[test]
 fn what_is_committed_is_what_is_made() {
-    let mut fichiers: BTreeMap<String, Vec<u8>> = BTreeMap::new();
-    for ligne in lignes() {
-        ligne.write_to(fichiers.entry(dataset::file_name(ligne.kind)).or_default()).unwrap();
+    let mut files: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+    for row in rows() {
+        row.write_to(files.entry(dataset::file_name(row.kind)).or_default()).unwrap();
     }
-    for (nom, attendu) in &fichiers {
-        let commis = std::fs::read(racine().join("data").join(nom)).unwrap();
-        assert!(commis == *attendu, "data/{nom}: run `cargo run -p dataset -- sample --out data/`");
+    for (name, expected) in &files {
+        let committed = std::fs::read(root().join("data").join(name)).unwrap();
+        assert!(committed == *expected, "data/{name}: run `cargo run -p dataset -- sample --out data/`");
     }
-    let presents: BTreeSet<String> = std::fs::read_dir(racine().join("data"))
+    let present: BTreeSet<String> = std::fs::read_dir(root().join("data"))
         .unwrap()
         .map(|f| f.unwrap().file_name().into_string().unwrap())
-        .filter(|nom| nom.ends_with(".ndjson"))
+        .filter(|name| name.ends_with(".ndjson"))
         .collect();
-    assert_eq!(presents, fichiers.keys().cloned().collect());
-    assert!(fichiers.values().map(Vec::len).sum::<usize>() < 1_500_000);
+    assert_eq!(present, files.keys().cloned().collect());
+    assert!(files.values().map(Vec::len).sum::<usize>() < 1_500_000);
 }
 
 #[test]
 fn it_is_as_small_as_it_says() {
-    let comptes: Vec<usize> = dataset::KINDS.into_iter().map(|k| documents(k).len()).collect();
-    assert_eq!(comptes, COMPTES, "{:?}", dataset::KINDS);
-    let distincts = |kind, champ: &str| documents(kind).iter().map(|d| d[champ].clone()).collect::<Vec<_>>();
-    let nombre = |valeurs: Vec<Value>| valeurs.iter().map(Value::to_string).collect::<BTreeSet<_>>().len();
-    assert_eq!(nombre(distincts(Kind::Certification, "code_certification")), 47);
-    assert_eq!(nombre(distincts(Kind::Regionale, "region")), 6);
-    assert_eq!(nombre(distincts(Kind::Etablissement, "numero_uai")), 30);
-    assert_eq!(nombre(distincts(Kind::Formation, "uai")), 30);
-    assert_eq!(nombre(distincts(Kind::Regionale, "millesime")), 3);
+    let counts: Vec<usize> = dataset::KINDS.into_iter().map(|k| documents(k).len()).collect();
+    assert_eq!(counts, COUNTS, "{:?}", dataset::KINDS);
+    let distinct = |kind, field: &str| documents(kind).iter().map(|d| d[field].clone()).collect::<Vec<_>>();
+    let count = |values: Vec<Value>| values.iter().map(Value::to_string).collect::<BTreeSet<_>>().len();
+    assert_eq!(count(distinct(Kind::Certification, "code_certification")), 47);
+    assert_eq!(count(distinct(Kind::Regionale, "region")), 6);
+    assert_eq!(count(distinct(Kind::Etablissement, "numero_uai")), 30);
+    assert_eq!(count(distinct(Kind::Formation, "uai")), 30);
+    assert_eq!(count(distinct(Kind::Regionale, "millesime")), 3);
 }
 
 /// In the order of [`dataset::KINDS`].
-const COMPTES: [usize; 11] = [139, 393, 684, 46, 28, 5, 30, 39, 1, 262, 18];
+const COUNTS: [usize; 11] = [139, 393, 684, 46, 28, 5, 30, 39, 1, 262, 18];
 
 #[test]
 fn keys_are_unique_well_formed_and_known() {
@@ -68,32 +68,32 @@ fn keys_are_unique_well_formed_and_known() {
         .collect();
     let uais: BTreeSet<String> =
         documents(Kind::Etablissement).iter().map(|d| d["numero_uai"].as_str().unwrap().to_owned()).collect();
-    let mut cles = BTreeSet::new();
-    for ligne in lignes() {
-        let doc = &Value::Object(ligne.doc.clone());
-        let texte = |champ: &str| doc[champ].as_str().unwrap_or_default();
-        if matches!(ligne.kind, Kind::Certification | Kind::Regionale | Kind::Formation) {
-            let code = texte("code_certification");
-            let prefixe = if texte("filiere") == "superieur" { "SISE:" } else { "" };
-            assert!(CodeCertification::parse(&format!("{prefixe}{code}")).is_some(), "{code}");
-            assert!(Millesime::parse(texte("millesime")).is_some());
-            assert_eq!(Millesime::parse(texte("millesime")).unwrap().est_periode(), {
-                ligne.kind == Kind::Regionale || (ligne.kind == Kind::Formation && doc.get("uai_type").is_some())
+    let mut keys = BTreeSet::new();
+    for row in rows() {
+        let doc = &Value::Object(row.doc.clone());
+        let text = |field: &str| doc[field].as_str().unwrap_or_default();
+        if matches!(row.kind, Kind::Certification | Kind::Regionale | Kind::Formation) {
+            let code = text("code_certification");
+            let prefix = if text("filiere") == "superieur" { "SISE:" } else { "" };
+            assert!(CodeCertification::parse(&format!("{prefix}{code}")).is_some(), "{code}");
+            assert!(Millesime::parse(text("millesime")).is_some());
+            assert_eq!(Millesime::parse(text("millesime")).unwrap().is_period(), {
+                row.kind == Kind::Regionale || (row.kind == Kind::Formation && doc.get("uai_type").is_some())
             });
             let source = doc["donnee_source"]["code_certification"].as_str().unwrap_or(code);
             assert!(bcn.contains(code) && bcn.contains(source), "{code}");
             let region = doc["region"]["code"].as_str().unwrap_or_default();
-            let cle = [ligne.kind.nom(), code, texte("millesime"), texte("filiere"), region, texte("uai")];
-            assert!(cles.insert(cle.map(str::to_owned)), "{cle:?}");
+            let key = [row.kind.name(), code, text("millesime"), text("filiere"), region, text("uai")];
+            assert!(keys.insert(key.map(str::to_owned)), "{key:?}");
         }
-        for (champ, valeur) in &ligne.doc {
-            let liste = valeur.as_array().cloned().unwrap_or_else(|| vec![valeur.clone()]);
-            if !champ.contains("uai") || champ.contains("type") || champ.ends_with("_libe") || champ == "nature_uai" {
+        for (field, value) in &row.doc {
+            let list = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+            if !field.contains("uai") || field.contains("type") || field.ends_with("_libe") || field == "nature_uai" {
                 continue;
             }
-            for uai in liste.iter().map(|v| v.as_str().unwrap()) {
-                assert!(Uai::parse(uai).is_some_and(|u| u.est_controle()), "{champ} {uai}");
-                assert!(uais.contains(uai), "{champ} {uai}");
+            for uai in list.iter().map(|v| v.as_str().unwrap()) {
+                assert!(Uai::parse(uai).is_some_and(|u| u.is_check_letter()), "{field} {uai}");
+                assert!(uais.contains(uai), "{field} {uai}");
             }
         }
     }
@@ -101,18 +101,18 @@ fn keys_are_unique_well_formed_and_known() {
 
 #[test]
 fn nothing_in_it_exists() {
-    let Some(donnees) = beside::shared("data", "nothing_in_it_exists") else { return };
-    let reels = std::fs::read_to_string(donnees.join("etablissements/uai.csv")).unwrap();
-    let reels: BTreeSet<&str> = reels.lines().filter_map(|l| l.split(';').next()).collect();
+    let Some(has_data) = beside::shared("data", "nothing_in_it_exists") else { return };
+    let real = std::fs::read_to_string(has_data.join("etablissements/uai.csv")).unwrap();
+    let real: BTreeSet<&str> = real.lines().filter_map(|l| l.split(';').next()).collect();
     for doc in documents(Kind::Etablissement) {
-        assert!(!reels.contains(doc["numero_uai"].as_str().unwrap()), "{doc}");
+        assert!(!real.contains(doc["numero_uai"].as_str().unwrap()), "{doc}");
     }
     let tables =
         ["V_FORMATION_DIPLOME", "N_FORMATION_DIPLOME", "N_FORMATION_DIPLOME_ENQUETE_51", "N_MEF", "N_DIPLOME_SISE"];
-    let mots: BTreeSet<Vec<u8>> = tables
+    let words: BTreeSet<Vec<u8>> = tables
         .iter()
         .flat_map(|t| {
-            std::fs::read(donnees.join(format!("bcn/{t}.csv")))
+            std::fs::read(has_data.join(format!("bcn/{t}.csv")))
                 .unwrap()
                 .split(|b| b";\n".contains(b))
                 .map(<[u8]>::to_vec)
@@ -121,15 +121,15 @@ fn nothing_in_it_exists() {
         .collect();
     for doc in documents(Kind::Bcn).iter().chain(&documents(Kind::BcnSise)) {
         let code = doc.get("code_certification").or(doc.get("diplome_sise")).unwrap().as_str().unwrap();
-        assert!(!mots.contains(code.as_bytes()), "{code}");
+        assert!(!words.contains(code.as_bytes()), "{code}");
     }
 }
 
 #[test]
 fn every_label_says_that_it_is_fictitious() {
-    for doc in statistiques().iter().chain(&documents(Kind::Bcn)).chain(&documents(Kind::BcnMef)) {
-        for champ in ["libelle", "libelle_long", "libelle_ancien", "libelle_long_ancien"] {
-            if let Some(libelle) = doc.get(champ) {
+    for doc in statistics().iter().chain(&documents(Kind::Bcn)).chain(&documents(Kind::BcnMef)) {
+        for field in ["libelle", "libelle_long", "libelle_ancien", "libelle_long_ancien"] {
+            if let Some(libelle) = doc.get(field) {
                 assert!(libelle.as_str().unwrap().ends_with(sample::MENTION), "{libelle}");
             }
         }
@@ -145,15 +145,15 @@ fn every_label_says_that_it_is_fictitious() {
 /// One case a line: what there must be, and where.
 #[test]
 fn every_case_is_there() {
-    let (nationales, regionales, formations) =
+    let (national, regionales, formations) =
         (documents(Kind::Certification), documents(Kind::Regionale), documents(Kind::Formation));
-    fn terminales(doc: &Value) -> usize {
+    fn final_years(doc: &Value) -> usize {
         doc["certificationsTerminales"].as_array().map_or(0, Vec::len)
     }
-    let petit = |d: &Value| d["nb_annee_term"].as_u64().is_some_and(|n| n < 20) && d["nb_sortant"].is_u64();
+    let small = |d: &Value| d["nb_annee_term"].as_u64().is_some_and(|n| n < 20) && d["nb_sortant"].is_u64();
     type Est = Box<dyn Fn(&Value) -> bool>;
     type Cas = (&'static str, Est, [bool; 3]);
-    let filiere = |nom: &'static str| -> Est { Box::new(move |d| d["filiere"] == nom) };
+    let filiere = |name: &'static str| -> Est { Box::new(move |d| d["filiere"] == name) };
     let roles = |a: &'static str, b: &'static str| -> Est {
         Box::new(move |d| d["uai_type"] == a && d["uai_donnee_type"] == b)
     };
@@ -164,7 +164,7 @@ fn every_case_is_there() {
         ("superieur", filiere("superieur"), [true, false, true]),
         ("closed", Box::new(|d| d["date_fermeture"].as_str().is_some_and(|f| f < "2022")), [true, true, true]),
         ("will close", Box::new(|d| d["date_fermeture"].as_str().is_some_and(|f| f > "2090")), [true, true, true]),
-        ("under the threshold, raw", Box::new(petit), [true, true, true]),
+        ("under the threshold, raw", Box::new(small), [true, true, true]),
         ("not under", Box::new(|d| d["nb_annee_term"].as_u64().is_some_and(|n| n >= 20)), [true, true, true]),
         ("self", Box::new(|d| d["donnee_source"]["type"] == "self"), [true, true, true]),
         ("ancienne", Box::new(|d| d["donnee_source"]["type"] == "ancienne"), [true, true, true]),
@@ -174,13 +174,13 @@ fn every_case_is_there() {
         (
             "shared first year",
             Box::new(|d| {
-                d["familleMetier"]["isAnneeCommune"] == true && terminales(d) == 3 && d["nb_annee_term"].is_null()
+                d["familleMetier"]["isAnneeCommune"] == true && final_years(d) == 3 && d["nb_annee_term"].is_null()
             }),
             [true, true, true],
         ),
         (
             "non-final year",
-            Box::new(|d| d["familleMetier"].is_null() && terminales(d) == 1 && d["nb_annee_term"].is_null()),
+            Box::new(|d| d["familleMetier"].is_null() && final_years(d) == 1 && d["nb_annee_term"].is_null()),
             [true, true, true],
         ),
         ("salaries", Box::new(|d| d["salaire_12_mois_q2"].is_u64()), [true, false, false]),
@@ -198,17 +198,17 @@ fn every_case_is_there() {
         ("list of teachers", Box::new(|d| d["uai_formateur"].is_array()), [false, false, true]),
         ("list of managers", Box::new(|d| d["uai_gestionnaire"].is_array()), [false, false, true]),
     ];
-    for (nom, est, attendu) in cas {
-        assert_eq!([&nationales, &regionales, &formations].map(|l| l.iter().any(&est)), attendu, "{nom}");
+    for (name, est, expected) in cas {
+        assert_eq!([&national, &regionales, &formations].map(|l| l.iter().any(&est)), expected, "{name}");
     }
 }
 
 #[test]
 fn inherited_figures_are_those_of_their_source() {
-    let nationales = documents(Kind::Certification);
-    let heritees: Vec<&Value> = nationales.iter().filter(|d| d["donnee_source"]["type"] != "self").collect();
-    for doc in heritees.into_iter().filter(|d| d["nb_annee_term"].is_u64()) {
-        let source = nationales
+    let national = documents(Kind::Certification);
+    let inherited: Vec<&Value> = national.iter().filter(|d| d["donnee_source"]["type"] != "self").collect();
+    for doc in inherited.into_iter().filter(|d| d["nb_annee_term"].is_u64()) {
+        let source = national
             .iter()
             .find(|d| {
                 d["code_certification"] == doc["donnee_source"]["code_certification"]

@@ -1,11 +1,11 @@
 //! Codes of certifications.
 
-use crate::filiere::{Filiere, Univers};
+use crate::filiere::{Filiere, Universe};
 use std::fmt;
 
 /// Which nomenclature a code belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TypeCode {
+pub enum CodeType {
     /// Code formation diplome: eight digits or capitals (apprenticeship).
     Cfd,
     /// MEFSTAT11: eleven digits or capitals (school track, filieres `pro` and `agricole`).
@@ -14,10 +14,10 @@ pub enum TypeCode {
     Sise,
 }
 
-impl TypeCode {
+impl CodeType {
     /// The filiere whose latest millesime is the default for codes of this type.
     #[must_use]
-    pub fn filiere_par_defaut(self) -> Filiere {
+    pub fn default_filiere(self) -> Filiere {
         match self {
             Self::Cfd => Filiere::Apprentissage,
             Self::Mef => Filiere::Pro,
@@ -27,10 +27,10 @@ impl TypeCode {
 
     /// Secondary or higher education.
     #[must_use]
-    pub fn univers(self) -> Univers {
+    pub fn universe(self) -> Universe {
         match self {
-            Self::Cfd | Self::Mef => Univers::Secondaire,
-            Self::Sise => Univers::Superieur,
+            Self::Cfd | Self::Mef => Universe::Secondaire,
+            Self::Sise => Universe::Superieur,
         }
     }
 }
@@ -38,38 +38,38 @@ impl TypeCode {
 /// A well-formed code of a certification, without its prefix.
 ///
 /// ```
-/// use domain::{CodeCertification, TypeCode};
+/// use domain::{CodeCertification, CodeType};
 /// let code = CodeCertification::parse("CFD:40025214").unwrap();
-/// assert_eq!((code.as_str(), code.type_code()), ("40025214", TypeCode::Cfd));
+/// assert_eq!((code.as_str(), code.code_type()), ("40025214", CodeType::Cfd));
 /// assert!(CodeCertification::parse("2500249").is_none(), "a SISE code needs its prefix");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CodeCertification {
     code: String,
-    type_code: TypeCode,
+    code_type: CodeType,
 }
 
 impl CodeCertification {
     /// Reads a code as a re-user writes it: `40025214`, `CFD:40025214`, `MEFSTAT11:…`, `SISE:…`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (code, type_code) = if let Some(code) = text.strip_prefix("SISE:") {
-            (code, TypeCode::Sise)
+        let (code, code_type) = if let Some(code) = text.strip_prefix("SISE:") {
+            (code, CodeType::Sise)
         } else if let Some(code) = text.strip_prefix("CFD:") {
-            (code, TypeCode::Cfd)
+            (code, CodeType::Cfd)
         } else if let Some(code) = text.strip_prefix("MEFSTAT11:") {
-            (code, TypeCode::Mef)
+            (code, CodeType::Mef)
         } else {
-            let type_code = if text.len() == 11 { TypeCode::Mef } else { TypeCode::Cfd };
-            (text, type_code)
+            let code_type = if text.len() == 11 { CodeType::Mef } else { CodeType::Cfd };
+            (text, code_type)
         };
-        let length = match type_code {
-            TypeCode::Cfd => 8,
-            TypeCode::Mef => 11,
-            TypeCode::Sise => 7,
+        let length = match code_type {
+            CodeType::Cfd => 8,
+            CodeType::Mef => 11,
+            CodeType::Sise => 7,
         };
         let well_formed = code.len() == length && code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase());
-        well_formed.then(|| Self { code: code.to_owned(), type_code })
+        well_formed.then(|| Self { code: code.to_owned(), code_type })
     }
 
     /// The code, its prefix removed.
@@ -80,8 +80,8 @@ impl CodeCertification {
 
     /// Which nomenclature it belongs to.
     #[must_use]
-    pub fn type_code(&self) -> TypeCode {
-        self.type_code
+    pub fn code_type(&self) -> CodeType {
+        self.code_type
     }
 }
 
@@ -93,9 +93,9 @@ impl fmt::Display for CodeCertification {
 
 /// Whether a text is the code of an entry of the national directory: `RNCP` and up to six digits.
 #[must_use]
-pub fn est_rncp(texte: &str) -> bool {
-    let chiffres = texte.strip_prefix("RNCP").unwrap_or_default();
-    (1..=6).contains(&chiffres.len()) && chiffres.bytes().all(|b| b.is_ascii_digit())
+pub fn is_rncp(text: &str) -> bool {
+    let digits = text.strip_prefix("RNCP").unwrap_or_default();
+    (1..=6).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 #[cfg(test)]
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn codes_have_the_shape_of_their_nomenclature() {
         for (text, expected) in [
-            ("12345678", Some(("12345678", TypeCode::Cfd))),
-            ("CFD:1234567A", Some(("1234567A", TypeCode::Cfd))),
-            ("23830024202", Some(("23830024202", TypeCode::Mef))),
-            ("MEFSTAT11:23830024202", Some(("23830024202", TypeCode::Mef))),
-            ("SISE:2500249", Some(("2500249", TypeCode::Sise))),
+            ("12345678", Some(("12345678", CodeType::Cfd))),
+            ("CFD:1234567A", Some(("1234567A", CodeType::Cfd))),
+            ("23830024202", Some(("23830024202", CodeType::Mef))),
+            ("MEFSTAT11:23830024202", Some(("23830024202", CodeType::Mef))),
+            ("SISE:2500249", Some(("2500249", CodeType::Sise))),
             ("SISE:12345678", None),
             ("2500249", None),
             ("1234567a", None),
@@ -119,13 +119,13 @@ mod tests {
             ("é2345678", None),
         ] {
             let code = CodeCertification::parse(text);
-            assert_eq!(code.as_ref().map(|c| (c.as_str(), c.type_code())), expected, "{text}");
+            assert_eq!(code.as_ref().map(|c| (c.as_str(), c.code_type())), expected, "{text}");
         }
     }
 
     #[test]
     fn codes_of_the_national_directory() {
-        assert!(est_rncp("RNCP4911") && est_rncp("RNCP39012"));
-        assert!(!["", "RNCP", "4911", "rncp4911", "RNCP 4911", "RNCP1234567", "RS4911"].into_iter().any(est_rncp));
+        assert!(is_rncp("RNCP4911") && is_rncp("RNCP39012"));
+        assert!(!["", "RNCP", "4911", "rncp4911", "RNCP 4911", "RNCP1234567", "RS4911"].into_iter().any(is_rncp));
     }
 }

@@ -1,4 +1,4 @@
-//! Filieres, and the two univers they belong to.
+//! Filieres, and the two universes they belong to.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Filiere {
     /// Agricultural education under school status.
-    Agricole,
+    Agricultural,
     /// Apprenticeship.
     Apprentissage,
     /// Vocational education under school status.
@@ -17,13 +17,13 @@ pub enum Filiere {
 
 impl Filiere {
     /// Every filiere.
-    pub const TOUTES: [Self; 4] = [Self::Agricole, Self::Apprentissage, Self::Pro, Self::Superieur];
+    pub const ALL: [Self; 4] = [Self::Agricultural, Self::Apprentissage, Self::Pro, Self::Superieur];
 
     /// Its name in documents.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Agricole => "agricole",
+            Self::Agricultural => "agricole",
             Self::Apprentissage => "apprentissage",
             Self::Pro => "pro",
             Self::Superieur => "superieur",
@@ -33,15 +33,15 @@ impl Filiere {
     /// Reads the name used in documents.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::TOUTES.into_iter().find(|f| f.as_str() == text)
+        Self::ALL.into_iter().find(|f| f.as_str() == text)
     }
 
     /// Secondary or higher education.
     #[must_use]
-    pub fn univers(self) -> Univers {
+    pub fn universe(self) -> Universe {
         match self {
-            Self::Superieur => Univers::Superieur,
-            _ => Univers::Secondaire,
+            Self::Superieur => Universe::Superieur,
+            _ => Universe::Secondaire,
         }
     }
 }
@@ -55,14 +55,14 @@ impl fmt::Display for Filiere {
 /// Secondary education (InserJeunes) or higher education (InserSup).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Univers {
+pub enum Universe {
     /// Apprenticeship and the school tracks: InserJeunes.
     Secondaire,
     /// Higher education: InserSup.
     Superieur,
 }
 
-impl Univers {
+impl Universe {
     /// Its name in queries.
     #[must_use]
     pub fn as_str(self) -> &'static str {

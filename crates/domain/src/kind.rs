@@ -1,6 +1,6 @@
 //! Kinds: what a pushed line is about.
 
-use crate::declaree::{CHAMP_LIEU, CHAMP_MAILLE};
+use crate::declared::{MAILLE_FIELD, PLACE_FIELD};
 use crate::{Document, Maille};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,17 +28,18 @@ pub enum Kind {
     Catalogue,
     /// An account.
     User,
-    /// The declaration of a maille ([`crate::MailleDeclaree`]).
+    /// The declaration of a maille ([`crate::DeclaredMaille`]).
     Maille,
     /// A statistic of a declared maille.
-    Statistique,
+    #[serde(rename = "statistique")]
+    Statistic,
     /// The entry of the national directory (RNCP) that a CFD or a SISE code leads to.
     Rncp,
 }
 
 impl Kind {
     /// Every kind.
-    pub const TOUS: [Self; 12] = [
+    pub const ALL: [Self; 12] = [
         Self::Certification,
         Self::Regionale,
         Self::Formation,
@@ -49,13 +50,13 @@ impl Kind {
         Self::Catalogue,
         Self::User,
         Self::Maille,
-        Self::Statistique,
+        Self::Statistic,
         Self::Rncp,
     ];
 
     /// Its name on a line.
     #[must_use]
-    pub fn nom(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Certification => "certification",
             Self::Regionale => "regionale",
@@ -67,65 +68,65 @@ impl Kind {
             Self::Catalogue => "catalogue",
             Self::User => "user",
             Self::Maille => "maille",
-            Self::Statistique => "statistique",
+            Self::Statistic => "statistique",
             Self::Rncp => "rncp",
         }
     }
 
     /// Reads a name.
     #[must_use]
-    pub fn parse(nom: &str) -> Option<Self> {
-        Self::TOUS.into_iter().find(|k| k.nom() == nom)
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.name() == name)
     }
 
     /// The maille of a statistic; `None` for what is no statistic.
     #[must_use]
     pub fn maille(self) -> Option<Maille> {
         match self {
-            Self::Certification => Some(Maille::Nationale),
+            Self::Certification => Some(Maille::National),
             Self::Regionale => Some(Maille::Regionale),
             Self::Formation => Some(Maille::Etablissement),
-            Self::Statistique => Some(Maille::Declaree),
+            Self::Statistic => Some(Maille::Declared),
             _ => None,
         }
     }
 
     /// The number under which the store keeps it.
     #[must_use]
-    pub fn rang(self) -> u8 {
-        Self::TOUS.iter().zip(0..).find_map(|(k, rang)| (*k == self).then_some(rang)).unwrap_or_default()
+    pub fn rank(self) -> u8 {
+        Self::ALL.iter().zip(0..).find_map(|(k, rank)| (*k == self).then_some(rank)).unwrap_or_default()
     }
 
     /// Reads a number.
     #[must_use]
-    pub fn de_rang(rang: u8) -> Option<Self> {
-        Self::TOUS.get(usize::from(rang)).copied()
+    pub fn from_rank(rank: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(rank)).copied()
     }
 
     /// The key of a document among those of its kind; `None` where a part of it is missing.
     ///
     /// Source: contract, "Keys and writing".
     #[must_use]
-    pub fn cle(self, document: &Document) -> Option<String> {
-        let simple = |nom: &str| texte(document.get(nom)).map(str::to_owned);
-        let sous_champ = |champ: &str, nom: &str| texte(document.get(champ)?.get(nom)).map(str::to_owned);
-        let statistique = |lieu: &str| {
+    pub fn key(self, document: &Document) -> Option<String> {
+        let simple = |name: &str| text(document.get(name)).map(str::to_owned);
+        let sub_field = |field: &str, name: &str| text(document.get(field)?.get(name)).map(str::to_owned);
+        let statistic = |place: &str| {
             let [code, millesime, filiere] = ["code_certification", "millesime", "filiere"].map(simple);
-            Some(format!("{}/{}/{}/{lieu}", code?, millesime?, filiere?))
+            Some(format!("{}/{}/{}/{place}", code?, millesime?, filiere?))
         };
         match self {
-            Self::Certification => statistique(""),
-            Self::Regionale => statistique(&sous_champ("region", "code")?),
-            Self::Formation => statistique(&simple("uai")?),
+            Self::Certification => statistic(""),
+            Self::Regionale => statistic(&sub_field("region", "code")?),
+            Self::Formation => statistic(&simple("uai")?),
             Self::Bcn => simple("code_certification"),
             Self::BcnMef => simple("mef_stat_11"),
             Self::BcnSise => simple("diplome_sise"),
             Self::Etablissement => simple("numero_uai"),
-            Self::Catalogue => simple("id").or_else(|| sous_champ("id", "$oid")),
+            Self::Catalogue => simple("id").or_else(|| sub_field("id", "$oid")),
             Self::User => simple("username"),
             Self::Maille => simple("nom"),
             Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
-            Self::Statistique => statistique(&format!("{}/{}", simple(CHAMP_MAILLE)?, simple(CHAMP_LIEU)?)),
+            Self::Statistic => statistic(&format!("{}/{}", simple(MAILLE_FIELD)?, simple(PLACE_FIELD)?)),
         }
     }
 }
@@ -133,16 +134,16 @@ impl Kind {
 impl From<Maille> for Kind {
     fn from(maille: Maille) -> Self {
         match maille {
-            Maille::Nationale => Self::Certification,
+            Maille::National => Self::Certification,
             Maille::Regionale => Self::Regionale,
             Maille::Etablissement => Self::Formation,
-            Maille::Declaree => Self::Statistique,
+            Maille::Declared => Self::Statistic,
         }
     }
 }
 
-fn texte(valeur: Option<&Value>) -> Option<&str> {
-    valeur.and_then(Value::as_str)
+fn text(value: Option<&Value>) -> Option<&str> {
+    value.and_then(Value::as_str)
 }
 
 #[cfg(test)]
@@ -152,29 +153,29 @@ mod tests {
 
     #[test]
     fn names_and_numbers_come_back() {
-        for kind in Kind::TOUS {
-            assert_eq!(Kind::parse(kind.nom()), Some(kind));
-            assert_eq!(Kind::de_rang(kind.rang()), Some(kind));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.nom());
+        for kind in Kind::ALL {
+            assert_eq!(Kind::parse(kind.name()), Some(kind));
+            assert_eq!(Kind::from_rank(kind.rank()), Some(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
-        assert_eq!((Kind::parse("autre"), Kind::de_rang(200)), (None, None));
-        for maille in Maille::TOUTES {
+        assert_eq!((Kind::parse("autre"), Kind::from_rank(200)), (None, None));
+        for maille in Maille::ALL {
             assert_eq!(Kind::from(maille).maille(), Some(maille));
         }
     }
 
     #[test]
     fn documents_are_known_by_the_key_of_their_kind() {
-        let cle = |kind: Kind, valeur: Value| kind.cle(valeur.as_object().unwrap());
-        let statistique = json!({"code_certification": "40025214", "millesime": "2020", "filiere": "apprentissage"});
-        assert_eq!(cle(Kind::Certification, statistique.clone()).as_deref(), Some("40025214/2020/apprentissage/"));
-        assert_eq!(cle(Kind::Regionale, statistique.clone()), None, "no region");
-        let mut declaree = statistique;
-        declaree["maille"] = "academies".into();
-        assert_eq!(cle(Kind::Statistique, declaree.clone()), None, "no place");
-        declaree["lieu"] = "10".into();
-        assert_eq!(cle(Kind::Statistique, declaree).as_deref(), Some("40025214/2020/apprentissage/academies/10"));
-        assert_eq!(cle(Kind::Catalogue, json!({"id": {"$oid": "abc"}})).as_deref(), Some("abc"));
-        assert_eq!(cle(Kind::Catalogue, json!({"id": "abc"})).as_deref(), Some("abc"));
+        let key = |kind: Kind, value: Value| kind.key(value.as_object().unwrap());
+        let statistic = json!({"code_certification": "40025214", "millesime": "2020", "filiere": "apprentissage"});
+        assert_eq!(key(Kind::Certification, statistic.clone()).as_deref(), Some("40025214/2020/apprentissage/"));
+        assert_eq!(key(Kind::Regionale, statistic.clone()), None, "no region");
+        let mut declared = statistic;
+        declared["maille"] = "academies".into();
+        assert_eq!(key(Kind::Statistic, declared.clone()), None, "no place");
+        declared["lieu"] = "10".into();
+        assert_eq!(key(Kind::Statistic, declared).as_deref(), Some("40025214/2020/apprentissage/academies/10"));
+        assert_eq!(key(Kind::Catalogue, json!({"id": {"$oid": "abc"}})).as_deref(), Some("abc"));
+        assert_eq!(key(Kind::Catalogue, json!({"id": "abc"})).as_deref(), Some("abc"));
     }
 }

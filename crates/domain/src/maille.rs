@@ -7,27 +7,29 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum Maille {
     /// A certification in the whole country.
-    Nationale,
+    #[serde(rename = "nationale")]
+    National,
     /// A certification in a region.
     Regionale,
     /// A certification in an establishment: a formation.
     Etablissement,
-    /// A certification in a place of a maille that a push declares ([`crate::MailleDeclaree`]).
-    Declaree,
+    /// A certification in a place of a maille that a push declares ([`crate::DeclaredMaille`]).
+    #[serde(rename = "declaree")]
+    Declared,
 }
 
 impl Maille {
     /// Every maille of the contract: those with a route of their own, which the treatments know.
-    pub const TOUTES: [Self; 3] = [Self::Nationale, Self::Regionale, Self::Etablissement];
+    pub const ALL: [Self; 3] = [Self::National, Self::Regionale, Self::Etablissement];
 
     /// The name of its list, in URLs, answers and reports; declared mailles have names of their own.
     #[must_use]
-    pub fn liste(self) -> &'static str {
+    pub fn list(self) -> &'static str {
         match self {
-            Self::Nationale => "certifications",
+            Self::National => "certifications",
             Self::Regionale => "regionales",
             Self::Etablissement => "formations",
-            Self::Declaree => "mailles",
+            Self::Declared => "mailles",
         }
     }
 }

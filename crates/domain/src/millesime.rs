@@ -8,7 +8,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Millesime(String);
 
-fn est_annee(text: &str) -> bool {
+fn is_year(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -23,8 +23,8 @@ impl Millesime {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let valid = match text.split_once('_') {
-            None => est_annee(text),
-            Some((first, last)) => est_annee(first) && est_annee(last) && first <= last,
+            None => is_year(text),
+            Some((first, last)) => is_year(first) && is_year(last) && first <= last,
         };
         valid.then(|| Self(text.to_owned()))
     }
@@ -37,48 +37,49 @@ impl Millesime {
 
     /// Whether it is a period of two years.
     #[must_use]
-    pub fn est_periode(&self) -> bool {
+    pub fn is_period(&self) -> bool {
         self.0.contains('_')
     }
 
     /// The last of its years: `2023` for `2023` and for `2022_2023`.
     #[must_use]
-    pub fn annee(&self) -> &str {
+    pub fn year(&self) -> &str {
         self.0.rsplit('_').next().unwrap_or(&self.0)
     }
 
     /// The years it is written with: one or two.
-    pub fn annees(&self) -> impl Iterator<Item = &str> {
+    pub fn years(&self) -> impl Iterator<Item = &str> {
         self.0.split('_')
     }
 
     /// The other spelling: the period that ends with a year, or the year that ends a period.
     /// `None` for the year `0000`, which no period can end with.
     #[must_use]
-    pub fn autre_ecriture(&self) -> Option<Self> {
-        if self.est_periode() {
-            return Some(Self(self.annee().to_owned()));
+    pub fn other_spelling(&self) -> Option<Self> {
+        if self.is_period() {
+            return Some(Self(self.year().to_owned()));
         }
         let previous = self.0.parse::<u16>().ok()?.checked_sub(1)?;
         Some(Self(format!("{previous:04}_{}", self.0)))
     }
 
-    /// Whether a text is one of [`Self::deux_ecritures`].
+    /// Whether a text is one of [`Self::both_spellings`].
     #[must_use]
-    pub fn est_ecrit(&self, texte: &str) -> bool {
-        let year = |t: &str| if est_annee(t) { t.parse::<u16>().ok() } else { None };
-        let suit = |avant: &str, annee: &str| year(avant).zip(year(annee)).is_some_and(|(a, b)| a + 1 == b);
-        self.0 == texte
-            || match (self.0.split_once('_'), texte.split_once('_')) {
-                (Some((_, annee)), None) => annee == texte,
-                (None, Some((avant, annee))) => annee == self.0 && suit(avant, annee),
+    pub fn is_written(&self, text: &str) -> bool {
+        let year = |t: &str| if is_year(t) { t.parse::<u16>().ok() } else { None };
+        let follows =
+            |before: &str, written_year: &str| year(before).zip(year(written_year)).is_some_and(|(a, b)| a + 1 == b);
+        self.0 == text
+            || match (self.0.split_once('_'), text.split_once('_')) {
+                (Some((_, written_year)), None) => written_year == text,
+                (None, Some((before, written_year))) => written_year == self.0 && follows(before, written_year),
                 _ => false,
             }
     }
 
     /// Both spellings, the one asked for first.
-    pub fn deux_ecritures(&self) -> impl Iterator<Item = Self> {
-        std::iter::once(self.clone()).chain(self.autre_ecriture())
+    pub fn both_spellings(&self) -> impl Iterator<Item = Self> {
+        std::iter::once(self.clone()).chain(self.other_spelling())
     }
 }
 
@@ -99,7 +100,7 @@ mod tests {
             [("2023", Some("2022_2023")), ("2022_2023", Some("2023")), ("2018_2023", Some("2023")), ("0000", None)]
         {
             let millesime = Millesime::parse(text).unwrap();
-            assert_eq!(millesime.autre_ecriture().as_ref().map(Millesime::as_str), other, "{text}");
+            assert_eq!(millesime.other_spelling().as_ref().map(Millesime::as_str), other, "{text}");
         }
     }
 
@@ -107,11 +108,11 @@ mod tests {
         #[test]
         fn a_spelling_is_recognised_where_it_is_one_of_two(text in "[0-9]{4}(_[0-9]{4})?", other in "[0-9+]{4}(_[0-9]{4})?", near in 0u16..3) {
             if let Some(millesime) = Millesime::parse(&text) {
-                let year: u16 = millesime.annee().parse().unwrap();
-                let nearby = format!("{:04}_{}", year.saturating_sub(near), millesime.annee());
-                for asked in [text.as_str(), &other, &nearby, millesime.annee()] {
-                    let expected = millesime.deux_ecritures().any(|m| m.as_str() == asked);
-                    prop_assert_eq!(millesime.est_ecrit(asked), expected, "{}", asked);
+                let year: u16 = millesime.year().parse().unwrap();
+                let nearby = format!("{:04}_{}", year.saturating_sub(near), millesime.year());
+                for asked in [text.as_str(), &other, &nearby, millesime.year()] {
+                    let expected = millesime.both_spellings().any(|m| m.as_str() == asked);
+                    prop_assert_eq!(millesime.is_written(asked), expected, "{}", asked);
                 }
             }
         }

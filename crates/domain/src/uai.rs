@@ -5,7 +5,7 @@ use std::fmt;
 /// A well-formed UAI: seven digits and a capital.
 ///
 /// The check letter is not verified here: re-users send it as it is written in the documents.
-/// See [`lettre_de_controle`] for where it matters.
+/// See [`check_letter`] for where it matters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Uai(String);
 
@@ -29,9 +29,9 @@ impl Uai {
 
     /// Whether the letter is the right one for the digits.
     #[must_use]
-    pub fn est_controle(&self) -> bool {
+    pub fn is_check_letter(&self) -> bool {
         let (digits, letter) = self.0.split_at(self.0.len().saturating_sub(1));
-        lettre_de_controle(digits).is_some_and(|right| letter.starts_with(right))
+        check_letter(digits).is_some_and(|right| letter.starts_with(right))
     }
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for Uai {
 ///
 /// Source: the rule of the national directory of establishments (contract, import details).
 #[must_use]
-pub fn lettre_de_controle(digits: &str) -> Option<char> {
+pub fn check_letter(digits: &str) -> Option<char> {
     let number: u32 = digits.parse().ok()?;
     let rank = usize::try_from(number % 23).ok()?;
     "ABCDEFGHJKLMNPRSTUVWXYZ".chars().nth(rank)
@@ -58,9 +58,9 @@ mod tests {
     #[test]
     fn shape_and_check_letter() {
         let real = Uai::parse("0750652B").unwrap();
-        assert_eq!(lettre_de_controle("0750652"), Some('B'));
-        assert!(real.est_controle());
-        assert!(!Uai::parse("0750652A").unwrap().est_controle());
+        assert_eq!(check_letter("0750652"), Some('B'));
+        assert!(real.is_check_letter());
+        assert!(!Uai::parse("0750652A").unwrap().is_check_letter());
         for text in ["", "0750652", "0750652k", "075065BB", "é750652K", "0750652É"] {
             assert!(Uai::parse(text).is_none(), "{text}");
         }

@@ -3,7 +3,7 @@
 //! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
-use api::{BodyStream, Corps, Entete, Entetes, Reponse, Requete};
+use api::{BodyStream, Header, Headers, Request as ApiRequest, Response as ApiResponse, ResponseBody};
 use futures_channel::oneshot;
 use futures_util::StreamExt;
 use futures_util::future::ready;
@@ -15,35 +15,35 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 /// How much of a body is asked for at once.
-const MORCEAU: usize = 64 * 1024;
+const PIECE: usize = 64 * 1024;
 
-/// Reads a request. `corps_max` bounds the body: what lies beyond is left. Read routes look at a body only where its
+/// Reads a request. `body_max` bounds the body: what lies beyond is left. Read routes look at a body only where its
 /// type is told, so without one it is not fetched.
-pub(crate) async fn lire(request: Request, corps_max: usize, sans_type: bool) -> Requete {
-    let champs = request.get_headers();
-    let entetes = Entetes::nouveaux(move |nom| {
-        let valeur = champs.get(nom).into_iter().next()?;
-        Some(String::from_utf8(valeur).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+pub(crate) async fn read(request: Request, body_max: usize, untyped: bool) -> ApiRequest {
+    let fields = request.get_headers();
+    let headers = Headers::new_ones(move |name| {
+        let value = fields.get(name).into_iter().next()?;
+        Some(String::from_utf8(value).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
     });
-    let methode = methode(request.get_method());
-    let mut chemin = request.get_path_with_query().unwrap_or_default();
-    let query = match chemin.split_once('?') {
-        Some((avant, query)) => {
-            let (longueur, query) = (avant.len(), query.to_owned());
-            chemin.truncate(longueur);
+    let method = method(request.get_method());
+    let mut path = request.get_path_with_query().unwrap_or_default();
+    let query = match path.split_once('?') {
+        Some((before, query)) => {
+            let (length, query) = (before.len(), query.to_owned());
+            path.truncate(length);
             query
         }
         None => String::new(),
     };
-    let mut requete = Requete { methode, chemin, query, entetes, corps: Vec::new() };
-    if sans_type || requete.entete("content-type").is_some() {
-        requete.corps = lire_corps(request, corps_max).await;
+    let mut api_request = ApiRequest { method, path, query, headers, body: Vec::new() };
+    if untyped || api_request.header("content-type").is_some() {
+        api_request.body = read_body(request, body_max).await;
     }
-    requete
+    api_request
 }
 
-fn methode(methode: Method) -> Cow<'static, str> {
-    let nom = match methode {
+fn method(method: Method) -> Cow<'static, str> {
+    let name = match method {
         Method::Get => "GET",
         Method::Head => "HEAD",
         Method::Post => "POST",
@@ -53,119 +53,119 @@ fn methode(methode: Method) -> Cow<'static, str> {
         Method::Options => "OPTIONS",
         Method::Trace => "TRACE",
         Method::Patch => "PATCH",
-        Method::Other(nom) => return nom.into(),
+        Method::Other(name) => return name.into(),
     };
-    nom.into()
+    name.into()
 }
 
-async fn lire_corps(request: Request, max: usize) -> Vec<u8> {
-    let (_lu, fin) = wit_future::new::<Result<(), ErrorCode>>(|| Ok(()));
-    let (mut flux, _trailers): (StreamReader<u8>, _) = Request::consume_body(request, fin);
-    let mut lu = Vec::new();
-    while lu.len() < max {
+async fn read_body(request: Request, max: usize) -> Vec<u8> {
+    let (_read, end) = wit_future::new::<Result<(), ErrorCode>>(|| Ok(()));
+    let (mut stream, _trailers): (StreamReader<u8>, _) = Request::consume_body(request, end);
+    let mut read = Vec::new();
+    while read.len() < max {
         // What is read is appended: the vector's own room bounds it.
-        lu.reserve_exact(MORCEAU.min(max - lu.len()));
-        let (etat, octets) = flux.read(lu).await;
-        lu = octets;
+        read.reserve_exact(PIECE.min(max - read.len()));
+        let (state, bytes) = stream.read(read).await;
+        read = bytes;
         // A body that breaks off is judged by its digest or its form.
-        if !matches!(etat, StreamResult::Complete(_)) {
+        if !matches!(state, StreamResult::Complete(_)) {
             break;
         }
     }
-    lu.truncate(max);
-    lu
+    read.truncate(max);
+    read
 }
 
 /// Headers that belong to one answer; the others are alike from answer to answer.
-const PROPRES: [&str; 4] = ["etag", "content-length", "link", "content-disposition"];
+const OWN: [&str; 4] = ["etag", "content-length", "link", "content-disposition"];
 /// How many sets of headers an instance keeps made: JSON and images, with and without gzip, 304, lists.
-const MODELES_MAX: usize = 8;
+const TEMPLATES_MAX: usize = 8;
 
 /// Headers that are alike, made once. A copy of them is a reference in the runtime, where a list of seven is a dozen
 /// copies over the border, as many allocations on both sides, and each name looked up.
-struct Modele {
-    entetes: Vec<Entete>,
-    champs: Fields,
+struct HeaderTemplate {
+    headers: Vec<Header>,
+    fields: Fields,
 }
 
 thread_local! {
-    static MODELES: RefCell<VecDeque<Modele>> = const { RefCell::new(VecDeque::new()) };
+    static TEMPLATES: RefCell<VecDeque<HeaderTemplate>> = const { RefCell::new(VecDeque::new()) };
 }
 
 /// The headers of an answer, for the runtime.
-fn champs(entetes: &[Entete]) -> Fields {
-    let communs = || entetes.iter().filter(|(nom, _)| !PROPRES.contains(nom));
-    let champs = MODELES.with_borrow_mut(|modeles| {
-        if let Some(modele) = modeles.iter().find(|modele| sont_egaux(&modele.entetes, communs())) {
-            return modele.champs.clone();
+fn fields(headers: &[Header]) -> Fields {
+    let common = || headers.iter().filter(|(name, _)| !OWN.contains(name));
+    let fields = TEMPLATES.with_borrow_mut(|templates| {
+        if let Some(template) = templates.iter().find(|template| are_equal(&template.headers, common())) {
+            return template.fields.clone();
         }
-        let champs = Fields::new();
-        for (nom, valeur) in communs() {
-            ajouter(&champs, nom, valeur);
+        let fields = Fields::new();
+        for (name, value) in common() {
+            add(&fields, name, value);
         }
-        if modeles.len() == MODELES_MAX {
-            modeles.pop_front();
+        if templates.len() == TEMPLATES_MAX {
+            templates.pop_front();
         }
-        modeles.push_back(Modele { entetes: communs().cloned().collect(), champs: champs.clone() });
-        champs
+        templates.push_back(HeaderTemplate { headers: common().cloned().collect(), fields: fields.clone() });
+        fields
     });
-    for (nom, valeur) in entetes.iter().filter(|(nom, _)| PROPRES.contains(nom)) {
-        ajouter(&champs, nom, valeur);
+    for (name, value) in headers.iter().filter(|(name, _)| OWN.contains(name)) {
+        add(&fields, name, value);
     }
-    champs
+    fields
 }
 
 /// Whether headers are those of a set. Nearly all of them are the same constants: their addresses tell, where comparing
 /// the bytes takes some thousand instructions.
-fn sont_egaux<'a>(modele: &[Entete], mut entetes: impl Iterator<Item = &'a Entete>) -> bool {
-    let egaux = |un: &str, autre: &str| std::ptr::eq(un, autre) || un == autre;
-    let suivent =
-        modele.iter().all(|(nom, valeur)| entetes.next().is_some_and(|(n, v)| egaux(nom, n) && egaux(valeur, v)));
-    suivent && entetes.next().is_none()
+fn are_equal<'a>(template: &[Header], mut headers: impl Iterator<Item = &'a Header>) -> bool {
+    let equal = |one: &str, other: &str| std::ptr::eq(one, other) || one == other;
+    let follow =
+        template.iter().all(|(name, value)| headers.next().is_some_and(|(n, v)| equal(name, n) && equal(value, v)));
+    follow && headers.next().is_none()
 }
 
-fn ajouter(champs: &Fields, nom: &str, valeur: &str) {
+fn add(fields: &Fields, name: &str, value: &str) {
     // Names are our own; a value that is no header is left out.
-    if valeur.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
-        let _ = champs.append(nom, valeur.as_bytes());
+    if value.bytes().all(|b| b == b'\t' || (b' '..=b'~').contains(&b)) {
+        let _ = fields.append(name, value.as_bytes());
     }
 }
 
 /// Sends an answer. Its body follows once the runtime has the head.
-pub(crate) fn repondre(reponse: Reponse) -> Response {
-    let champs = champs(&reponse.entetes);
-    let (fin, suite) = wit_future::new(|| Ok(None));
-    let (reponse_http, _envoi) = match reponse.corps {
-        Corps::Octets(octets) if octets.is_empty() => {
-            ensuite(async move {
-                let _ = fin.write(Ok(None)).await;
+pub(crate) fn respond(api_response: ApiResponse) -> Response {
+    let fields = fields(&api_response.headers);
+    let (end, rest) = wit_future::new(|| Ok(None));
+    let (http_response, _sent) = match api_response.body {
+        ResponseBody::Bytes(bytes) if bytes.is_empty() => {
+            afterwards(async move {
+                let _ = end.write(Ok(None)).await;
             });
-            Response::new(champs, None, suite)
+            Response::new(fields, None, rest)
         }
-        Corps::Octets(octets) => {
-            let (mut ecrivain, lecteur) = wit_stream::new();
-            ensuite(async move {
+        ResponseBody::Bytes(bytes) => {
+            let (mut writer, reader) = wit_stream::new();
+            afterwards(async move {
                 // A client that has gone takes nothing more: no fault of ours.
-                let _ = ecrivain.write_all(octets).await;
-                drop(ecrivain);
-                let _ = fin.write(Ok(None)).await;
+                let _ = writer.write_all(bytes).await;
+                drop(writer);
+                let _ = end.write(Ok(None)).await;
             });
-            Response::new(champs, Some(lecteur), suite)
+            Response::new(fields, Some(reader), rest)
         }
-        Corps::Flux(flux) => {
-            let (ecrivain, lecteur) = wit_stream::new();
-            ensuite(async move {
-                let fini = envoyer(ecrivain, flux).await.map(|()| None);
-                let _ = fin.write(fini).await;
+        ResponseBody::Stream(stream) => {
+            let (writer, reader) = wit_stream::new();
+            afterwards(async move {
+                let finished = send(writer, stream).await.map(|()| None);
+                let _ = end.write(finished).await;
             });
-            Response::new(champs, Some(lecteur), suite)
+            Response::new(fields, Some(reader), rest)
         }
     };
     // An answer is made with 200; other codes are our own, so none is refused.
-    if reponse.statut != 200 {
-        let _ = reponse_http.set_status_code(reponse.statut);
+    if api_response.status != 200 {
+        let _ = http_response.set_status_code(api_response.status);
     }
-    reponse_http
+    http_response
 }
 
 /// Does what is left once the runtime has the head.
@@ -174,23 +174,23 @@ pub(crate) fn repondre(reponse: Reponse) -> Response {
 /// with what has yielded only when an instance has nothing else to do: under load, answers that clients received long
 /// ago keep their memory and their handles, until the runtime ends the instance for holding too many. So a round is
 /// never whole: one future does the work, one waits for its end and is not polled before, and one ends the first round.
-fn ensuite(travail: impl Future<Output = ()> + 'static) {
-    let (fini, attente) = oneshot::channel::<()>();
+fn afterwards(work: impl Future<Output = ()> + 'static) {
+    let (finished, wait) = oneshot::channel::<()>();
     spawn(async move {
-        travail.await;
-        drop(fini);
+        work.await;
+        drop(finished);
     });
     spawn(async move {
-        let _ = attente.await;
+        let _ = wait.await;
     });
     spawn(ready(()));
 }
 
 /// Sends a body piece by piece; a fault of the store breaks it off, so that the client sees it is not whole.
-async fn envoyer(mut ecrivain: StreamWriter<u8>, mut flux: BodyStream) -> Result<(), ErrorCode> {
-    while let Some(morceau) = flux.next().await {
-        let morceau = morceau.map_err(|erreur| ErrorCode::InternalError(Some(erreur.to_string())))?;
-        if !ecrivain.write_all(morceau).await.is_empty() {
+async fn send(mut writer: StreamWriter<u8>, mut stream: BodyStream) -> Result<(), ErrorCode> {
+    while let Some(piece) = stream.next().await {
+        let piece = piece.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
+        if !writer.write_all(piece).await.is_empty() {
             break;
         }
     }

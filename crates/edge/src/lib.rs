@@ -4,43 +4,43 @@
 //! variables and the clocks of the runtime. A read component calls [`serve`] and nothing else, so
 //! that of the key-value interface its binary imports `open` and `get` only.
 
-mod ecriture;
 mod http;
-mod magasin;
-mod reseau;
+mod network;
+mod read_store;
+mod write_store;
 
-pub use ecriture::{Ecriture, MagasinEcriture};
-pub use magasin::Magasin;
-pub use reseau::{CorpsRecu, Horloge, Reseau};
+pub use network::{Network, ReceivedBody, RuntimeClock};
+pub use read_store::ReadStore;
 #[doc(hidden)]
 pub use spin_sdk::wasip3;
 pub use spin_sdk::wasip3::http::types::{Request, Response};
+pub use write_store::{WriteProfile, WriteStore};
 
-use api::{Monde, Reponse, Requete};
+use api::{Request as ApiRequest, Response as ApiResponse, Runtime};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use store::lecture::Cache;
+use store::reading::Cache;
 
 /// The label that everything lies under. It needs no configuration anywhere, and is the only one on
 /// some hosts; a deployment that wants stores of their own changes it here and in the manifest.
 pub const LABEL: &str = "default";
 
 /// Largest body that read routes look at, plus one byte to see that there is more.
-const CORPS_LU: usize = 100 * 1024 + 1;
+const BODY_READ: usize = 100 * 1024 + 1;
 
 thread_local! {
     static CACHE: Rc<Cache> = Rc::new(Cache::new());
     static VARIABLES: RefCell<Vec<(String, u64, String)>> = const { RefCell::new(Vec::new()) };
-    static DEBUT: std::time::Instant = std::time::Instant::now();
+    static START: std::time::Instant = std::time::Instant::now();
 }
 
 /// The runtime, as routes see it; `K` is the store, opened for reading or for writing.
 #[derive(Clone, Debug)]
 pub struct Spin<K>(pub K);
 
-impl<K: store::KeyValue + Clone + 'static> Monde for Spin<K> {
+impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
     type Kv = K;
 
     fn kv(&self) -> K {
@@ -51,66 +51,66 @@ impl<K: store::KeyValue + Clone + 'static> Monde for Spin<K> {
         CACHE.with(Rc::clone)
     }
 
-    async fn variable(&self, nom: &str) -> String {
-        variable(nom).await
+    async fn variable(&self, name: &str) -> String {
+        variable(name).await
     }
 
-    fn maintenant_ms(&self) -> i64 {
-        maintenant_ms()
+    fn now_ms(&self) -> i64 {
+        now_ms()
     }
 
-    fn monotone_ms(&self) -> u64 {
-        monotone_ms()
+    fn monotonic_ms(&self) -> u64 {
+        monotonic_ms()
     }
 }
 
-impl api::import::MondeImport for Spin<MagasinEcriture> {
-    type Fetch = Reseau;
-    type Clock = Horloge;
+impl api::import::ImportRuntime for Spin<WriteStore> {
+    type Fetch = Network;
+    type Clock = RuntimeClock;
 
-    fn fetch(&self) -> Reseau {
-        Reseau
+    fn fetch(&self) -> Network {
+        Network
     }
 
-    fn horloge(&self) -> Horloge {
-        Horloge
+    fn clock(&self) -> RuntimeClock {
+        RuntimeClock
     }
 
-    fn lot(&self) -> usize {
-        self.0.profil().lot()
+    fn batch(&self) -> usize {
+        self.0.profile().batch()
     }
 
-    fn alea(&self) -> [u8; 16] {
-        alea()
+    fn random(&self) -> [u8; 16] {
+        random()
     }
 }
 
 /// How long an instance may go by a variable it has read, in milliseconds: as long as by the pointer. A list asks for
 /// two or three of them, and each one is a call as long as a get.
-const VARIABLE_TTL_MS: u64 = store::lecture::POINTER_TTL_MS;
+const VARIABLE_TTL_MS: u64 = store::reading::POINTER_TTL_MS;
 
 /// A variable of the component, at most [`VARIABLE_TTL_MS`] old; empty where it is not set.
-pub async fn variable(nom: &str) -> String {
-    let maintenant = monotone_ms();
-    let connue = VARIABLES.with_borrow(|connues| {
-        let connue =
-            connues.iter().find(|(connue, lue, _)| connue == nom && maintenant.saturating_sub(*lue) < VARIABLE_TTL_MS);
-        connue.map(|(_, _, valeur)| valeur.clone())
+pub async fn variable(name: &str) -> String {
+    let now = monotonic_ms();
+    let known = VARIABLES.with_borrow(|variables| {
+        let known =
+            variables.iter().find(|(known, read, _)| known == name && now.saturating_sub(*read) < VARIABLE_TTL_MS);
+        known.map(|(_, _, value)| value.clone())
     });
-    if let Some(valeur) = connue {
-        return valeur;
+    if let Some(value) = known {
+        return value;
     }
-    let valeur = spin_sdk::variables::get(nom).await.unwrap_or_default();
-    VARIABLES.with_borrow_mut(|connues| {
-        connues.retain(|(connue, _, _)| connue != nom);
-        connues.push((nom.to_owned(), maintenant, valeur.clone()));
+    let value = spin_sdk::variables::get(name).await.unwrap_or_default();
+    VARIABLES.with_borrow_mut(|variables| {
+        variables.retain(|(known, _, _)| known != name);
+        variables.push((name.to_owned(), now, value.clone()));
     });
-    valeur
+    value
 }
 
 /// Milliseconds since 1970.
 #[must_use]
-pub fn maintenant_ms() -> i64 {
+pub fn now_ms() -> i64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .ok()
@@ -120,17 +120,17 @@ pub fn maintenant_ms() -> i64 {
 
 /// Milliseconds of a clock that never goes back.
 #[must_use]
-pub fn monotone_ms() -> u64 {
-    DEBUT.with(|debut| u64::try_from(debut.elapsed().as_millis()).unwrap_or(u64::MAX))
+pub fn monotonic_ms() -> u64 {
+    START.with(|start| u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Random bytes of the runtime.
 #[must_use]
-pub fn alea<const N: usize>() -> [u8; N] {
-    let mut octets = [0; N];
-    let hasard = std::iter::repeat_with(|| get_random_u64().to_le_bytes()).flatten();
-    octets.iter_mut().zip(hasard).for_each(|(octet, tire)| *octet = tire);
-    octets
+pub fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    let stream_of_random = std::iter::repeat_with(|| get_random_u64().to_le_bytes()).flatten();
+    bytes.iter_mut().zip(stream_of_random).for_each(|(byte, draw)| *byte = draw);
+    bytes
 }
 
 /// Makes a function the component's handler: `edge::service!(handle)`. The SDK's own attribute would turn every request
@@ -138,10 +138,10 @@ pub fn alea<const N: usize>() -> [u8; N] {
 #[macro_export]
 macro_rules! service {
     ($handle:path) => {
-        struct Service;
-        $crate::wasip3::http::service::export!(Service);
+        struct HttpService;
+        $crate::wasip3::http::service::export!(HttpService);
 
-        impl $crate::wasip3::exports::http::handler::Guest for Service {
+        impl $crate::wasip3::exports::http::handler::Guest for HttpService {
             async fn handle(
                 request: $crate::Request,
             ) -> Result<$crate::Response, $crate::wasip3::http::types::ErrorCode> {
@@ -152,20 +152,20 @@ macro_rules! service {
 }
 
 /// Answers a request by a read route.
-pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<Magasin>, Requete) -> Reponse) -> Response {
-    let requete = http::lire(request, CORPS_LU, false).await;
-    let monde = Spin(Magasin::ouvrir().await);
-    http::repondre(route(&monde, requete).await)
+pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest) -> ApiResponse) -> Response {
+    let api_request = http::read(request, BODY_READ, false).await;
+    let runtime = Spin(ReadStore::open().await);
+    http::respond(route(&runtime, api_request).await)
 }
 
 /// Answers a request by a route that writes: its binary imports the writing half of the store too.
-pub async fn serve_ecriture(
+pub async fn serve_writing(
     request: Request,
-    corps_max: usize,
-    route: impl AsyncFnOnce(&Spin<MagasinEcriture>, Requete) -> Reponse,
+    body_max: usize,
+    route: impl AsyncFnOnce(&Spin<WriteStore>, ApiRequest) -> ApiResponse,
 ) -> Response {
-    let requete = http::lire(request, corps_max.saturating_add(1), true).await;
-    let profil = Ecriture::lire(&variable("store_profile").await);
-    let monde = Spin(MagasinEcriture::ouvrir(profil).await);
-    http::repondre(route(&monde, requete).await)
+    let api_request = http::read(request, body_max.saturating_add(1), true).await;
+    let profile = WriteProfile::read(&variable("store_profile").await);
+    let runtime = Spin(WriteStore::open(profile).await);
+    http::respond(route(&runtime, api_request).await)
 }

@@ -24,7 +24,7 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
     let notebook = Notebook::of(options, &parts);
     let service = &options.service;
     let (mut progress, mut job) = open(options, &notebook)?;
-    if etape(&job) == "depot" {
+    if step(&job) == "depot" {
         let refused = send(service, &parts, &mut progress, &notebook)?;
         if refused > 0 && !options.accept_refusals {
             let _ = service.once("DELETE", &format!("jobs/{}", progress.job), &Body::None);
@@ -38,7 +38,7 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
     }
     loop {
         job = advance(service, &progress.job, job)?;
-        if etape(&job) != "attendre_confirmation" {
+        if step(&job) != "attendre_confirmation" {
             break;
         }
         if !options.confirm_losses && !confirmed(&job)? {
@@ -53,7 +53,7 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
     } else {
         print!("{}", report::text(&job));
     }
-    match etape(&job) {
+    match step(&job) {
         "publie" | "inchange" => Ok(0),
         "abandonne" => bail!("la publication a été abandonnée"),
         _ => bail!("la publication a échoué : {}", text(&job["bilan"]["echec"])),
@@ -61,7 +61,7 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
 }
 
 /// Where a job stands.
-pub fn etape(job: &Value) -> &str {
+pub fn step(job: &Value) -> &str {
     job["etape"].as_str().unwrap_or_default()
 }
 
@@ -76,7 +76,7 @@ fn open(options: &Options, notebook: &Notebook) -> anyhow::Result<(Progress, Val
     if let Some(progress) = notebook.read() {
         let found = service.repeat("GET", &format!("jobs/{}", progress.job), &Body::None)?;
         match found {
-            Ok(job) if !["publie", "inchange", "abandonne", "echec"].contains(&etape(&job)) => {
+            Ok(job) if !["publie", "inchange", "abandonne", "echec"].contains(&step(&job)) => {
                 eprintln!("Reprise de l'envoi interrompu ({} parties déjà reçues)", progress.sent);
                 return Ok((progress, job));
             }
@@ -142,10 +142,10 @@ pub fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Va
     let ends = ["publie", "inchange", "abandonne", "echec", "attendre_confirmation"];
     let begun = Instant::now();
     let (mut shown, mut line) = (String::new(), ProgressBar::hidden());
-    while !ends.contains(&etape(&job)) {
-        if etape(&job) != shown {
+    while !ends.contains(&step(&job)) {
+        if step(&job) != shown {
             line.finish_and_clear();
-            etape(&job).clone_into(&mut shown);
+            step(&job).clone_into(&mut shown);
             line = bar(words(&shown), 0, "{pos}/{len}");
         }
         line.set_length(job["avancement"][1].as_u64().unwrap_or(0));
@@ -165,8 +165,8 @@ pub fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Va
     Ok(job)
 }
 
-fn words(etape: &str) -> &'static str {
-    match etape {
+fn words(step: &str) -> &'static str {
+    match step {
         "repartir" => "Répartition",
         "construire" => "Fiches",
         "lister" => "Listes",

@@ -2,7 +2,7 @@
 
 use crate::TO_CONFIRM;
 use crate::options::Pull;
-use crate::publication::{advance, bar, confirmed, etape, text};
+use crate::publication::{advance, bar, confirmed, step, text};
 use crate::report;
 use crate::service::{Body, Refusal, Service};
 use anyhow::{Context, bail};
@@ -26,9 +26,9 @@ pub fn pull(options: &Pull) -> anyhow::Result<u8> {
     let state = open(options)?;
     let id = text(&state["collecte"]["id"]).to_owned();
     let state = collect(service, state)?;
-    if etape(&state["collecte"]) == "remise" {
+    if step(&state["collecte"]) == "remise" {
         let mut job = advance(service, &id, state["travail"].clone())?;
-        while etape(&job) == "attendre_confirmation" {
+        while step(&job) == "attendre_confirmation" {
             if !options.confirm_losses && !confirmed(&job)? {
                 eprintln!("Rien n'est publié. Pour publier quand même : la même commande avec --confirmer-pertes");
                 return Ok(TO_CONFIRM);
@@ -43,7 +43,7 @@ pub fn pull(options: &Pull) -> anyhow::Result<u8> {
     }
     let report = service.repeat("GET", &format!("reports/{id}"), &Body::None)?.map_err(Refusal::fault)?;
     show(&report, options.json)?;
-    match etape(&report) {
+    match step(&report) {
         "publie" | "inchange" => Ok(0),
         "abandonne" => bail!("la collecte a été abandonnée"),
         _ => {
@@ -84,8 +84,8 @@ fn open(options: &Pull) -> anyhow::Result<Value> {
     let ended = ["publie", "inchange", "abandonne", "echec", "depot", ""];
     match service.repeat("GET", "pull", &Body::None)? {
         Ok(state) => {
-            let collecting = !["remise", "abandonnee", "echec"].contains(&etape(&state["collecte"]));
-            let publishing = etape(&state["collecte"]) == "remise" && !ended.contains(&etape(&state["travail"]));
+            let collecting = !["remise", "abandonnee", "echec"].contains(&step(&state["collecte"]));
+            let publishing = step(&state["collecte"]) == "remise" && !ended.contains(&step(&state["travail"]));
             if collecting || publishing {
                 eprintln!("Reprise de la collecte {}", text(&state["collecte"]["id"]));
                 return Ok(state);
@@ -101,16 +101,16 @@ fn open(options: &Pull) -> anyhow::Result<Value> {
 fn collect(service: &Service, mut state: Value) -> anyhow::Result<Value> {
     let begun = Instant::now();
     let (mut shown, mut line) = (String::new(), ProgressBar::hidden());
-    while !["remise", "abandonnee", "echec"].contains(&etape(&state["collecte"])) {
-        let collecte = &state["collecte"];
-        let title = format!("{} {}", words(etape(collecte)), text(&collecte["objet"]));
+    while !["remise", "abandonnee", "echec"].contains(&step(&state["collecte"])) {
+        let run = &state["collecte"];
+        let title = format!("{} {}", words(step(run)), text(&run["objet"]));
         if title != shown {
             line.finish_and_clear();
             line = bar(&title, 0, "{pos}/{len}");
             shown = title;
         }
-        line.set_length(collecte["avancement"][1].as_u64().unwrap_or(0));
-        line.set_position(collecte["avancement"][0].as_u64().unwrap_or(0));
+        line.set_length(run["avancement"][1].as_u64().unwrap_or(0));
+        line.set_position(run["avancement"][0].as_u64().unwrap_or(0));
         match service.repeat("POST", &format!("pull/run?budget_ms={BUDGET_MS}"), &Body::None) {
             Ok(Ok(next)) => state = next,
             // Someone else advances it, or publishes.
@@ -134,8 +134,8 @@ fn collect(service: &Service, mut state: Value) -> anyhow::Result<Value> {
     Ok(state)
 }
 
-fn words(etape: &str) -> &'static str {
-    match etape {
+fn words(step: &str) -> &'static str {
+    match step {
         "collecter" => "Appels",
         "nomenclature" => "Nomenclature",
         "etablissements" => "Établissements",

@@ -5,18 +5,18 @@ use std::fmt::Write;
 
 /// The report of a job, in French.
 pub fn text(job: &Value) -> String {
-    let bilan = &job["bilan"];
+    let summary = &job["bilan"];
     let mut out = String::new();
     let head = match job["etape"].as_str() {
         Some("publie") => format!("Publié : génération {}", job["generation"].as_str().unwrap_or_default()),
         Some("inchange") => "Inchangé : ces documents sont déjà publiés".to_owned(),
         _ => format!("Non publié ({})", job["etape"].as_str().unwrap_or_default()),
     };
-    let (writes, seconds) = (number(&bilan["ecritures"]), bilan["duree_ms"].as_f64().unwrap_or(0.0) / 1000.0);
+    let (writes, seconds) = (number(&summary["ecritures"]), summary["duree_ms"].as_f64().unwrap_or(0.0) / 1000.0);
     let _ = writeln!(out, "{head} ({writes} valeurs écrites, {seconds:.1} s de travail)");
-    line(&mut out, "Lignes reçues", &counts(&bilan["lignes"]));
+    line(&mut out, "Lignes reçues", &counts(&summary["lignes"]));
     let mut title = "Documents publiés";
-    for (maille, millesimes) in members(&bilan["documents"]) {
+    for (maille, millesimes) in members(&summary["documents"]) {
         for (millesime, sources) in members(millesimes) {
             let total: u64 = members(sources).filter_map(|(_, count)| count.as_u64()).sum();
             let sources = match members(sources).count() {
@@ -27,19 +27,19 @@ pub fn text(job: &Value) -> String {
             title = "";
         }
     }
-    line(&mut out, "Repris de l'ancien", &some(&bilan["reprises"]));
-    line(&mut out, "Sous le seuil", &counts(&bilan["sous_seuil"]));
-    line(&mut out, "Champs écartés", &counts(&bilan["champs_inconnus"]));
-    line(&mut out, "Lignes refusées", &some(&bilan["lignes_refusees"]));
+    line(&mut out, "Repris de l'ancien", &some(&summary["reprises"]));
+    line(&mut out, "Sous le seuil", &counts(&summary["sous_seuil"]));
+    line(&mut out, "Champs écartés", &counts(&summary["champs_inconnus"]));
+    line(&mut out, "Lignes refusées", &some(&summary["lignes_refusees"]));
     let mut title = "Pertes";
-    for loss in bilan["pertes"].as_array().into_iter().flatten() {
+    for loss in summary["pertes"].as_array().into_iter().flatten() {
         line(&mut out, title, loss.as_str().unwrap_or_default());
         title = "";
     }
-    if let Some(collecte) = job.get("collecte") {
-        collected(&mut out, collecte);
+    if let Some(run) = job.get("collecte") {
+        collected(&mut out, run);
     }
-    line(&mut out, "Empreinte", bilan["digest"].as_str().and_then(|digest| digest.get(..16)).unwrap_or_default());
+    line(&mut out, "Empreinte", summary["digest"].as_str().and_then(|digest| digest.get(..16)).unwrap_or_default());
     out
 }
 
@@ -48,13 +48,13 @@ pub fn headline(report: &Value) -> String {
     let field = |name: &str| report[name].as_str().unwrap_or_default();
     let seconds =
         report["fini_ms"].as_i64().zip(report["ouvert_ms"].as_i64()).map_or(0, |(end, begin)| (end - begin) / 1000);
-    let date = report["ouvert_ms"].as_i64().map(domain::date::ecrire_iso).unwrap_or_default();
+    let date = report["ouvert_ms"].as_i64().map(domain::date::write_iso).unwrap_or_default();
     format!("{}  {}  {:<10} {:<6} {seconds} s", field("id"), date, field("etape"), field("generation"))
 }
 
 /// What a collection tells: calls, rows, reasons, documents after each treatment.
-fn collected(out: &mut String, collecte: &Value) {
-    let report = &collecte["rapport"];
+fn collected(out: &mut String, run: &Value) {
+    let report = &run["rapport"];
     let mut title = "Sources";
     for (source, told) in members(&report["sources"]) {
         let n = |name: &str| number(&told[name]);

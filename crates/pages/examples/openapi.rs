@@ -3,9 +3,9 @@
 use std::path::Path;
 
 fn main() -> std::io::Result<()> {
-    let dossier = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let exemples = std::fs::read_to_string(dossier.join("exemples.json"))?;
-    let exemples = serde_json::from_str(&exemples)?;
-    let texte = serde_json::to_string_pretty(&pages::openapi::document(&exemples))? + "\n";
-    std::fs::write(dossier.join("openapi.json"), texte)
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let examples = std::fs::read_to_string(folder.join("exemples.json"))?;
+    let examples = serde_json::from_str(&examples)?;
+    let text = serde_json::to_string_pretty(&pages::openapi::document(&examples))? + "\n";
+    std::fs::write(folder.join("openapi.json"), text)
 }

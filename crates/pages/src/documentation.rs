@@ -1,68 +1,66 @@
 //! The explorer at `/`, the documentation under `/api/doc`, and what they load under `/static/`.
 
-use crate::erreurs;
-use crate::gabarit::{html, page};
-use api::erreur::Erreur;
-use api::{Corps, Monde, Reponse, Requete, accepte_gzip, lire_corps, routes};
+use crate::errors;
+use crate::template::{html, page};
+use api::error::ApiError;
+use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, read_body, routes};
 use flate2::read::GzDecoder;
 use std::io::Read;
 
 /// A file that was compressed when the component was built.
 #[derive(Clone, Copy, Debug)]
-pub struct Fichier {
+pub struct PackedFile {
     /// Its name under `/static/`.
-    pub nom: &'static str,
+    pub name: &'static str,
     /// Its gzip form.
     pub gzip: &'static [u8],
 }
 
 const STYLE: &[u8] = include_bytes!("../pages/style.css");
-const EXPLORATEUR_JS: &[u8] = include_bytes!("../pages/explorateur.js");
+const EXPLORER_JS: &[u8] = include_bytes!("../pages/explorateur.js");
 const DOC_JS: &[u8] = include_bytes!("../pages/doc.js");
-const EXPLORATEUR: &str = include_str!("../pages/explorateur.html");
+const EXPLORER: &str = include_str!("../pages/explorateur.html");
 const OPENAPI: &[u8] = include_bytes!("../openapi.json");
 
 /// Files change with the version of the application only.
 const CACHE: &str = "public, max-age=3600";
 
-/// Answers `/`, `/static/…` and `/api/doc…`; `fichiers` are those of the build.
-pub async fn repondre<M: Monde>(_: &M, requete: Requete, fichiers: &[Fichier]) -> Reponse {
-    let reponse = match traiter(&requete, fichiers) {
-        Ok(reponse) => reponse,
-        Err(erreur) => erreur.reponse(),
+/// Answers `/`, `/static/…` and `/api/doc…`; `files` are those of the build.
+pub async fn respond<M: Runtime>(_: &M, request: Request, files: &[PackedFile]) -> Response {
+    let response = match handle(&request, files) {
+        Ok(response) => response,
+        Err(error) => error.response(),
     };
-    reponse.finir(&requete)
+    response.finish(&request)
 }
 
-fn traiter(requete: &Requete, fichiers: &[Fichier]) -> Result<Reponse, Erreur> {
-    lire_corps(requete)?;
-    let segments = requete.segments();
+fn handle(request: &Request, files: &[PackedFile]) -> Result<Response, ApiError> {
+    read_body(request)?;
+    let segments = request.segments();
     // The former service has no page at `/`: programs still get its 404, people the explorer.
-    let pour_une_personne = requete.entete("accept").is_some_and(|a| a.to_ascii_lowercase().contains("text/html"));
-    let reponse = match segments.as_slice() {
-        [] if pour_une_personne => {
-            html(200, page("Explorateur", "/", EXPLORATEUR_TETE, EXPLORATEUR)).avec("vary", "Accept")
-        }
-        ["static", nom] => return fichier(requete, nom, fichiers),
-        ["api", "doc"] => html(200, documentation(fichiers)),
-        ["api", "doc", "erreurs"] => html(200, erreurs::afficher()),
-        ["api", "doc", "openapi.json"] => Reponse::nouvelle(200, "application/json; charset=utf-8", OPENAPI.to_vec()),
-        _ => return Err(Erreur::RouteInconnue),
+    let for_one_person = request.header("accept").is_some_and(|a| a.to_ascii_lowercase().contains("text/html"));
+    let response = match segments.as_slice() {
+        [] if for_one_person => html(200, page("Explorateur", "/", EXPLORER_HEAD, EXPLORER)).with("vary", "Accept"),
+        ["static", name] => return file(request, name, files),
+        ["api", "doc"] => html(200, documentation(files)),
+        ["api", "doc", "erreurs"] => html(200, errors::show()),
+        ["api", "doc", "openapi.json"] => Response::new(200, "application/json; charset=utf-8", OPENAPI.to_vec()),
+        _ => return Err(ApiError::UnknownRoute),
     };
-    lecture(requete)?.map_or_else(|| Ok(reponse.avec("cache-control", CACHE).avec_etag(requete)), Ok)
+    reading(request)?.map_or_else(|| Ok(response.with("cache-control", CACHE).with_etag(request)), Ok)
 }
 
 /// `None` where the method reads; the answer to OPTIONS; 404 for another one.
-fn lecture(requete: &Requete) -> Result<Option<Reponse>, Erreur> {
-    match requete.methode.as_ref() {
+fn reading(request: &Request) -> Result<Option<Response>, ApiError> {
+    match request.method.as_ref() {
         "GET" | "HEAD" => Ok(None),
-        "OPTIONS" => Ok(Some(routes::options(routes::LECTURE))),
-        _ => Err(Erreur::RouteInconnue),
+        "OPTIONS" => Ok(Some(routes::options(routes::READING))),
+        _ => Err(ApiError::UnknownRoute),
     }
 }
 
-fn type_contenu(nom: &str) -> &'static str {
-    match nom.rsplit('.').next() {
+fn content_type(name: &str) -> &'static str {
+    match name.rsplit('.').next() {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("txt") => "text/plain; charset=utf-8",
@@ -70,102 +68,98 @@ fn type_contenu(nom: &str) -> &'static str {
     }
 }
 
-fn fichier(requete: &Requete, nom: &str, fichiers: &[Fichier]) -> Result<Reponse, Erreur> {
-    let propre = match nom {
+fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response, ApiError> {
+    let own = match name {
         "style.css" => Some(STYLE),
-        "explorateur.js" => Some(EXPLORATEUR_JS),
+        "explorateur.js" => Some(EXPLORER_JS),
         "doc.js" => Some(DOC_JS),
         _ => None,
     };
-    let embarque = fichiers.iter().find(|f| f.nom == nom);
-    if propre.is_none() && embarque.is_none() {
-        return Err(Erreur::RouteInconnue);
+    let embedded = files.iter().find(|f| f.name == name);
+    if own.is_none() && embedded.is_none() {
+        return Err(ApiError::UnknownRoute);
     }
-    if let Some(reponse) = lecture(requete)? {
-        return Ok(reponse);
+    if let Some(response) = reading(request)? {
+        return Ok(response);
     }
-    let reponse = |corps: Vec<u8>| Reponse::nouvelle(200, type_contenu(nom), corps).avec("cache-control", CACHE);
-    let Some(embarque) = embarque else {
-        return Ok(reponse(propre.unwrap_or_default().to_vec()).avec_etag(requete));
+    let response = |body: Vec<u8>| Response::new(200, content_type(name), body).with("cache-control", CACHE);
+    let Some(embedded) = embedded else {
+        return Ok(response(own.unwrap_or_default().to_vec()).with_etag(request));
     };
     // Already compressed: the same form with its ETag, for those who take it.
-    let sans_codage = Requete { entetes: requete.entetes.sans("accept-encoding"), ..requete.clone() };
-    if accepte_gzip(requete) {
-        let mut sortie = reponse(embarque.gzip.to_vec()).avec_etag(&sans_codage);
+    let without_coding = Request { headers: request.headers.without("accept-encoding"), ..request.clone() };
+    if accepts_gzip(request) {
+        let mut output = response(embedded.gzip.to_vec()).with_etag(&without_coding);
         // A 304 carries no content.
-        if matches!(&sortie.corps, Corps::Octets(corps) if !corps.is_empty()) {
-            sortie = sortie.avec("content-encoding", "gzip");
+        if matches!(&output.body, ResponseBody::Bytes(body) if !body.is_empty()) {
+            output = output.with("content-encoding", "gzip");
         }
-        return Ok(sortie);
+        return Ok(output);
     }
-    let mut corps = Vec::new();
-    GzDecoder::new(embarque.gzip).read_to_end(&mut corps).map_err(|_| Erreur::Indisponible)?;
-    Ok(reponse(corps).avec_etag(&sans_codage))
+    let mut body = Vec::new();
+    GzDecoder::new(embedded.gzip).read_to_end(&mut body).map_err(|_| ApiError::Unavailable)?;
+    Ok(response(body).with_etag(&without_coding))
 }
 
-const EXPLORATEUR_TETE: &str = "<script src=\"/static/explorateur.js\" defer></script>";
+const EXPLORER_HEAD: &str = "<script src=\"/static/explorateur.js\" defer></script>";
 
-const SWAGGER_TETE: &str = "<link rel=\"stylesheet\" href=\"/static/swagger-ui.css\"><script src=\"/static/swagger-ui-bundle.js\" defer></script><script src=\"/static/doc.js\" defer></script>";
+const SWAGGER_HEAD: &str = "<link rel=\"stylesheet\" href=\"/static/swagger-ui.css\"><script src=\"/static/swagger-ui-bundle.js\" defer></script><script src=\"/static/doc.js\" defer></script>";
 
-fn documentation(fichiers: &[Fichier]) -> String {
-    let debut = "<h1>Documentation de l’API</h1><p>Chaque route s’essaie ici même, sur ce service. La description entière est dans \
+fn documentation(files: &[PackedFile]) -> String {
+    let start = "<h1>Documentation de l’API</h1><p>Chaque route s’essaie ici même, sur ce service. La description entière est dans \
 <a href=\"/api/doc/openapi.json\"><code>/api/doc/openapi.json</code></a> (OpenAPI 3.1) ; les erreurs et leurs causes sont dans <a href=\"/api/doc/erreurs\">leur page</a>.</p>";
-    if fichiers.iter().any(|f| f.nom == "swagger-ui-bundle.js") {
-        let corps = format!(
-            "{debut}<div id=\"swagger\"></div><noscript><p>Les essais demandent JavaScript ; la description se lit sans.</p></noscript>"
+    if files.iter().any(|f| f.name == "swagger-ui-bundle.js") {
+        let body = format!(
+            "{start}<div id=\"swagger\"></div><noscript><p>Les essais demandent JavaScript ; la description se lit sans.</p></noscript>"
         );
-        return page("Documentation", "/api/doc", SWAGGER_TETE, &corps);
+        return page("Documentation", "/api/doc", SWAGGER_HEAD, &body);
     }
-    let corps = format!(
-        "{debut}<p class=\"avis attention\">Cette construction du service n’embarque pas l’outil d’essai : lancer scripts/assets, puis reconstruire.</p>"
+    let body = format!(
+        "{start}<p class=\"avis attention\">Cette construction du service n’embarque pas l’outil d’essai : lancer scripts/assets, puis reconstruire.</p>"
     );
-    page("Documentation", "/api/doc", "", &corps)
+    page("Documentation", "/api/doc", "", &body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn requete(chemin: &str, accept: &str) -> Requete {
-        Requete {
-            methode: "GET".into(),
-            chemin: chemin.into(),
-            entetes: vec![("accept".into(), accept.into())].into(),
-            ..Requete::default()
+    fn request(path: &str, accept: &str) -> Request {
+        Request {
+            method: "GET".into(),
+            path: path.into(),
+            headers: vec![("accept".into(), accept.into())].into(),
+            ..Request::default()
         }
     }
 
     #[test]
     fn people_get_the_explorer_and_programs_the_recorded_404() {
-        assert_eq!(traiter(&requete("/", "text/html,*/*;q=0.8"), &[]).map(|r| r.statut).ok(), Some(200));
+        assert_eq!(handle(&request("/", "text/html,*/*;q=0.8"), &[]).map(|r| r.status).ok(), Some(200));
         for accept in ["", "*/*", "application/json"] {
-            assert_eq!(traiter(&requete("/", accept), &[]).err(), Some(Erreur::RouteInconnue), "{accept}");
+            assert_eq!(handle(&request("/", accept), &[]).err(), Some(ApiError::UnknownRoute), "{accept}");
         }
     }
 
     #[test]
     fn the_explorer_names_every_code_that_the_search_finds() {
-        let indice = EXPLORATEUR.lines().find(|ligne| ligne.contains("class=\"indice\"")).unwrap();
+        let index = EXPLORER.lines().find(|row| row.contains("class=\"indice\"")).unwrap();
         for code in ["CFD", "MEFSTAT11", "code SISE", "code RNCP", "UAI"] {
-            assert!(indice.contains(code), "{code}");
+            assert!(index.contains(code), "{code}");
         }
-        assert!(!indice.contains("pas encore"), "{indice}");
+        assert!(!index.contains("pas encore"), "{index}");
     }
 
     #[test]
     fn nothing_of_a_page_comes_from_elsewhere_and_the_explorer_stays_small() {
-        let fichiers = [Fichier { nom: "swagger-ui-bundle.js", gzip: b"" }];
-        for page in [
-            documentation(&fichiers),
-            documentation(&[]),
-            erreurs::afficher(),
-            page("x", "/", EXPLORATEUR_TETE, EXPLORATEUR),
-        ] {
-            for attribut in ["src=\"http", "src=\"//", "url(http", "<link rel=\"stylesheet\" href=\"http"] {
-                assert!(!page.contains(attribut), "{attribut}");
+        let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
+        for page in [documentation(&files), documentation(&[]), errors::show(), page("x", "/", EXPLORER_HEAD, EXPLORER)]
+        {
+            for attribute in ["src=\"http", "src=\"//", "url(http", "<link rel=\"stylesheet\" href=\"http"] {
+                assert!(!page.contains(attribute), "{attribute}");
             }
         }
-        let total = EXPLORATEUR.len() + STYLE.len() + EXPLORATEUR_JS.len();
+        let total = EXPLORER.len() + STYLE.len() + EXPLORER_JS.len();
         assert!(total < 150 * 1024, "{total}");
     }
 }

@@ -3,18 +3,18 @@
 //! | component | path | module |
 //! | --- | --- | --- |
 //! | `documentation` | `/`, `/static/…`, `/api/doc…` | [`documentation`] |
-//! | `recherche` | `/api/recherche…` | [`recherche`] |
-//! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`statut`] |
+//! | `recherche` | `/api/recherche…` | [`search`] |
+//! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`status`] |
 //!
 //! Pages load nothing from elsewhere and use public routes only. [`openapi`] writes the one
 //! description of all routes; `openapi.json` beside it is what it wrote.
 
 pub mod documentation;
-pub mod erreurs;
-pub mod gabarit;
+pub mod errors;
 pub mod openapi;
-mod rapport;
-pub mod recherche;
-pub mod statut;
+mod report;
+pub mod search;
+pub mod status;
+pub mod template;
 
-pub use documentation::Fichier;
+pub use documentation::PackedFile;

@@ -8,7 +8,7 @@ const LONGEST_ROW: usize = 1 << 20;
 
 /// Why the file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum AcceFault {
     TooLong,
     Empty,
 }
@@ -37,7 +37,7 @@ impl Table {
 
     /// Takes a chunk; the first line goes to `header`, every other one to `each`. An empty chunk
     /// says that the file is over.
-    pub(crate) fn push<E: From<Fault>>(
+    pub(crate) fn push<E: From<AcceFault>>(
         &mut self,
         mut chunk: &[u8],
         mut header: impl FnMut(&[String]) -> Result<(), E>,
@@ -59,13 +59,13 @@ impl Table {
                 }
                 ReadRecordResult::OutputFull => {
                     if self.fields.len() >= LONGEST_ROW {
-                        return Err(Fault::TooLong.into());
+                        return Err(AcceFault::TooLong.into());
                     }
                     self.fields.resize(self.fields.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
                     if self.ends.len() >= LONGEST_ROW / 8 {
-                        return Err(Fault::TooLong.into());
+                        return Err(AcceFault::TooLong.into());
                     }
                     self.ends.resize(self.ends.len() * 2, 0);
                 }
@@ -83,7 +83,7 @@ impl Table {
                     }
                 }
                 ReadRecordResult::End => {
-                    return if self.header.is_some() { Ok(()) } else { Err(Fault::Empty.into()) };
+                    return if self.header.is_some() { Ok(()) } else { Err(AcceFault::Empty.into()) };
                 }
             }
         }

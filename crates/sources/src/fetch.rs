@@ -7,7 +7,7 @@ use std::fmt;
 
 /// A request, ready to send.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Request {
+pub struct ServiceRequest {
     /// GET or POST.
     pub method: Method,
     /// The whole address.
@@ -18,7 +18,7 @@ pub struct Request {
     pub body: Option<Vec<u8>>,
 }
 
-impl fmt::Debug for Request {
+impl fmt::Debug for ServiceRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} … ({} headers)", self.method, self.headers.len())
     }
@@ -44,7 +44,7 @@ impl fmt::Display for Method {
 
 /// The start of an answer: its body is still to be read.
 #[derive(Debug)]
-pub struct Response<B> {
+pub struct ServiceResponse<B> {
     /// HTTP status.
     pub status: u16,
     /// Names (any case) and values.
@@ -53,7 +53,7 @@ pub struct Response<B> {
     pub body: B,
 }
 
-impl<B> Response<B> {
+impl<B> ServiceResponse<B> {
     /// The first header of a name, whatever its case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -85,7 +85,7 @@ pub trait Fetch {
     type Body: Body;
 
     /// Sends a request; returns when the head of the answer is there.
-    async fn fetch(&self, request: &Request) -> Result<Response<Self::Body>, FetchError>;
+    async fn fetch(&self, request: &ServiceRequest) -> Result<ServiceResponse<Self::Body>, FetchError>;
 }
 
 /// A body that comes in chunks.

@@ -13,7 +13,7 @@ const DEEPEST: usize = 128;
 
 /// Why a text is no such document. The text itself is never quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
+pub(crate) enum JsonFault {
     /// It is no JSON.
     Malformed,
     /// It ends too early.
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
     NoRows,
 }
 
-impl Fault {
+impl JsonFault {
     pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Malformed => "ce n'est pas du JSON",
@@ -37,7 +37,7 @@ impl Fault {
 
 /// Where the rows are.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place {
+pub(crate) enum RowsPlace {
     /// The document is the array.
     Root,
     /// The array is a member of the document.
@@ -59,12 +59,12 @@ enum Wrapping {
 }
 
 impl Rows {
-    pub(crate) fn new(place: Place) -> Self {
+    pub(crate) fn new(place: RowsPlace) -> Self {
         Self { wrapping: Wrapping::Unknown, cutter: Cutter::new(place) }
     }
 
     /// Takes a chunk; each row that ends in it goes to `each`.
-    pub(crate) fn push<E: From<Fault>>(
+    pub(crate) fn push<E: From<JsonFault>>(
         &mut self,
         chunk: &[u8],
         mut each: impl FnMut(&[u8]) -> Result<(), E>,
@@ -91,16 +91,16 @@ impl Rows {
                     Unescaped::End => self.wrapping = Wrapping::Closed,
                 },
                 Wrapping::Closed if is_space(*byte) => {}
-                Wrapping::Closed => return Err(Fault::Malformed.into()),
+                Wrapping::Closed => return Err(JsonFault::Malformed.into()),
             }
         }
         Ok(())
     }
 
     /// Says that the document is over.
-    pub(crate) fn finish(&self) -> Result<(), Fault> {
+    pub(crate) fn finish(&self) -> Result<(), JsonFault> {
         match self.wrapping {
-            Wrapping::Unknown | Wrapping::String(_) => Err(Fault::Truncated),
+            Wrapping::Unknown | Wrapping::String(_) => Err(JsonFault::Truncated),
             Wrapping::None | Wrapping::Closed => self.cutter.finish(),
         }
     }
@@ -126,9 +126,9 @@ enum Unescaped {
 }
 
 impl Unescape {
-    fn byte(&mut self, byte: u8) -> Result<Unescaped, Fault> {
+    fn byte(&mut self, byte: u8) -> Result<Unescaped, JsonFault> {
         if let Some((value, digits)) = self.hex {
-            let digit = char::from(byte).to_digit(16).ok_or(Fault::Malformed)?;
+            let digit = char::from(byte).to_digit(16).ok_or(JsonFault::Malformed)?;
             let value = value * 16 + digit;
             if digits < 3 {
                 self.hex = Some((value, digits + 1));
@@ -144,7 +144,7 @@ impl Unescape {
                 return Ok(Unescaped::Nothing);
             }
             if self.high.is_some() {
-                return Err(Fault::Malformed);
+                return Err(JsonFault::Malformed);
             }
             return match byte {
                 b'"' | b'\\' | b'/' => Ok(Unescaped::Byte(byte)),
@@ -153,7 +153,7 @@ impl Unescape {
                 b't' => Ok(Unescaped::Byte(b'\t')),
                 b'b' => Ok(Unescaped::Byte(8)),
                 b'f' => Ok(Unescaped::Byte(12)),
-                _ => Err(Fault::Malformed),
+                _ => Err(JsonFault::Malformed),
             };
         }
         match byte {
@@ -161,14 +161,14 @@ impl Unescape {
                 self.escaped = true;
                 Ok(Unescaped::Nothing)
             }
-            _ if self.high.is_some() => Err(Fault::Malformed),
+            _ if self.high.is_some() => Err(JsonFault::Malformed),
             b'"' => Ok(Unescaped::End),
             _ => Ok(Unescaped::Byte(byte)),
         }
     }
 
     /// A unit of UTF-16: half of a pair, or a character.
-    fn unit(&mut self, value: u32) -> Result<Unescaped, Fault> {
+    fn unit(&mut self, value: u32) -> Result<Unescaped, JsonFault> {
         let code = match (self.high.take(), value) {
             (None, 0xD800..0xDC00) => {
                 self.high = Some(value);
@@ -176,15 +176,15 @@ impl Unescape {
             }
             (None, _) => value,
             (Some(high), 0xDC00..0xE000) => 0x10000 + ((high - 0xD800) << 10) + (value - 0xDC00),
-            (Some(_), _) => return Err(Fault::Malformed),
+            (Some(_), _) => return Err(JsonFault::Malformed),
         };
-        char::from_u32(code).map(Unescaped::Char).ok_or(Fault::Malformed)
+        char::from_u32(code).map(Unescaped::Char).ok_or(JsonFault::Malformed)
     }
 }
 
 /// Finds the array and cuts it.
 struct Cutter {
-    place: Place,
+    place: RowsPlace,
     /// Open brackets.
     open: Vec<u8>,
     in_string: bool,
@@ -203,7 +203,7 @@ struct Cutter {
 }
 
 impl Cutter {
-    fn new(place: Place) -> Self {
+    fn new(place: RowsPlace) -> Self {
         Self {
             place,
             open: Vec::new(),
@@ -220,7 +220,7 @@ impl Cutter {
         }
     }
 
-    fn byte<E: From<Fault>>(&mut self, byte: u8, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
+    fn byte<E: From<JsonFault>>(&mut self, byte: u8, each: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
         if self.in_string {
             self.keep(byte)?;
             if self.reading_name && byte != b'"' && self.name.len() <= 64 {
@@ -234,7 +234,7 @@ impl Cutter {
                 self.in_string = false;
                 if self.reading_name {
                     self.reading_name = false;
-                    self.at_member = matches!(self.place, Place::Member(m) if m.as_bytes() == self.name.as_slice());
+                    self.at_member = matches!(self.place, RowsPlace::Member(m) if m.as_bytes() == self.name.as_slice());
                 }
             }
             return Ok(());
@@ -243,10 +243,10 @@ impl Cutter {
             return if self.row.is_empty() { Ok(()) } else { self.keep(byte).map_err(E::from) };
         }
         if self.over || (self.open.is_empty() && !matches!(byte, b'{' | b'[')) {
-            return Err(Fault::Malformed.into());
+            return Err(JsonFault::Malformed.into());
         }
         if self.name_expected && self.open.len() == 1 && !matches!(byte, b'"' | b'}') {
-            return Err(Fault::Malformed.into());
+            return Err(JsonFault::Malformed.into());
         }
         match byte {
             b'"' => {
@@ -261,8 +261,8 @@ impl Cutter {
             b'{' | b'[' => {
                 let rows = byte == b'['
                     && match self.place {
-                        Place::Root => self.open.is_empty(),
-                        Place::Member(_) => self.open.len() == 1 && self.at_member,
+                        RowsPlace::Root => self.open.is_empty(),
+                        RowsPlace::Member(_) => self.open.len() == 1 && self.at_member,
                     };
                 if !rows {
                     self.keep(byte)?;
@@ -270,7 +270,7 @@ impl Cutter {
                 self.name_expected = byte == b'{' && self.open.is_empty();
                 self.open.push(byte);
                 if self.open.len() > DEEPEST {
-                    return Err(Fault::Malformed.into());
+                    return Err(JsonFault::Malformed.into());
                 }
                 if rows {
                     self.rows_at = Some(self.open.len());
@@ -284,7 +284,7 @@ impl Cutter {
                 }
                 let opened = self.open.pop();
                 if opened != Some(if byte == b'}' { b'{' } else { b'[' }) {
-                    return Err(Fault::Malformed.into());
+                    return Err(JsonFault::Malformed.into());
                 }
                 self.keep(byte)?;
                 self.over = self.open.is_empty();
@@ -293,7 +293,7 @@ impl Cutter {
             }
             b',' if self.rows_at == Some(self.open.len()) => {
                 if self.row.is_empty() {
-                    return Err(Fault::Malformed.into());
+                    return Err(JsonFault::Malformed.into());
                 }
                 self.end_row(each)?;
             }
@@ -310,10 +310,10 @@ impl Cutter {
     }
 
     /// Keeps a byte of a row.
-    fn keep(&mut self, byte: u8) -> Result<(), Fault> {
+    fn keep(&mut self, byte: u8) -> Result<(), JsonFault> {
         if self.rows_at.is_some_and(|at| at <= self.open.len()) {
             if self.row.len() >= LONGEST_ROW {
-                return Err(Fault::TooLong);
+                return Err(JsonFault::TooLong);
             }
             self.row.push(byte);
         }
@@ -328,11 +328,11 @@ impl Cutter {
         Ok(())
     }
 
-    fn finish(&self) -> Result<(), Fault> {
+    fn finish(&self) -> Result<(), JsonFault> {
         if !self.over {
-            return Err(Fault::Truncated);
+            return Err(JsonFault::Truncated);
         }
-        if self.found { Ok(()) } else { Err(Fault::NoRows) }
+        if self.found { Ok(()) } else { Err(JsonFault::NoRows) }
     }
 }
 
@@ -340,14 +340,14 @@ impl Cutter {
 mod tests {
     use super::*;
 
-    impl From<Fault> for String {
-        fn from(fault: Fault) -> Self {
+    impl From<JsonFault> for String {
+        fn from(fault: JsonFault) -> Self {
             fault.reason().to_owned()
         }
     }
 
     /// The rows of a text, cut into chunks of every length.
-    fn rows(place: Place, text: &str) -> Result<Vec<String>, String> {
+    fn rows(place: RowsPlace, text: &str) -> Result<Vec<String>, String> {
         let whole = cut(place, text, usize::MAX);
         for length in 1..text.len().min(12) {
             assert_eq!(cut(place, text, length), whole, "{text} in chunks of {length}");
@@ -355,7 +355,7 @@ mod tests {
         whole
     }
 
-    fn cut(place: Place, text: &str, length: usize) -> Result<Vec<String>, String> {
+    fn cut(place: RowsPlace, text: &str, length: usize) -> Result<Vec<String>, String> {
         let mut rows = Rows::new(place);
         let mut found = Vec::new();
         for chunk in text.as_bytes().chunks(length.min(text.len().max(1))) {
@@ -368,7 +368,7 @@ mod tests {
         Ok(found)
     }
 
-    const DATA: Place = Place::Member("data");
+    const DATA: RowsPlace = RowsPlace::Member("data");
 
     #[test]
     fn rows_are_found_wherever_they_are() {
@@ -382,7 +382,7 @@ mod tests {
             let wrapped = serde_json::to_string(text).unwrap();
             assert_eq!(rows(DATA, &wrapped).unwrap(), expected, "JSON in JSON: {wrapped}");
         }
-        assert_eq!(rows(Place::Root, "[{}, [1]]").unwrap(), ["{}", "[1]"]);
+        assert_eq!(rows(RowsPlace::Root, "[{}, [1]]").unwrap(), ["{}", "[1]"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //!    can be stored and made again;
 //! 2. **making one call**: [`Sources::make`] logs in where the service wants it, keeps to five
 //!    requests a second, retries, and streams the raw answer into a [`Sink`] (the staging area);
-//! 3. **reading a staged answer**: [`Reader`] takes it in chunks of any size and hands out its rows
+//! 3. **reading a staged answer**: [`AnswerReader`] takes it in chunks of any size and hands out its rows
 //!    one at a time, so that memory does not grow with the answer.
 //!
 //! ```text
@@ -32,7 +32,7 @@ mod transport;
 pub use call::{BcnTable, Call, Service};
 pub use config::{Config, Secret};
 pub use error::SourceError;
-pub use fetch::{Body, Clock, Fetch, FetchError, Method, Request, Response, Sink, SinkError};
-pub use read::{ReadReport, Reader, catalogue_total};
+pub use fetch::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse, Sink, SinkError};
+pub use read::{AnswerReader, ReadReport, catalogue_total};
 pub use services::{Made, Outcome, Sources};
 pub use transport::{Limits, RETRY_AFTER_MAX_MS, Tally};

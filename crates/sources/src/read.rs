@@ -3,7 +3,7 @@
 use crate::acce;
 use crate::call::{Call, Service};
 use crate::error::SourceError;
-use crate::json::{Fault, Rows};
+use crate::json::{JsonFault, Rows};
 use crate::schema::{ACCE, ACCE_NEEDED, Schema, schema};
 use domain::Document;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -43,17 +43,17 @@ impl ReadReport {
 /// Reads the answer of one call.
 ///
 /// ```
-/// use sources::{BcnTable, Call, Reader};
+/// use sources::{BcnTable, Call, AnswerReader};
 /// let call = Call::Bcn { table: BcnTable::NLienFormationGroupe };
 /// let mut rows = Vec::new();
-/// let mut reader = Reader::new(&call);
+/// let mut reader = AnswerReader::new(&call);
 /// for chunk in [r#"{"data": [{"groupe_formation": "G0005", "forma"#, r#"tion_diplome": "40031211"}]}"#] {
 ///     reader.push(chunk.as_bytes(), |row| rows.push(row)).unwrap();
 /// }
 /// assert_eq!(reader.finish(|row| rows.push(row)).unwrap().rows, 1);
 /// assert_eq!(rows[0]["formation_diplome"], "40031211");
 /// ```
-pub struct Reader {
+pub struct AnswerReader {
     service: Service,
     call: String,
     schema: Schema,
@@ -69,25 +69,25 @@ enum Input {
 
 /// A fault while reading, before it is given the names of service and call.
 enum Broken {
-    Json(Fault),
-    Csv(acce::Fault),
+    Json(JsonFault),
+    Csv(acce::AcceFault),
     Row,
     Field(String),
 }
 
-impl From<Fault> for Broken {
-    fn from(fault: Fault) -> Self {
+impl From<JsonFault> for Broken {
+    fn from(fault: JsonFault) -> Self {
         Self::Json(fault)
     }
 }
 
-impl From<acce::Fault> for Broken {
-    fn from(fault: acce::Fault) -> Self {
+impl From<acce::AcceFault> for Broken {
+    fn from(fault: acce::AcceFault) -> Self {
         Self::Csv(fault)
     }
 }
 
-impl Reader {
+impl AnswerReader {
     /// For the answer of a call.
     #[must_use]
     pub fn new(call: &Call) -> Self {
@@ -118,7 +118,7 @@ impl Reader {
     /// Says that the answer is over. A last row may come then.
     ///
     /// # Errors
-    /// Those of [`Reader::push`].
+    /// Those of [`AnswerReader::push`].
     pub fn finish(mut self, each: impl FnMut(Document)) -> Result<ReadReport, SourceError> {
         match &self.input {
             Input::Json(rows) => {
@@ -167,15 +167,15 @@ impl Reader {
         let (service, call) = (self.service, self.call.clone());
         let answer = |reason: &str| SourceError::Answer { service, call: call.clone(), reason: reason.to_owned() };
         match broken {
-            Broken::Json(Fault::NoRows) => match self.schema.rows {
-                crate::json::Place::Member(field) => {
+            Broken::Json(JsonFault::NoRows) => match self.schema.rows {
+                crate::json::RowsPlace::Member(field) => {
                     SourceError::MissingField { service, call, field: field.to_owned() }
                 }
-                crate::json::Place::Root => answer(Fault::NoRows.reason()),
+                crate::json::RowsPlace::Root => answer(JsonFault::NoRows.reason()),
             },
             Broken::Json(fault) => answer(fault.reason()),
-            Broken::Csv(acce::Fault::TooLong) => answer("une ligne dépasse 1 Mio"),
-            Broken::Csv(acce::Fault::Empty) => answer("le fichier est vide"),
+            Broken::Csv(acce::AcceFault::TooLong) => answer("une ligne dépasse 1 Mio"),
+            Broken::Csv(acce::AcceFault::Empty) => answer("le fichier est vide"),
             Broken::Row => answer("une ligne n'est pas un objet JSON"),
             Broken::Field(field) => SourceError::MissingField { service, call, field },
         }
@@ -265,7 +265,7 @@ pub fn catalogue_total(answer: &[u8]) -> Result<u64, SourceError> {
     let mut value: Value = serde_json::from_slice(answer).map_err(|_| SourceError::Answer {
         service,
         call: call.clone(),
-        reason: Fault::Malformed.reason().to_owned(),
+        reason: JsonFault::Malformed.reason().to_owned(),
     })?;
     if let Some(inner) = value.as_str().and_then(|text| serde_json::from_str(text).ok()) {
         value = inner;
@@ -281,7 +281,7 @@ mod tests {
 
     fn read(call: &Call, answer: &[u8]) -> Result<(Vec<Document>, ReadReport), SourceError> {
         let mut rows = Vec::new();
-        let mut reader = Reader::new(call);
+        let mut reader = AnswerReader::new(call);
         for chunk in answer.chunks(7) {
             reader.push(chunk, |row| rows.push(row))?;
         }

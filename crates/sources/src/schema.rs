@@ -4,12 +4,12 @@
 //! new to say. A field that the documents need and that no row has is an error.
 
 use crate::call::{BcnTable, Call};
-use crate::json::Place;
+use crate::json::RowsPlace;
 
 /// The shape of an answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Schema {
-    pub(crate) rows: Place,
+    pub(crate) rows: RowsPlace,
     /// Every row has them; one that does not cannot be placed.
     pub(crate) in_each: &'static [&'static str],
     /// Some row has them (in an answer with rows): the documents need them.
@@ -101,7 +101,7 @@ const MEF: &[&str] = &[
     "libelle_edition",
 ];
 
-const NIVEAU: &[&str] = &["niveau_interministeriel", "libelle_100", "ancien_niveau", "niveau_qualification_rncp"];
+const LEVEL: &[&str] = &["niveau_interministeriel", "libelle_100", "ancien_niveau", "niveau_qualification_rncp"];
 
 const SISE: &[&str] = &[
     "voie_lmd",
@@ -132,7 +132,7 @@ const TYPE_SISE: &[&str] = &[
     "categorie_formation_sise",
 ];
 
-const GROUPE: &[&str] = &["type_groupe_formation", "libelle_court", "libelle_long"];
+const GROUP: &[&str] = &["type_groupe_formation", "libelle_court", "libelle_long"];
 
 const INSERSUP: &[&str] = &[
     "diplome",
@@ -416,21 +416,21 @@ pub(crate) const ACCE_NEEDED: &[&str] =
 pub(crate) fn schema(call: &Call) -> Schema {
     match call {
         Call::InserJeunesUai { .. } | Call::InserJeunesRegion { .. } | Call::InserJeunesFrance { .. } => Schema {
-            rows: Place::Member("data"),
+            rows: RowsPlace::Member("data"),
             in_each: &["id_mesure", "valeur_mesure"],
             in_some: &["dimensions"],
             known: &[&["filiere"]],
             aside: &[],
         },
         Call::InserSup => Schema {
-            rows: Place::Member("results"),
+            rows: RowsPlace::Member("results"),
             in_each: &["etablissement", "annee_universitaire"],
             in_some: &["nb_inscrits", "nb_sortants", "nb_poursuivants"],
             known: &[INSERSUP],
             aside: &[],
         },
         Call::InserSupNational { .. } => Schema {
-            rows: Place::Root,
+            rows: RowsPlace::Root,
             in_each: &["promo", "diplome"],
             in_some: &[
                 "nationalite",
@@ -444,19 +444,19 @@ pub(crate) fn schema(call: &Call) -> Schema {
             aside: &[],
         },
         Call::CatalogueTotal | Call::CataloguePage { .. } => Schema {
-            rows: Place::Member("formations"),
+            rows: RowsPlace::Member("formations"),
             in_each: &[],
             in_some: &["cfd", "uai_formation", "etablissement_formateur_uai", "etablissement_gestionnaire_uai"],
             known: &[CATALOGUE],
             aside: CATALOGUE_ASIDE,
         },
-        Call::Acce => Schema { rows: Place::Root, in_each: ACCE_NEEDED, in_some: &[], known: &[ACCE], aside: &[] },
+        Call::Acce => Schema { rows: RowsPlace::Root, in_each: ACCE_NEEDED, in_some: &[], known: &[ACCE], aside: &[] },
         Call::Bcn { table } => bcn(*table),
     }
 }
 
 fn bcn(table: BcnTable) -> Schema {
-    let rows = Place::Member("data");
+    let rows = RowsPlace::Member("data");
     let labels: &'static [&'static str] = &["libelle_court", "libelle_stat_33", "libelle_long_200"];
     match table {
         BcnTable::VFormationDiplome | BcnTable::NFormationDiplomeEnquete51 => {
@@ -480,7 +480,7 @@ fn bcn(table: BcnTable) -> Schema {
             rows,
             in_each: &["niveau_formation_diplome"],
             in_some: &["libelle_court"],
-            known: &[BCN, NIVEAU],
+            known: &[BCN, LEVEL],
             aside: &[],
         },
         BcnTable::NDiplomeSise => Schema {
@@ -501,7 +501,7 @@ fn bcn(table: BcnTable) -> Schema {
             rows,
             in_each: &["groupe_formation"],
             in_some: &["libelle_edition"],
-            known: &[BCN, GROUPE],
+            known: &[BCN, GROUP],
             aside: &[],
         },
         BcnTable::NLienFormationGroupe => Schema {

@@ -14,7 +14,7 @@
 use crate::call::{Call, Service};
 use crate::config::{Config, Secret};
 use crate::error::SourceError;
-use crate::fetch::{Clock, Fetch, Method, Request, Sink};
+use crate::fetch::{Clock, Fetch, Method, ServiceRequest, Sink};
 use crate::plan::CATALOGUE_PAGE;
 use crate::transport::{Answer, Limits, Tally, Transport, message};
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
             if let Some(session) = self.session(service).await? {
                 headers.push((session.header.0, session.header.1.expose().to_owned()));
             }
-            let request = Request { method: Method::Get, url: url.clone(), headers, body: None };
+            let request = ServiceRequest { method: Method::Get, url: url.clone(), headers, body: None };
             let answer = self.transport.exchange(service, &label, &request, sink).await?;
             if (200..300).contains(&answer.status) {
                 return Ok(Outcome::Answer);
@@ -238,7 +238,7 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
         };
         headers.extend(self.keys(service)?);
         let body = body.map(|b| b.to_string().into_bytes());
-        let request = Request { method: Method::Post, url: format!("{base}{path}"), headers, body };
+        let request = ServiceRequest { method: Method::Post, url: format!("{base}{path}"), headers, body };
         let mut text = Vec::new();
         let answer = self.transport.exchange(service, path, &request, &mut text).await?;
         if !(200..300).contains(&answer.status) {

@@ -5,8 +5,8 @@
 use crate::call::Service;
 use crate::config::Config;
 use crate::error::SourceError;
-use crate::fetch::{Body, Clock, Fetch, FetchError, Request, Response, Sink};
-use domain::date::jours;
+use crate::fetch::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse, Sink};
+use domain::date::days;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -123,7 +123,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
         &self,
         service: Service,
         call: &str,
-        request: &Request,
+        request: &ServiceRequest,
         sink: &mut impl Sink,
     ) -> Result<Answer, SourceError> {
         let mut tries = 0;
@@ -140,10 +140,10 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
                     (SourceError::Status { service, call: call.to_owned(), status, message: None }, after)
                 }
                 Ok((answer, _)) => return Ok(answer),
-                Err(Fault::Network(fault)) => {
+                Err(SendFault::Network(fault)) => {
                     (SourceError::Network { service, call: call.to_owned(), fault, tries }, None)
                 }
-                Err(Fault::Staging) => return Err(SourceError::Staging { service, call: call.to_owned() }),
+                Err(SendFault::Staging) => return Err(SourceError::Staging { service, call: call.to_owned() }),
             };
             if tries >= self.limits.tries {
                 return Err(failure);
@@ -160,9 +160,9 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
     async fn once(
         &self,
         service: Service,
-        request: &Request,
+        request: &ServiceRequest,
         sink: &mut impl Sink,
-    ) -> Result<(Answer, Option<u64>), Fault> {
+    ) -> Result<(Answer, Option<u64>), SendFault> {
         let mut response = self.in_time(self.fetch.fetch(request)).await?;
         let after = response.header("retry-after").and_then(|v| retry_after(v, self.clock.now_ms()));
         let cookies = response.headers.iter().filter(|(n, _)| n.eq_ignore_ascii_case("set-cookie"));
@@ -172,15 +172,15 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
             answer.small = self.small(&mut response).await;
             return Ok((answer, after));
         }
-        sink.restart().await.map_err(|_| Fault::Staging)?;
+        sink.restart().await.map_err(|_| SendFault::Staging)?;
         while let Some(chunk) = self.in_time(response.body.chunk()).await? {
             self.tally(service, |t| t.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX));
-            sink.write(&chunk).await.map_err(|_| Fault::Staging)?;
+            sink.write(&chunk).await.map_err(|_| SendFault::Staging)?;
         }
         Ok((answer, after))
     }
 
-    async fn small(&self, response: &mut Response<F::Body>) -> Vec<u8> {
+    async fn small(&self, response: &mut ServiceResponse<F::Body>) -> Vec<u8> {
         let mut small = Vec::new();
         while small.len() < SMALL {
             match self.in_time(response.body.chunk()).await {
@@ -192,7 +192,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
     }
 
     /// A future, or [`FetchError::Timeout`].
-    async fn in_time<T>(&self, future: impl Future<Output = Result<T, FetchError>>) -> Result<T, Fault> {
+    async fn in_time<T>(&self, future: impl Future<Output = Result<T, FetchError>>) -> Result<T, SendFault> {
         let mut future = pin!(future);
         let mut alarm = pin!(self.clock.sleep(self.limits.timeout_ms));
         let result = poll_fn(|context| {
@@ -205,11 +205,11 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
             Poll::Pending
         })
         .await;
-        result.unwrap_or(Err(FetchError::Timeout)).map_err(Fault::Network)
+        result.unwrap_or(Err(FetchError::Timeout)).map_err(SendFault::Network)
     }
 }
 
-enum Fault {
+enum SendFault {
     Network(FetchError),
     Staging,
 }
@@ -238,7 +238,7 @@ fn retry_after(value: &str, now_ms: u64) -> Option<u64> {
     let mut time = words.next()?.split(':');
     let (hour, minute) = (within(time.next()?, 0..=23)?, within(time.next()?, 0..=59)?);
     let seconds = hour * 3_600 + minute * 60 + within(time.next()?, 0..=60)?;
-    let instant = u64::try_from((jours(year, month, day) * 86_400 + seconds) * 1_000).ok()?;
+    let instant = u64::try_from((days(year, month, day) * 86_400 + seconds) * 1_000).ok()?;
     Some(instant.saturating_sub(now_ms).min(RETRY_AFTER_MAX_MS))
 }
 

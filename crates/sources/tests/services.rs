@@ -4,8 +4,8 @@
 
 use futures_executor::block_on;
 use sources::{
-    BcnTable, Body, Call, Clock, Config, Fetch, FetchError, Method, Outcome, Request, Response, Secret, Service, Sink,
-    SinkError, SourceError, Sources,
+    BcnTable, Body, Call, Clock, Config, Fetch, FetchError, Method, Outcome, Secret, Service, ServiceRequest,
+    ServiceResponse, Sink, SinkError, SourceError, Sources,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -43,25 +43,25 @@ impl Body for Chunks {
 impl Fetch for World {
     type Body = Chunks;
 
-    async fn fetch(&self, request: &Request) -> Result<Response<Chunks>, FetchError> {
+    async fn fetch(&self, request: &ServiceRequest) -> Result<ServiceResponse<Chunks>, FetchError> {
         let headers = request.headers.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
         let asked = format!("{} {}", request.method, request.url);
         self.seen.borrow_mut().push((self.now.get(), asked, headers));
         if request.method == Method::Post {
             let cookie = ("set-cookie".to_owned(), "connect.sid=SID; Path=/".to_owned());
             let body = br#"{"access_token": "JETON", "token": "JETON"}"#.to_vec();
-            return Ok(Response { status: 200, headers: vec![cookie], body: Chunks([Ok(body)].into()) });
+            return Ok(ServiceResponse { status: 200, headers: vec![cookie], body: Chunks([Ok(body)].into()) });
         }
         let step = self.steps.borrow_mut().pop_front().expect("a step for every request");
         match step {
             Step::Answer(status, headers, body) => {
                 let headers = headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
-                Ok(Response { status, headers, body: Chunks([Ok(body.as_bytes().to_vec())].into()) })
+                Ok(ServiceResponse { status, headers, body: Chunks([Ok(body.as_bytes().to_vec())].into()) })
             }
             Step::Fail(fault) => Err(fault),
             Step::Break(body) => {
                 let chunks = [Ok(body.as_bytes().to_vec()), Err(FetchError::Interrupted)];
-                Ok(Response { status: 200, headers: Vec::new(), body: Chunks(chunks.into()) })
+                Ok(ServiceResponse { status: 200, headers: Vec::new(), body: Chunks(chunks.into()) })
             }
             Step::Silence => pending().await,
         }
@@ -256,7 +256,7 @@ fn no_error_holds_a_secret() {
             assert!(!text.contains("secret") && !text.contains("cle-secrete") && !text.contains("https"), "{text}");
         }
     }
-    let request = Request {
+    let request = ServiceRequest {
         method: Method::Get,
         url: "https://compte:motdepasse-secret@host".into(),
         headers: vec![("password", "motdepasse-secret".into())],

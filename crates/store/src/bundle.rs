@@ -8,8 +8,8 @@
 //! The sum of the table proves that an absent key is absent, the sum of an entry that it is
 //! whole: a damaged bundle is a fault, never "no data" (invariant 9).
 
-use crate::cle;
-use crate::codec::{self, Reader, Writer};
+use crate::codec::{self, Decoder, Encoder};
+use crate::keys;
 
 /// The format written first in every bundle.
 pub const FORMAT: u8 = 1;
@@ -23,21 +23,21 @@ pub struct Damaged;
 /// Packs entries, keyed by text. Two equal keys are the caller's mistake: the first is found.
 #[must_use]
 pub fn pack(mut entries: Vec<(String, Vec<u8>)>) -> Vec<u8> {
-    entries.sort_by(|a, b| (cle::hash(&a.0), &a.0).cmp(&(cle::hash(&b.0), &b.0)));
+    entries.sort_by(|a, b| (keys::hash(&a.0), &a.0).cmp(&(keys::hash(&b.0), &b.0)));
     let mut table = Vec::with_capacity(entries.len() * ROW);
     let mut payload = Vec::new();
     for (key, value) in &entries {
-        let mut writer = Writer(std::mem::take(&mut payload));
-        let start = writer.0.len();
-        writer.text(key);
-        writer.0.extend_from_slice(value);
-        payload = writer.0;
-        table.extend_from_slice(&cle::hash(key).to_le_bytes());
+        let mut encoder = Encoder(std::mem::take(&mut payload));
+        let start = encoder.0.len();
+        encoder.text(key);
+        encoder.0.extend_from_slice(value);
+        payload = encoder.0;
+        table.extend_from_slice(&keys::hash(key).to_le_bytes());
         table.extend_from_slice(&u32::try_from(payload.len()).unwrap_or(u32::MAX).to_le_bytes());
-        table.extend_from_slice(&codec::somme(payload.get(start..).unwrap_or_default()).to_le_bytes());
+        table.extend_from_slice(&codec::sum(payload.get(start..).unwrap_or_default()).to_le_bytes());
     }
     let mut bundle = vec![FORMAT];
-    bundle.extend_from_slice(&codec::somme(&table).to_le_bytes());
+    bundle.extend_from_slice(&codec::sum(&table).to_le_bytes());
     bundle.extend_from_slice(&u32::try_from(entries.len()).unwrap_or(u32::MAX).to_le_bytes());
     bundle.append(&mut table);
     bundle.append(&mut payload);
@@ -60,19 +60,19 @@ fn split(bundle: &[u8]) -> Option<(&[u8], usize, &[u8])> {
 }
 
 fn is_whole(table: &[u8], sum: usize) -> bool {
-    usize::try_from(codec::somme(table)) == Ok(sum)
+    usize::try_from(codec::sum(table)) == Ok(sum)
 }
 
 fn entry<'a>(table: &[u8], payload: &'a [u8], rank: usize) -> Option<(&'a str, &'a [u8])> {
     let start = if rank == 0 { 0 } else { u32_at(table, (rank - 1) * ROW + 8)? };
     let end = u32_at(table, rank * ROW + 8)?;
     let bytes = payload.get(start..end)?;
-    if usize::try_from(codec::somme(bytes)).ok()? != u32_at(table, rank * ROW + 12)? {
+    if usize::try_from(codec::sum(bytes)).ok()? != u32_at(table, rank * ROW + 12)? {
         return None;
     }
-    let mut reader = Reader(bytes);
-    let key = reader.text()?;
-    Some((key, reader.0))
+    let mut decoder = Decoder(bytes);
+    let key = decoder.text()?;
+    Some((key, decoder.0))
 }
 
 /// The entry of a key: `Ok(None)` only where the bundle is whole and does not hold it.
@@ -83,7 +83,7 @@ fn entry<'a>(table: &[u8], payload: &'a [u8], rank: usize) -> Option<(&'a str, &
 /// [`Damaged`] where the table or the entry fails its checksum.
 pub fn find<'a>(bundle: &'a [u8], key: &str) -> Result<Option<&'a [u8]>, Damaged> {
     let (table, sum, payload) = split(bundle).ok_or(Damaged)?;
-    let wanted = cle::hash(key).to_le_bytes();
+    let wanted = keys::hash(key).to_le_bytes();
     let hash_at = |rank: usize| table.get(rank * ROW..rank * ROW + 8);
     let (mut low, mut high) = (0, table.len() / ROW);
     let order = |bytes: &[u8]| bytes.try_into().map(u64::from_le_bytes).unwrap_or_default();

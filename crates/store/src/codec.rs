@@ -6,38 +6,38 @@ use xxhash_rust::xxh64::xxh64;
 /// SHA-256 some 40, this one a few. It is no match for someone who forges bytes; whoever can write to the store could
 /// write anything.
 #[must_use]
-pub fn empreinte(bytes: &[u8]) -> u64 {
+pub fn digest(bytes: &[u8]) -> u64 {
     xxh64(bytes, 0)
 }
 
 /// The checksum that is stored beside what it guards: the low half of an xxHash64.
 #[must_use]
-pub fn somme(bytes: &[u8]) -> u32 {
+pub fn sum(bytes: &[u8]) -> u32 {
     u32::try_from(xxh64(bytes, 0) & u64::from(u32::MAX)).unwrap_or_default()
 }
 
-/// Bytes of the checksum before a piece that [`sceller`] closed.
-pub const SCEAU: usize = 4;
+/// Bytes of the checksum before a piece that [`seal`] closed.
+pub const SEAL: usize = 4;
 
-/// Writes the checksum of a piece into the [`SCEAU`] bytes that were left free at its start.
-pub fn sceller(morceau: &mut [u8]) {
-    if let Some((sceau, suite)) = morceau.split_at_mut_checked(SCEAU) {
-        sceau.copy_from_slice(&somme(suite).to_le_bytes());
+/// Writes the checksum of a piece into the [`SEAL`] bytes that were left free at its start.
+pub fn seal(piece: &mut [u8]) {
+    if let Some((seal, rest)) = piece.split_at_mut_checked(SEAL) {
+        seal.copy_from_slice(&sum(rest).to_le_bytes());
     }
 }
 
 /// What follows the checksum of a piece; `None` where it is not what was written.
 #[must_use]
-pub fn desceller(morceau: &[u8]) -> Option<&[u8]> {
-    let (sceau, suite) = morceau.split_at_checked(SCEAU)?;
-    (sceau == somme(suite).to_le_bytes()).then_some(suite)
+pub fn unseal(piece: &[u8]) -> Option<&[u8]> {
+    let (seal, rest) = piece.split_at_checked(SEAL)?;
+    (seal == sum(rest).to_le_bytes()).then_some(rest)
 }
 
 /// Appends to a byte vector.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Writer(pub Vec<u8>);
+pub struct Encoder(pub Vec<u8>);
 
-impl Writer {
+impl Encoder {
     /// An unsigned number, seven bits a byte, low bits first.
     pub fn number(&mut self, mut n: u64) -> &mut Self {
         loop {
@@ -78,11 +78,11 @@ impl Writer {
     }
 }
 
-/// Reads what [`Writer`] wrote; `None` wherever the bytes do not hold it.
+/// Reads what [`Encoder`] wrote; `None` wherever the bytes do not hold it.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader<'a>(pub &'a [u8]);
+pub struct Decoder<'a>(pub &'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> Decoder<'a> {
     /// An unsigned number.
     pub fn number(&mut self) -> Option<u64> {
         let mut n = 0u64;
@@ -135,20 +135,20 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read(n: u64, text: String, instant: Option<i32>, tail: Vec<u8>) {
-            let mut writer = Writer::default();
-            writer.number(n).text(&text).instant(instant.map(i64::from)).bytes(&tail);
-            let mut reader = Reader(&writer.0);
-            prop_assert_eq!(reader.number(), Some(n));
-            prop_assert_eq!(reader.text(), Some(text.as_str()));
-            prop_assert_eq!(reader.instant(), Some(instant.map(i64::from)));
-            prop_assert_eq!(reader.bytes(), Some(tail.as_slice()));
-            prop_assert!(reader.0.is_empty());
+            let mut encoder = Encoder::default();
+            encoder.number(n).text(&text).instant(instant.map(i64::from)).bytes(&tail);
+            let mut decoder = Decoder(&encoder.0);
+            prop_assert_eq!(decoder.number(), Some(n));
+            prop_assert_eq!(decoder.text(), Some(text.as_str()));
+            prop_assert_eq!(decoder.instant(), Some(instant.map(i64::from)));
+            prop_assert_eq!(decoder.bytes(), Some(tail.as_slice()));
+            prop_assert!(decoder.0.is_empty());
         }
 
         #[test]
         fn foreign_bytes_never_panic(bytes: Vec<u8>) {
-            let mut reader = Reader(&bytes);
-            while reader.instant().is_some() && reader.text().is_some() {}
+            let mut decoder = Decoder(&bytes);
+            while decoder.instant().is_some() && decoder.text().is_some() {}
         }
     }
 }

@@ -13,7 +13,7 @@
 //! Faults are drawn from a seed: the same seed and the same operations make the same faults.
 
 use crate::kv::{KeyValue, KeyValueWrite, StoreError};
-use crate::memoire::Memoire;
+use crate::memory::MemoryStore;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -70,7 +70,7 @@ impl Chance {
 #[derive(Debug)]
 pub struct Faulty {
     /// What truly lies in the store.
-    pub inner: Memoire,
+    pub inner: MemoryStore,
     /// The faults of now; a test may change them between two calls.
     pub faults: Cell<Faults>,
     /// Turned by slow operations; clocks of the test read it.
@@ -91,7 +91,7 @@ impl Faulty {
     #[must_use]
     pub fn new(seed: u64, faults: Faults) -> Self {
         Self {
-            inner: Memoire::default(),
+            inner: MemoryStore::default(),
             faults: Cell::new(faults),
             clock: Rc::default(),
             chance: Chance::new(seed),
@@ -156,7 +156,7 @@ impl KeyValue for Faulty {
 }
 
 impl KeyValueWrite for Faulty {
-    async fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+    async fn set_many_raw(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
         let faults = self.faults.get();
         self.turn(faults.set_ms);
         if self.chance.comes(faults.error) {
@@ -173,7 +173,7 @@ impl KeyValueWrite for Faulty {
                 continue;
             }
             self.remember(&key).await;
-            self.inner.set_many_brut(vec![(key, value)]).await?;
+            self.inner.set_many_raw(vec![(key, value)]).await?;
         }
         if self.chance.comes(faults.answer_lost) { Err(self.refused()) } else { Ok(()) }
     }
@@ -192,7 +192,7 @@ impl KeyValueWrite for Faulty {
         if self.chance.comes(faults.answer_lost) { Err(self.refused()) } else { Ok(()) }
     }
 
-    async fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
+    async fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
         let faults = self.faults.get();
         self.operation().await;
         self.turn(faults.set_ms);
@@ -203,7 +203,7 @@ impl KeyValueWrite for Faulty {
             return self.strike(Ok(self.inner.get(key).await?.as_deref() == Some(old)));
         }
         self.remember(key).await;
-        let done = self.inner.swap_brut(key, old, new).await?;
+        let done = self.inner.swap_raw(key, old, new).await?;
         if self.chance.comes(faults.answer_lost) { Err(self.refused()) } else { Ok(done) }
     }
 }
@@ -285,7 +285,7 @@ mod tests {
             ];
             for error in refused {
                 assert_eq!(error, StoreError::TooLarge("k".into(), large.len()));
-                assert!(error.raison().unwrap().contains("trop grande"));
+                assert!(error.reason().unwrap().contains("trop grande"));
             }
             assert_eq!(kv.inner.keys(), ["k"], "nothing of the lot is written");
         });

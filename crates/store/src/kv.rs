@@ -47,23 +47,23 @@ pub enum StoreError {
 impl StoreError {
     /// Why a job ends by it, in French; `None` where trying again later may help.
     #[must_use]
-    pub fn raison(&self) -> Option<String> {
+    pub fn reason(&self) -> Option<String> {
         match self {
             Self::Unavailable(_) | Self::Empty => None,
-            Self::Damaged(quoi) => Some(format!("valeur absente ou abîmée dans le magasin : {quoi}")),
+            Self::Damaged(what) => Some(format!("valeur absente ou abîmée dans le magasin : {what}")),
             Self::OtherLayout { key, layout } => Some(format!(
                 "{key} est de la disposition {layout}, que cette version de l'application ne connaît pas : servir avec la version qui l'a écrit, ou revenir à la génération précédente avec elle"
             )),
             Self::Invalid { key, reason } => Some(format!("la valeur de {key} ne peut pas être écrite : {reason}")),
-            Self::TooLarge(quoi, octets) => Some(format!(
-                "valeur trop grande pour le magasin : {quoi} aurait {octets} octets, {VALUE_MAX} au plus sont écrits"
+            Self::TooLarge(what, bytes) => Some(format!(
+                "valeur trop grande pour le magasin : {what} aurait {bytes} octets, {VALUE_MAX} au plus sont écrits"
             )),
         }
     }
 }
 
 /// Whether a value may be written: invariant 8, at every write.
-fn tient(key: &str, value: &[u8]) -> Result<(), StoreError> {
+fn holds(key: &str, value: &[u8]) -> Result<(), StoreError> {
     if value.len() > VALUE_MAX {
         return Err(StoreError::TooLarge(key.to_owned(), value.len()));
     }
@@ -82,27 +82,27 @@ pub trait KeyValue {
 /// such value ever reaches a store.
 pub trait KeyValueWrite: KeyValue {
     /// Writes values whatever their size; each lies whole or not at all, the lot need not be atomic.
-    fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>>;
+    fn set_many_raw(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Deletes keys; absent ones are no error.
     fn delete_many(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>>;
 
     /// Replaces the value of an existing key if it still is `old`, whatever its size; `false` if it is not.
-    fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
+    fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
 
     /// Writes values; each lies whole or not at all, the lot need not be atomic.
     fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
         async move {
-            pairs.iter().try_for_each(|(key, value)| tient(key, value))?;
-            self.set_many_brut(pairs).await
+            pairs.iter().try_for_each(|(key, value)| holds(key, value))?;
+            self.set_many_raw(pairs).await
         }
     }
 
     /// Replaces the value of an existing key if it still is `old`; `false` if it is not.
     fn swap(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
         async move {
-            tient(key, &new)?;
-            self.swap_brut(key, old, new).await
+            holds(key, &new)?;
+            self.swap_raw(key, old, new).await
         }
     }
 
@@ -119,15 +119,15 @@ impl<K: KeyValue + ?Sized> KeyValue for &K {
 }
 
 impl<K: KeyValueWrite + ?Sized> KeyValueWrite for &K {
-    fn set_many_brut(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
-        (**self).set_many_brut(pairs)
+    fn set_many_raw(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
+        (**self).set_many_raw(pairs)
     }
 
     fn delete_many(&self, keys: Vec<String>) -> impl Future<Output = Result<(), StoreError>> {
         (**self).delete_many(keys)
     }
 
-    fn swap_brut(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
-        (**self).swap_brut(key, old, new)
+    fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        (**self).swap_raw(key, old, new)
     }
 }

@@ -8,56 +8,56 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
-use store::lecture::Cache;
-use store::liste::{self, Filtre, Format};
+use store::list::{self, Filter, Format};
 use store::publication::*;
-use store::{Lecteur, Memoire};
+use store::reading::Cache;
+use store::{MemoryStore, Reader};
 
 #[derive(Default)]
-struct Monde {
-    maintenant: Cell<i64>,
-    monotone: Cell<u64>,
+struct Runtime {
+    now: Cell<i64>,
+    monotonic: Cell<u64>,
 }
 
-impl Environnement for Monde {
-    fn maintenant_ms(&self) -> i64 {
-        self.maintenant.get()
+impl Environment for Runtime {
+    fn now_ms(&self) -> i64 {
+        self.now.get()
     }
-    fn monotone_ms(&self) -> u64 {
-        self.monotone.get()
+    fn monotonic_ms(&self) -> u64 {
+        self.monotonic.get()
     }
-    async fn utilisateur(&self, _: &Document) -> Result<(), StoreError> {
+    async fn user(&self, _: &Document) -> Result<(), StoreError> {
         Ok(())
     }
-    fn lot(&self) -> usize {
+    fn batch(&self) -> usize {
         25
     }
 }
 
-fn certification(code: &str, cfd: &str, nb: usize) -> Value {
+fn certification(code: &str, cfd: &str, count: usize) -> Value {
     json!({"kind": "certification", "doc": {"code_certification": code, "millesime": "2020", "filiere": "pro", "code_formation_diplome": cfd,
-        "libelle": "CUISINE", "nb_annee_term": nb, "nb_sortant": nb / 2}})
+        "libelle": "CUISINE", "nb_annee_term": count, "nb_sortant": count / 2}})
 }
 
-fn corps(lignes: &[Value]) -> Vec<u8> {
-    lignes.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
+fn body(rows: &[Value]) -> Vec<u8> {
+    rows.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
 }
 
-async fn deposer<K: KeyValueWrite>(kv: &K, id: &str, lignes: &[Value]) -> Result<Job, PublicationError> {
-    ouvrir(kv, id, Ouverture::default(), 0).await?;
-    let depot = Depot::new(kv, id, 25);
-    let mut parties = 0;
-    for partie in lignes.chunks(10_000) {
-        depot.deposer(parties, &corps(partie), &[]).await.unwrap();
-        parties += 1;
+async fn stage<K: KeyValueWrite>(kv: &K, id: &str, rows: &[Value]) -> Result<Job, PublicationError> {
+    open(kv, id, Opening::default(), 0).await?;
+    let staging = Staging::new(kv, id, 25);
+    let mut parts = 0;
+    for part in rows.chunks(10_000) {
+        staging.stage(parts, &body(part), &[]).await.unwrap();
+        parts += 1;
     }
-    Job::publier(kv, id, Consigne { parties, ..Consigne::default() }, 0).await
+    Job::publish(kv, id, PublicationOptions { parts, ..PublicationOptions::default() }, 0).await
 }
 
-async fn finir<K: KeyValueWrite>(kv: &K, monde: &Monde, id: &str) -> Result<Job, PublicationError> {
+async fn finish<K: KeyValueWrite>(kv: &K, runtime: &Runtime, id: &str) -> Result<Job, PublicationError> {
     for _ in 0..10_000 {
-        let job = avancer(kv, monde, id, 1_000, &[]).await?;
-        if job.etape.est_finale() || job.etape == Etape::AttendreConfirmation {
+        let job = advance(kv, runtime, id, 1_000, &[]).await?;
+        if job.step.is_final() || job.step == JobStep::AwaitConfirmation {
             return Ok(job);
         }
     }
@@ -67,9 +67,9 @@ async fn finir<K: KeyValueWrite>(kv: &K, monde: &Monde, id: &str) -> Result<Job,
 /// A place with 28,000 rows is published whole, and found whole.
 #[test]
 fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     let n = 28_000;
-    let lignes: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "pays", "libelle": "Pays", "cle": "pays"}})]
+    let rows: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "pays", "libelle": "Pays", "cle": "pays"}})]
         .into_iter()
         .chain((0..n).map(|i| {
             json!({"kind": "statistique", "doc": {"maille": "pays", "pays": if i % 1_000 == 999 { "DE" } else { "FR" },
@@ -78,52 +78,52 @@ fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
         }))
         .collect();
     block_on(async {
-        deposer(&kv, "a", &lignes).await.unwrap();
-        let job = finir(&kv, &monde, "a").await.unwrap();
-        assert_eq!(job.etape, Etape::Publie, "{:?}", job.bilan.echec);
-        let lecteur = Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0).await.unwrap();
-        let liste = store::cle::liste_declaree("pays");
-        let plan = lecteur.plan(&liste).await.unwrap();
-        for (place, attendu) in [("FR", n - n / 1_000), ("DE", n / 1_000), ("IT", 0)] {
-            let filtre = Filtre { uais: vec![place.into()], ..Filtre::default() };
-            let selection = lecteur.selection(&liste, &plan, &filtre).await.unwrap();
-            assert_eq!(selection.total(), attendu, "{place}");
-            let mut lues = 0;
-            for t in selection.tranches(0, selection.total(), plan.lignes(Format::Csv)) {
-                let segment = lecteur.segment(&liste, selection.ordre, Format::Csv, t.segment).await.unwrap();
-                let lignes = liste::lignes(&segment, t.de, t.nombre).unwrap();
-                assert!(lignes.iter().all(|l| l.starts_with(place.as_bytes())), "{place}");
-                lues += lignes.len();
+        stage(&kv, "a", &rows).await.unwrap();
+        let job = finish(&kv, &runtime, "a").await.unwrap();
+        assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
+        let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
+        let list = store::keys::declared_list("pays");
+        let plan = reader.plan(&list).await.unwrap();
+        for (place, expected) in [("FR", n - n / 1_000), ("DE", n / 1_000), ("IT", 0)] {
+            let filter = Filter { uais: vec![place.into()], ..Filter::default() };
+            let selection = reader.selection(&list, &plan, &filter).await.unwrap();
+            assert_eq!(selection.total(), expected, "{place}");
+            let mut read = 0;
+            for t in selection.slices(0, selection.total(), plan.rows(Format::Csv)) {
+                let segment = reader.segment(&list, selection.order, Format::Csv, t.segment).await.unwrap();
+                let rows = list::rows(&segment, t.from, t.count).unwrap();
+                assert!(rows.iter().all(|l| l.starts_with(place.as_bytes())), "{place}");
+                read += rows.len();
             }
-            assert_eq!(lues, attendu);
+            assert_eq!(read, expected);
         }
-        let filtre = Filtre {
+        let filter = Filter {
             uais: vec!["FR".into()],
             codes: vec!["00000027998".into(), "00000000001".into()],
-            ..Filtre::default()
+            ..Filter::default()
         };
-        assert_eq!(lecteur.selection(&liste, &plan, &filtre).await.unwrap().total(), 2);
+        assert_eq!(reader.selection(&list, &plan, &filter).await.unwrap().total(), 2);
     });
 }
 
 /// A CFD with 20,000 MEFs is published whole: its counts are summed, each MEF is found.
 #[test]
 fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     let n = 20_000;
-    let lignes: Vec<Value> = (0..n).map(|i| certification(&format!("{i:011}"), "40025214", 20)).collect();
+    let rows: Vec<Value> = (0..n).map(|i| certification(&format!("{i:011}"), "40025214", 20)).collect();
     block_on(async {
-        deposer(&kv, "a", &lignes).await.unwrap();
-        let job = finir(&kv, &monde, "a").await.unwrap();
-        assert_eq!(job.etape, Etape::Publie, "{:?}", job.bilan.echec);
-        let lecteur = Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0).await.unwrap();
-        assert!(lecteur.fiche(Maille::Nationale, "", "00000019999").await.unwrap().is_some());
-        let comptes = lecteur.comptes("", "40025214").await.unwrap().unwrap();
-        let vue = store::compte::vue(&[("40025214".into(), comptes)], |_| true, None, 0).unwrap();
-        assert_eq!(vue.0[0].1.as_document()["nb_annee_term"], 20 * n);
-        for texte in ["cuisine", "00000019999", "00000000000"] {
-            let trouves = lecteur.chercher(texte, None, 0, 10).await.unwrap();
-            assert_eq!(trouves.total, 1, "{texte}");
+        stage(&kv, "a", &rows).await.unwrap();
+        let job = finish(&kv, &runtime, "a").await.unwrap();
+        assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
+        let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
+        assert!(reader.version_set(Maille::National, "", "00000019999").await.unwrap().is_some());
+        let counts = reader.counts("", "40025214").await.unwrap().unwrap();
+        let view = store::counts::view(&[("40025214".into(), counts)], |_| true, None, 0).unwrap();
+        assert_eq!(view.0[0].1.as_document()["nb_annee_term"], 20 * n);
+        for text in ["cuisine", "00000019999", "00000000000"] {
+            let found = reader.find(text, None, 0, 10).await.unwrap();
+            assert_eq!(found.total, 1, "{text}");
         }
     });
 }
@@ -131,9 +131,9 @@ fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
 /// A list of so many academies that its plan does not fit into a value is published whole, and filtered.
 #[test]
 fn invariant_8_a_plan_of_any_number_of_runs_is_published_and_read() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     let n = 14_000;
-    let lignes: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "bassins", "libelle": "Bassins", "cle": "academie.code"}})]
+    let rows: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "bassins", "libelle": "Bassins", "cle": "academie.code"}})]
         .into_iter()
         .chain((0..n).map(|i| {
             json!({"kind": "statistique", "doc": {"maille": "bassins", "academie": {"code": format!("bassin-{i:06}"), "nom": "B"},
@@ -141,25 +141,25 @@ fn invariant_8_a_plan_of_any_number_of_runs_is_published_and_read() {
         }))
         .collect();
     block_on(async {
-        deposer(&kv, "a", &lignes).await.unwrap();
-        let job = finir(&kv, &monde, "a").await.unwrap();
-        assert_eq!(job.etape, Etape::Publie, "{:?}", job.bilan.echec);
-        let lecteur = Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0).await.unwrap();
-        let liste = store::cle::liste_declaree("bassins");
-        let plan = lecteur.plan(&liste).await.unwrap();
-        assert!(plan.coder().len() > store::kv::VALUE_MAX, "{}", plan.coder().len());
-        let code = Filtre { codes: vec!["40025214".into()], ..Filtre::default() };
-        let bassin = |n: usize| Filtre { academies: vec![format!("bassin-{n:06}")], ..Filtre::default() };
-        for (filtre, attendu) in [(code, n), (bassin(13_999), 1), (bassin(n), 0), (Filtre::default(), n)] {
-            assert_eq!(lecteur.selection(&liste, &plan, &filtre).await.unwrap().total(), attendu);
+        stage(&kv, "a", &rows).await.unwrap();
+        let job = finish(&kv, &runtime, "a").await.unwrap();
+        assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
+        let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
+        let list = store::keys::declared_list("bassins");
+        let plan = reader.plan(&list).await.unwrap();
+        assert!(plan.encode().len() > store::kv::VALUE_MAX, "{}", plan.encode().len());
+        let code = Filter { codes: vec!["40025214".into()], ..Filter::default() };
+        let area = |n: usize| Filter { academies: vec![format!("bassin-{n:06}")], ..Filter::default() };
+        for (filter, expected) in [(code, n), (area(13_999), 1), (area(n), 0), (Filter::default(), n)] {
+            assert_eq!(reader.selection(&list, &plan, &filter).await.unwrap().total(), expected);
         }
     });
 }
 /// Housekeeping until there is nothing left to do; an hour passes first.
-async fn nettoyer<K: KeyValueWrite>(kv: &K, monde: &Monde) {
-    monde.maintenant.set(monde.maintenant.get() + 3_600_000);
+async fn clean<K: KeyValueWrite>(kv: &K, runtime: &Runtime) {
+    runtime.now.set(runtime.now.get() + 3_600_000);
     for _ in 0..1_000 {
-        if !menage(kv, monde).await.unwrap() {
+        if !clean_up(kv, runtime).await.unwrap() {
             return;
         }
     }
@@ -167,34 +167,34 @@ async fn nettoyer<K: KeyValueWrite>(kv: &K, monde: &Monde) {
 }
 
 /// What is left besides one served generation.
-fn restes(kv: &Memoire, servie: Option<&str>) -> Vec<String> {
-    let siens = |k: &String| servie.is_some_and(|g| k.starts_with(&format!("{g}:")) || *k == format!("work:marks:{g}"));
-    let toujours = ["current", "work:generations", "work:lease"];
-    kv.keys().into_iter().filter(|k| !siens(k) && !toujours.contains(&k.as_str())).collect()
+fn remainders(kv: &MemoryStore, served: Option<&str>) -> Vec<String> {
+    let own = |k: &String| served.is_some_and(|g| k.starts_with(&format!("{g}:")) || *k == format!("work:marks:{g}"));
+    let always = ["current", "work:generations", "work:lease"];
+    kv.keys().into_iter().filter(|k| !own(k) && !always.contains(&k.as_str())).collect()
 }
 
 /// Whatever happened to a job's record, the job has ended with a reason, another is published behind it, and nothing of
 /// it is left.
 #[test]
 fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
-    let lignes: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
+    let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
     // Killed before its record is written; then: damaged or lost while parts come in, or in the middle of the steps.
     for cas in 0..7 {
-        let (kv, monde) = (Memoire::default(), Monde::default());
+        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
         block_on(async {
             match cas {
                 0 => {
                     kv.remaining.set(Some(5));
-                    assert!(ouvrir(&kv, "perdu", Ouverture::default(), 0).await.is_err());
+                    assert!(open(&kv, "perdu", Opening::default(), 0).await.is_err());
                     kv.remaining.set(None);
                 }
                 1 | 2 => {
-                    ouvrir(&kv, "perdu", Ouverture::default(), 0).await.unwrap();
-                    Depot::new(&kv, "perdu", 25).deposer(0, &corps(&lignes), &[]).await.unwrap();
+                    open(&kv, "perdu", Opening::default(), 0).await.unwrap();
+                    Staging::new(&kv, "perdu", 25).stage(0, &body(&rows), &[]).await.unwrap();
                 }
                 _ => {
-                    deposer(&kv, "perdu", &lignes).await.unwrap();
-                    avancer(&kv, &monde, "perdu", 0, &[]).await.unwrap();
+                    stage(&kv, "perdu", &rows).await.unwrap();
+                    advance(&kv, &runtime, "perdu", 0, &[]).await.unwrap();
                 }
             }
             let record = "work:job:perdu";
@@ -205,78 +205,78 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
                 6 => kv.corrupt("work:lease", Some(b"x".to_vec())),
                 _ => {}
             }
-            monde.maintenant.set(120_000);
-            let fini = match cas {
-                0..=4 => Job::consulter(&kv, "perdu").await.unwrap(),
-                _ => finir(&kv, &monde, "perdu").await.unwrap(),
+            runtime.now.set(120_000);
+            let finished = match cas {
+                0..=4 => Job::status(&kv, "perdu").await.unwrap(),
+                _ => finish(&kv, &runtime, "perdu").await.unwrap(),
             };
             if cas == 6 {
-                assert_eq!(fini.etape, Etape::Publie, "a lease that cannot be read is a free one");
+                assert_eq!(finished.step, JobStep::Published, "a lease that cannot be read is a free one");
                 return;
             }
-            assert_eq!(fini.etape, Etape::Echec, "{cas}");
-            assert!(fini.bilan.echec.is_some(), "{cas}");
+            assert_eq!(finished.step, JobStep::Failed, "{cas}");
+            assert!(finished.summary.failure.is_some(), "{cas}");
             // Its callers are told, whichever call they make.
             match cas {
-                0 | 1 => drop(avancer(&kv, &monde, "perdu", 10, &[]).await.unwrap()),
-                2 | 3 => drop(Job::abandonner(&kv, "perdu", 120_000).await.unwrap()),
+                0 | 1 => drop(advance(&kv, &runtime, "perdu", 10, &[]).await.unwrap()),
+                2 | 3 => drop(Job::give_up(&kv, "perdu", 120_000).await.unwrap()),
                 4 => {
-                    let consigne = Consigne { parties: 1, ..Consigne::default() };
-                    let refus = Job::publier(&kv, "perdu", consigne, 120_000).await.unwrap_err();
-                    assert!(matches!(refus, PublicationError::Refused(_)), "{refus}");
+                    let options = PublicationOptions { parts: 1, ..PublicationOptions::default() };
+                    let refusal = Job::publish(&kv, "perdu", options, 120_000).await.unwrap_err();
+                    assert!(matches!(refusal, PublicationError::Refused(_)), "{refusal}");
                 }
                 _ => {}
             }
-            deposer(&kv, "suivant", &lignes).await.unwrap();
-            assert_eq!(finir(&kv, &monde, "suivant").await.unwrap().etape, Etape::Publie, "{cas}");
-            nettoyer(&kv, &monde).await;
-            let registre = Registre::lire(&kv).await.unwrap();
-            assert!(registre.jobs.is_empty() && registre.a_effacer.is_empty(), "{cas}: {registre:?}");
-            assert_eq!(registre.generations.len(), 1, "{cas}: {registre:?}");
-            let restes = restes(&kv, Some(&registre.generations[0].id));
+            stage(&kv, "suivant", &rows).await.unwrap();
+            assert_eq!(finish(&kv, &runtime, "suivant").await.unwrap().step, JobStep::Published, "{cas}");
+            clean(&kv, &runtime).await;
+            let registry = Registry::read(&kv).await.unwrap();
+            assert!(registry.jobs.is_empty() && registry.to_delete.is_empty(), "{cas}: {registry:?}");
+            assert_eq!(registry.generations.len(), 1, "{cas}: {registry:?}");
+            let remainders = remainders(&kv, Some(&registry.generations[0].id));
             // Without its marks nobody knows what lies under a prefix.
-            assert!(cas == 5 || restes.is_empty(), "{cas}: {restes:?}");
+            assert!(cas == 5 || remainders.is_empty(), "{cas}: {remainders:?}");
         });
     }
 }
 
 #[test]
 fn a_job_that_is_being_opened_is_not_taken_for_a_lost_one() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     block_on(async {
-        monde.maintenant.set(1_000_000);
+        runtime.now.set(1_000_000);
         kv.remaining.set(Some(5));
-        assert!(ouvrir(&kv, "lent", Ouverture::default(), 1_000_000).await.is_err());
+        assert!(open(&kv, "lent", Opening::default(), 1_000_000).await.is_err());
         kv.remaining.set(None);
-        monde.maintenant.set(1_030_000);
-        assert!(!menage(&kv, &monde).await.unwrap());
-        assert_eq!(Registre::lire(&kv).await.unwrap().jobs, ["lent"], "its second write may still come");
-        monde.maintenant.set(1_061_000);
-        assert!(menage(&kv, &monde).await.unwrap());
-        assert!(Registre::lire(&kv).await.unwrap().jobs.is_empty());
+        runtime.now.set(1_030_000);
+        assert!(!clean_up(&kv, &runtime).await.unwrap());
+        assert_eq!(Registry::read(&kv).await.unwrap().jobs, ["lent"], "its second write may still come");
+        runtime.now.set(1_061_000);
+        assert!(clean_up(&kv, &runtime).await.unwrap());
+        assert!(Registry::read(&kv).await.unwrap().jobs.is_empty());
     });
 }
 
 /// A record that nothing names: what is left of a deletion that was lost.
 #[test]
 fn invariant_11_a_record_without_registration_is_ended_and_deleted() {
-    let lignes = [certification("00000001", "40025214", 30)];
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let rows = [certification("00000001", "40025214", 30)];
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     block_on(async {
-        deposer(&kv, "a", &lignes).await.unwrap();
+        stage(&kv, "a", &rows).await.unwrap();
         let record = kv.get("work:job:a").await.unwrap();
-        Job::abandonner(&kv, "a", 0).await.unwrap();
-        nettoyer(&kv, &monde).await;
-        for reprise in 0..2 {
+        Job::give_up(&kv, "a", 0).await.unwrap();
+        clean(&kv, &runtime).await;
+        for resumed_at in 0..2 {
             kv.corrupt("work:job:a", record.clone());
-            if reprise == 0 {
-                let job = avancer(&kv, &monde, "a", 10, &[]).await.unwrap();
-                assert_eq!(job.etape, Etape::Echec, "{:?}", job.bilan.echec);
+            if resumed_at == 0 {
+                let job = advance(&kv, &runtime, "a", 10, &[]).await.unwrap();
+                assert_eq!(job.step, JobStep::Failed, "{:?}", job.summary.failure);
             } else {
-                Job::abandonner(&kv, "a", 0).await.unwrap();
+                Job::give_up(&kv, "a", 0).await.unwrap();
             }
-            nettoyer(&kv, &monde).await;
-            assert_eq!(restes(&kv, None), Vec::<String>::new());
+            clean(&kv, &runtime).await;
+            assert_eq!(remainders(&kv, None), Vec::<String>::new());
         }
     });
 }
@@ -284,122 +284,122 @@ fn invariant_11_a_record_without_registration_is_ended_and_deleted() {
 /// Killed between the pointer and its record, a job that is given up has been published: nothing that is served goes.
 #[test]
 fn what_the_pointer_names_is_never_deleted() {
-    let lignes: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
-    let tue_apres = |operations: u64| {
-        let (kv, monde) = (Memoire::default(), Monde::default());
+    let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
+    let killed_after = |operations: u64| {
+        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
         block_on(async {
-            deposer(&kv, "a", &lignes).await.unwrap();
-            while avancer(&kv, &monde, "a", 0, &[]).await.unwrap().etape != Etape::Basculer {}
+            stage(&kv, "a", &rows).await.unwrap();
+            while advance(&kv, &runtime, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
             kv.remaining.set(Some(operations));
-            let _ = avancer(&kv, &monde, "a", 0, &[]).await;
+            let _ = advance(&kv, &runtime, "a", 0, &[]).await;
             kv.remaining.set(None);
-            let servie = kv.get("current").await.unwrap().is_some();
-            let finie = Job::consulter(&kv, "a").await.unwrap().etape == Etape::Publie;
-            (servie && !finie).then_some((kv, monde))
+            let served = kv.get("current").await.unwrap().is_some();
+            let finished = Job::status(&kv, "a").await.unwrap().step == JobStep::Published;
+            (served && !finished).then_some((kv, runtime))
         })
     };
-    let (kv, monde) = (0..200).find_map(tue_apres).unwrap();
+    let (kv, runtime) = (0..200).find_map(killed_after).unwrap();
     block_on(async {
-        assert!(Job::abandonner(&kv, "a", 0).await.is_err());
-        nettoyer(&kv, &monde).await;
-        let lecteur = Lecteur::ouvrir(&kv, Rc::new(Cache::new()), 0).await.unwrap();
-        assert!(lecteur.fiche(Maille::Nationale, "", "00000001").await.unwrap().is_some());
+        assert!(Job::give_up(&kv, "a", 0).await.is_err());
+        clean(&kv, &runtime).await;
+        let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
+        assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
         // Not even where the registry says that it may go.
-        let registre = kv.get("work:generations").await.unwrap().unwrap();
-        let faux = String::from_utf8(registre).unwrap().replace("publiee", "a_effacer");
-        kv.corrupt("work:generations", Some(faux.into_bytes()));
-        nettoyer(&kv, &monde).await;
-        assert!(lecteur.fiche(Maille::Nationale, "", "00000001").await.unwrap().is_some());
+        let registry = kv.get("work:generations").await.unwrap().unwrap();
+        let wrong = String::from_utf8(registry).unwrap().replace("publiee", "a_effacer");
+        kv.corrupt("work:generations", Some(wrong.into_bytes()));
+        clean(&kv, &runtime).await;
+        assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
     });
 }
 
 /// A value that would not fit ends its job with the reason, and what is behind it is published.
 #[test]
 fn invariant_11_what_does_not_fit_ends_its_job_and_no_other() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     block_on(async {
         // More millesimes than a report tells apart.
-        let lignes: Vec<Value> = (0..2_500)
+        let rows: Vec<Value> = (0..2_500)
             .map(|i| json!({"kind": "certification", "doc": {"code_certification": "12345678", "millesime": format!("{:04}", 1_900 + i), "filiere": "pro", "nb_annee_term": 30}}))
             .collect();
-        deposer(&kv, "trop", &lignes).await.unwrap();
-        let echec = finir(&kv, &monde, "trop").await.unwrap();
-        assert_eq!(echec.etape, Etape::Echec);
-        assert!(echec.bilan.echec.as_deref().unwrap().contains("trop grande"), "{:?}", echec.bilan.echec);
+        stage(&kv, "trop", &rows).await.unwrap();
+        let failure = finish(&kv, &runtime, "trop").await.unwrap();
+        assert_eq!(failure.step, JobStep::Failed);
+        assert!(failure.summary.failure.as_deref().unwrap().contains("trop grande"), "{:?}", failure.summary.failure);
         // Names of fields and openings of any length.
-        let champ = "x".repeat(300_000);
-        ouvrir(&kv, "champs", Ouverture::default(), 0).await.unwrap();
-        let ligne = json!({"kind": "certification", "doc": {"code_certification": "12345678", "millesime": "2020", "filiere": "pro", champ: 1}});
-        let info = Depot::new(&kv, "champs", 25).deposer(0, &corps(&[ligne]), &[]).await.unwrap();
-        assert_eq!(info.champs_inconnus.keys().next().unwrap().len(), 100);
-        let refuse = json!({"kind": "x".repeat(900_000), "doc": {}});
-        let info = Depot::new(&kv, "champs", 25).deposer(1, &corps(&[refuse]), &[]).await.unwrap();
-        assert!(info.refus[0].raison.len() <= 400);
-        let long = Ouverture { millesimes: vec!["2020".into(); 100_000], ..Ouverture::default() };
-        assert!(matches!(ouvrir(&kv, "long", long, 0).await, Err(PublicationError::Refused(_))));
-        let faux = store::pointeur::MillesimesEnVigueur { formations: Some("x".repeat(400_000)), ..Default::default() };
-        let consigne = Consigne { parties: 1, millesimes: Some(faux), ..Consigne::default() };
-        assert!(matches!(Job::publier(&kv, "champs", consigne, 0).await, Err(PublicationError::Refused(_))));
-        deposer(&kv, "suivant", &[certification("00000001", "40025214", 30)]).await.unwrap();
-        assert_eq!(finir(&kv, &monde, "suivant").await.unwrap().etape, Etape::Publie);
+        let field = "x".repeat(300_000);
+        open(&kv, "champs", Opening::default(), 0).await.unwrap();
+        let row = json!({"kind": "certification", "doc": {"code_certification": "12345678", "millesime": "2020", "filiere": "pro", field: 1}});
+        let info = Staging::new(&kv, "champs", 25).stage(0, &body(&[row]), &[]).await.unwrap();
+        assert_eq!(info.unknown_fields.keys().next().unwrap().len(), 100);
+        let refused = json!({"kind": "x".repeat(900_000), "doc": {}});
+        let info = Staging::new(&kv, "champs", 25).stage(1, &body(&[refused]), &[]).await.unwrap();
+        assert!(info.refusals[0].reason.len() <= 400);
+        let long = Opening { millesimes: vec!["2020".into(); 100_000], ..Opening::default() };
+        assert!(matches!(open(&kv, "long", long, 0).await, Err(PublicationError::Refused(_))));
+        let wrong = store::pointer::MillesimesInForce { formations: Some("x".repeat(400_000)), ..Default::default() };
+        let options = PublicationOptions { parts: 1, millesimes: Some(wrong), ..PublicationOptions::default() };
+        assert!(matches!(Job::publish(&kv, "champs", options, 0).await, Err(PublicationError::Refused(_))));
+        stage(&kv, "suivant", &[certification("00000001", "40025214", 30)]).await.unwrap();
+        assert_eq!(finish(&kv, &runtime, "suivant").await.unwrap().step, JobStep::Published);
     });
 }
 
 /// Refused calls leave a little each; where the housekeeping never comes, openings are refused before the registry is full.
 #[test]
 fn invariant_8_the_registry_does_not_grow_without_housekeeping() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
     block_on(async {
-        let mut ouverts = 0;
+        let mut open_jobs = 0;
         for n in 0..2_000 {
             let id = format!("j{n:050}");
-            match ouvrir(&kv, &id, Ouverture::default(), 0).await {
+            match open(&kv, &id, Opening::default(), 0).await {
                 Ok(_) => {
-                    ouverts += 1;
-                    Job::abandonner(&kv, &id, 0).await.unwrap();
+                    open_jobs += 1;
+                    Job::give_up(&kv, &id, 0).await.unwrap();
                 }
-                Err(erreur) => assert!(erreur.to_string().contains("ménage"), "{erreur}"),
+                Err(error) => assert!(error.to_string().contains("ménage"), "{error}"),
             }
         }
-        assert!((500..1_000).contains(&ouverts), "{ouverts}");
-        nettoyer(&kv, &monde).await;
-        assert!(ouvrir(&kv, "encore", Ouverture::default(), 0).await.is_ok());
+        assert!((500..1_000).contains(&open_jobs), "{open_jobs}");
+        clean(&kv, &runtime).await;
+        assert!(open(&kv, "encore", Opening::default(), 0).await.is_ok());
     });
 }
 
 /// Every wait has an end: parts that are never published, losses that nobody confirms.
 #[test]
 fn invariant_11_a_job_that_waits_too_long_is_given_up_with_the_reason() {
-    let (kv, monde) = (Memoire::default(), Monde::default());
-    let lignes: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
+    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
     block_on(async {
-        deposer(&kv, "a", &lignes).await.unwrap();
-        finir(&kv, &monde, "a").await.unwrap();
-        ouvrir_en_un_appel(&kv, "appel", Ouverture::default(), 0).await.unwrap();
-        ouvrir(&kv, "oublie", Ouverture::default(), 0).await.unwrap();
-        ouvrir_collecte(&kv, "collecte", Ouverture::default(), 0).await.unwrap();
-        deposer(&kv, "pertes", &lignes[..10]).await.unwrap();
-        assert_eq!(finir(&kv, &monde, "pertes").await.unwrap().etape, Etape::AttendreConfirmation);
-        let mut restants = vec!["appel", "oublie", "collecte", "pertes"];
-        for (premier, max, raison) in [
-            ("appel", APPEL_MAX_MS, "5 minutes"),
-            ("oublie", DEPOT_MAX_MS, "24 heures"),
-            ("collecte", ATTENTE_MAX_MS, "14 jours"),
+        stage(&kv, "a", &rows).await.unwrap();
+        finish(&kv, &runtime, "a").await.unwrap();
+        open_in_one_call(&kv, "appel", Opening::default(), 0).await.unwrap();
+        open(&kv, "oublie", Opening::default(), 0).await.unwrap();
+        open_collection(&kv, "collecte", Opening::default(), 0).await.unwrap();
+        stage(&kv, "pertes", &rows[..10]).await.unwrap();
+        assert_eq!(finish(&kv, &runtime, "pertes").await.unwrap().step, JobStep::AwaitConfirmation);
+        let mut remaining = vec!["appel", "oublie", "collecte", "pertes"];
+        for (first, max, reason) in [
+            ("appel", CALL_MAX_MS, "5 minutes"),
+            ("oublie", STAGING_MAX_MS, "24 heures"),
+            ("collecte", WAIT_MAX_MS, "14 jours"),
         ] {
-            monde.maintenant.set(max);
-            while menage(&kv, &monde).await.unwrap() {}
-            assert_eq!(Registre::lire(&kv).await.unwrap().jobs, restants, "until its time is over");
-            monde.maintenant.set(max + 1);
-            assert!(menage(&kv, &monde).await.unwrap());
-            let fini = Job::consulter(&kv, premier).await.unwrap();
-            assert_eq!(fini.etape, Etape::Abandonne);
-            assert!(fini.bilan.echec.as_ref().unwrap().contains(raison), "{:?}", fini.bilan.echec);
-            restants.remove(0);
+            runtime.now.set(max);
+            while clean_up(&kv, &runtime).await.unwrap() {}
+            assert_eq!(Registry::read(&kv).await.unwrap().jobs, remaining, "until its time is over");
+            runtime.now.set(max + 1);
+            assert!(clean_up(&kv, &runtime).await.unwrap());
+            let finished = Job::status(&kv, first).await.unwrap();
+            assert_eq!(finished.step, JobStep::GivenUp);
+            assert!(finished.summary.failure.as_ref().unwrap().contains(reason), "{:?}", finished.summary.failure);
+            remaining.remove(0);
         }
         // Once to end them, once more when the ten minutes of what they wrote are over.
-        nettoyer(&kv, &monde).await;
-        nettoyer(&kv, &monde).await;
-        assert!(Registre::lire(&kv).await.unwrap().jobs.is_empty());
-        assert_eq!(restes(&kv, Some("g1")), Vec::<String>::new());
+        clean(&kv, &runtime).await;
+        clean(&kv, &runtime).await;
+        assert!(Registry::read(&kv).await.unwrap().jobs.is_empty());
+        assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new());
     });
 }

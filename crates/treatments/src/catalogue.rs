@@ -1,14 +1,14 @@
 //! The catalogue of apprenticeships: who trains, where, on whose account.
 
-use crate::rejet::Rejet;
-use crate::texte::champ;
+use crate::rejection::Rejection;
+use crate::text::field;
 use domain::Document;
-use domain::date::lire_iso;
+use domain::date::read_iso;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Fields that documents keep as they are.
-const CHAMPS: [&str; 28] = [
+const FIELDS: [&str; 28] = [
     "cfd",
     "cfd_outdated",
     "code_commune_insee",
@@ -42,28 +42,28 @@ const CHAMPS: [&str; 28] = [
 /// The `catalogue` document of a row of the service.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`] without an identifier.
-pub fn catalogue(ligne: &Document) -> Result<Document, Rejet> {
-    let id = champ(ligne, "_id").or_else(|| champ(ligne, "id")).ok_or(Rejet::ChampManquant { champ: "_id" })?;
+/// [`Rejection::MissingField`] without an identifier.
+pub fn catalogue(row: &Document) -> Result<Document, Rejection> {
+    let id = field(row, "_id").or_else(|| field(row, "id")).ok_or(Rejection::MissingField { field: "_id" })?;
     let mut document = Document::new();
     document.insert("id".to_owned(), json!({"$oid": id}));
-    for nom in CHAMPS {
-        if let Some(valeur) = ligne.get(nom).filter(|v| !v.is_null()) {
-            document.insert(nom.to_owned(), valeur.clone());
+    for name in FIELDS {
+        if let Some(value) = row.get(name).filter(|v| !v.is_null()) {
+            document.insert(name.to_owned(), value.clone());
         }
     }
-    for nom in ["etablissement_formateur_id", "etablissement_gestionnaire_id"] {
-        if let Some(id) = champ(ligne, nom) {
-            document.insert(nom.to_owned(), json!({"$oid": id}));
+    for name in ["etablissement_formateur_id", "etablissement_gestionnaire_id"] {
+        if let Some(id) = field(row, name) {
+            document.insert(name.to_owned(), json!({"$oid": id}));
         }
     }
-    if let Some(instant) = champ(ligne, "cfd_date_fermeture").and_then(lire_iso) {
-        document.insert("cfd_date_fermeture".to_owned(), crate::texte::valeur_date(instant));
+    if let Some(instant) = field(row, "cfd_date_fermeture").and_then(read_iso) {
+        document.insert("cfd_date_fermeture".to_owned(), crate::text::date_value(instant));
     }
     if let Some(Value::Array(mefs)) = document.get_mut("bcn_mefs_10") {
         for mef in mefs {
             if let Value::Object(mef) = mef {
-                mef.retain(|nom, _| nom == "mef10" || nom == "modalite");
+                mef.retain(|name, _| name == "mef10" || name == "modalite");
             }
         }
     }
@@ -71,76 +71,76 @@ pub fn catalogue(ligne: &Document) -> Result<Document, Rejet> {
 }
 
 /// A UAI of the catalogue, as its rank: rows take twelve bytes.
-pub(crate) type Rang = u32;
+pub(crate) type UaiRank = u32;
 
 /// The establishments of one apprenticeship. `None` where the catalogue does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LigneCatalogue {
-    pub(crate) lieu: Option<Rang>,
-    pub(crate) formateur: Option<Rang>,
-    pub(crate) gestionnaire: Option<Rang>,
+pub(crate) struct CatalogueRow {
+    pub(crate) place: Option<UaiRank>,
+    pub(crate) formateur: Option<UaiRank>,
+    pub(crate) gestionnaire: Option<UaiRank>,
 }
 
 /// The catalogue in memory, by CFD.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     uais: Vec<String>,
-    rangs: HashMap<String, Rang>,
-    par_cfd: HashMap<String, Vec<LigneCatalogue>>,
+    ranks: HashMap<String, UaiRank>,
+    by_cfd: HashMap<String, Vec<CatalogueRow>>,
 }
 
 impl Catalogue {
     /// From stored documents.
     #[must_use]
-    pub fn de<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
+    pub fn of<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
         let mut catalogue = Self::default();
-        documents.into_iter().for_each(|d| catalogue.ajouter(d));
+        documents.into_iter().for_each(|d| catalogue.add(d));
         catalogue
     }
 
     /// Takes a stored document. Without a CFD it says nothing about any certification.
-    pub fn ajouter(&mut self, document: &Document) {
-        let Some(cfd) = champ(document, "cfd") else { return };
-        let mut rang = |nom| champ(document, nom).and_then(|uai| self.noter(uai));
-        let ligne = LigneCatalogue {
-            lieu: rang("uai_formation"),
-            formateur: rang("etablissement_formateur_uai"),
-            gestionnaire: rang("etablissement_gestionnaire_uai"),
+    pub fn add(&mut self, document: &Document) {
+        let Some(cfd) = field(document, "cfd") else { return };
+        let mut rank = |name| field(document, name).and_then(|uai| self.note(uai));
+        let row = CatalogueRow {
+            place: rank("uai_formation"),
+            formateur: rank("etablissement_formateur_uai"),
+            gestionnaire: rank("etablissement_gestionnaire_uai"),
         };
-        self.par_cfd.entry(cfd.to_owned()).or_default().push(ligne);
+        self.by_cfd.entry(cfd.to_owned()).or_default().push(row);
     }
 
-    fn noter(&mut self, uai: &str) -> Option<Rang> {
-        if let Some(rang) = self.rangs.get(uai) {
-            return Some(*rang);
+    fn note(&mut self, uai: &str) -> Option<UaiRank> {
+        if let Some(rank) = self.ranks.get(uai) {
+            return Some(*rank);
         }
-        let rang = Rang::try_from(self.uais.len()).ok()?;
+        let rank = UaiRank::try_from(self.uais.len()).ok()?;
         self.uais.push(uai.to_owned());
-        self.rangs.insert(uai.to_owned(), rang);
-        Some(rang)
+        self.ranks.insert(uai.to_owned(), rank);
+        Some(rank)
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.par_cfd.values().map(Vec::len).sum()
+        self.by_cfd.values().map(Vec::len).sum()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.par_cfd.is_empty()
+        self.by_cfd.is_empty()
     }
 
-    pub(crate) fn rang(&self, uai: &str) -> Option<Rang> {
-        self.rangs.get(uai).copied()
+    pub(crate) fn rank(&self, uai: &str) -> Option<UaiRank> {
+        self.ranks.get(uai).copied()
     }
 
-    pub(crate) fn uai(&self, rang: Rang) -> &str {
-        usize::try_from(rang).ok().and_then(|r| self.uais.get(r)).map_or("", String::as_str)
+    pub(crate) fn uai(&self, rank: UaiRank) -> &str {
+        usize::try_from(rank).ok().and_then(|r| self.uais.get(r)).map_or("", String::as_str)
     }
 
-    pub(crate) fn lignes(&self, cfd: &str) -> &[LigneCatalogue] {
-        self.par_cfd.get(cfd).map_or(&[], Vec::as_slice)
+    pub(crate) fn rows(&self, cfd: &str) -> &[CatalogueRow] {
+        self.by_cfd.get(cfd).map_or(&[], Vec::as_slice)
     }
 }

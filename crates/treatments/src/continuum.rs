@@ -12,16 +12,16 @@
 //! Only delivered documents give, so `nouvelle` wins over `ancienne` and a second run changes
 //! nothing. Everything but `_meta`, label and certification part is lent. Not for `superieur`.
 
-use crate::ecriture::{Collection, Ecriture, Ecritures, donnee_source, est_livree};
-use crate::lignee::{seul_ancien, seul_nouveau};
+use crate::lineage::{only_new, only_old};
 use crate::nomenclature::Nomenclature;
-use crate::texte::{champ, sous_champ};
-use domain::indicateur::est_indicateur;
+use crate::text::{field, sub_field};
+use crate::writing::{Collection, WriteCounts, WriteOutcome, donnee_source, is_delivered};
+use domain::indicator::is_indicator;
 use domain::{Document, Maille};
 use std::collections::BTreeMap;
 
 /// Fields that say what a certification is, and fields that are never lent.
-const PAS_PRETES: [&str; 10] = [
+const NOT_READY: [&str; 10] = [
     "_meta",
     "donnee_source",
     "code_certification",
@@ -35,167 +35,168 @@ const PAS_PRETES: [&str; 10] = [
 ];
 
 /// The place of a statistic within its maille, as part of a key.
-pub(crate) fn lieu(maille: Maille, document: &Document) -> Option<&str> {
+pub(crate) fn place_of(maille: Maille, document: &Document) -> Option<&str> {
     match maille {
-        Maille::Nationale => Some(""),
-        Maille::Regionale => sous_champ(document, "region", "code"),
-        Maille::Etablissement => champ(document, "uai"),
+        Maille::National => Some(""),
+        Maille::Regionale => sub_field(document, "region", "code"),
+        Maille::Etablissement => field(document, "uai"),
         // Declared mailles come treated: no treatment asks.
-        Maille::Declaree => None,
+        Maille::Declared => None,
     }
 }
 
 #[derive(Default)]
 struct Case {
     /// Documents with numbers of their own, in order of filieres: the last one's win.
-    livres: Vec<(String, usize)>,
+    delivered: Vec<(String, usize)>,
     /// The others, in the order they came.
-    autres: Vec<usize>,
+    others: Vec<usize>,
 }
 
-type Tranche = BTreeMap<String, Case>;
+type Cohort = BTreeMap<String, Case>;
 
 /// Lends numbers along the lineage. `documents` must hold all documents of the codes' lineage.
-pub fn continuum(nomenclature: &Nomenclature, maille: Maille, documents: &mut Collection) -> Ecritures {
-    let mut ecritures = Ecritures::default();
-    for mut tranche in tranches(maille, documents).into_values() {
-        let donneurs: Vec<String> =
-            tranche.iter().filter(|(_, c)| !c.livres.is_empty()).map(|(code, _)| code.clone()).collect();
-        for code in &donneurs {
-            remonter(nomenclature, documents, &mut tranche, code, &mut ecritures);
+pub fn continuum(nomenclature: &Nomenclature, maille: Maille, documents: &mut Collection) -> WriteCounts {
+    let mut writes = WriteCounts::default();
+    for mut cohort in cohorts(maille, documents).into_values() {
+        let donors: Vec<String> =
+            cohort.iter().filter(|(_, c)| !c.delivered.is_empty()).map(|(code, _)| code.clone()).collect();
+        for code in &donors {
+            hand_up(nomenclature, documents, &mut cohort, code, &mut writes);
         }
-        for code in &donneurs {
-            descendre(nomenclature, documents, &mut tranche, code, &mut ecritures);
+        for code in &donors {
+            hand_down(nomenclature, documents, &mut cohort, code, &mut writes);
         }
     }
-    ecritures
+    writes
 }
 
 /// The documents by place and millesime, then by code.
-fn tranches(maille: Maille, documents: &Collection) -> BTreeMap<(String, String), Tranche> {
-    let mut tranches: BTreeMap<(String, String), Tranche> = BTreeMap::new();
+fn cohorts(maille: Maille, documents: &Collection) -> BTreeMap<(String, String), Cohort> {
+    let mut cohorts: BTreeMap<(String, String), Cohort> = BTreeMap::new();
     for place in 0..documents.places() {
         let Some(document) = documents.document(place) else { continue };
-        let parts = (lieu(maille, document), champ(document, "millesime"), champ(document, "code_certification"));
-        let (Some(lieu), Some(millesime), Some(code)) = parts else { continue };
-        let filiere = champ(document, "filiere").unwrap_or_default();
+        let parts = (place_of(maille, document), field(document, "millesime"), field(document, "code_certification"));
+        let (Some(location), Some(millesime), Some(code)) = parts else { continue };
+        let filiere = field(document, "filiere").unwrap_or_default();
         if filiere == "superieur" {
             continue;
         }
-        let tranche = tranches.entry((lieu.to_owned(), millesime.to_owned())).or_default();
-        let case = tranche.entry(code.to_owned()).or_default();
-        if est_livree(document) {
-            case.livres.push((filiere.to_owned(), place));
-            case.livres.sort_unstable();
+        let cohort = cohorts.entry((location.to_owned(), millesime.to_owned())).or_default();
+        let case = cohort.entry(code.to_owned()).or_default();
+        if is_delivered(document) {
+            case.delivered.push((filiere.to_owned(), place));
+            case.delivered.sort_unstable();
         } else {
-            case.autres.push(place);
+            case.others.push(place);
         }
     }
-    tranches
+    cohorts
 }
 
-fn est_donneur(tranche: &Tranche, code: &str) -> bool {
-    tranche.get(code).is_some_and(|c| !c.livres.is_empty())
+fn is_donor(cohort: &Cohort, code: &str) -> bool {
+    cohort.get(code).is_some_and(|c| !c.delivered.is_empty())
 }
 
-fn remonter(
+fn hand_up(
     nomenclature: &Nomenclature,
     documents: &mut Collection,
-    tranche: &mut Tranche,
+    cohort: &mut Cohort,
     code: &str,
-    ecritures: &mut Ecritures,
+    writes: &mut WriteCounts,
 ) {
-    let Some(mut cible) = seul_ancien(nomenclature, code) else { return };
-    if est_donneur(tranche, cible) {
+    let Some(mut target) = only_old(nomenclature, code) else { return };
+    if is_donor(cohort, target) {
         return;
     }
-    let (mut plus_recent, mut ici, mut pas) = (code, code, 0);
-    while let Some(nouveau) = seul_nouveau(nomenclature, ici).filter(|n| *n != code) {
-        if est_donneur(tranche, nouveau) {
-            plus_recent = nouveau;
+    let (mut newer, mut here, mut step) = (code, code, 0);
+    while let Some(new) = only_new(nomenclature, here).filter(|n| *n != code) {
+        if is_donor(cohort, new) {
+            newer = new;
         }
-        ici = nouveau;
-        pas += 1;
-        if pas > LONGUEUR_MAX {
+        here = new;
+        step += 1;
+        if step > LENGTH_MAX {
             break;
         }
     }
-    let plus_recent = plus_recent.to_owned();
-    for _ in 0..LONGUEUR_MAX {
-        preter(nomenclature, documents, tranche, &plus_recent, cible, (&plus_recent, "nouvelle"), ecritures);
-        match seul_ancien(nomenclature, cible) {
-            Some(suivant) if suivant != code && !est_donneur(tranche, suivant) => cible = suivant,
+    let newer = newer.to_owned();
+    for _ in 0..LENGTH_MAX {
+        lend(nomenclature, documents, cohort, &newer, target, (&newer, "nouvelle"), writes);
+        match only_old(nomenclature, target) {
+            Some(next) if next != code && !is_donor(cohort, next) => target = next,
             _ => break,
         }
     }
 }
 
-fn descendre(
+fn hand_down(
     nomenclature: &Nomenclature,
     documents: &mut Collection,
-    tranche: &mut Tranche,
+    cohort: &mut Cohort,
     code: &str,
-    ecritures: &mut Ecritures,
+    writes: &mut WriteCounts,
 ) {
-    let mut avant = code.to_owned();
-    for _ in 0..LONGUEUR_MAX {
-        let Some(cible) = seul_nouveau(nomenclature, &avant).filter(|c| *c != code) else { return };
-        if est_donneur(tranche, cible) || a_plus_recent(documents, tranche, cible) {
+    let mut before = code.to_owned();
+    for _ in 0..LENGTH_MAX {
+        let Some(target) = only_new(nomenclature, &before).filter(|c| *c != code) else { return };
+        if is_donor(cohort, target) || has_newer(documents, cohort, target) {
             return;
         }
-        preter(nomenclature, documents, tranche, code, cible, (&avant, "ancienne"), ecritures);
-        cible.clone_into(&mut avant);
+        lend(nomenclature, documents, cohort, code, target, (&before, "ancienne"), writes);
+        target.clone_into(&mut before);
     }
 }
 
 /// No lineage is that long: a bound against circles in the tables.
-const LONGUEUR_MAX: usize = 100;
+const LENGTH_MAX: usize = 100;
 
-fn a_plus_recent(documents: &Collection, tranche: &Tranche, code: &str) -> bool {
-    let places = tranche.get(code).into_iter().flat_map(|c| &c.autres);
-    places.filter_map(|p| documents.document(*p)).any(|d| sous_champ(d, "donnee_source", "type") == Some("nouvelle"))
+fn has_newer(documents: &Collection, cohort: &Cohort, code: &str) -> bool {
+    let places = cohort.get(code).into_iter().flat_map(|c| &c.others);
+    places.filter_map(|p| documents.document(*p)).any(|d| sub_field(d, "donnee_source", "type") == Some("nouvelle"))
 }
 
-/// Writes the numbers of `donneur` under the code `cible`.
-fn preter(
+/// Writes the numbers of `donor` under the code `target`.
+fn lend(
     nomenclature: &Nomenclature,
     documents: &mut Collection,
-    tranche: &mut Tranche,
-    donneur: &str,
-    cible: &str,
+    cohort: &mut Cohort,
+    donor: &str,
+    target: &str,
     source: (&str, &str),
-    ecritures: &mut Ecritures,
+    writes: &mut WriteCounts,
 ) {
-    let Ok(part) = nomenclature.part(cible, false) else { return };
-    let donneurs = tranche.get(donneur).map(|c| c.livres.clone()).unwrap_or_default();
-    for (filiere, place) in donneurs {
+    let Ok(part) = nomenclature.part(target, false) else { return };
+    let donors = cohort.get(donor).map(|c| c.delivered.clone()).unwrap_or_default();
+    for (filiere, place) in donors {
         let Some(document) = documents.document(place) else { continue };
-        let mut apport = Document::with_capacity(document.len() + part.len());
-        apport.insert("code_certification".to_owned(), cible.into());
-        for (nom, valeur) in document.iter().filter(|(nom, _)| !PAS_PRETES.contains(&nom.as_str())) {
-            apport.insert(nom.clone(), valeur.clone());
+        let mut incoming = Document::with_capacity(document.len() + part.len());
+        incoming.insert("code_certification".to_owned(), target.into());
+        for (name, value) in document.iter().filter(|(name, _)| !NOT_READY.contains(&name.as_str())) {
+            incoming.insert(name.clone(), value.clone());
         }
-        apport.extend(part.clone());
-        apport.insert("donnee_source".to_owned(), donnee_source(source.0, source.1));
+        incoming.extend(part.clone());
+        incoming.insert("donnee_source".to_owned(), donnee_source(source.0, source.1));
         // The code is known by place and millesime alone: a document of another filiere is its own.
-        let autres = tranche.get(cible).map(|c| c.autres.as_slice()).unwrap_or_default();
-        let meme = |p: &&usize| documents.document(**p).is_some_and(|d| champ(d, "filiere") == Some(&filiere));
-        let existant = autres.iter().find(meme).or_else(|| autres.iter().find(|p| documents.document(**p).is_some()));
-        let ecriture = match existant {
+        let others = cohort.get(target).map(|c| c.others.as_slice()).unwrap_or_default();
+        let same = |p: &&usize| documents.document(**p).is_some_and(|d| field(d, "filiere") == Some(&filiere));
+        let existing = others.iter().find(same).or_else(|| others.iter().find(|p| documents.document(**p).is_some()));
+        let writing = match existing {
             Some(place) => {
                 // What an earlier lender left would stand beside numbers that are not its own.
-                let restes = documents.retirer_champs(*place, |nom| est_indicateur(nom) && !apport.contains_key(nom));
-                let ecriture = documents.fusionner_a(*place, &apport);
-                if restes { ecriture.map(|_| Ecriture::Modifie) } else { ecriture }
+                let remainders =
+                    documents.remove_fields(*place, |name| is_indicator(name) && !incoming.contains_key(name));
+                let writing = documents.merge_at(*place, &incoming);
+                if remainders { writing.map(|_| WriteOutcome::Modified) } else { writing }
             }
             None => {
-                let ecriture = documents.ecrire(apport);
-                tranche.entry(cible.to_owned()).or_default().autres.push(documents.places().saturating_sub(1));
-                ecriture
+                let writing = documents.write(incoming);
+                cohort.entry(target.to_owned()).or_default().others.push(documents.places().saturating_sub(1));
+                writing
             }
         };
-        if let Some(ecriture) = ecriture {
-            ecritures.compter(ecriture);
+        if let Some(writing) = writing {
+            writes.count(writing);
         }
     }
 }
@@ -208,21 +209,21 @@ mod tests {
     use serde_json::json;
 
     /// A line of codes, oldest first.
-    fn lignee(longueur: usize) -> Nomenclature {
+    fn lineage(length: usize) -> Nomenclature {
         let mut nomenclature = Nomenclature::default();
-        for rang in 0..longueur {
-            nomenclature.ajouter(Certification {
-                code: rang.to_string(),
-                cfd: rang.to_string(),
-                anciens: rang.checked_sub(1).map(|r| r.to_string()).into_iter().collect(),
-                nouveaux: Some(rang + 1).filter(|r| *r < longueur).map(|r| r.to_string()).into_iter().collect(),
+        for rank in 0..length {
+            nomenclature.add(Certification {
+                code: rank.to_string(),
+                cfd: rank.to_string(),
+                old_codes: rank.checked_sub(1).map(|r| r.to_string()).into_iter().collect(),
+                new_ones: Some(rank + 1).filter(|r| *r < length).map(|r| r.to_string()).into_iter().collect(),
                 ..Certification::default()
             });
         }
         nomenclature
     }
 
-    fn livre(code: usize) -> Document {
+    fn deliver(code: usize) -> Document {
         json!({"code_certification": code.to_string(), "millesime": "2020", "filiere": "pro", "nb_sortant": code,
             "donnee_source": {"code_certification": code.to_string(), "type": "self"}})
         .as_object()
@@ -231,13 +232,13 @@ mod tests {
     }
 
     /// `(code, number lent, donnee_source)` of each code of a line of five.
-    fn apres(livres: &[usize]) -> Vec<String> {
-        let nomenclature = lignee(5);
-        let mut documents = Collection::de(Kind::Certification, livres.iter().map(|c| livre(*c)));
-        continuum(&nomenclature, Maille::Nationale, &mut documents);
-        let encore = continuum(&nomenclature, Maille::Nationale, &mut documents);
-        assert_eq!((encore.crees, encore.modifies), (0, 0), "a second run changes nothing");
-        let mut lignes: Vec<String> = documents
+    fn after(delivered: &[usize]) -> Vec<String> {
+        let nomenclature = lineage(5);
+        let mut documents = Collection::of(Kind::Certification, delivered.iter().map(|c| deliver(*c)));
+        continuum(&nomenclature, Maille::National, &mut documents);
+        let again = continuum(&nomenclature, Maille::National, &mut documents);
+        assert_eq!((again.created, again.modified), (0, 0), "a second run changes nothing");
+        let mut rows: Vec<String> = documents
             .iter()
             .map(|d| {
                 let source = &d["donnee_source"];
@@ -245,39 +246,39 @@ mod tests {
                 format!("{} {} {nature} {code}", d["code_certification"].as_str().unwrap(), d["nb_sortant"])
             })
             .collect();
-        lignes.sort();
-        lignes
+        rows.sort();
+        rows
     }
 
     #[test]
     fn numbers_go_down_step_by_step() {
-        assert_eq!(apres(&[2]), ["0 2 nouvelle 2", "1 2 nouvelle 2", "2 2 self 2", "3 2 ancienne 2", "4 2 ancienne 3"]);
+        assert_eq!(after(&[2]), ["0 2 nouvelle 2", "1 2 nouvelle 2", "2 2 self 2", "3 2 ancienne 2", "4 2 ancienne 3"]);
     }
 
     #[test]
     fn newer_numbers_win() {
-        assert_eq!(apres(&[0, 3]), ["0 0 self 0", "1 3 nouvelle 3", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
-        assert_eq!(apres(&[1, 3]), ["0 3 nouvelle 3", "1 1 self 1", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
+        assert_eq!(after(&[0, 3]), ["0 0 self 0", "1 3 nouvelle 3", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
+        assert_eq!(after(&[1, 3]), ["0 3 nouvelle 3", "1 1 self 1", "2 3 nouvelle 3", "3 3 self 3", "4 3 ancienne 3"]);
     }
 
     #[test]
     fn lent_numbers_are_those_of_one_lender() {
-        let nomenclature = lignee(3);
-        let document = |valeur: serde_json::Value| valeur.as_object().unwrap().clone();
-        let mut avant = livre(1);
-        avant.insert("donnee_source".into(), donnee_source("0", "ancienne"));
-        avant.insert("nb_poursuite_etudes".into(), json!(4));
-        avant.insert("taux_en_formation".into(), json!(40));
-        avant.insert("libelle_local".into(), json!("L"));
-        let mut documents = Collection::de(Kind::Certification, [avant, livre(2)]);
-        continuum(&nomenclature, Maille::Nationale, &mut documents);
-        let apres = documents.iter().find(|d| d["code_certification"] == "1").unwrap();
-        let attendu =
+        let nomenclature = lineage(3);
+        let document = |value: serde_json::Value| value.as_object().unwrap().clone();
+        let mut before = deliver(1);
+        before.insert("donnee_source".into(), donnee_source("0", "ancienne"));
+        before.insert("nb_poursuite_etudes".into(), json!(4));
+        before.insert("taux_en_formation".into(), json!(40));
+        before.insert("libelle_local".into(), json!("L"));
+        let mut documents = Collection::of(Kind::Certification, [before, deliver(2)]);
+        continuum(&nomenclature, Maille::National, &mut documents);
+        let after = documents.iter().find(|d| d["code_certification"] == "1").unwrap();
+        let expected =
             document(json!({"code_certification": "1", "millesime": "2020", "filiere": "pro", "nb_sortant": 2,
             "donnee_source": {"code_certification": "2", "type": "nouvelle"}, "libelle_local": "L"}));
         assert_eq!(
-            apres.iter().filter(|(nom, _)| !nom.starts_with("code_")).collect::<std::collections::BTreeMap<_, _>>(),
-            attendu.iter().filter(|(nom, _)| !nom.starts_with("code_")).collect()
+            after.iter().filter(|(name, _)| !name.starts_with("code_")).collect::<std::collections::BTreeMap<_, _>>(),
+            expected.iter().filter(|(name, _)| !name.starts_with("code_")).collect()
         );
     }
 }

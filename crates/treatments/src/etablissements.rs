@@ -5,10 +5,10 @@
 //! natures that teach the vocational tracks, whose check letter is right and whose departement and
 //! academie are known.
 
-use crate::rejet::Rejet;
-use crate::texte::{champ, poser, valeur_date};
-use domain::date::{Instant, date, jours};
-use domain::territoire::{self, Academie, Region};
+use crate::rejection::Rejection;
+use crate::text::{date_value, field, put};
+use domain::date::{Instant, date, days};
+use domain::territory::{self, Academie, Region};
 use domain::{Document, Uai};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -26,16 +26,16 @@ const NATURES: [&str; 39] = [
 /// The `etablissement` document of a row of the ACCE file.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`] without `numero_uai`.
-pub fn etablissement(ligne: &Document) -> Result<Document, Rejet> {
-    champ(ligne, "numero_uai").ok_or(Rejet::ChampManquant { champ: "numero_uai" })?;
+/// [`Rejection::MissingField`] without `numero_uai`.
+pub fn etablissement(row: &Document) -> Result<Document, Rejection> {
+    field(row, "numero_uai").ok_or(Rejection::MissingField { field: "numero_uai" })?;
     let mut document = Document::new();
-    for nom in ligne.keys() {
-        let Some(valeur) = champ(ligne, nom) else { continue };
-        if DATES.contains(&nom.as_str()) {
-            poser(&mut document, nom, jour_de_paris(valeur).map(valeur_date));
+    for name in row.keys() {
+        let Some(value) = field(row, name) else { continue };
+        if DATES.contains(&name.as_str()) {
+            put(&mut document, name, day_of_paris(value).map(date_value));
         } else {
-            document.insert(nom.clone(), valeur.into());
+            document.insert(name.clone(), value.into());
         }
     }
     Ok(document)
@@ -47,33 +47,33 @@ pub fn etablissement(ligne: &Document) -> Result<Document, Rejet> {
 /// last one of September (1995) or of October (since 1996). Before 1976 an hour ahead of UTC all
 /// the year, which holds back to 1945; opening days before that are an hour off at most.
 #[must_use]
-pub fn jour_de_paris(texte: &str) -> Option<Instant> {
-    let (jour, reste) = texte.split_once('/')?;
-    let (mois, annee) = reste.split_once('/')?;
-    let nombre = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<i64>().ok())?;
-    let (annee, mois, jour) = (nombre(annee.get(..4)?)?, nombre(mois)?, nombre(jour)?);
-    let minuit = jours(annee, mois, jour);
-    if date(minuit) != (annee, mois, jour) {
+pub fn day_of_paris(text: &str) -> Option<Instant> {
+    let (day, remainder) = text.split_once('/')?;
+    let (month, year) = remainder.split_once('/')?;
+    let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<i64>().ok())?;
+    let (year, month, day) = (number(year.get(..4)?)?, number(month)?, number(day)?);
+    let midnight = days(year, month, day);
+    if date(midnight) != (year, month, day) {
         return None;
     }
-    let dernier_dimanche = |mois: i64, dernier: i64| {
-        let fin = jours(annee, mois, dernier);
-        fin - (fin + 4).rem_euclid(7)
+    let last_sunday = |month: i64, last: i64| {
+        let end = days(year, month, last);
+        end - (end + 4).rem_euclid(7)
     };
     // The change happens during the night: the first day still begins in winter time, the last
     // one still in summer time.
-    let (debut, fin) = match annee {
+    let (start, end) = match year {
         ..1976 => (i64::MAX, i64::MIN),
-        1976 => (jours(1976, 3, 28), jours(1976, 9, 26)),
-        1977 => (jours(1977, 4, 3), jours(1977, 9, 25)),
-        1978 => (jours(1978, 4, 2), jours(1978, 10, 1)),
-        1979 => (jours(1979, 4, 1), jours(1979, 9, 30)),
-        1980 => (jours(1980, 4, 6), jours(1980, 9, 28)),
-        1981..1996 => (dernier_dimanche(3, 31), dernier_dimanche(9, 30)),
-        _ => (dernier_dimanche(3, 31), dernier_dimanche(10, 31)),
+        1976 => (days(1976, 3, 28), days(1976, 9, 26)),
+        1977 => (days(1977, 4, 3), days(1977, 9, 25)),
+        1978 => (days(1978, 4, 2), days(1978, 10, 1)),
+        1979 => (days(1979, 4, 1), days(1979, 9, 30)),
+        1980 => (days(1980, 4, 6), days(1980, 9, 28)),
+        1981..1996 => (last_sunday(3, 31), last_sunday(9, 30)),
+        _ => (last_sunday(3, 31), last_sunday(10, 31)),
     };
-    let avance = if debut < minuit && minuit <= fin { 2 } else { 1 };
-    Some((minuit * 24 - avance) * 3_600_000)
+    let ahead = if start < midnight && midnight <= end { 2 } else { 1 };
+    Some((midnight * 24 - ahead) * 3_600_000)
 }
 
 /// What statistics need of an establishment.
@@ -86,36 +86,36 @@ pub struct Etablissement {
     /// Code of the academie as delivered.
     pub academie: Option<String>,
     /// Whether statistics are asked for it, its letter apart.
-    pub demande: bool,
+    pub demand: bool,
 }
 
 /// Where an establishment lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lieu {
+pub struct Location {
     /// Its region.
     pub region: &'static Region,
     /// Its academie.
     pub academie: &'static Academie,
 }
 
-impl Lieu {
+impl Location {
     /// `{code, nom}`, as documents of an establishment hold it.
     #[must_use]
     pub fn region(&self) -> Value {
-        json!({"code": self.region.code, "nom": self.region.nom})
+        json!({"code": self.region.code, "nom": self.region.name})
     }
 
     /// `{code, nom}`.
     #[must_use]
     pub fn academie(&self) -> Value {
-        json!({"code": self.academie.code, "nom": self.academie.nom})
+        json!({"code": self.academie.code, "nom": self.academie.name})
     }
 }
 
 /// `{code, nom, code_region_academique}`, as regional documents hold it.
 #[must_use]
 pub fn region_regionale(region: &Region) -> Value {
-    json!({"code": region.code, "nom": region.nom, "code_region_academique": region.code_region_academique})
+    json!({"code": region.code, "nom": region.name, "code_region_academique": region.region_academie_code})
 }
 
 /// The establishments in memory, by UAI; about 200 bytes each.
@@ -125,23 +125,23 @@ pub struct Acce(HashMap<String, Etablissement>);
 impl Acce {
     /// From stored documents.
     #[must_use]
-    pub fn de<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
+    pub fn of<'a>(documents: impl IntoIterator<Item = &'a Document>) -> Self {
         let mut acce = Self::default();
-        documents.into_iter().for_each(|d| acce.ajouter(d));
+        documents.into_iter().for_each(|d| acce.add(d));
         acce
     }
 
     /// Takes a stored document.
-    pub fn ajouter(&mut self, document: &Document) {
-        let Some(uai) = champ(document, "numero_uai") else { return };
-        let texte = |nom| champ(document, nom).map(str::to_owned);
-        let nature = champ(document, "nature_uai").is_some_and(|n| NATURES.contains(&n));
-        let france = champ(document, "pays_libe").is_some_and(|p| p.eq_ignore_ascii_case("france"));
+    pub fn add(&mut self, document: &Document) {
+        let Some(uai) = field(document, "numero_uai") else { return };
+        let text = |name| field(document, name).map(str::to_owned);
+        let nature = field(document, "nature_uai").is_some_and(|n| NATURES.contains(&n));
+        let france = field(document, "pays_libe").is_some_and(|p| p.eq_ignore_ascii_case("france"));
         let etablissement = Etablissement {
-            libelle: texte("appellation_officielle"),
-            departement: texte("departement_insee_3"),
-            academie: texte("academie"),
-            demande: nature && france,
+            libelle: text("appellation_officielle"),
+            departement: text("departement_insee_3"),
+            academie: text("academie"),
+            demand: nature && france,
         };
         self.0.insert(uai.to_owned(), etablissement);
     }
@@ -167,54 +167,56 @@ impl Acce {
     /// An establishment and where it lies.
     ///
     /// # Errors
-    /// [`Rejet::EtablissementInconnu`], [`Rejet::DepartementInconnu`], [`Rejet::AcademieInconnue`].
-    pub fn situer(&self, uai: &str) -> Result<(&Etablissement, Lieu), Rejet> {
+    /// [`Rejection::UnknownEtablissement`], [`Rejection::UnknownDepartement`], [`Rejection::UnknownAcademie`].
+    pub fn locate(&self, uai: &str) -> Result<(&Etablissement, Location), Rejection> {
         let etablissement =
-            self.etablissement(uai).ok_or_else(|| Rejet::EtablissementInconnu { uai: uai.to_owned() })?;
+            self.etablissement(uai).ok_or_else(|| Rejection::UnknownEtablissement { uai: uai.to_owned() })?;
         let departement = etablissement.departement.as_deref().unwrap_or_default();
-        let region = region_du_departement(departement)
-            .ok_or_else(|| Rejet::DepartementInconnu { uai: uai.to_owned(), departement: departement.to_owned() })?;
+        let region = region_of_departement(departement).ok_or_else(|| Rejection::UnknownDepartement {
+            uai: uai.to_owned(),
+            departement: departement.to_owned(),
+        })?;
         let code = etablissement.academie.as_deref().unwrap_or_default();
-        let (_, academie) = territoire::academie(code)
-            .ok_or_else(|| Rejet::AcademieInconnue { uai: uai.to_owned(), academie: code.to_owned() })?;
-        Ok((etablissement, Lieu { region, academie }))
+        let (_, academie) = territory::academie(code)
+            .ok_or_else(|| Rejection::UnknownAcademie { uai: uai.to_owned(), academie: code.to_owned() })?;
+        Ok((etablissement, Location { region, academie }))
     }
 
     /// Whether statistics can be asked for an establishment: right letter, known place.
     ///
     /// # Errors
-    /// [`Rejet::UaiIncorrect`], and those of [`Acce::situer`].
-    pub fn verifier(&self, uai: &str) -> Result<(), Rejet> {
-        if !Uai::parse(uai).is_some_and(|u| u.est_controle()) {
-            return Err(Rejet::UaiIncorrect { uai: uai.to_owned() });
+    /// [`Rejection::UaiIncorrect`], and those of [`Acce::locate`].
+    pub fn verify(&self, uai: &str) -> Result<(), Rejection> {
+        if !Uai::parse(uai).is_some_and(|u| u.is_check_letter()) {
+            return Err(Rejection::UaiIncorrect { uai: uai.to_owned() });
         }
-        self.situer(uai).map(|_| ())
+        self.locate(uai).map(|_| ())
     }
 
     /// The establishments that statistics are asked for, in order; the others of these natures
     /// are reported.
-    pub fn a_demander(&self, rapport: &mut crate::Rapport) -> Vec<&str> {
-        let mut uais: Vec<&str> = self.0.iter().filter(|(_, e)| e.demande).map(|(uai, _)| uai.as_str()).collect();
+    pub fn to_ask(&self, report: &mut crate::TreatmentReport) -> Vec<&str> {
+        let mut uais: Vec<&str> = self.0.iter().filter(|(_, e)| e.demand).map(|(uai, _)| uai.as_str()).collect();
         uais.sort_unstable();
-        uais.retain(|uai| self.verifier(uai).map_err(|rejet| rapport.rejeter(&rejet)).is_ok());
+        uais.retain(|uai| self.verify(uai).map_err(|rejection| report.reject(&rejection)).is_ok());
         uais
     }
 }
 
 /// The region of a `departement_insee_3`: the departement, after a zero where it has two characters.
-fn region_du_departement(code: &str) -> Option<&'static Region> {
-    let nu = code.strip_prefix('0').filter(|reste| reste.len() == 2);
-    territoire::region_du_departement(nu.unwrap_or(code))
+fn region_of_departement(code: &str) -> Option<&'static Region> {
+    let nu = code.strip_prefix('0').filter(|remainder| remainder.len() == 2);
+    territory::region_of_departement(nu.unwrap_or(code))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::date::ecrire_iso;
+    use domain::date::write_iso;
 
     #[test]
     fn days_begin_at_midnight_in_paris() {
-        for (jour, utc) in [
+        for (day, utc) in [
             ("01/05/1965", Some("1965-04-30T23:00:00.000Z")),
             ("08/05/2023", Some("2023-05-07T22:00:00.000Z")),
             ("01/10/1985", Some("1985-09-30T23:00:00.000Z")),
@@ -226,7 +228,7 @@ mod tests {
             ("31/02/2020", None),
             ("2020-01-01", None),
         ] {
-            assert_eq!(jour_de_paris(jour).map(ecrire_iso).as_deref(), utc, "{jour}");
+            assert_eq!(day_of_paris(day).map(write_iso).as_deref(), utc, "{day}");
         }
     }
 
@@ -235,7 +237,7 @@ mod tests {
         for (code, region) in
             [("001", Some("84")), ("02A", Some("94")), ("974", Some("04")), ("invalid", None), ("", None)]
         {
-            assert_eq!(region_du_departement(code).map(|r| r.code), region, "{code}");
+            assert_eq!(region_of_departement(code).map(|r| r.code), region, "{code}");
         }
     }
 }

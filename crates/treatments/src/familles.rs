@@ -2,36 +2,36 @@
 //!
 //! Rule (contract, "Treatments" 4): N_GROUPE_FORMATION names the familles, N_LIEN_FORMATION_GROUPE
 //! links CFDs to them. The linked CFD and each of its own MEFs carry the famille along their own
-//! line ([`ligne`]), which is read from the linked side: a newer diploma with several older ones is
+//! line ([`row`]), which is read from the linked side: a newer diploma with several older ones is
 //! reached from each of them, one of several newer ones is not. A MEF gets none from a CFD that is
 //! not its own. `isAnneeCommune` is the linked CFD's: it has MEFs, and all of them are first years.
 //! Why: the first year of a professional baccalaureate is shared by a famille, and its pupils ask
 //! about all the specialities it leads to.
 
-use crate::lignee::ligne;
-use crate::nomenclature::{Famille, Nomenclature};
-use crate::rejet::Rejet;
-use crate::texte::champ;
+use crate::lineage::line;
+use crate::nomenclature::{FamilleMetier, Nomenclature};
+use crate::rejection::Rejection;
+use crate::text::field;
 use domain::Document;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// The two tables of the familles.
 #[derive(Clone, Debug, Default)]
-pub struct Familles {
+pub struct FamilleMetierTables {
     libelles: HashMap<String, String>,
     /// Linked CFD and group, in the order of the table.
-    liens: Vec<(String, String)>,
-    lies: HashSet<String>,
+    links: Vec<(String, String)>,
+    linked: HashSet<String>,
 }
 
-impl Familles {
+impl FamilleMetierTables {
     /// Takes a row of N_GROUPE_FORMATION.
     ///
     /// # Errors
-    /// [`Rejet::ChampManquant`].
-    pub fn ajouter_groupe(&mut self, ligne: &Document) -> Result<(), Rejet> {
-        let code = champ(ligne, "groupe_formation").ok_or(Rejet::ChampManquant { champ: "groupe_formation" })?;
-        let libelle = champ(ligne, "libelle_edition").unwrap_or_default();
+    /// [`Rejection::MissingField`].
+    pub fn add_group(&mut self, row: &Document) -> Result<(), Rejection> {
+        let code = field(row, "groupe_formation").ok_or(Rejection::MissingField { field: "groupe_formation" })?;
+        let libelle = field(row, "libelle_edition").unwrap_or_default();
         self.libelles.insert(code.to_owned(), libelle.to_owned());
         Ok(())
     }
@@ -39,56 +39,56 @@ impl Familles {
     /// Takes a row of N_LIEN_FORMATION_GROUPE. Of two links of one CFD the first holds.
     ///
     /// # Errors
-    /// [`Rejet::ChampManquant`].
-    pub fn ajouter_lien(&mut self, ligne: &Document) -> Result<(), Rejet> {
-        let exiger = |nom: &'static str| champ(ligne, nom).ok_or(Rejet::ChampManquant { champ: nom });
-        let (cfd, groupe) = (exiger("formation_diplome")?, exiger("groupe_formation")?);
-        if self.lies.insert(cfd.to_owned()) {
-            self.liens.push((cfd.to_owned(), groupe.to_owned()));
+    /// [`Rejection::MissingField`].
+    pub fn add_link(&mut self, row: &Document) -> Result<(), Rejection> {
+        let require = |name: &'static str| field(row, name).ok_or(Rejection::MissingField { field: name });
+        let (cfd, group) = (require("formation_diplome")?, require("groupe_formation")?);
+        if self.linked.insert(cfd.to_owned()) {
+            self.links.push((cfd.to_owned(), group.to_owned()));
         }
         Ok(())
     }
 
     /// Linked CFDs and their famille. A link to an unknown group is none.
-    fn liens<'a>(&'a self, nomenclature: &'a Nomenclature) -> impl Iterator<Item = (&'a str, Famille)> {
-        self.liens.iter().filter_map(|(cfd, code)| {
+    fn links<'a>(&'a self, nomenclature: &'a Nomenclature) -> impl Iterator<Item = (&'a str, FamilleMetier)> {
+        self.links.iter().filter_map(|(cfd, code)| {
             let libelle = self.libelles.get(code)?.clone();
-            let annee_commune = est_annee_commune(nomenclature, cfd);
-            Some((cfd.as_str(), Famille { code: code.clone(), libelle, annee_commune }))
+            let annee_commune = is_annee_commune(nomenclature, cfd);
+            Some((cfd.as_str(), FamilleMetier { code: code.clone(), libelle, annee_commune }))
         })
     }
 }
 
 /// Whether a CFD has MEFs and all of them are first years.
-fn est_annee_commune(nomenclature: &Nomenclature, cfd: &str) -> bool {
-    let mut annees = nomenclature.annees(cfd).map(|(_, annee)| annee == Some("1")).peekable();
-    annees.peek().is_some() && annees.all(|premiere| premiere)
+fn is_annee_commune(nomenclature: &Nomenclature, cfd: &str) -> bool {
+    let mut years = nomenclature.years(cfd).map(|(_, year)| year == Some("1")).peekable();
+    years.peek().is_some() && years.all(|first| first)
 }
 
 /// Gives certifications their famille: that of their own CFD's link, else of the last link in the
 /// table whose line they are on. Returns the codes that changed.
-pub fn familles(nomenclature: &mut Nomenclature, familles: &Familles) -> BTreeSet<String> {
-    let mut trouvees: BTreeMap<String, Famille> = BTreeMap::new();
-    let mut propres: BTreeMap<String, Famille> = BTreeMap::new();
-    for (cfd, famille) in familles.liens(nomenclature) {
+pub fn families(nomenclature: &mut Nomenclature, families: &FamilleMetierTables) -> BTreeSet<String> {
+    let mut found: BTreeMap<String, FamilleMetier> = BTreeMap::new();
+    let mut own: BTreeMap<String, FamilleMetier> = BTreeMap::new();
+    for (cfd, famille_metier) in families.links(nomenclature) {
         // The linked CFD itself may be missing: its MEFs carry the famille all the same.
-        for depart in std::iter::once(cfd).chain(nomenclature.mefs(cfd)) {
-            for code in ligne(nomenclature, depart) {
+        for departure in std::iter::once(cfd).chain(nomenclature.mefs(cfd)) {
+            for code in line(nomenclature, departure) {
                 match nomenclature.certification(&code) {
                     None => {}
-                    Some(certification) if certification.cfd == cfd => drop(propres.insert(code, famille.clone())),
-                    Some(_) => drop(trouvees.insert(code, famille.clone())),
+                    Some(certification) if certification.cfd == cfd => drop(own.insert(code, famille_metier.clone())),
+                    Some(_) => drop(found.insert(code, famille_metier.clone())),
                 }
             }
         }
     }
-    trouvees.extend(propres);
+    found.extend(own);
     let mut changes = BTreeSet::new();
-    for (code, famille) in trouvees {
+    for (code, famille_metier) in found {
         if let Some(certification) =
-            nomenclature.certification_mut(&code).filter(|c| c.famille.as_ref() != Some(&famille))
+            nomenclature.certification_mut(&code).filter(|c| c.famille_metier.as_ref() != Some(&famille_metier))
         {
-            certification.famille = Some(famille);
+            certification.famille_metier = Some(famille_metier);
             changes.insert(code);
         }
     }
@@ -103,74 +103,74 @@ mod tests {
 
     /// Certifications by code, each with its older and newer ones; eleven characters are a MEF of the CFD that the
     /// last eight name.
-    fn nomenclature(lignes: &[(&str, &[&str], &[&str])]) -> Nomenclature {
+    fn nomenclature(rows: &[(&str, &[&str], &[&str])]) -> Nomenclature {
         let codes = |codes: &[&str]| codes.iter().map(|c| (*c).to_owned()).collect();
         let mut nomenclature = Nomenclature::default();
-        for (code, anciens, nouveaux) in lignes {
+        for (code, old_codes, new_ones) in rows {
             let mef = code.len() == 11;
-            nomenclature.ajouter(Certification {
+            nomenclature.add(Certification {
                 nature: if mef { Nature::Mef } else { Nature::Cfd },
                 code: (*code).into(),
                 cfd: code[code.len() - 8..].into(),
-                anciens: codes(anciens),
-                nouveaux: codes(nouveaux),
+                old_codes: codes(old_codes),
+                new_ones: codes(new_ones),
                 ..Certification::default()
             });
         }
         nomenclature
     }
 
-    fn liees(lignes: &[(&str, &[&str], &[&str])], liens: &[(&str, &str)]) -> Vec<String> {
-        let mut nomenclature = nomenclature(lignes);
-        let mut tables = Familles::default();
-        for (cfd, groupe) in liens {
-            let objet = |valeur: serde_json::Value| valeur.as_object().unwrap().clone();
-            tables.ajouter_groupe(&objet(json!({"groupe_formation": groupe, "libelle_edition": groupe}))).unwrap();
-            tables.ajouter_lien(&objet(json!({"groupe_formation": groupe, "formation_diplome": cfd}))).unwrap();
+    fn linked(rows: &[(&str, &[&str], &[&str])], links: &[(&str, &str)]) -> Vec<String> {
+        let mut nomenclature = nomenclature(rows);
+        let mut tables = FamilleMetierTables::default();
+        for (cfd, group) in links {
+            let object = |value: serde_json::Value| value.as_object().unwrap().clone();
+            tables.add_group(&object(json!({"groupe_formation": group, "libelle_edition": group}))).unwrap();
+            tables.add_link(&object(json!({"groupe_formation": group, "formation_diplome": cfd}))).unwrap();
         }
-        familles(&mut nomenclature, &tables);
-        assert!(familles(&mut nomenclature, &tables).is_empty(), "a second run changes nothing");
-        let de = |c: &Certification| Some(format!("{} {}", c.code, c.famille.as_ref()?.code));
-        nomenclature.certifications().filter_map(de).collect()
+        families(&mut nomenclature, &tables);
+        assert!(families(&mut nomenclature, &tables).is_empty(), "a second run changes nothing");
+        let from = |c: &Certification| Some(format!("{} {}", c.code, c.famille_metier.as_ref()?.code));
+        nomenclature.certifications().filter_map(from).collect()
     }
 
     #[test]
     fn a_famille_follows_the_line_from_the_linked_side() {
         // Two older ones of a newer diploma: reached from each.
-        let fusion: [(&str, &[&str], &[&str]); 3] = [
+        let merged: [(&str, &[&str], &[&str]); 3] = [
             ("40000001", &[], &["40000003"]),
             ("40000002", &[], &["40000003"]),
             ("40000003", &["40000001", "40000002"], &[]),
         ];
-        assert_eq!(liees(&fusion, &[("40000001", "A")]), ["40000001 A", "40000003 A"]);
-        assert_eq!(liees(&fusion, &[("40000003", "A")]), ["40000003 A"]);
+        assert_eq!(linked(&merged, &[("40000001", "A")]), ["40000001 A", "40000003 A"]);
+        assert_eq!(linked(&merged, &[("40000003", "A")]), ["40000003 A"]);
         // Two newer ones of an older diploma: not reached from it, but it from each.
-        let scission: [(&str, &[&str], &[&str]); 3] = [
+        let split: [(&str, &[&str], &[&str]); 3] = [
             ("40000001", &[], &["40000002", "40000003"]),
             ("40000002", &["40000001"], &[]),
             ("40000003", &["40000001"], &[]),
         ];
-        assert_eq!(liees(&scission, &[("40000001", "A")]), ["40000001 A"]);
-        assert_eq!(liees(&scission, &[("40000002", "A")]), ["40000001 A", "40000002 A"]);
-        let deux = liees(&scission, &[("40000002", "A"), ("40000003", "B")]);
-        assert_eq!(deux, ["40000001 B", "40000002 A", "40000003 B"], "the last link of the table, but one's own first");
+        assert_eq!(linked(&split, &[("40000001", "A")]), ["40000001 A"]);
+        assert_eq!(linked(&split, &[("40000002", "A")]), ["40000001 A", "40000002 A"]);
+        let two = linked(&split, &[("40000002", "A"), ("40000003", "B")]);
+        assert_eq!(two, ["40000001 B", "40000002 A", "40000003 B"], "the last link of the table, but one's own first");
     }
 
     #[test]
     fn mefs_follow_their_own_line_from_their_own_cfd() {
-        let lignes: [(&str, &[&str], &[&str]); 5] = [
+        let rows: [(&str, &[&str], &[&str]); 5] = [
             ("40000001", &[], &["40000002"]),
             ("40000002", &["40000001"], &[]),
             ("24740000001", &[], &[]),
             ("23840000002", &["23740000001"], &[]),
             ("23740000001", &[], &["23840000002"]),
         ];
-        let attendu = ["40000001 A", "40000002 A", "23840000002 A", "23740000001 A"];
+        let expected = ["40000001 A", "40000002 A", "23840000002 A", "23740000001 A"];
         assert_eq!(
-            liees(&lignes, &[("40000002", "A")]),
-            attendu,
+            linked(&rows, &[("40000002", "A")]),
+            expected,
             "24740000001 is not on the line of a MEF of 40000002"
         );
-        assert_eq!(liees(&lignes[3..], &[("40000002", "A")]), attendu[2..], "the linked CFD is missing");
+        assert_eq!(linked(&rows[3..], &[("40000002", "A")]), expected[2..], "the linked CFD is missing");
     }
 }

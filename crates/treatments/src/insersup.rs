@@ -6,21 +6,21 @@
 
 use crate::etablissements::Acce;
 use crate::nomenclature::Nomenclature;
-use crate::rejet::Rejet;
-use crate::texte::{champ, poser, scalaire, sous_champ};
-use domain::indicateur::{DELAIS, NB_ANNEE_TERM};
-use domain::taux::{nombre, taux, taux_autres};
+use crate::rejection::Rejection;
+use crate::text::{field, put, scalar, sub_field};
+use domain::indicator::{DELAYS, NB_ANNEE_TERM};
+use domain::rates::{number, other_rate, rate};
 use domain::{Document, Millesime};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
 
 /// Reads a count as the service writes it: asterisks and spaces mean nothing here, `nd…` and `na…`
 /// are unknown.
-fn effectif(ligne: &Document, nom: &str) -> Option<f64> {
-    match ligne.get(nom)? {
-        Value::Number(nombre) => nombre.as_f64(),
-        Value::String(texte) => {
-            let nu: String = texte.chars().filter(|c| *c != '*' && !c.is_whitespace()).collect();
+fn headcount(row: &Document, name: &str) -> Option<f64> {
+    match row.get(name)? {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => {
+            let nu: String = text.chars().filter(|c| *c != '*' && !c.is_whitespace()).collect();
             nu.replace(',', ".").parse().ok().filter(|n: &f64| n.is_finite())
         }
         _ => None,
@@ -33,49 +33,49 @@ fn effectif(ligne: &Document, nom: &str) -> Option<f64> {
 /// `annee_universitaire`. Two: an impossible sum; none: a single year. Both are its second year.
 ///
 /// # Errors
-/// [`Rejet::MillesimeIncorrect`].
-pub fn millesime(ligne: &Document) -> Result<Millesime, Rejet> {
-    let annees = champ(ligne, "annee_universitaire").unwrap_or_default();
-    let incorrect = || Rejet::MillesimeIncorrect { valeur: annees.to_owned() };
-    let periode = Millesime::parse(&annees.replace('-', "_")).ok_or_else(incorrect)?;
-    let marques = champ(ligne, "nb_sortants").map_or(0, |n| n.matches('*').count());
-    if marques == 1 { Ok(periode) } else { Millesime::parse(periode.annee()).ok_or_else(incorrect) }
+/// [`Rejection::MillesimeIncorrect`].
+pub fn millesime(row: &Document) -> Result<Millesime, Rejection> {
+    let years = field(row, "annee_universitaire").unwrap_or_default();
+    let incorrect = || Rejection::MillesimeIncorrect { value: years.to_owned() };
+    let period = Millesime::parse(&years.replace('-', "_")).ok_or_else(incorrect)?;
+    let marks = field(row, "nb_sortants").map_or(0, |n| n.matches('*').count());
+    if marks == 1 { Ok(period) } else { Millesime::parse(period.year()).ok_or_else(incorrect) }
 }
 
 /// Whether a millesime is wanted: it is one of those asked for, or one of the years of a period
 /// asked for.
 #[must_use]
-pub fn est_voulu(millesime: &Millesime, voulus: &[Millesime]) -> bool {
-    voulus.iter().any(|v| v == millesime || v.annees().any(|annee| annee == millesime.as_str()))
+pub fn is_wanted(millesime: &Millesime, wanted_ones: &[Millesime]) -> bool {
+    wanted_ones.iter().any(|v| v == millesime || v.years().any(|year| year == millesime.as_str()))
 }
 
 /// Computes the rates; a missing term leaves a rate out.
 ///
 /// Rule: count / `nb_annee_term` × 100, rounded half to even, `taux_en_formation` from
-/// `nb_poursuite_etudes`; `taux_autres` = what the two rounded rates leave of 100, never below 0.
-pub fn calculer(document: &mut Document) {
-    let valeur = |document: &Document, nom: &str| document.get(nom).and_then(Value::as_f64);
-    let Some(total) = valeur(document, NB_ANNEE_TERM) else { return };
-    let formation = valeur(document, "nb_poursuite_etudes").and_then(|n| taux(n, total));
-    poser(document, "taux_en_formation", formation.map(nombre));
-    for mois in DELAIS {
-        let emplois = valeur(document, &format!("nb_en_emploi_{mois}_mois"));
-        let Some(en_emploi) = emplois.and_then(|n| taux(n, total)) else { continue };
-        document.insert(format!("taux_en_emploi_{mois}_mois"), nombre(en_emploi));
-        let autres = formation.map(|f| nombre(taux_autres(en_emploi, f)));
-        poser(document, &format!("taux_autres_{mois}_mois"), autres);
+/// `nb_poursuite_etudes`; `other_rate` = what the two rounded rates leave of 100, never below 0.
+pub fn compute(document: &mut Document) {
+    let value = |document: &Document, name: &str| document.get(name).and_then(Value::as_f64);
+    let Some(total) = value(document, NB_ANNEE_TERM) else { return };
+    let formation = value(document, "nb_poursuite_etudes").and_then(|n| rate(n, total));
+    put(document, "taux_en_formation", formation.map(number));
+    for month in DELAYS {
+        let with_job = value(document, &format!("nb_en_emploi_{month}_mois"));
+        let Some(employed) = with_job.and_then(|n| rate(n, total)) else { continue };
+        document.insert(format!("taux_en_emploi_{month}_mois"), number(employed));
+        let others = formation.map(|f| number(other_rate(employed, f)));
+        put(document, &format!("taux_autres_{month}_mois"), others);
     }
 }
 
-fn meta(champs: Map<String, Value>) -> Value {
+fn meta(fields: Map<String, Value>) -> Value {
     let mut meta = Map::new();
-    meta.insert("insersup".to_owned(), Value::Object(champs));
+    meta.insert("insersup".to_owned(), Value::Object(fields));
     Value::Object(meta)
 }
 
-fn noms_meta(ligne: &Document, champs: &mut Map<String, Value>, noms: &[(&str, &[&str])]) {
-    for (nom, colonnes) in noms {
-        poser(champs, nom, colonnes.iter().find_map(|c| champ(ligne, c)));
+fn meta_names(row: &Document, fields: &mut Map<String, Value>, names: &[(&str, &[&str])]) {
+    for (name, columns) in names {
+        put(fields, name, columns.iter().find_map(|c| field(row, c)));
     }
 }
 
@@ -96,25 +96,25 @@ fn base(code: &str, millesime: &Millesime) -> Document {
 pub fn formation(
     nomenclature: &Nomenclature,
     acce: &Acce,
-    ligne: &Document,
-    voulus: &[Millesime],
-    traiter: bool,
-) -> Result<Option<Document>, Rejet> {
-    let code = ["diplome", "diplome_consol"].into_iter().find_map(|nom| scalaire(ligne, nom));
-    let code = code.ok_or(Rejet::ChampManquant { champ: "diplome" })?;
-    let uai = champ(ligne, "etablissement").ok_or(Rejet::ChampManquant { champ: "etablissement" })?;
-    let millesime = millesime(ligne)?;
-    if !est_voulu(&millesime, voulus) {
+    row: &Document,
+    wanted_ones: &[Millesime],
+    handle: bool,
+) -> Result<Option<Document>, Rejection> {
+    let code = ["diplome", "diplome_consol"].into_iter().find_map(|name| scalar(row, name));
+    let code = code.ok_or(Rejection::MissingField { field: "diplome" })?;
+    let uai = field(row, "etablissement").ok_or(Rejection::MissingField { field: "etablissement" })?;
+    let millesime = millesime(row)?;
+    if !is_wanted(&millesime, wanted_ones) {
         return Ok(None);
     }
-    let (_, lieu) = acce.situer(uai)?;
+    let (_, place) = acce.locate(uai)?;
     let mut document = base(&code, &millesime);
     document.insert("uai".to_owned(), uai.into());
-    poser(&mut document, "libelle_etablissement", champ(ligne, "denomination_principale"));
-    document.insert("region".to_owned(), lieu.region());
-    document.insert("academie".to_owned(), lieu.academie());
+    put(&mut document, "libelle_etablissement", field(row, "denomination_principale"));
+    document.insert("region".to_owned(), place.region());
+    document.insert("academie".to_owned(), place.academie());
     document.extend(nomenclature.part(&code, true)?);
-    for (nom, colonne) in [
+    for (name, column) in [
         (NB_ANNEE_TERM, "nb_inscrits"),
         ("nb_diplome", "nb_diplomes"),
         ("nb_sortant", "nb_sortants"),
@@ -127,15 +127,15 @@ pub fn formation(
         ("salaire_12_mois_q2", "salaire_q2_national_diplome_12"),
         ("salaire_12_mois_q3", "salaire_q3_national_diplome_12"),
     ] {
-        poser(&mut document, nom, effectif(ligne, colonne).map(nombre));
+        put(&mut document, name, headcount(row, column).map(number));
     }
-    if traiter {
-        calculer(&mut document);
+    if handle {
+        compute(&mut document);
     }
-    let mut champs = Map::new();
-    noms_meta(
-        ligne,
-        &mut champs,
+    let mut fields = Map::new();
+    meta_names(
+        row,
+        &mut fields,
         &[
             ("etablissement_libelle", &["denomination_principale"]),
             ("etablissement_actuel_libelle", &["denomination_principale"]),
@@ -145,7 +145,7 @@ pub fn formation(
             ("discipline", &["discipline"]),
         ],
     );
-    document.insert("_meta".to_owned(), meta(champs));
+    document.insert("_meta".to_owned(), meta(fields));
     Ok(Some(document))
 }
 
@@ -160,16 +160,16 @@ impl Disciplines {
     /// Takes a stored or new document.
     ///
     /// # Errors
-    /// [`Rejet::DisciplineEnDouble`] where another discipline came first: it is to be left out.
-    pub fn ajouter(&mut self, document: &Document) -> Result<(), Rejet> {
-        let texte = |nom| champ(document, nom).unwrap_or_default().to_owned();
-        let (uai, code, millesime) = (texte("uai"), texte("code_certification"), texte("millesime"));
-        let annee = millesime.rsplit('_').next().unwrap_or_default().to_owned();
+    /// [`Rejection::SecondDiscipline`] where another discipline came first: it is to be left out.
+    pub fn add(&mut self, document: &Document) -> Result<(), Rejection> {
+        let text = |name| field(document, name).unwrap_or_default().to_owned();
+        let (uai, code, millesime) = (text("uai"), text("code_certification"), text("millesime"));
+        let year = millesime.rsplit('_').next().unwrap_or_default().to_owned();
         let meta = document.get("_meta").and_then(Value::as_object);
-        let noms = ["domaine_disciplinaire", "secteur_disciplinaire", "discipline"];
-        let ici = noms.map(|nom| meta.and_then(|m| sous_champ(m, "insersup", nom)).map(str::to_owned));
-        let premiere = self.0.entry(format!("{uai}/{code}/{annee}")).or_insert_with(|| ici.clone());
-        if *premiere == ici { Ok(()) } else { Err(Rejet::DisciplineEnDouble { uai, code, annee }) }
+        let names = ["domaine_disciplinaire", "secteur_disciplinaire", "discipline"];
+        let here = names.map(|name| meta.and_then(|m| sub_field(m, "insersup", name)).map(str::to_owned));
+        let first = self.0.entry(format!("{uai}/{code}/{year}")).or_insert_with(|| here.clone());
+        if *first == here { Ok(()) } else { Err(Rejection::SecondDiscipline { uai, code, year }) }
     }
 }
 
@@ -178,51 +178,51 @@ impl Disciplines {
 /// Rule: `ensemble` in `nationalite`, `genre`, `obtention_diplome` and `regime_inscription`, and a
 /// `diplome` other than `all`.
 #[must_use]
-pub fn est_ensemble(ligne: &Document) -> bool {
+pub fn is_the_whole(row: &Document) -> bool {
     ["nationalite", "genre", "obtention_diplome", "regime_inscription"]
         .into_iter()
-        .all(|nom| champ(ligne, nom) == Some("ensemble"))
-        && champ(ligne, "diplome").is_some_and(|d| d != "all")
+        .all(|name| field(row, name) == Some("ensemble"))
+        && field(row, "diplome").is_some_and(|d| d != "all")
 }
 
 /// The document of a national row of the open data export, to be written as delivered.
 ///
-/// `Ok(None)`: not the total of a diploma ([`est_ensemble`]).
+/// `Ok(None)`: not the total of a diploma ([`is_the_whole`]).
 ///
 /// # Errors
 /// An unknown SISE code; a year that cannot be read.
-pub fn certification(nomenclature: &Nomenclature, ligne: &Document, traiter: bool) -> Result<Option<Document>, Rejet> {
-    if !est_ensemble(ligne) {
+pub fn certification(nomenclature: &Nomenclature, row: &Document, handle: bool) -> Result<Option<Document>, Rejection> {
+    if !is_the_whole(row) {
         return Ok(None);
     }
-    let code = champ(ligne, "diplome").ok_or(Rejet::ChampManquant { champ: "diplome" })?;
-    let annees = match ligne.get("promo") {
-        Some(Value::Array(annees)) => annees.iter().map(texte).collect::<Vec<_>>().join("_"),
-        Some(seule) => texte(seule),
-        None => return Err(Rejet::ChampManquant { champ: "promo" }),
+    let code = field(row, "diplome").ok_or(Rejection::MissingField { field: "diplome" })?;
+    let years = match row.get("promo") {
+        Some(Value::Array(years)) => years.iter().map(text).collect::<Vec<_>>().join("_"),
+        Some(alone) => text(alone),
+        None => return Err(Rejection::MissingField { field: "promo" }),
     };
-    let millesime = Millesime::parse(&annees).ok_or(Rejet::MillesimeIncorrect { valeur: annees })?;
+    let millesime = Millesime::parse(&years).ok_or(Rejection::MillesimeIncorrect { value: years })?;
     let mut document = base(code, &millesime);
     document.extend(nomenclature.part(code, true)?);
-    let (sortants, poursuivants) = (effectif(ligne, "nb_sortants"), effectif(ligne, "nb_poursuivants"));
-    poser(&mut document, NB_ANNEE_TERM, sortants.zip(poursuivants).map(|(s, p)| nombre(s + p)));
-    poser(&mut document, "nb_sortant", sortants.map(nombre));
-    poser(&mut document, "nb_poursuite_etudes", poursuivants.map(nombre));
-    for mois in DELAIS {
-        let emplois = effectif(ligne, &format!("nb_sortants_en_emploi_sal_fr_{mois}"));
-        poser(&mut document, &format!("nb_en_emploi_{mois}_mois"), emplois.map(nombre));
+    let (leavers, continuing) = (headcount(row, "nb_sortants"), headcount(row, "nb_poursuivants"));
+    put(&mut document, NB_ANNEE_TERM, leavers.zip(continuing).map(|(s, p)| number(s + p)));
+    put(&mut document, "nb_sortant", leavers.map(number));
+    put(&mut document, "nb_poursuite_etudes", continuing.map(number));
+    for month in DELAYS {
+        let employed = headcount(row, &format!("nb_sortants_en_emploi_sal_fr_{month}"));
+        put(&mut document, &format!("nb_en_emploi_{month}_mois"), employed.map(number));
     }
     for quartile in 1..=3 {
-        let salaire = effectif(ligne, &format!("salaire_q{quartile}_12"));
-        poser(&mut document, &format!("salaire_12_mois_q{quartile}"), salaire.map(nombre));
+        let wage = headcount(row, &format!("salaire_q{quartile}_12"));
+        put(&mut document, &format!("salaire_12_mois_q{quartile}"), wage.map(number));
     }
-    if traiter {
-        calculer(&mut document);
+    if handle {
+        compute(&mut document);
     }
-    let mut champs = Map::new();
-    noms_meta(
-        ligne,
-        &mut champs,
+    let mut fields = Map::new();
+    meta_names(
+        row,
+        &mut fields,
         &[
             ("type_diplome", &["type_diplome", "type_diplome_long"]),
             ("domaine_disciplinaire", &["domaine_disciplinaire", "domaine"]),
@@ -230,12 +230,12 @@ pub fn certification(nomenclature: &Nomenclature, ligne: &Document, traiter: boo
             ("discipline", &["discipline"]),
         ],
     );
-    document.insert("_meta".to_owned(), meta(champs));
+    document.insert("_meta".to_owned(), meta(fields));
     Ok(Some(document))
 }
 
-fn texte(valeur: &Value) -> String {
-    valeur.as_str().map_or_else(|| valeur.to_string(), str::to_owned)
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 #[cfg(test)]
@@ -243,66 +243,66 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn ligne(valeur: Value) -> Document {
-        valeur.as_object().unwrap().clone()
+    fn row(value: Value) -> Document {
+        value.as_object().unwrap().clone()
     }
 
     #[test]
     fn asterisks_make_periods() {
-        for (sortants, attendu) in [("130 *", "2020_2021"), ("130**", "2021"), ("130", "2021"), ("nd", "2021")] {
-            let ligne = ligne(json!({"annee_universitaire": "2020-2021", "nb_sortants": sortants}));
-            assert_eq!(millesime(&ligne).unwrap().as_str(), attendu, "{sortants}");
+        for (leavers, expected) in [("130 *", "2020_2021"), ("130**", "2021"), ("130", "2021"), ("nd", "2021")] {
+            let row = row(json!({"annee_universitaire": "2020-2021", "nb_sortants": leavers}));
+            assert_eq!(millesime(&row).unwrap().as_str(), expected, "{leavers}");
         }
-        assert!(millesime(&ligne(json!({"annee_universitaire": "2020"}))).is_ok());
-        assert!(millesime(&ligne(json!({"annee_universitaire": "récente"}))).is_err());
+        assert!(millesime(&row(json!({"annee_universitaire": "2020"}))).is_ok());
+        assert!(millesime(&row(json!({"annee_universitaire": "récente"}))).is_err());
     }
 
     #[test]
     fn unknown_counts_stay_unknown() {
-        for (texte, attendu) in
+        for (text, expected) in
             [("130 *", Some(130.0)), ("nd", None), ("na (1)", None), ("1 250", Some(1250.0)), ("", None)]
         {
-            assert_eq!(effectif(&ligne(json!({"n": texte})), "n"), attendu, "{texte}");
+            assert_eq!(headcount(&row(json!({"n": text})), "n"), expected, "{text}");
         }
     }
 
     #[test]
     fn a_year_of_a_wanted_period_is_wanted() {
-        let voulus = [Millesime::parse("2020_2021").unwrap()];
-        for (millesime, voulu) in [("2020_2021", true), ("2021", true), ("2020", true), ("2019_2020", false)] {
-            assert_eq!(est_voulu(&Millesime::parse(millesime).unwrap(), &voulus), voulu, "{millesime}");
+        let wanted_ones = [Millesime::parse("2020_2021").unwrap()];
+        for (millesime, wanted) in [("2020_2021", true), ("2021", true), ("2020", true), ("2019_2020", false)] {
+            assert_eq!(is_wanted(&Millesime::parse(millesime).unwrap(), &wanted_ones), wanted, "{millesime}");
         }
     }
 
     #[test]
     fn the_first_discipline_wins() {
-        let avec = |discipline: &str, millesime: &str| {
-            ligne(json!({"uai": "0062205P", "code_certification": "2400074", "millesime": millesime,
+        let with = |discipline: &str, millesime: &str| {
+            row(json!({"uai": "0062205P", "code_certification": "2400074", "millesime": millesime,
                 "_meta": {"insersup": {"discipline": discipline}}}))
         };
         let mut disciplines = Disciplines::default();
-        assert!(disciplines.ajouter(&avec("Droit", "2021")).is_ok());
-        assert!(disciplines.ajouter(&avec("Droit", "2020_2021")).is_ok());
-        assert!(disciplines.ajouter(&avec("Histoire", "2020_2021")).is_err());
-        assert!(disciplines.ajouter(&avec("Histoire", "2019_2020")).is_ok());
+        assert!(disciplines.add(&with("Droit", "2021")).is_ok());
+        assert!(disciplines.add(&with("Droit", "2020_2021")).is_ok());
+        assert!(disciplines.add(&with("Histoire", "2020_2021")).is_err());
+        assert!(disciplines.add(&with("Histoire", "2019_2020")).is_ok());
     }
 
     #[test]
     fn national_rows_are_totals_of_one_diploma() {
         let mut nomenclature = Nomenclature::default();
-        nomenclature.ajouter_sise(&ligne(json!({"diplome_sise": "2500249", "libelle_intitule_1": "DROIT"})));
-        let mut valeur = json!({"diplome": "2500249", "nationalite": "ensemble", "genre": "ensemble",
+        nomenclature.add_sise(&row(json!({"diplome_sise": "2500249", "libelle_intitule_1": "DROIT"})));
+        let mut value = json!({"diplome": "2500249", "nationalite": "ensemble", "genre": "ensemble",
             "obtention_diplome": "ensemble", "regime_inscription": "ensemble", "promo": ["2020", "2021"],
             "nb_sortants": 40, "nb_poursuivants": "60", "nb_sortants_en_emploi_sal_fr_6": 12, "salaire_q1_12": "nd"});
-        let document = certification(&nomenclature, &ligne(valeur.clone()), true).unwrap().unwrap();
+        let document = certification(&nomenclature, &row(value.clone()), true).unwrap().unwrap();
         assert_eq!(document["millesime"], "2020_2021");
         assert_eq!((&document["nb_annee_term"], &document["taux_en_formation"]), (&json!(100), &json!(60)));
         assert_eq!((&document["taux_en_emploi_6_mois"], &document["taux_autres_6_mois"]), (&json!(12), &json!(28)));
         assert!(!document.contains_key("salaire_12_mois_q1"));
-        valeur["nb_poursuivants"] = "nd".into();
-        let document = certification(&nomenclature, &ligne(valeur.clone()), true).unwrap().unwrap();
+        value["nb_poursuivants"] = "nd".into();
+        let document = certification(&nomenclature, &row(value.clone()), true).unwrap().unwrap();
         assert!(!document.contains_key("nb_annee_term"), "unknown where a part is");
-        valeur["genre"] = "femme".into();
-        assert_eq!(certification(&nomenclature, &ligne(valeur), true), Ok(None));
+        value["genre"] = "femme".into();
+        assert_eq!(certification(&nomenclature, &row(value), true), Ok(None));
     }
 }

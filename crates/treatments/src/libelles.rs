@@ -27,16 +27,16 @@ pub fn libelles(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
             changes.insert(code);
         }
     }
-    let anciens: Vec<(String, String)> = nomenclature
+    let old_codes: Vec<(String, String)> = nomenclature
         .certifications()
         .filter_map(|c| {
-            let ancien = libelle_ancien(nomenclature, &c.code)?;
-            (c.libelle_long_ancien.as_deref() != Some(ancien)).then(|| (c.code.clone(), ancien.to_owned()))
+            let old = old_libelle(nomenclature, &c.code)?;
+            (c.old_long_libelle.as_deref() != Some(old)).then(|| (c.code.clone(), old.to_owned()))
         })
         .collect();
-    for (code, ancien) in anciens {
+    for (code, old) in old_codes {
         if let Some(certification) = nomenclature.certification_mut(&code) {
-            certification.libelle_long_ancien = Some(ancien);
+            certification.old_long_libelle = Some(old);
             changes.insert(code);
         }
     }
@@ -44,30 +44,30 @@ pub fn libelles(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
 }
 
 /// The label of the first ancestor that was named otherwise, along the line of its CFD.
-fn libelle_ancien<'a>(nomenclature: &'a Nomenclature, code: &str) -> Option<&'a str> {
+fn old_libelle<'a>(nomenclature: &'a Nomenclature, code: &str) -> Option<&'a str> {
     let certification = nomenclature.certification(code)?;
-    let libelle = sans_accents(certification.libelle_long.as_deref()?);
-    let mut ici = match certification.nature {
+    let libelle = without_accents(certification.libelle_long.as_deref()?);
+    let mut here = match certification.nature {
         Nature::Cfd => certification,
         Nature::Mef => nomenclature.certification(&certification.cfd)?,
     };
-    let mut vus = BTreeSet::from([ici.code.as_str()]);
+    let mut seen = BTreeSet::from([here.code.as_str()]);
     loop {
-        let [ancien] = ici.anciens.as_slice() else { return None };
-        ici = nomenclature.certification(ancien).filter(|a| vus.insert(&a.code))?;
-        if let Some(autre) = ici.libelle_long.as_deref()
-            && !libelle.contains(&sans_accents(autre))
+        let [old] = here.old_codes.as_slice() else { return None };
+        here = nomenclature.certification(old).filter(|a| seen.insert(&a.code))?;
+        if let Some(other) = here.libelle_long.as_deref()
+            && !libelle.contains(&without_accents(other))
         {
-            return Some(autre);
+            return Some(other);
         }
     }
 }
 
 /// A French text without its accents; letters keep their case.
-fn sans_accents(texte: &str) -> String {
-    let mut sortie = String::with_capacity(texte.len());
-    for lettre in texte.chars() {
-        let nue = match lettre {
+fn without_accents(text: &str) -> String {
+    let mut output = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let bare = match letter {
             'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
             'À' | 'Á' | 'Â' | 'Ã' | 'Ä' | 'Å' => 'A',
             'ç' => 'c',
@@ -86,11 +86,11 @@ fn sans_accents(texte: &str) -> String {
             'Ý' | 'Ÿ' => 'Y',
             // A letter and a combining accent are the same text as the accented letter.
             '\u{300}'..='\u{36f}' => continue,
-            autre => autre,
+            other => other,
         };
-        sortie.push(nue);
+        output.push(bare);
     }
-    sortie
+    output
 }
 
 #[cfg(test)]
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
     use crate::nomenclature::Certification;
 
-    fn lignee(libelles: &[&str]) -> Nomenclature {
+    fn lineage(libelles: &[&str]) -> Nomenclature {
         let mut nomenclature = Nomenclature::default();
-        for (rang, libelle) in libelles.iter().enumerate() {
-            nomenclature.ajouter(Certification {
-                code: format!("{rang}"),
-                cfd: format!("{rang}"),
+        for (rank, libelle) in libelles.iter().enumerate() {
+            nomenclature.add(Certification {
+                code: format!("{rank}"),
+                cfd: format!("{rank}"),
                 libelle_long: Some((*libelle).into()),
-                anciens: rang.checked_sub(1).map(|r| r.to_string()).into_iter().collect(),
+                old_codes: rank.checked_sub(1).map(|r| r.to_string()).into_iter().collect(),
                 ..Certification::default()
             });
         }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn the_old_label_is_the_first_that_differs() {
-        for (libelles_, attendu) in [
+        for (libelles_, expected) in [
             (&["BOUCHER", "BOUCHERIE ET TRAITEUR"][..], None),
             (&["BOUCHERIE ET TRAITEUR", "BOUCHER"], Some("BOUCHERIE ET TRAITEUR")),
             (&["CHARCUTIER", "BOUCHER", "BOUCHER TRIPIER"], Some("CHARCUTIER")),
@@ -123,10 +123,10 @@ mod tests {
             (&["CUISINE", "RESTAURATION", "RESTAURATION (CAP)"], Some("CUISINE")),
             (&["METIERS", "METIERS"], None),
         ] {
-            let mut nomenclature = lignee(libelles_);
+            let mut nomenclature = lineage(libelles_);
             libelles(&mut nomenclature);
-            let dernier = nomenclature.certifications().last().unwrap();
-            assert_eq!(dernier.libelle_long_ancien.as_deref(), attendu, "{libelles_:?}");
+            let last = nomenclature.certifications().last().unwrap();
+            assert_eq!(last.old_long_libelle.as_deref(), expected, "{libelles_:?}");
             assert!(libelles(&mut nomenclature).is_empty(), "a second run changes nothing");
         }
     }
@@ -134,34 +134,34 @@ mod tests {
     /// MEFs of a lineage of their own, which differs from that of their CFDs.
     #[test]
     fn a_mef_has_the_old_label_of_its_cfd() {
-        let mef = |code: &str, cfd: &str, ancien: &[&str]| Certification {
+        let mef = |code: &str, cfd: &str, old: &[&str]| Certification {
             nature: Nature::Mef,
             code: code.into(),
             cfd: cfd.into(),
             libelle_long: Some("ABREGE".into()),
-            anciens: ancien.iter().map(|a| (*a).to_owned()).collect(),
+            old_codes: old.iter().map(|a| (*a).to_owned()).collect(),
             ..Certification::default()
         };
-        let mut nomenclature = lignee(&["CUISINE", "RESTAURATION"]);
-        nomenclature.ajouter(mef("m", "1", &[]));
-        nomenclature.ajouter(mef("autre", "2", &["m"]));
+        let mut nomenclature = lineage(&["CUISINE", "RESTAURATION"]);
+        nomenclature.add(mef("m", "1", &[]));
+        nomenclature.add(mef("autre", "2", &["m"]));
         libelles(&mut nomenclature);
         let certification = |code: &str| nomenclature.certification(code).unwrap();
         assert_eq!(certification("m").libelle_long.as_deref(), Some("RESTAURATION"));
-        assert_eq!(certification("m").libelle_long_ancien.as_deref(), Some("CUISINE"), "without a lineage of its own");
-        assert_eq!(certification("autre").libelle_long_ancien, None, "its CFD is not known");
+        assert_eq!(certification("m").old_long_libelle.as_deref(), Some("CUISINE"), "without a lineage of its own");
+        assert_eq!(certification("autre").old_long_libelle, None, "its CFD is not known");
 
-        let mut deux_anciens = lignee(&["CUISINE", "TRAITEUR"]);
-        deux_anciens.ajouter(Certification {
+        let mut two_old = lineage(&["CUISINE", "TRAITEUR"]);
+        two_old.add(Certification {
             code: "2".into(),
             cfd: "2".into(),
             libelle_long: Some("RESTAURATION".into()),
-            anciens: vec!["0".into(), "1".into()],
+            old_codes: vec!["0".into(), "1".into()],
             ..Certification::default()
         });
-        deux_anciens.ajouter(mef("ancien", "0", &[]));
-        deux_anciens.ajouter(mef("m", "2", &["ancien"]));
-        libelles(&mut deux_anciens);
-        assert_eq!(deux_anciens.certification("m").unwrap().libelle_long_ancien, None, "its CFD has two older ones");
+        two_old.add(mef("ancien", "0", &[]));
+        two_old.add(mef("m", "2", &["ancien"]));
+        libelles(&mut two_old);
+        assert_eq!(two_old.certification("m").unwrap().old_long_libelle, None, "its CFD has two older ones");
     }
 }

@@ -8,9 +8,9 @@
 //! The tables are read a row at a time ([`cfd`], [`mef`], [`bcn_mef`], [`bcn_sise`]); what the
 //! other treatments look up is kept in [`Nomenclature`], a few hundred bytes a certification.
 
-use crate::ecriture::Collection;
-use crate::rejet::Rejet;
-use crate::texte::{champ, date, jour_utc, liste, poser, scalaire, sous_champ, valeur_date};
+use crate::rejection::Rejection;
+use crate::text::{date, date_value, day_utc, field, list, put, scalar, sub_field};
+use crate::writing::Collection;
 use domain::date::Instant;
 use domain::{Document, Kind};
 use serde_json::{Value, json};
@@ -26,13 +26,13 @@ pub struct Diplome {
 }
 
 impl Diplome {
-    fn valeur(&self) -> Value {
+    fn value(&self) -> Value {
         json!({"code": self.code, "libelle": self.libelle})
     }
 
-    fn lire(document: &Document) -> Option<Self> {
-        let lire = |nom| sous_champ(document, "diplome", nom).map(str::to_owned);
-        Some(Self { code: lire("code")?, libelle: lire("libelle")? })
+    fn read(document: &Document) -> Option<Self> {
+        let read = |name| sub_field(document, "diplome", name).map(str::to_owned);
+        Some(Self { code: read("code")?, libelle: read("libelle")? })
     }
 }
 
@@ -40,7 +40,7 @@ impl Diplome {
 ///
 /// Rule: 5→3, 4→4, 3→5, 2→6, 1→7, 0→0; other codes have no level.
 #[must_use]
-pub fn niveau(code: &str) -> Option<&'static str> {
+pub fn level(code: &str) -> Option<&'static str> {
     match code {
         "5" => Some("3"),
         "4" => Some("4"),
@@ -54,16 +54,16 @@ pub fn niveau(code: &str) -> Option<&'static str> {
 
 /// Short labels of N_NIVEAU_FORMATION_DIPLOME, by their three characters.
 #[derive(Clone, Debug, Default)]
-pub struct Niveaux(HashMap<String, String>);
+pub struct Levels(HashMap<String, String>);
 
-impl Niveaux {
+impl Levels {
     /// Takes a row.
     ///
     /// # Errors
-    /// [`Rejet::ChampManquant`].
-    pub fn ajouter(&mut self, ligne: &Document) -> Result<(), Rejet> {
-        let code = exiger(ligne, "niveau_formation_diplome")?;
-        if let Some(libelle) = champ(ligne, "libelle_court") {
+    /// [`Rejection::MissingField`].
+    pub fn add(&mut self, row: &Document) -> Result<(), Rejection> {
+        let code = require(row, "niveau_formation_diplome")?;
+        if let Some(libelle) = field(row, "libelle_court") {
             self.0.insert(code.to_owned(), libelle.to_owned());
         }
         Ok(())
@@ -73,32 +73,32 @@ impl Niveaux {
     /// `None` unless both are found.
     #[must_use]
     pub fn diplome(&self, cfd: &str) -> Option<Diplome> {
-        let code = niveau(cfd.get(..1)?)?.to_owned();
+        let code = level(cfd.get(..1)?)?.to_owned();
         Some(Diplome { code, libelle: self.0.get(cfd.get(..3)?)?.clone() })
     }
 }
 
 /// Types of diplomas of higher education: N_TYPE_DIPLOME_SISE.
 #[derive(Clone, Debug, Default)]
-pub struct TypesSise(HashMap<String, Diplome>);
+pub struct SiseTypes(HashMap<String, Diplome>);
 
-impl TypesSise {
+impl SiseTypes {
     /// Takes a row. A type without a level of the table has no diploma.
     ///
     /// # Errors
-    /// [`Rejet::ChampManquant`].
-    pub fn ajouter(&mut self, ligne: &Document) -> Result<(), Rejet> {
-        let code = exiger(ligne, "type_diplome_sise")?;
-        let lu = scalaire(ligne, "niveau_interministeriel").and_then(|n| niveau(&n));
-        if let (Some(niveau), Some(libelle)) = (lu, champ(ligne, "libelle_court")) {
-            self.0.insert(code.to_owned(), Diplome { code: niveau.to_owned(), libelle: libelle.to_owned() });
+    /// [`Rejection::MissingField`].
+    pub fn add(&mut self, row: &Document) -> Result<(), Rejection> {
+        let code = require(row, "type_diplome_sise")?;
+        let read = scalar(row, "niveau_interministeriel").and_then(|n| level(&n));
+        if let (Some(level), Some(libelle)) = (read, field(row, "libelle_court")) {
+            self.0.insert(code.to_owned(), Diplome { code: level.to_owned(), libelle: libelle.to_owned() });
         }
         Ok(())
     }
 }
 
-fn exiger<'a>(ligne: &'a Document, nom: &'static str) -> Result<&'a str, Rejet> {
-    champ(ligne, nom).ok_or(Rejet::ChampManquant { champ: nom })
+fn require<'a>(row: &'a Document, name: &'static str) -> Result<&'a str, Rejection> {
+    field(row, name).ok_or(Rejection::MissingField { field: name })
 }
 
 /// The certification (`bcn`) of a row of one of the three formation tables.
@@ -108,21 +108,21 @@ fn exiger<'a>(ligne: &'a Document, nom: &'static str) -> Result<&'a str, Rejet> 
 /// them.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`].
-pub fn cfd(ligne: &Document, niveaux: &Niveaux) -> Result<Certification, Rejet> {
-    let code = exiger(ligne, "formation_diplome")?.to_owned();
-    let parties: Vec<&str> = ["libelle_court", "libelle_stat_33"].into_iter().filter_map(|n| champ(ligne, n)).collect();
+/// [`Rejection::MissingField`].
+pub fn cfd(row: &Document, levels: &Levels) -> Result<Certification, Rejection> {
+    let code = require(row, "formation_diplome")?.to_owned();
+    let parts: Vec<&str> = ["libelle_court", "libelle_stat_33"].into_iter().filter_map(|n| field(row, n)).collect();
     Ok(Certification {
         nature: Nature::Cfd,
         cfd: code.clone(),
-        libelle: Some(parties.join(" ")).filter(|l| !l.is_empty()),
-        libelle_long: champ(ligne, "libelle_long_200").map(str::to_owned),
-        diplome: niveaux.diplome(&code),
-        date_ouverture: jour_utc(ligne, "date_ouverture"),
-        date_fermeture: jour_utc(ligne, "date_fermeture"),
-        niveau_formation_diplome: scalaire(ligne, "niveau_formation_diplome"),
-        groupe_specialite: scalaire(ligne, "groupe_specialite"),
-        lettre_specialite: scalaire(ligne, "lettre_specialite"),
+        libelle: Some(parts.join(" ")).filter(|l| !l.is_empty()),
+        libelle_long: field(row, "libelle_long_200").map(str::to_owned),
+        diplome: levels.diplome(&code),
+        opening_date: day_utc(row, "date_ouverture"),
+        closing_date: day_utc(row, "date_fermeture"),
+        niveau_formation_diplome: scalar(row, "niveau_formation_diplome"),
+        specialty_group: scalar(row, "groupe_specialite"),
+        specialty_letter: scalar(row, "lettre_specialite"),
         code,
         ..Certification::default()
     })
@@ -131,26 +131,26 @@ pub fn cfd(ligne: &Document, niveaux: &Niveaux) -> Result<Certification, Rejet> 
 /// The certification (`bcn`) of a row of N_MEF. Its diploma is its CFD's.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`].
-pub fn mef(ligne: &Document, niveaux: &Niveaux) -> Result<Certification, Rejet> {
-    let code = exiger(ligne, "mef_stat_11")?.to_owned();
-    let cfd = exiger(ligne, "formation_diplome")?.to_owned();
-    let libelle = champ(ligne, "libelle_long").map(str::to_owned);
+/// [`Rejection::MissingField`].
+pub fn mef(row: &Document, levels: &Levels) -> Result<Certification, Rejection> {
+    let code = require(row, "mef_stat_11")?.to_owned();
+    let cfd = require(row, "formation_diplome")?.to_owned();
+    let libelle = field(row, "libelle_long").map(str::to_owned);
     Ok(Certification {
         nature: Nature::Mef,
         code,
         libelle: libelle.clone(),
         libelle_long: libelle,
-        diplome: niveaux.diplome(&cfd),
-        date_ouverture: jour_utc(ligne, "date_ouverture"),
-        date_fermeture: jour_utc(ligne, "date_fermeture"),
+        diplome: levels.diplome(&cfd),
+        opening_date: day_utc(row, "date_ouverture"),
+        closing_date: day_utc(row, "date_fermeture"),
         cfd,
         ..Certification::default()
     })
 }
 
 /// Columns of N_MEF that documents keep, and their names there.
-const COLONNES_MEF: [(&str, &str); 19] = [
+const MEF_COLUMNS: [(&str, &str); 19] = [
     ("mef_stat_11", "mef_stat_11"),
     ("mef", "mef"),
     ("dispositif_formation", "dispositif_formation"),
@@ -173,7 +173,7 @@ const COLONNES_MEF: [(&str, &str); 19] = [
 ];
 
 /// Columns of N_DIPLOME_SISE that documents keep.
-const COLONNES_SISE: [&str; 15] = [
+const SISE_COLUMNS: [&str; 15] = [
     "diplome_sise",
     "type_diplome_sise",
     "voie_lmd",
@@ -196,15 +196,15 @@ const DATES: [&str; 3] = ["date_ouverture", "date_fermeture", "date_intervention
 /// The `bcn_mef` document of a row of N_MEF: the same columns, values as text, nulls left out.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`].
-pub fn bcn_mef(ligne: &Document) -> Result<Document, Rejet> {
-    exiger(ligne, "mef_stat_11")?;
+/// [`Rejection::MissingField`].
+pub fn bcn_mef(row: &Document) -> Result<Document, Rejection> {
+    require(row, "mef_stat_11")?;
     let mut document = Document::new();
-    for (colonne, nom) in COLONNES_MEF {
-        poser(&mut document, nom, scalaire(ligne, colonne));
+    for (column, name) in MEF_COLUMNS {
+        put(&mut document, name, scalar(row, column));
     }
-    for nom in DATES {
-        poser(&mut document, nom, jour_utc(ligne, nom).map(valeur_date));
+    for name in DATES {
+        put(&mut document, name, day_utc(row, name).map(date_value));
     }
     Ok(document)
 }
@@ -212,18 +212,18 @@ pub fn bcn_mef(ligne: &Document) -> Result<Document, Rejet> {
 /// The `bcn_sise` document of a row of N_DIPLOME_SISE, with its diploma by its type.
 ///
 /// # Errors
-/// [`Rejet::ChampManquant`].
-pub fn bcn_sise(ligne: &Document, types: &TypesSise) -> Result<Document, Rejet> {
-    exiger(ligne, "diplome_sise")?;
+/// [`Rejection::MissingField`].
+pub fn bcn_sise(row: &Document, types: &SiseTypes) -> Result<Document, Rejection> {
+    require(row, "diplome_sise")?;
     let mut document = Document::new();
-    for nom in COLONNES_SISE {
-        poser(&mut document, nom, scalaire(ligne, nom));
+    for name in SISE_COLUMNS {
+        put(&mut document, name, scalar(row, name));
     }
-    for nom in DATES {
-        poser(&mut document, nom, jour_utc(ligne, nom).map(valeur_date));
+    for name in DATES {
+        put(&mut document, name, day_utc(row, name).map(date_value));
     }
-    let diplome = scalaire(ligne, "type_diplome_sise").and_then(|t| types.0.get(&t));
-    poser(&mut document, "diplome", diplome.map(Diplome::valeur));
+    let diplome = scalar(row, "type_diplome_sise").and_then(|t| types.0.get(&t));
+    put(&mut document, "diplome", diplome.map(Diplome::value));
     Ok(document)
 }
 
@@ -238,28 +238,28 @@ const BUT: [[&str; 7]; 3] = [
 
 /// The three fictitious rows, to be read after those of the table.
 #[must_use]
-pub fn lignes_but() -> Vec<Document> {
-    let ligne = |[code, libelle, groupe, lettre, secteur, domaine, detail]: [&str; 7]| {
-        let mut ligne = Document::new();
-        for (nom, valeur) in [
+pub fn but_rows() -> Vec<Document> {
+    let row = |[code, libelle, group, letter, sector, domain, detail]: [&str; 7]| {
+        let mut row = Document::new();
+        for (name, value) in [
             ("diplome_sise", code),
             ("type_diplome_sise", "DR"),
             ("libelle_intitule_1", libelle),
-            ("groupe_specialite", groupe),
-            ("lettre_specialite", lettre),
-            ("secteur_disciplinaire_sise", secteur),
-            ("secteur_discipl_detail_sise", secteur),
-            ("cite_domaine_formation", domaine),
+            ("groupe_specialite", group),
+            ("lettre_specialite", letter),
+            ("secteur_disciplinaire_sise", sector),
+            ("secteur_discipl_detail_sise", sector),
+            ("cite_domaine_formation", domain),
             ("cite_domaine_detaille", detail),
             ("definitif", "O"),
             ("date_ouverture", "2021-09-01"),
             ("date_intervention", "2021-09-01"),
         ] {
-            ligne.insert(nom.to_owned(), valeur.into());
+            row.insert(name.to_owned(), value.into());
         }
-        ligne
+        row
     };
-    BUT.into_iter().map(ligne).collect()
+    BUT.into_iter().map(row).collect()
 }
 
 /// CFD or MEF.
@@ -294,7 +294,7 @@ impl Nature {
 
 /// The famille de metiers of a certification.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Famille {
+pub struct FamilleMetier {
     /// Code of the group, as in `G0005`.
     pub code: String,
     /// Its label, as in `Relation client`.
@@ -303,17 +303,17 @@ pub struct Famille {
     pub annee_commune: bool,
 }
 
-impl Famille {
-    fn valeur(&self) -> Value {
+impl FamilleMetier {
+    fn value(&self) -> Value {
         json!({"code": self.code, "libelle": self.libelle, "isAnneeCommune": self.annee_commune})
     }
 
-    fn lire(document: &Document) -> Option<Self> {
-        let lire = |nom| sous_champ(document, "familleMetier", nom).map(str::to_owned);
+    fn read(document: &Document) -> Option<Self> {
+        let read = |name| sub_field(document, "familleMetier", name).map(str::to_owned);
         let annee_commune = document.get("familleMetier")?.get("isAnneeCommune").and_then(Value::as_bool);
         Some(Self {
-            code: lire("code")?,
-            libelle: lire("libelle").unwrap_or_default(),
+            code: read("code")?,
+            libelle: read("libelle").unwrap_or_default(),
             annee_commune: annee_commune.unwrap_or_default(),
         })
     }
@@ -333,56 +333,56 @@ pub struct Certification {
     /// Long label.
     pub libelle_long: Option<String>,
     /// Long label of the nearest older diploma that was named otherwise (treatment 3).
-    pub libelle_long_ancien: Option<String>,
+    pub old_long_libelle: Option<String>,
     /// Level and label of the diploma.
     pub diplome: Option<Diplome>,
     /// First day.
-    pub date_ouverture: Option<Instant>,
+    pub opening_date: Option<Instant>,
     /// Last day.
-    pub date_fermeture: Option<Instant>,
+    pub closing_date: Option<Instant>,
     /// Famille de metiers (treatment 4).
-    pub famille: Option<Famille>,
+    pub famille_metier: Option<FamilleMetier>,
     /// Codes it replaced (treatment 2).
-    pub anciens: Vec<String>,
+    pub old_codes: Vec<String>,
     /// Codes that replaced it (treatment 2).
-    pub nouveaux: Vec<String>,
+    pub new_ones: Vec<String>,
     /// Year of the first session.
-    pub premiere_session: Option<String>,
+    pub first_session: Option<String>,
     /// Year of the last session.
-    pub derniere_session: Option<String>,
+    pub last_session: Option<String>,
     /// First three characters of a CFD.
     pub niveau_formation_diplome: Option<String>,
     /// Group of specialities.
-    pub groupe_specialite: Option<String>,
+    pub specialty_group: Option<String>,
     /// Letter of the speciality.
-    pub lettre_specialite: Option<String>,
+    pub specialty_letter: Option<String>,
 }
 
 impl Certification {
     /// Reads a stored `bcn` document. `None` without a code.
     #[must_use]
-    pub fn lire(document: &Document) -> Option<Self> {
-        let code = champ(document, "code_certification")?.to_owned();
-        let mef = champ(document, "type").map_or(code.len() == 11, |t| t == "mef");
-        let texte = |nom| champ(document, nom).map(str::to_owned);
+    pub fn read(document: &Document) -> Option<Self> {
+        let code = field(document, "code_certification")?.to_owned();
+        let mef = field(document, "type").map_or(code.len() == 11, |t| t == "mef");
+        let text = |name| field(document, name).map(str::to_owned);
         Some(Self {
             nature: if mef { Nature::Mef } else { Nature::Cfd },
-            cfd: texte("code_formation_diplome").unwrap_or_else(|| code.clone()),
+            cfd: text("code_formation_diplome").unwrap_or_else(|| code.clone()),
             code,
-            libelle: texte("libelle"),
-            libelle_long: texte("libelle_long"),
-            libelle_long_ancien: texte("libelle_long_ancien"),
-            diplome: Diplome::lire(document),
-            date_ouverture: date(document, "date_ouverture"),
-            date_fermeture: date(document, "date_fermeture"),
-            famille: Famille::lire(document),
-            anciens: liste(document, "ancien_diplome"),
-            nouveaux: liste(document, "nouveau_diplome"),
-            premiere_session: scalaire(document, "date_premiere_session"),
-            derniere_session: scalaire(document, "date_derniere_session"),
-            niveau_formation_diplome: texte("niveauFormationDiplome"),
-            groupe_specialite: texte("groupeSpecialite"),
-            lettre_specialite: texte("lettreSpecialite"),
+            libelle: text("libelle"),
+            libelle_long: text("libelle_long"),
+            old_long_libelle: text("libelle_long_ancien"),
+            diplome: Diplome::read(document),
+            opening_date: date(document, "date_ouverture"),
+            closing_date: date(document, "date_fermeture"),
+            famille_metier: FamilleMetier::read(document),
+            old_codes: list(document, "ancien_diplome"),
+            new_ones: list(document, "nouveau_diplome"),
+            first_session: scalar(document, "date_premiere_session"),
+            last_session: scalar(document, "date_derniere_session"),
+            niveau_formation_diplome: text("niveauFormationDiplome"),
+            specialty_group: text("groupeSpecialite"),
+            specialty_letter: text("lettreSpecialite"),
         })
     }
 
@@ -393,20 +393,20 @@ impl Certification {
         d.insert("type".into(), self.nature.as_str().into());
         d.insert("code_certification".into(), self.code.as_str().into());
         d.insert("code_formation_diplome".into(), self.cfd.as_str().into());
-        poser(&mut d, "libelle", self.libelle.as_deref());
-        poser(&mut d, "libelle_long", self.libelle_long.as_deref());
-        poser(&mut d, "libelle_long_ancien", self.libelle_long_ancien.as_deref());
-        poser(&mut d, "diplome", self.diplome.as_ref().map(Diplome::valeur));
-        poser(&mut d, "date_ouverture", self.date_ouverture.map(valeur_date));
-        poser(&mut d, "date_fermeture", self.date_fermeture.map(valeur_date));
-        poser(&mut d, "familleMetier", self.famille.as_ref().map(Famille::valeur));
-        d.insert("ancien_diplome".into(), self.anciens.clone().into());
-        d.insert("nouveau_diplome".into(), self.nouveaux.clone().into());
-        poser(&mut d, "date_premiere_session", self.premiere_session.as_deref());
-        poser(&mut d, "date_derniere_session", self.derniere_session.as_deref());
-        poser(&mut d, "niveauFormationDiplome", self.niveau_formation_diplome.as_deref());
-        poser(&mut d, "groupeSpecialite", self.groupe_specialite.as_deref());
-        poser(&mut d, "lettreSpecialite", self.lettre_specialite.as_deref());
+        put(&mut d, "libelle", self.libelle.as_deref());
+        put(&mut d, "libelle_long", self.libelle_long.as_deref());
+        put(&mut d, "libelle_long_ancien", self.old_long_libelle.as_deref());
+        put(&mut d, "diplome", self.diplome.as_ref().map(Diplome::value));
+        put(&mut d, "date_ouverture", self.opening_date.map(date_value));
+        put(&mut d, "date_fermeture", self.closing_date.map(date_value));
+        put(&mut d, "familleMetier", self.famille_metier.as_ref().map(FamilleMetier::value));
+        d.insert("ancien_diplome".into(), self.old_codes.clone().into());
+        d.insert("nouveau_diplome".into(), self.new_ones.clone().into());
+        put(&mut d, "date_premiere_session", self.first_session.as_deref());
+        put(&mut d, "date_derniere_session", self.last_session.as_deref());
+        put(&mut d, "niveauFormationDiplome", self.niveau_formation_diplome.as_deref());
+        put(&mut d, "groupeSpecialite", self.specialty_group.as_deref());
+        put(&mut d, "lettreSpecialite", self.specialty_letter.as_deref());
         d
     }
 
@@ -418,41 +418,41 @@ impl Certification {
         let mut d = Document::new();
         d.insert("code_certification_type".into(), self.nature.type_certification().into());
         d.insert("code_formation_diplome".into(), self.cfd.as_str().into());
-        poser(&mut d, "libelle", self.libelle_long.as_deref());
-        poser(&mut d, "libelle_ancien", self.libelle_long_ancien.as_deref());
-        poser(&mut d, "diplome", self.diplome.as_ref().map(Diplome::valeur));
-        poser(&mut d, "date_fermeture", self.date_fermeture.map(valeur_date));
-        poser(&mut d, "familleMetier", self.famille.as_ref().map(Famille::valeur));
+        put(&mut d, "libelle", self.libelle_long.as_deref());
+        put(&mut d, "libelle_ancien", self.old_long_libelle.as_deref());
+        put(&mut d, "diplome", self.diplome.as_ref().map(Diplome::value));
+        put(&mut d, "date_fermeture", self.closing_date.map(date_value));
+        put(&mut d, "familleMetier", self.famille_metier.as_ref().map(FamilleMetier::value));
         d
     }
 
     /// Takes over what a later table or a newer import says: missing values change nothing, and
     /// neither do the empty lineage lists of a certification that is new there.
-    fn fusionner(&mut self, apport: Self) {
-        fn prendre<T>(ici: &mut Option<T>, apport: Option<T>) {
-            if apport.is_some() {
-                *ici = apport;
+    fn merge(&mut self, incoming: Self) {
+        fn take<T>(here: &mut Option<T>, incoming: Option<T>) {
+            if incoming.is_some() {
+                *here = incoming;
             }
         }
-        self.nature = apport.nature;
-        self.cfd = apport.cfd;
-        prendre(&mut self.libelle, apport.libelle);
-        prendre(&mut self.libelle_long, apport.libelle_long);
-        prendre(&mut self.libelle_long_ancien, apport.libelle_long_ancien);
-        prendre(&mut self.diplome, apport.diplome);
-        prendre(&mut self.date_ouverture, apport.date_ouverture);
-        prendre(&mut self.date_fermeture, apport.date_fermeture);
-        prendre(&mut self.famille, apport.famille);
-        prendre(&mut self.premiere_session, apport.premiere_session);
-        prendre(&mut self.derniere_session, apport.derniere_session);
-        prendre(&mut self.niveau_formation_diplome, apport.niveau_formation_diplome);
-        prendre(&mut self.groupe_specialite, apport.groupe_specialite);
-        prendre(&mut self.lettre_specialite, apport.lettre_specialite);
-        if !apport.anciens.is_empty() {
-            self.anciens = apport.anciens;
+        self.nature = incoming.nature;
+        self.cfd = incoming.cfd;
+        take(&mut self.libelle, incoming.libelle);
+        take(&mut self.libelle_long, incoming.libelle_long);
+        take(&mut self.old_long_libelle, incoming.old_long_libelle);
+        take(&mut self.diplome, incoming.diplome);
+        take(&mut self.opening_date, incoming.opening_date);
+        take(&mut self.closing_date, incoming.closing_date);
+        take(&mut self.famille_metier, incoming.famille_metier);
+        take(&mut self.first_session, incoming.first_session);
+        take(&mut self.last_session, incoming.last_session);
+        take(&mut self.niveau_formation_diplome, incoming.niveau_formation_diplome);
+        take(&mut self.specialty_group, incoming.specialty_group);
+        take(&mut self.specialty_letter, incoming.specialty_letter);
+        if !incoming.old_codes.is_empty() {
+            self.old_codes = incoming.old_codes;
         }
-        if !apport.nouveaux.is_empty() {
-            self.nouveaux = apport.nouveaux;
+        if !incoming.new_ones.is_empty() {
+            self.new_ones = incoming.new_ones;
         }
     }
 }
@@ -465,7 +465,7 @@ pub struct Sise {
     /// Level and label.
     pub diplome: Option<Diplome>,
     /// Last day.
-    pub date_fermeture: Option<Instant>,
+    pub closing_date: Option<Instant>,
 }
 
 impl Sise {
@@ -474,18 +474,18 @@ impl Sise {
     pub fn part(&self) -> Document {
         let mut d = Document::new();
         d.insert("code_certification_type".into(), "sise".into());
-        poser(&mut d, "libelle", self.libelle.as_deref());
-        poser(&mut d, "diplome", self.diplome.as_ref().map(Diplome::valeur));
-        poser(&mut d, "date_fermeture", self.date_fermeture.map(valeur_date));
+        put(&mut d, "libelle", self.libelle.as_deref());
+        put(&mut d, "diplome", self.diplome.as_ref().map(Diplome::value));
+        put(&mut d, "date_fermeture", self.closing_date.map(date_value));
         d
     }
 }
 
 /// What the treatments need of a row of N_MEF.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LigneMef {
-    pub(crate) dispositif: Option<String>,
-    pub(crate) annee: Option<String>,
+pub(crate) struct MefRow {
+    pub(crate) scheme: Option<String>,
+    pub(crate) year: Option<String>,
 }
 
 /// The nomenclature in memory: certifications, rows of N_MEF, higher education.
@@ -494,72 +494,72 @@ pub(crate) struct LigneMef {
 #[derive(Clone, Debug, Default)]
 pub struct Nomenclature {
     certifications: Vec<Certification>,
-    par_code: HashMap<String, usize>,
-    mefs_par_cfd: HashMap<String, BTreeSet<String>>,
-    lignes_mef: HashMap<String, LigneMef>,
-    lignes_mef_par_cfd: HashMap<String, BTreeSet<String>>,
+    by_code: HashMap<String, usize>,
+    mefs_by_cfd: HashMap<String, BTreeSet<String>>,
+    mef_rows: HashMap<String, MefRow>,
+    mef_rows_by_cfd: HashMap<String, BTreeSet<String>>,
     sise: HashMap<String, Sise>,
 }
 
 impl Nomenclature {
     /// From stored documents of the kinds `bcn`, `bcn_mef` and `bcn_sise`.
     #[must_use]
-    pub fn de<'a>(
+    pub fn of<'a>(
         bcn: impl IntoIterator<Item = &'a Document>,
         bcn_mef: impl IntoIterator<Item = &'a Document>,
         bcn_sise: impl IntoIterator<Item = &'a Document>,
     ) -> Self {
         let mut nomenclature = Self::default();
         for document in bcn {
-            if let Some(certification) = Certification::lire(document) {
-                nomenclature.ajouter(certification);
+            if let Some(certification) = Certification::read(document) {
+                nomenclature.add(certification);
             }
         }
-        bcn_mef.into_iter().for_each(|d| nomenclature.ajouter_ligne_mef(d));
-        bcn_sise.into_iter().for_each(|d| nomenclature.ajouter_sise(d));
+        bcn_mef.into_iter().for_each(|d| nomenclature.add_mef_row(d));
+        bcn_sise.into_iter().for_each(|d| nomenclature.add_sise(d));
         nomenclature
     }
 
     /// Adds a certification, or merges it into the one of its code. Says whether it is new.
-    pub fn ajouter(&mut self, certification: Certification) -> bool {
+    pub fn add(&mut self, certification: Certification) -> bool {
         if certification.nature == Nature::Mef {
-            let mefs = self.mefs_par_cfd.entry(certification.cfd.clone()).or_default();
+            let mefs = self.mefs_by_cfd.entry(certification.cfd.clone()).or_default();
             mefs.insert(certification.code.clone());
         }
-        let place = self.par_code.get(&certification.code).copied();
-        if let Some(ici) = place.and_then(|p| self.certifications.get_mut(p)) {
-            if ici.nature == Nature::Mef
-                && ici.cfd != certification.cfd
-                && let Some(mefs) = self.mefs_par_cfd.get_mut(&ici.cfd)
+        let place = self.by_code.get(&certification.code).copied();
+        if let Some(here) = place.and_then(|p| self.certifications.get_mut(p)) {
+            if here.nature == Nature::Mef
+                && here.cfd != certification.cfd
+                && let Some(mefs) = self.mefs_by_cfd.get_mut(&here.cfd)
             {
-                mefs.remove(&ici.code);
+                mefs.remove(&here.code);
             }
-            ici.fusionner(certification);
+            here.merge(certification);
             return false;
         }
-        self.par_code.insert(certification.code.clone(), self.certifications.len());
+        self.by_code.insert(certification.code.clone(), self.certifications.len());
         self.certifications.push(certification);
         true
     }
 
     /// Takes a stored `bcn_mef` document (or a row of N_MEF: the columns have the same names).
-    pub fn ajouter_ligne_mef(&mut self, document: &Document) {
-        let Some(code) = champ(document, "mef_stat_11") else { return };
-        let ligne = self.lignes_mef.entry(code.to_owned()).or_default();
-        ligne.dispositif = scalaire(document, "dispositif_formation").or(ligne.dispositif.take());
-        ligne.annee = scalaire(document, "annee_dispositif").or(ligne.annee.take());
-        if let Some(cfd) = champ(document, "formation_diplome") {
-            self.lignes_mef_par_cfd.entry(cfd.to_owned()).or_default().insert(code.to_owned());
+    pub fn add_mef_row(&mut self, document: &Document) {
+        let Some(code) = field(document, "mef_stat_11") else { return };
+        let row = self.mef_rows.entry(code.to_owned()).or_default();
+        row.scheme = scalar(document, "dispositif_formation").or(row.scheme.take());
+        row.year = scalar(document, "annee_dispositif").or(row.year.take());
+        if let Some(cfd) = field(document, "formation_diplome") {
+            self.mef_rows_by_cfd.entry(cfd.to_owned()).or_default().insert(code.to_owned());
         }
     }
 
     /// Takes a stored `bcn_sise` document.
-    pub fn ajouter_sise(&mut self, document: &Document) {
-        let Some(code) = champ(document, "diplome_sise") else { return };
+    pub fn add_sise(&mut self, document: &Document) {
+        let Some(code) = field(document, "diplome_sise") else { return };
         let sise = Sise {
-            libelle: champ(document, "libelle_intitule_1").map(str::to_owned),
-            diplome: Diplome::lire(document),
-            date_fermeture: date(document, "date_fermeture"),
+            libelle: field(document, "libelle_intitule_1").map(str::to_owned),
+            diplome: Diplome::read(document),
+            closing_date: date(document, "date_fermeture"),
         };
         self.sise.insert(code.to_owned(), sise);
     }
@@ -572,11 +572,11 @@ impl Nomenclature {
     /// A certification.
     #[must_use]
     pub fn certification(&self, code: &str) -> Option<&Certification> {
-        self.certifications.get(*self.par_code.get(code)?)
+        self.certifications.get(*self.by_code.get(code)?)
     }
 
     pub(crate) fn certification_mut(&mut self, code: &str) -> Option<&mut Certification> {
-        self.certifications.get_mut(*self.par_code.get(code)?)
+        self.certifications.get_mut(*self.by_code.get(code)?)
     }
 
     /// A certification of higher education.
@@ -587,72 +587,72 @@ impl Nomenclature {
 
     /// How many certifications of higher education.
     #[must_use]
-    pub fn nombre_de_sise(&self) -> usize {
+    pub fn sise_count(&self) -> usize {
         self.sise.len()
     }
 
     /// The MEFs of a CFD among the certifications, in order of codes.
     pub fn mefs(&self, cfd: &str) -> impl Iterator<Item = &str> {
-        self.mefs_par_cfd.get(cfd).into_iter().flatten().map(String::as_str)
+        self.mefs_by_cfd.get(cfd).into_iter().flatten().map(String::as_str)
     }
 
     /// The rows of N_MEF of a CFD, in order of codes: MEF and year of the course.
-    pub fn annees(&self, cfd: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
-        let codes = self.lignes_mef_par_cfd.get(cfd).into_iter().flatten();
-        codes.map(|code| (code.as_str(), self.lignes_mef.get(code).and_then(|l| l.annee.as_deref())))
+    pub fn years(&self, cfd: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+        let codes = self.mef_rows_by_cfd.get(cfd).into_iter().flatten();
+        codes.map(|code| (code.as_str(), self.mef_rows.get(code).and_then(|l| l.year.as_deref())))
     }
 
-    pub(crate) fn dispositif(&self, mef: &str) -> Option<&str> {
-        self.lignes_mef.get(mef)?.dispositif.as_deref()
+    pub(crate) fn scheme(&self, mef: &str) -> Option<&str> {
+        self.mef_rows.get(mef)?.scheme.as_deref()
     }
 
     /// The certification part of a statistic, from `bcn`, else from `bcn_sise`.
     ///
     /// # Errors
-    /// [`Rejet::CertificationInconnue`].
-    pub fn part(&self, code: &str, superieur: bool) -> Result<Document, Rejet> {
+    /// [`Rejection::UnknownCertification`].
+    pub fn part(&self, code: &str, superieur: bool) -> Result<Document, Rejection> {
         let part =
             if superieur { self.sise(code).map(Sise::part) } else { self.certification(code).map(Certification::part) };
-        part.ok_or_else(|| Rejet::CertificationInconnue { code: code.to_owned() })
+        part.ok_or_else(|| Rejection::UnknownCertification { code: code.to_owned() })
     }
 
     /// Codes of the certifications of each famille de metiers that are its shared first year.
     #[must_use]
     pub fn annees_communes(&self) -> BTreeMap<&str, Vec<&str>> {
-        let mut familles: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut families: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for certification in &self.certifications {
-            if let Some(famille) = certification.famille.as_ref().filter(|f| f.annee_commune) {
-                familles.entry(&famille.code).or_default().push(&certification.code);
+            if let Some(famille_metier) = certification.famille_metier.as_ref().filter(|f| f.annee_commune) {
+                families.entry(&famille_metier.code).or_default().push(&certification.code);
             }
         }
-        familles
+        families
     }
 }
 
 /// Treatment 1 on whole tables, for those who hold them: the three formation tables in their
 /// order, then N_MEF. Rows without a code are refused with their reason.
 pub fn nomenclature(
-    niveaux: &Niveaux,
+    levels: &Levels,
     formations: impl IntoIterator<Item = Document>,
     mefs: impl IntoIterator<Item = Document>,
-    rapport: &mut crate::Rapport,
+    report: &mut crate::TreatmentReport,
 ) -> Nomenclature {
     let mut nomenclature = Nomenclature::default();
-    let mut ajouter = |nomenclature: &mut Nomenclature, certification: Result<Certification, Rejet>| {
-        rapport.lignes += 1;
+    let mut add = |nomenclature: &mut Nomenclature, certification: Result<Certification, Rejection>| {
+        report.rows += 1;
         match certification {
             Ok(certification) => {
-                nomenclature.ajouter(certification);
+                nomenclature.add(certification);
             }
-            Err(rejet) => rapport.rejeter(&rejet),
+            Err(rejection) => report.reject(&rejection),
         }
     };
-    for ligne in formations {
-        ajouter(&mut nomenclature, cfd(&ligne, niveaux));
+    for row in formations {
+        add(&mut nomenclature, cfd(&row, levels));
     }
-    for ligne in mefs {
-        nomenclature.ajouter_ligne_mef(&ligne);
-        ajouter(&mut nomenclature, mef(&ligne, niveaux));
+    for row in mefs {
+        nomenclature.add_mef_row(&row);
+        add(&mut nomenclature, mef(&row, levels));
     }
     nomenclature
 }
@@ -660,52 +660,53 @@ pub fn nomenclature(
 /// The stored documents of a nomenclature, in order.
 #[must_use]
 pub fn collection(nomenclature: &Nomenclature) -> Collection {
-    Collection::de(Kind::Bcn, nomenclature.certifications().map(Certification::document))
+    Collection::of(Kind::Bcn, nomenclature.certifications().map(Certification::document))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn ligne(valeur: Value) -> Document {
-        valeur.as_object().unwrap().clone()
+    fn row(value: Value) -> Document {
+        value.as_object().unwrap().clone()
     }
 
-    fn niveaux() -> Niveaux {
-        let mut niveaux = Niveaux::default();
-        niveaux.ajouter(&ligne(json!({"niveau_formation_diplome": "400", "libelle_court": "BAC PRO"}))).unwrap();
-        niveaux.ajouter(&ligne(json!({"niveau_formation_diplome": "900", "libelle_court": "AUTRE"}))).unwrap();
-        niveaux
+    fn levels() -> Levels {
+        let mut levels = Levels::default();
+        levels.add(&row(json!({"niveau_formation_diplome": "400", "libelle_court": "BAC PRO"}))).unwrap();
+        levels.add(&row(json!({"niveau_formation_diplome": "900", "libelle_court": "AUTRE"}))).unwrap();
+        levels
     }
 
     #[test]
     fn a_diploma_needs_a_level_and_a_label() {
-        let niveaux = niveaux();
-        assert_eq!(niveaux.diplome("40023203").unwrap().code, "4");
-        assert_eq!(niveaux.diplome("40123203"), None, "no label");
-        assert_eq!(niveaux.diplome("90023203"), None, "no level");
+        let levels = levels();
+        assert_eq!(levels.diplome("40023203").unwrap().code, "4");
+        assert_eq!(levels.diplome("40123203"), None, "no label");
+        assert_eq!(levels.diplome("90023203"), None, "no level");
     }
 
     #[test]
     fn a_later_table_wins_and_its_gaps_change_nothing() {
-        let premiere = ligne(
+        let first = row(
             json!({"formation_diplome": "40023203", "libelle_court": "BAC", "libelle_long_200": "A", "date_ouverture": "2022-07-31 00:00:00"}),
         );
-        let seconde = ligne(json!({"formation_diplome": "40023203", "libelle_long_200": "B", "date_ouverture": null}));
+        let second = row(json!({"formation_diplome": "40023203", "libelle_long_200": "B", "date_ouverture": null}));
         let nomenclature =
-            nomenclature(&niveaux(), [premiere, seconde, Document::new()], [], &mut crate::Rapport::default());
+            nomenclature(&levels(), [first, second, Document::new()], [], &mut crate::TreatmentReport::default());
         let certification = nomenclature.certification("40023203").unwrap();
         assert_eq!(certification.libelle_long.as_deref(), Some("B"));
         assert_eq!(certification.libelle.as_deref(), Some("BAC"));
-        assert!(certification.date_ouverture.is_some());
+        assert!(certification.opening_date.is_some());
     }
 
     #[test]
     fn a_certification_survives_its_document() {
         let mut certification =
-            cfd(&ligne(json!({"formation_diplome": "40023203", "libelle_court": "BAC"})), &niveaux()).unwrap();
-        certification.famille = Some(Famille { code: "G1".into(), libelle: "F".into(), annee_commune: true });
-        certification.anciens = vec!["40023202".into()];
-        assert_eq!(Certification::lire(&certification.document()).as_ref(), Some(&certification));
+            cfd(&row(json!({"formation_diplome": "40023203", "libelle_court": "BAC"})), &levels()).unwrap();
+        certification.famille_metier =
+            Some(FamilleMetier { code: "G1".into(), libelle: "F".into(), annee_commune: true });
+        certification.old_codes = vec!["40023202".into()];
+        assert_eq!(Certification::read(&certification.document()).as_ref(), Some(&certification));
     }
 }

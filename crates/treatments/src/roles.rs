@@ -18,175 +18,175 @@
 //! In the school track the establishment is all three; higher education is `inconnu`. Only periods
 //! get these fields, and only documents that do not have them yet.
 
-use crate::catalogue::{Catalogue, LigneCatalogue, Rang};
-use crate::ecriture::Collection;
-use crate::lignee::ligne;
+use crate::catalogue::{Catalogue, CatalogueRow, UaiRank};
+use crate::lineage::line;
 use crate::nomenclature::Nomenclature;
-use crate::texte::champ;
+use crate::text::field;
+use crate::writing::Collection;
 use domain::{Document, Kind, Millesime};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What the treatment did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Bilan {
+pub struct RolesSummary {
     /// Documents that got their role.
-    pub traites: u64,
+    pub handled: u64,
     /// Of these, places that became formateurs.
-    pub lieu_formateur: u64,
+    pub formateur_place: u64,
     /// Of these, formateurs (or places) that became gestionnaires.
     pub formateur_gestionnaire: u64,
     /// Places that inherited a document.
-    pub herites: u64,
+    pub inherited: u64,
 }
 
-impl std::ops::AddAssign for Bilan {
-    fn add_assign(&mut self, autre: Self) {
-        self.traites += autre.traites;
-        self.lieu_formateur += autre.lieu_formateur;
-        self.formateur_gestionnaire += autre.formateur_gestionnaire;
-        self.herites += autre.herites;
+impl std::ops::AddAssign for RolesSummary {
+    fn add_assign(&mut self, other: Self) {
+        self.handled += other.handled;
+        self.formateur_place += other.formateur_place;
+        self.formateur_gestionnaire += other.formateur_gestionnaire;
+        self.inherited += other.inherited;
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {
-    Lieu,
+    LieuFormation,
     Formateur,
     Gestionnaire,
-    Inconnu,
+    Unknown,
 }
 
 impl Role {
     fn as_str(self) -> &'static str {
         match self {
-            Self::Lieu => "lieu_formation",
+            Self::LieuFormation => "lieu_formation",
             Self::Formateur => "formateur",
             Self::Gestionnaire => "gestionnaire",
-            Self::Inconnu => "inconnu",
+            Self::Unknown => "inconnu",
         }
     }
 }
 
 /// Distinct UAIs, in order.
-type Uais = BTreeSet<Rang>;
+type Uais = BTreeSet<UaiRank>;
 
 /// The establishments that rows name next to one establishment.
 #[derive(Default)]
-struct Autour {
-    lieux: Uais,
+struct Neighbours {
+    places: Uais,
     formateurs: Uais,
     gestionnaires: Uais,
     /// Some row names no formateur (gestionnaire).
-    sans_formateur: bool,
-    sans_gestionnaire: bool,
+    without_formateur: bool,
+    without_gestionnaire: bool,
 }
 
-impl Autour {
-    fn noter(&mut self, ligne: LigneCatalogue) {
-        self.lieux.extend(ligne.lieu);
-        self.formateurs.extend(ligne.formateur);
-        self.gestionnaires.extend(ligne.gestionnaire);
-        self.sans_formateur |= ligne.formateur.is_none();
-        self.sans_gestionnaire |= ligne.gestionnaire.is_none();
+impl Neighbours {
+    fn note(&mut self, row: CatalogueRow) {
+        self.places.extend(row.place);
+        self.formateurs.extend(row.formateur);
+        self.gestionnaires.extend(row.gestionnaire);
+        self.without_formateur |= row.formateur.is_none();
+        self.without_gestionnaire |= row.gestionnaire.is_none();
     }
 }
 
 /// The rows of the line of one certification, by each role.
 #[derive(Default)]
-struct Lignes {
-    par_lieu: HashMap<Rang, Autour>,
-    par_formateur: HashMap<Rang, Autour>,
-    par_gestionnaire: HashMap<Rang, Autour>,
+struct RoleRows {
+    by_place: HashMap<UaiRank, Neighbours>,
+    by_formateur: HashMap<UaiRank, Neighbours>,
+    by_gestionnaire: HashMap<UaiRank, Neighbours>,
     /// Places of each formateur among the rows of one gestionnaire.
-    lieux: HashMap<(Rang, Rang), Uais>,
+    places: HashMap<(UaiRank, UaiRank), Uais>,
 }
 
-impl Lignes {
-    fn de(nomenclature: &Nomenclature, catalogue: &Catalogue, code: &str) -> Self {
-        let mut lignes = Self::default();
-        for cfd in ligne(nomenclature, code) {
-            for ligne in catalogue.lignes(&cfd) {
+impl RoleRows {
+    fn of(nomenclature: &Nomenclature, catalogue: &Catalogue, code: &str) -> Self {
+        let mut rows = Self::default();
+        for cfd in line(nomenclature, code) {
+            for row in catalogue.rows(&cfd) {
                 for (role, uai) in [
-                    (&mut lignes.par_lieu, ligne.lieu),
-                    (&mut lignes.par_formateur, ligne.formateur),
-                    (&mut lignes.par_gestionnaire, ligne.gestionnaire),
+                    (&mut rows.by_place, row.place),
+                    (&mut rows.by_formateur, row.formateur),
+                    (&mut rows.by_gestionnaire, row.gestionnaire),
                 ] {
                     if let Some(uai) = uai {
-                        role.entry(uai).or_default().noter(*ligne);
+                        role.entry(uai).or_default().note(*row);
                     }
                 }
-                if let (Some(gestionnaire), Some(formateur)) = (ligne.gestionnaire, ligne.formateur) {
-                    lignes.lieux.entry((gestionnaire, formateur)).or_default().extend(ligne.lieu);
+                if let (Some(gestionnaire), Some(formateur)) = (row.gestionnaire, row.formateur) {
+                    rows.places.entry((gestionnaire, formateur)).or_default().extend(row.place);
                 }
             }
         }
-        lignes
+        rows
     }
 
-    fn role(&self, uai: Rang) -> (Role, Option<&Autour>) {
-        if let Some(autour) = self.par_lieu.get(&uai) {
-            (Role::Lieu, Some(autour))
-        } else if let Some(autour) = self.par_formateur.get(&uai) {
-            (Role::Formateur, Some(autour))
-        } else if let Some(autour) = self.par_gestionnaire.get(&uai) {
-            (Role::Gestionnaire, Some(autour))
+    fn role(&self, uai: UaiRank) -> (Role, Option<&Neighbours>) {
+        if let Some(neighbours) = self.by_place.get(&uai) {
+            (Role::LieuFormation, Some(neighbours))
+        } else if let Some(neighbours) = self.by_formateur.get(&uai) {
+            (Role::Formateur, Some(neighbours))
+        } else if let Some(neighbours) = self.by_gestionnaire.get(&uai) {
+            (Role::Gestionnaire, Some(neighbours))
         } else {
-            (Role::Inconnu, None)
+            (Role::Unknown, None)
         }
     }
 }
 
 /// A document of this run, with its role and lists.
-struct Fiche {
+struct RoleDocument {
     place: usize,
-    uai: Rang,
+    uai: UaiRank,
     role: Role,
-    lieux: Option<Uais>,
+    places: Option<Uais>,
     formateurs: Option<Uais>,
     gestionnaires: Option<Uais>,
 }
 
 /// Gives documents of establishments their role. `documents` must hold all establishments of the
 /// codes it holds.
-pub fn roles(nomenclature: &Nomenclature, catalogue: &Catalogue, documents: &mut Collection) -> Bilan {
-    let mut bilan = Bilan::default();
+pub fn roles(nomenclature: &Nomenclature, catalogue: &Catalogue, documents: &mut Collection) -> RolesSummary {
+    let mut summary = RolesSummary::default();
     // By code, then millesime: every document of apprenticeship, treated before or not.
     let mut apprentissage: BTreeMap<String, BTreeMap<String, Vec<usize>>> = BTreeMap::new();
     for place in 0..documents.places() {
         let Some(document) = documents.document(place) else { continue };
-        let millesime = champ(document, "millesime").and_then(Millesime::parse).filter(Millesime::est_periode);
-        let (Some(millesime), Some(uai)) = (millesime, champ(document, "uai")) else { continue };
-        match champ(document, "filiere") {
+        let millesime = field(document, "millesime").and_then(Millesime::parse).filter(Millesime::is_period);
+        let (Some(millesime), Some(uai)) = (millesime, field(document, "uai")) else { continue };
+        match field(document, "filiere") {
             Some("apprentissage") => {
-                let code = champ(document, "code_certification").unwrap_or_default().to_owned();
-                let par_millesime = apprentissage.entry(code).or_default();
-                par_millesime.entry(millesime.as_str().to_owned()).or_default().push(place);
+                let code = field(document, "code_certification").unwrap_or_default().to_owned();
+                let by_millesime = apprentissage.entry(code).or_default();
+                by_millesime.entry(millesime.as_str().to_owned()).or_default().push(place);
             }
             Some(filiere) if !document.contains_key("uai_type") => {
-                let mut apport = donnee(uai, if filiere == "superieur" { Role::Inconnu } else { Role::Lieu });
+                let mut incoming = data(uai, if filiere == "superieur" { Role::Unknown } else { Role::LieuFormation });
                 if filiere != "superieur" {
-                    for nom in ["uai_formateur", "uai_gestionnaire"] {
-                        apport.insert(nom.to_owned(), Value::Array(vec![uai.into()]));
+                    for name in ["uai_formateur", "uai_gestionnaire"] {
+                        incoming.insert(name.to_owned(), Value::Array(vec![uai.into()]));
                     }
                 }
-                documents.fusionner_a(place, &apport);
-                bilan.traites += 1;
+                documents.merge_at(place, &incoming);
+                summary.handled += 1;
             }
             _ => {}
         }
     }
-    for (code, par_millesime) in apprentissage {
-        let lignes = Lignes::de(nomenclature, catalogue, &code);
-        for places in par_millesime.into_values() {
-            tranche(catalogue, &lignes, documents, &places, &mut bilan);
+    for (code, by_millesime) in apprentissage {
+        let rows = RoleRows::of(nomenclature, catalogue, &code);
+        for places in by_millesime.into_values() {
+            cohort(catalogue, &rows, documents, &places, &mut summary);
         }
     }
-    bilan
+    summary
 }
 
 /// `uai_type`, and whose numbers a document holds: its own.
-fn donnee(uai: &str, role: Role) -> Document {
+fn data(uai: &str, role: Role) -> Document {
     let mut document = Document::new();
     document.insert("uai_type".to_owned(), role.as_str().into());
     document.insert("uai_donnee".to_owned(), uai.into());
@@ -195,70 +195,76 @@ fn donnee(uai: &str, role: Role) -> Document {
 }
 
 /// The four steps on the documents of one certification and millesime.
-fn tranche(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, places: &[usize], bilan: &mut Bilan) {
-    let mut presents = Uais::new();
+fn cohort(
+    catalogue: &Catalogue,
+    rows: &RoleRows,
+    documents: &mut Collection,
+    places: &[usize],
+    summary: &mut RolesSummary,
+) {
+    let mut present = Uais::new();
     let mut formateurs = Uais::new();
-    let mut fiches = Vec::new();
-    let mut inconnus = Vec::new();
+    let mut role_documents = Vec::new();
+    let mut unknown = Vec::new();
     for place in places {
         let Some(document) = documents.document(*place) else { continue };
-        let uai = champ(document, "uai").unwrap_or_default();
-        let rang = catalogue.rang(uai);
-        presents.extend(rang);
-        if let Some(role) = champ(document, "uai_type") {
-            formateurs.extend(rang.filter(|_| role == Role::Formateur.as_str()));
+        let uai = field(document, "uai").unwrap_or_default();
+        let rank = catalogue.rank(uai);
+        present.extend(rank);
+        if let Some(role) = field(document, "uai_type") {
+            formateurs.extend(rank.filter(|_| role == Role::Formateur.as_str()));
             continue;
         }
-        match rang.map(|uai| (uai, lignes.role(uai))) {
-            Some((uai, (role, Some(autour)))) => {
-                let liste = |uais: &Uais, propre: Role| (role != propre).then(|| uais.clone());
-                fiches.push(Fiche {
+        match rank.map(|uai| (uai, rows.role(uai))) {
+            Some((uai, (role, Some(neighbours)))) => {
+                let list = |uais: &Uais, own: Role| (role != own).then(|| uais.clone());
+                role_documents.push(RoleDocument {
                     place: *place,
                     uai,
                     role,
-                    lieux: liste(&autour.lieux, Role::Lieu),
-                    formateurs: liste(&autour.formateurs, Role::Formateur),
-                    gestionnaires: liste(&autour.gestionnaires, Role::Gestionnaire),
+                    places: list(&neighbours.places, Role::LieuFormation),
+                    formateurs: list(&neighbours.formateurs, Role::Formateur),
+                    gestionnaires: list(&neighbours.gestionnaires, Role::Gestionnaire),
                 });
             }
-            _ => inconnus.push((*place, donnee(uai, Role::Inconnu))),
+            _ => unknown.push((*place, data(uai, Role::Unknown))),
         }
     }
-    for (place, apport) in inconnus {
-        documents.fusionner_a(place, &apport);
-        bilan.traites += 1;
+    for (place, incoming) in unknown {
+        documents.merge_at(place, &incoming);
+        summary.handled += 1;
     }
-    for fiche in &mut fiches {
-        if devenir_formateur(lignes, &presents, fiche) {
-            bilan.lieu_formateur += 1;
+    for role_document in &mut role_documents {
+        if become_formateur(rows, &present, role_document) {
+            summary.formateur_place += 1;
         }
     }
-    formateurs.extend(fiches.iter().filter(|f| f.role == Role::Formateur).map(|f| f.uai));
-    for fiche in &mut fiches {
-        if devenir_gestionnaire(lignes, &presents, &formateurs, fiche) {
-            bilan.formateur_gestionnaire += 1;
+    formateurs.extend(role_documents.iter().filter(|f| f.role == Role::Formateur).map(|f| f.uai));
+    for role_document in &mut role_documents {
+        if become_gestionnaire(rows, &present, &formateurs, role_document) {
+            summary.formateur_gestionnaire += 1;
         }
     }
-    for fiche in &fiches {
-        let mut apport = donnee(catalogue.uai(fiche.uai), fiche.role);
-        for (nom, uais) in [
-            ("uai_lieu_formation", &fiche.lieux),
-            ("uai_formateur", &fiche.formateurs),
-            ("uai_gestionnaire", &fiche.gestionnaires),
+    for role_document in &role_documents {
+        let mut incoming = data(catalogue.uai(role_document.uai), role_document.role);
+        for (name, uais) in [
+            ("uai_lieu_formation", &role_document.places),
+            ("uai_formateur", &role_document.formateurs),
+            ("uai_gestionnaire", &role_document.gestionnaires),
         ] {
             if let Some(uais) = uais {
-                apport.insert(nom.to_owned(), textes(catalogue, uais));
+                incoming.insert(name.to_owned(), texts(catalogue, uais));
             }
         }
-        documents.fusionner_a(fiche.place, &apport);
-        bilan.traites += 1;
+        documents.merge_at(role_document.place, &incoming);
+        summary.handled += 1;
     }
     for role in [Role::Formateur, Role::Gestionnaire] {
-        for fiche in fiches.iter().filter(|f| f.role == role) {
-            for lieu in fiche.lieux.iter().flatten() {
-                if !presents.contains(lieu) && leguer(catalogue, lignes, documents, fiche, *lieu) {
-                    presents.insert(*lieu);
-                    bilan.herites += 1;
+        for role_document in role_documents.iter().filter(|f| f.role == role) {
+            for location in role_document.places.iter().flatten() {
+                if !present.contains(location) && bequeath(catalogue, rows, documents, role_document, *location) {
+                    present.insert(*location);
+                    summary.inherited += 1;
                 }
             }
         }
@@ -266,103 +272,109 @@ fn tranche(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, p
 }
 
 /// UAIs in alphabetical order, whatever the order of the catalogue's rows.
-fn textes(catalogue: &Catalogue, uais: &Uais) -> Value {
-    let mut textes: Vec<&str> = uais.iter().map(|uai| catalogue.uai(*uai)).collect();
-    textes.sort_unstable();
-    textes.into()
+fn texts(catalogue: &Catalogue, uais: &Uais) -> Value {
+    let mut texts: Vec<&str> = uais.iter().map(|uai| catalogue.uai(*uai)).collect();
+    texts.sort_unstable();
+    texts.into()
 }
 
-fn est_seul(uais: Option<&Uais>, uai: Rang) -> bool {
+fn is_alone(uais: Option<&Uais>, uai: UaiRank) -> bool {
     uais.is_some_and(|uais| uais.len() == 1 && uais.contains(&uai))
 }
 
 /// Step 2.
-fn devenir_formateur(lignes: &Lignes, presents: &Uais, fiche: &mut Fiche) -> bool {
-    if fiche.role != Role::Lieu || !est_seul(fiche.formateurs.as_ref(), fiche.uai) {
+fn become_formateur(rows: &RoleRows, present: &Uais, role_document: &mut RoleDocument) -> bool {
+    if role_document.role != Role::LieuFormation || !is_alone(role_document.formateurs.as_ref(), role_document.uai) {
         return false;
     }
-    let Some(autour) = lignes.par_formateur.get(&fiche.uai) else { return false };
-    if !autour.lieux.iter().any(|lieu| *lieu != fiche.uai && !presents.contains(lieu)) {
+    let Some(neighbours) = rows.by_formateur.get(&role_document.uai) else { return false };
+    if !neighbours.places.iter().any(|place| *place != role_document.uai && !present.contains(place)) {
         return false;
     }
-    let mut lieux = autour.lieux.clone();
-    lieux.insert(fiche.uai);
-    fiche.role = Role::Formateur;
-    fiche.lieux = Some(lieux);
+    let mut places = neighbours.places.clone();
+    places.insert(role_document.uai);
+    role_document.role = Role::Formateur;
+    role_document.places = Some(places);
     true
 }
 
 /// Step 3.
-fn devenir_gestionnaire(lignes: &Lignes, presents: &Uais, formateurs: &Uais, fiche: &mut Fiche) -> bool {
-    let propre = fiche.uai;
-    let places_propres = lignes.par_formateur.get(&propre).map(|a| &a.lieux);
-    let eligible = match fiche.role {
+fn become_gestionnaire(rows: &RoleRows, present: &Uais, formateurs: &Uais, role_document: &mut RoleDocument) -> bool {
+    let own = role_document.uai;
+    let own_places = rows.by_formateur.get(&own).map(|a| &a.places);
+    let eligible = match role_document.role {
         Role::Formateur => true,
-        Role::Lieu => {
-            let autres = |lieu: &&Rang| **lieu != propre;
-            est_seul(fiche.formateurs.as_ref(), propre)
-                && !places_propres.into_iter().flatten().filter(autres).any(|lieu| presents.contains(lieu))
+        Role::LieuFormation => {
+            let others = |place: &&UaiRank| **place != own;
+            is_alone(role_document.formateurs.as_ref(), own)
+                && !own_places.into_iter().flatten().filter(others).any(|place| present.contains(place))
         }
-        Role::Gestionnaire | Role::Inconnu => false,
+        Role::Gestionnaire | Role::Unknown => false,
     };
-    if !eligible || !est_seul(fiche.gestionnaires.as_ref(), propre) {
+    if !eligible || !is_alone(role_document.gestionnaires.as_ref(), own) {
         return false;
     }
-    let Some(autour) = lignes.par_gestionnaire.get(&propre) else { return false };
-    let lieux_de = |formateur: Rang| lignes.lieux.get(&(propre, formateur)).into_iter().flatten();
-    let sans_donnees = |formateur: &Rang| {
-        *formateur != propre
+    let Some(neighbours) = rows.by_gestionnaire.get(&own) else { return false };
+    let places_of = |formateur: UaiRank| rows.places.get(&(own, formateur)).into_iter().flatten();
+    let has_no_data = |formateur: &UaiRank| {
+        *formateur != own
             && !formateurs.contains(formateur)
-            && lignes.par_formateur.get(formateur).is_some_and(|a| a.lieux.iter().any(|l| !presents.contains(l)))
+            && rows.by_formateur.get(formateur).is_some_and(|a| a.places.iter().any(|l| !present.contains(l)))
     };
-    if !autour.formateurs.iter().any(sans_donnees) {
+    if !neighbours.formateurs.iter().any(has_no_data) {
         return false;
     }
-    let mut tous = autour.formateurs.clone();
-    tous.insert(propre);
-    let mut lieux = fiche.lieux.take().unwrap_or_default();
-    if fiche.role == Role::Lieu {
-        lieux.insert(propre);
+    let mut all = neighbours.formateurs.clone();
+    all.insert(own);
+    let mut places = role_document.places.take().unwrap_or_default();
+    if role_document.role == Role::LieuFormation {
+        places.insert(own);
     }
-    lieux.extend(tous.iter().flat_map(|f| lieux_de(*f)));
-    fiche.role = Role::Gestionnaire;
-    fiche.lieux = Some(lieux);
-    fiche.formateurs = Some(tous);
+    places.extend(all.iter().flat_map(|f| places_of(*f)));
+    role_document.role = Role::Gestionnaire;
+    role_document.places = Some(places);
+    role_document.formateurs = Some(all);
     true
 }
 
 /// Step 4: writes the document of a place that inherits from a formateur or gestionnaire.
-fn leguer(catalogue: &Catalogue, lignes: &Lignes, documents: &mut Collection, fiche: &Fiche, lieu: Rang) -> bool {
-    let Some(autour) = lignes.par_lieu.get(&lieu) else { return false };
-    let propre = Uais::from([fiche.uai]);
-    let (seul, formateurs, gestionnaires) = match fiche.role {
+fn bequeath(
+    catalogue: &Catalogue,
+    rows: &RoleRows,
+    documents: &mut Collection,
+    role_document: &RoleDocument,
+    place: UaiRank,
+) -> bool {
+    let Some(neighbours) = rows.by_place.get(&place) else { return false };
+    let own = Uais::from([role_document.uai]);
+    let (only, formateurs, gestionnaires) = match role_document.role {
         Role::Formateur => {
-            let seul = !autour.sans_formateur && est_seul(Some(&autour.formateurs), fiche.uai);
-            (seul, &propre, fiche.gestionnaires.as_ref())
+            let only = !neighbours.without_formateur && is_alone(Some(&neighbours.formateurs), role_document.uai);
+            (only, &own, role_document.gestionnaires.as_ref())
         }
         Role::Gestionnaire => {
-            let seul = !autour.sans_gestionnaire && est_seul(Some(&autour.gestionnaires), fiche.uai);
-            (seul, &autour.formateurs, Some(&propre))
+            let only = !neighbours.without_gestionnaire && is_alone(Some(&neighbours.gestionnaires), role_document.uai);
+            (only, &neighbours.formateurs, Some(&own))
         }
-        Role::Lieu | Role::Inconnu => return false,
+        Role::LieuFormation | Role::Unknown => return false,
     };
-    let Some(source) = documents.document(fiche.place).filter(|_| seul) else { return false };
+    let Some(source) = documents.document(role_document.place).filter(|_| only) else { return false };
     let mut document = source.clone();
     document.remove("uai_lieu_formation");
     if let Some(Value::Object(meta)) = document.get_mut("_meta") {
         // Dates and the like of the source's own record; what the services said stays.
-        meta.retain(|nom, _| !nom.starts_with("date_") && !nom.ends_with("_on"));
+        meta.retain(|name, _| !name.starts_with("date_") && !name.ends_with("_on"));
     }
-    document.insert("uai".to_owned(), catalogue.uai(lieu).into());
-    document.insert("uai_type".to_owned(), Role::Lieu.as_str().into());
-    document.insert("uai_donnee".to_owned(), catalogue.uai(fiche.uai).into());
-    document.insert("uai_donnee_type".to_owned(), fiche.role.as_str().into());
-    document.insert("uai_formateur".to_owned(), textes(catalogue, formateurs));
+    document.insert("uai".to_owned(), catalogue.uai(place).into());
+    document.insert("uai_type".to_owned(), Role::LieuFormation.as_str().into());
+    document.insert("uai_donnee".to_owned(), catalogue.uai(role_document.uai).into());
+    document.insert("uai_donnee_type".to_owned(), role_document.role.as_str().into());
+    document.insert("uai_formateur".to_owned(), texts(catalogue, formateurs));
     if let Some(gestionnaires) = gestionnaires {
-        document.insert("uai_gestionnaire".to_owned(), textes(catalogue, gestionnaires));
+        document.insert("uai_gestionnaire".to_owned(), texts(catalogue, gestionnaires));
     }
     debug_assert_eq!(documents.kind(), Kind::Formation);
-    documents.ecrire(document).is_some()
+    documents.write(document).is_some()
 }
 
 #[cfg(test)]
@@ -373,46 +385,48 @@ mod tests {
 
     /// Role and lists of each establishment that has a document; rows of the catalogue are place, formateur and
     /// gestionnaire.
-    fn roles_de(presents: &[&str], lignes: &[[&str; 3]]) -> Vec<String> {
+    fn roles_de(present: &[&str], all_rows: &[[&str; 3]]) -> Vec<String> {
         let mut nomenclature = Nomenclature::default();
         let code = "40000001";
-        nomenclature.ajouter(Certification { code: code.into(), cfd: code.into(), ..Certification::default() });
-        let objet = |valeur: Value| valeur.as_object().unwrap().clone();
-        let rows = lignes.iter().enumerate().map(|(id, [lieu, formateur, gestionnaire])| {
-            objet(json!({"id": id.to_string(), "cfd": code, "uai_formation": lieu,
+        nomenclature.add(Certification { code: code.into(), cfd: code.into(), ..Certification::default() });
+        let object = |value: Value| value.as_object().unwrap().clone();
+        let rows = all_rows.iter().enumerate().map(|(id, [place, formateur, gestionnaire])| {
+            object(json!({"id": id.to_string(), "cfd": code, "uai_formation": place,
                 "etablissement_formateur_uai": formateur, "etablissement_gestionnaire_uai": gestionnaire}))
         });
-        let catalogue = Catalogue::de(&rows.collect::<Vec<_>>());
-        let documents = presents.iter().map(|uai| {
-            objet(json!({"uai": uai, "code_certification": code, "millesime": "2018_2019", "filiere": "apprentissage"}))
+        let catalogue = Catalogue::of(&rows.collect::<Vec<_>>());
+        let documents = present.iter().map(|uai| {
+            object(
+                json!({"uai": uai, "code_certification": code, "millesime": "2018_2019", "filiere": "apprentissage"}),
+            )
         });
-        let mut documents = Collection::de(Kind::Formation, documents);
+        let mut documents = Collection::of(Kind::Formation, documents);
         roles(&nomenclature, &catalogue, &mut documents);
-        let liste = |d: &Document, nom: &str| d.get(nom).map_or(String::new(), |l| format!(" {l}"));
-        let montrer = |d: &Document| {
-            let listes = ["uai_lieu_formation", "uai_formateur", "uai_gestionnaire"].map(|nom| liste(d, nom)).concat();
-            format!("{} {}{}", d["uai"].as_str().unwrap(), d["uai_type"].as_str().unwrap(), listes.replace('"', ""))
+        let list = |d: &Document, name: &str| d.get(name).map_or(String::new(), |l| format!(" {l}"));
+        let show = |d: &Document| {
+            let lists = ["uai_lieu_formation", "uai_formateur", "uai_gestionnaire"].map(|name| list(d, name)).concat();
+            format!("{} {}{}", d["uai"].as_str().unwrap(), d["uai_type"].as_str().unwrap(), lists.replace('"', ""))
         };
-        documents.iter().filter(|d| presents.contains(&d["uai"].as_str().unwrap())).map(montrer).collect()
+        documents.iter().filter(|d| present.contains(&d["uai"].as_str().unwrap())).map(show).collect()
     }
 
     #[test]
     fn a_place_of_another_formateur_counts_whoever_is_its_gestionnaire() {
-        let propre = ["U3", "U3", "U3"];
-        let ici = ["U1", "U1", "U3"];
+        let own = ["U3", "U3", "U3"];
+        let here = ["U1", "U1", "U3"];
         // U1 has a second formateur, so it is no formateur for all its places.
         let second = ["U1", "U0", "U4"];
-        for (ailleurs, attendu) in [
+        for (elsewhere, expected) in [
             // U4 has no document: the numbers of U3 are also those of what U1 teaches.
             (["U4", "U1", "U4"], "U3 gestionnaire [U1,U3] [U1,U3] [U3]"),
             (["U1", "U1", "U4"], "U3 lieu_formation [U3] [U3]"),
             (["U4", "U0", "U4"], "U3 lieu_formation [U3] [U3]"),
         ] {
-            let roles = roles_de(&["U3", "U1"], &[propre, ici, second, ailleurs]);
-            assert_eq!(roles.first().map(String::as_str), Some(attendu), "{ailleurs:?}");
+            let roles = roles_de(&["U3", "U1"], &[own, here, second, elsewhere]);
+            assert_eq!(roles.first().map(String::as_str), Some(expected), "{elsewhere:?}");
         }
         // Its lists name what is taught on its own account.
-        let roles = roles_de(&["U3", "U1"], &[propre, ici, second, ["U4", "U1", "U4"], ["U5", "U2", "U4"]]);
+        let roles = roles_de(&["U3", "U1"], &[own, here, second, ["U4", "U1", "U4"], ["U5", "U2", "U4"]]);
         assert_eq!(roles.first().map(String::as_str), Some("U3 gestionnaire [U1,U3] [U1,U3] [U3]"));
     }
 }

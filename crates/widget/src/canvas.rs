@@ -128,7 +128,7 @@ impl Canvas {
         svg.push(' ');
         push_int(&mut svg, height);
         svg.push_str("\" lang=\"fr\" xml:lang=\"fr\" role=\"img\" aria-labelledby=\"");
-        let parts = name.map(|[titre, details]| [("title", "-t", titre), ("desc", "-d", details)]);
+        let parts = name.map(|[title, details]| [("title", "-t", title), ("desc", "-d", details)]);
         let parts = parts.as_ref().map_or(&[][..], |parts| &parts[..]);
         // Several pictures may be inlined in one page: each has its own ids.
         let mut id = String::from("ij-");

@@ -1,9 +1,9 @@
 //! Where things go. A layout runs from the top down and gives the height it came to.
 
 use crate::{
-    Direction, Filieres, Formation, Indicateurs, Source, Theme,
+    Direction, Filieres, Formation, Indicators, Source, Theme,
     canvas::{Canvas, RING_RADIUS, RING_STROKE, Style, push_uint},
-    skin::{Indicateur, Skin},
+    skin::{Indicator, Skin},
 };
 
 const HEADING: &str = "Que deviennent les jeunes après leur formation\u{a0}?";
@@ -53,7 +53,7 @@ impl Column {
 
 /// What goes around the indicators, the heading apart.
 struct Texts<'a> {
-    titre: &'a str,
+    title: &'a str,
     details: &'a str,
     millesime: &'a str,
     source: Source,
@@ -61,18 +61,18 @@ struct Texts<'a> {
 }
 
 pub(crate) fn formation(formation: &Formation<'_>, theme: Theme, direction: Direction) -> String {
-    let Formation { titre, details, libelle, millesime, source, messages, indicateurs } = *formation;
+    let Formation { title, details, libelle, millesime, source, messages, indicators } = *formation;
     let mut page = Page::new(theme, direction, width(theme, direction));
     page.header(libelle);
     match direction {
-        Direction::Vertical => page.stack(page.column(), &indicateurs),
-        Direction::Horizontal => page.row(&indicateurs),
+        Direction::Vertical => page.stack(page.column(), &indicators),
+        Direction::Horizontal => page.row(&indicators),
     }
-    page.finish(&Texts { titre, details, millesime, source, messages }, &[indicateurs])
+    page.finish(&Texts { title, details, millesime, source, messages }, &[indicators])
 }
 
 pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> String {
-    let Filieres { titre, details, libelle, millesime, messages, pro, apprentissage } = *filieres;
+    let Filieres { title, details, libelle, millesime, messages, pro, apprentissage } = *filieres;
     let width = match (theme, direction) {
         (Theme::Lba, Direction::Vertical) => 656,
         _ => width(theme, direction),
@@ -86,7 +86,7 @@ pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Directi
         (_, Direction::Horizontal) => page.table(&both),
     }
     let source = Source::InserJeunes;
-    page.finish(&Texts { titre, details, millesime, source, messages }, &[pro, apprentissage])
+    page.finish(&Texts { title, details, millesime, source, messages }, &[pro, apprentissage])
 }
 
 pub(crate) fn missing(theme: Theme, direction: Direction) -> String {
@@ -181,70 +181,70 @@ impl Page {
     }
 
     /// One statistic, its indicators one below the other.
-    fn stack(&mut self, column: Column, indicateurs: &Indicateurs) {
-        for (rank, indicateur) in self.skin.ordre.into_iter().enumerate() {
+    fn stack(&mut self, column: Column, indicators: &Indicators) {
+        for (rank, indicator) in self.skin.order.into_iter().enumerate() {
             if rank > 0 {
                 self.y += self.cell_gap();
             }
-            let height = self.cell_height(column, indicateur);
-            self.cell(column, height, indicateur, indicateurs);
+            let height = self.cell_height(column, indicator);
+            self.cell(column, height, indicator, indicators);
             self.y += height;
         }
     }
 
     /// One statistic, its indicators side by side.
-    fn row(&mut self, indicateurs: &Indicateurs) {
+    fn row(&mut self, indicators: &Indicators) {
         let gap = match self.theme {
             Theme::Dsfr => 24,
             Theme::Lba => 16,
         };
-        let cells = self.column().split(3, gap).zip(self.skin.ordre);
-        let height = cells.clone().map(|(column, indicateur)| self.cell_height(column, indicateur)).max().unwrap_or(0);
-        for (column, indicateur) in cells {
-            self.cell(column, height, indicateur, indicateurs);
+        let cells = self.column().split(3, gap).zip(self.skin.order);
+        let height = cells.clone().map(|(column, indicator)| self.cell_height(column, indicator)).max().unwrap_or(0);
+        for (column, indicator) in cells {
+            self.cell(column, height, indicator, indicators);
         }
         self.y += height;
     }
 
     /// Two statistics: a section for each indicator, with a column for each statistic.
-    fn sections(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+    fn sections(&mut self, statistics: &[(&str, Indicators); 2]) {
         let (skin, whole) = (self.skin, self.column());
         let name = Style { size: 14, bold: true, color: skin.text };
-        for (column, (filiere, _)) in whole.split(2, 2 * GAP).zip(statistiques) {
+        for (column, (filiere, _)) in whole.split(2, 2 * GAP).zip(statistics) {
             self.canvas.rect([column.x, self.y, column.width, 32], skin.inner_radius, skin.tint);
             self.canvas.text([column.x + column.width / 2, self.y + 21], true, name, filiere);
         }
         self.y += 32 + ROW_GAP;
-        for (rank, indicateur) in skin.ordre.into_iter().enumerate() {
+        for (rank, indicator) in skin.order.into_iter().enumerate() {
             if rank > 0 {
                 self.y += ROW_GAP + 4;
             }
-            self.tile([whole.x, self.y], indicateur);
+            self.tile([whole.x, self.y], indicator);
             let beside = Column { x: whole.x + TILE + GAP, width: whole.width - TILE - GAP };
-            self.y = self.title(beside, self.y, indicateur).max(self.y + TILE) + 8;
-            for (column, (_, indicateurs)) in whole.split(2, 2 * GAP).zip(statistiques) {
-                self.bar(column, self.y, indicateur, indicateurs);
+            self.y = self.title(beside, self.y, indicator).max(self.y + TILE) + 8;
+            for (column, (_, indicators)) in whole.split(2, 2 * GAP).zip(statistics) {
+                self.bar(column, self.y, indicator, indicators);
             }
             self.y += BAR_CELL;
         }
     }
 
     /// Two statistics: a stack for each.
-    fn panels(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+    fn panels(&mut self, statistics: &[(&str, Indicators); 2]) {
         let (skin, top) = (self.skin, self.y);
         let mut bottom = top;
-        for (column, (filiere, indicateurs)) in self.column().split(2, self.pad).zip(statistiques) {
+        for (column, (filiere, indicators)) in self.column().split(2, self.pad).zip(statistics) {
             self.canvas.rect([column.x, top, column.width, 36], skin.inner_radius, skin.tint);
             self.canvas.text([column.x + column.width / 2, top + 24], true, skin.label(), filiere);
             self.y = top + 36 + GAP;
-            self.stack(column, indicateurs);
+            self.stack(column, indicators);
             bottom = bottom.max(self.y);
         }
         self.y = bottom;
     }
 
     /// Two statistics: a column for each indicator, a line for each statistic.
-    fn table(&mut self, statistiques: &[(&str, Indicateurs); 2]) {
+    fn table(&mut self, statistics: &[(&str, Indicators); 2]) {
         /// The column with the names of the filières.
         const NAMES: i32 = 152;
         let (skin, whole, top) = (self.skin, self.column(), self.y);
@@ -253,27 +253,26 @@ impl Page {
             Theme::Dsfr => (0, BAR_CELL),
             Theme::Lba => (14, RING),
         };
-        let titles = || cells.split(3, 2 * GAP).zip(skin.ordre);
-        let title_height =
-            |(column, indicateur): (Column, Indicateur)| self.title_height(column.inset(pad), indicateur);
+        let titles = || cells.split(3, 2 * GAP).zip(skin.order);
+        let title_height = |(column, indicator): (Column, Indicator)| self.title_height(column.inset(pad), indicator);
         let first = top + pad + titles().map(title_height).max().unwrap_or(0) + GAP;
         let last = first + line + ROW_GAP;
         let bottom = last + line + pad;
-        for (column, indicateur) in titles() {
+        for (column, indicator) in titles() {
             if self.theme == Theme::Lba {
                 let card = [column.x, top, column.width, bottom - top];
-                self.canvas.rect(card, skin.inner_radius, skin.teinte(indicateur).pale);
+                self.canvas.rect(card, skin.inner_radius, skin.tint(indicator).pale);
             }
-            self.title(column.inset(pad), top + pad, indicateur);
+            self.title(column.inset(pad), top + pad, indicator);
         }
-        for ((filiere, indicateurs), y) in statistiques.iter().zip([first, last]) {
+        for ((filiere, indicators), y) in statistics.iter().zip([first, last]) {
             let middle = y + line / 2;
             self.canvas.text([whole.x, middle + 5], false, skin.label(), filiere);
-            for (column, indicateur) in titles() {
+            for (column, indicator) in titles() {
                 let column = column.inset(pad);
                 match self.theme {
-                    Theme::Dsfr => self.bar(column, y, indicateur, indicateurs),
-                    Theme::Lba => self.ring([column.x + column.width / 2, middle], indicateur, indicateurs),
+                    Theme::Dsfr => self.bar(column, y, indicator, indicators),
+                    Theme::Lba => self.ring([column.x + column.width / 2, middle], indicator, indicators),
                 }
             }
         }
@@ -298,8 +297,8 @@ impl Page {
         }
     }
 
-    fn cell_height(&self, column: Column, indicateur: Indicateur) -> i32 {
-        let texts = self.title_height(self.cell_texts(column), indicateur);
+    fn cell_height(&self, column: Column, indicator: Indicator) -> i32 {
+        let texts = self.title_height(self.cell_texts(column), indicator);
         match self.theme {
             Theme::Dsfr => BAR_CELL + 4 + texts,
             Theme::Lba => texts.max(RING) + 2 * GAP,
@@ -307,59 +306,59 @@ impl Page {
     }
 
     /// One indicator of one statistic.
-    fn cell(&mut self, column: Column, height: i32, indicateur: Indicateur, indicateurs: &Indicateurs) {
+    fn cell(&mut self, column: Column, height: i32, indicator: Indicator, indicators: &Indicators) {
         let (skin, texts) = (self.skin, self.cell_texts(column));
         match self.theme {
             Theme::Dsfr => {
-                self.tile([column.x, self.y], indicateur);
-                self.bar(texts, self.y - 4, indicateur, indicateurs);
-                self.title(texts, self.y + BAR_CELL + 4, indicateur);
+                self.tile([column.x, self.y], indicator);
+                self.bar(texts, self.y - 4, indicator, indicators);
+                self.title(texts, self.y + BAR_CELL + 4, indicator);
             }
             Theme::Lba => {
                 let card = [column.x, self.y, column.width, height];
-                self.canvas.rect(card, skin.inner_radius, skin.teinte(indicateur).pale);
+                self.canvas.rect(card, skin.inner_radius, skin.tint(indicator).pale);
                 let middle = self.y + height / 2;
-                self.ring([column.x + GAP + RING / 2, middle], indicateur, indicateurs);
-                self.title(texts, middle - self.title_height(texts, indicateur) / 2, indicateur);
+                self.ring([column.x + GAP + RING / 2, middle], indicator, indicators);
+                self.title(texts, middle - self.title_height(texts, indicator) / 2, indicator);
             }
         }
     }
 
-    fn tile(&mut self, [x, y]: [i32; 2], indicateur: Indicateur) {
-        let teinte = self.skin.teinte(indicateur);
-        self.canvas.rect([x, y, TILE, TILE], self.skin.inner_radius, teinte.pale);
-        self.canvas.picto([x + PICTO, y + PICTO], indicateur.picto(), teinte.strong);
+    fn tile(&mut self, [x, y]: [i32; 2], indicator: Indicator) {
+        let tint = self.skin.tint(indicator);
+        self.canvas.rect([x, y, TILE, TILE], self.skin.inner_radius, tint.pale);
+        self.canvas.picto([x + PICTO, y + PICTO], indicator.picto(), tint.strong);
     }
 
     /// Name and meaning of an indicator; gives the bottom.
-    fn title(&mut self, column: Column, top: i32, indicateur: Indicateur) -> i32 {
-        let y = self.paragraph(column, top, self.skin.label(), indicateur.label());
-        self.paragraph(column, y, self.skin.hint(), indicateur.hint())
+    fn title(&mut self, column: Column, top: i32, indicator: Indicator) -> i32 {
+        let y = self.paragraph(column, top, self.skin.label(), indicator.label());
+        self.paragraph(column, y, self.skin.hint(), indicator.hint())
     }
 
-    fn title_height(&self, column: Column, indicateur: Indicateur) -> i32 {
+    fn title_height(&self, column: Column, indicator: Indicator) -> i32 {
         let height = |style: Style, text| style.height(&style.wrap(text, column.width, ALL_LINES));
-        height(self.skin.label(), indicateur.label()) + height(self.skin.hint(), indicateur.hint())
+        height(self.skin.label(), indicator.label()) + height(self.skin.hint(), indicator.hint())
     }
 
     /// A percentage above a bar.
-    fn bar(&mut self, column: Column, top: i32, indicateur: Indicateur, indicateurs: &Indicateurs) {
-        let (teinte, taux) = (self.skin.teinte(indicateur), indicateur.taux(indicateurs));
-        self.percentage([column.x, top + LARGE - 6], false, (LARGE, 4 * LARGE), teinte.strong, taux);
+    fn bar(&mut self, column: Column, top: i32, indicator: Indicator, indicators: &Indicators) {
+        let (tint, rate) = (self.skin.tint(indicator), indicator.rate(indicators));
+        self.percentage([column.x, top + LARGE - 6], false, (LARGE, 4 * LARGE), tint.strong, rate);
         let y = top + LARGE + 4;
-        self.canvas.rect([column.x, y, column.width, BAR], self.skin.inner_radius, teinte.track);
-        let share = i32::try_from(taux.unwrap_or(0).min(100)).unwrap_or(0);
+        self.canvas.rect([column.x, y, column.width, BAR], self.skin.inner_radius, tint.track);
+        let share = i32::try_from(rate.unwrap_or(0).min(100)).unwrap_or(0);
         if share > 0 {
             let filled = (column.width * share / 100).max(1);
-            self.canvas.rect([column.x, y, filled, BAR], self.skin.inner_radius, teinte.strong);
+            self.canvas.rect([column.x, y, filled, BAR], self.skin.inner_radius, tint.strong);
         }
     }
 
     /// A percentage inside a ring.
-    fn ring(&mut self, [x, y]: [i32; 2], indicateur: Indicateur, indicateurs: &Indicateurs) {
-        let (teinte, taux) = (self.skin.teinte(indicateur), indicateur.taux(indicateurs));
-        self.canvas.ring([x, y], taux.unwrap_or(0), teinte.strong, teinte.track);
-        self.percentage([x, y + INSIDE / 3], true, (INSIDE, INSIDE_ROOM), teinte.strong, taux);
+    fn ring(&mut self, [x, y]: [i32; 2], indicator: Indicator, indicators: &Indicators) {
+        let (tint, rate) = (self.skin.tint(indicator), indicator.rate(indicators));
+        self.canvas.ring([x, y], rate.unwrap_or(0), tint.strong, tint.track);
+        self.percentage([x, y + INSIDE / 3], true, (INSIDE, INSIDE_ROOM), tint.strong, rate);
     }
 
     /// A percentage as one text, the number and the sign together: `45%`, or `--` where unknown.
@@ -370,12 +369,12 @@ impl Page {
         centred: bool,
         (size, room): (i32, i32),
         color: &'static str,
-        taux: Option<u32>,
+        rate: Option<u32>,
     ) {
         let mut text = String::new();
-        let color = match taux {
-            Some(taux) => {
-                push_uint(&mut text, taux);
+        let color = match rate {
+            Some(rate) => {
+                push_uint(&mut text, rate);
                 text.push('%');
                 color
             }
@@ -389,7 +388,7 @@ impl Page {
     }
 
     /// Messages, legend, source, and the end of the document.
-    fn finish(mut self, texts: &Texts<'_>, statistiques: &[Indicateurs]) -> String {
+    fn finish(mut self, texts: &Texts<'_>, statistics: &[Indicators]) -> String {
         let (skin, column) = (self.skin, self.column());
         let (style, inner) = (skin.body(), column.inset(GAP));
         let (mut left, mut gap) = (MESSAGE_LINES, ROW_GAP);
@@ -409,8 +408,8 @@ impl Page {
             (self.y, gap) = (top + height, GAP);
         }
         self.y += ROW_GAP;
-        let unknown = |indicateurs| skin.ordre.into_iter().any(|indicateur| indicateur.taux(indicateurs).is_none());
-        if statistiques.iter().any(unknown) {
+        let unknown = |indicators| skin.order.into_iter().any(|indicator| indicator.rate(indicators).is_none());
+        if statistics.iter().any(unknown) {
             self.y = self.paragraph(column, self.y, skin.small(), LEGEND);
         }
         let mut source = String::from(match texts.source {
@@ -422,6 +421,6 @@ impl Page {
             source.extend(texts.millesime.chars().map(|letter| if letter == '_' { '-' } else { letter }));
         }
         self.y = self.paragraph(column, self.y, skin.small(), &source);
-        self.canvas.finish([self.width, self.y + self.pad], skin, Some([texts.titre, texts.details]))
+        self.canvas.finish([self.width, self.y + self.pad], skin, Some([texts.title, texts.details]))
     }
 }

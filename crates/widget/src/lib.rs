@@ -17,20 +17,20 @@
 //! The figures must be the published ones: this crate knows nothing of the publication threshold.
 //!
 //! ```
-//! use widget::{Direction, Formation, Indicateurs, Source, Theme, render};
+//! use widget::{Direction, Formation, Indicators, Source, Theme, render};
 //!
 //! let image = render(
 //!     &Formation {
-//!         titre: "Certification 23830024203",
+//!         title: "Certification 23830024203",
 //!         details: "Données InserJeunes pour la certification 23830024203",
 //!         libelle: Some("Maçon"),
 //!         millesime: "2022",
 //!         source: Source::InserJeunes,
 //!         messages: &[],
-//!         indicateurs: Indicateurs {
-//!             taux_en_emploi_6_mois: Some(52.0),
-//!             taux_en_formation: Some(31.0),
-//!             taux_autres_6_mois: None,
+//!         indicators: Indicators {
+//!             employment_rate_6_months: Some(52.0),
+//!             training_rate: Some(31.0),
+//!             other_rate_6_months: None,
 //!         },
 //!     },
 //!     Theme::Dsfr,
@@ -56,7 +56,7 @@ pub enum Theme {
 
 impl Theme {
     /// Both themes.
-    pub const TOUS: [Self; 2] = [Self::Dsfr, Self::Lba];
+    pub const ALL: [Self; 2] = [Self::Dsfr, Self::Lba];
 
     /// Its name in queries.
     #[must_use]
@@ -70,7 +70,7 @@ impl Theme {
     /// Reads the name used in queries. `None` for any other text, the empty one included.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::TOUS.into_iter().find(|theme| theme.as_str() == text)
+        Self::ALL.into_iter().find(|theme| theme.as_str() == text)
     }
 }
 
@@ -86,7 +86,7 @@ pub enum Direction {
 
 impl Direction {
     /// Both directions.
-    pub const TOUTES: [Self; 2] = [Self::Vertical, Self::Horizontal];
+    pub const ALL: [Self; 2] = [Self::Vertical, Self::Horizontal];
 
     /// Its name in queries.
     #[must_use]
@@ -100,7 +100,7 @@ impl Direction {
     /// Reads the name used in queries. `None` for any other text, the empty one included.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Self::TOUTES.into_iter().find(|direction| direction.as_str() == text)
+        Self::ALL.into_iter().find(|direction| direction.as_str() == text)
     }
 }
 
@@ -121,39 +121,39 @@ pub enum Source {
 /// `--`, and so is a number that is no rate (negative, infinite, not a number). A rate with a fraction
 /// is drawn rounded half to even, like every rate of the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Indicateurs {
+pub struct Indicators {
     /// In employment six months after the course, percent.
-    pub taux_en_emploi_6_mois: Option<f64>,
+    pub employment_rate_6_months: Option<f64>,
     /// Still in education, percent.
-    pub taux_en_formation: Option<f64>,
+    pub training_rate: Option<f64>,
     /// Neither of both, percent.
-    pub taux_autres_6_mois: Option<f64>,
+    pub other_rate_6_months: Option<f64>,
 }
 
-impl Indicateurs {
+impl Indicators {
     /// Nothing to show: each of the three is 0 or unknown.
     ///
     /// Three zeros are no result, as the shares of a cohort cannot all be 0 (contract, "Images"): such
     /// a statistic is drawn as unknown next to one that has data.
     #[must_use]
-    pub fn sans_donnees(&self) -> bool {
-        [self.taux_en_emploi_6_mois, self.taux_en_formation, self.taux_autres_6_mois]
+    pub fn has_no_data(&self) -> bool {
+        [self.employment_rate_6_months, self.training_rate, self.other_rate_6_months]
             .into_iter()
-            .all(|taux| taux.and_then(pour_cent).is_none_or(|taux| taux == 0))
+            .all(|rate| rate.and_then(percent).is_none_or(|rate| rate == 0))
     }
 }
 
 /// A rate as the whole percentage that is drawn. `None` where the number is no rate.
-fn pour_cent(taux: f64) -> Option<u32> {
+fn percent(rate: f64) -> Option<u32> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "finite, not negative, bounded")]
-    (taux.is_finite() && taux >= 0.0).then(|| taux.round_ties_even().min(f64::from(u32::MAX)) as u32)
+    (rate.is_finite() && rate >= 0.0).then(|| rate.round_ties_even().min(f64::from(u32::MAX)) as u32)
 }
 
 /// One statistic of one course, with the texts around it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Formation<'a> {
     /// The picture's `title`: the document's `_meta.titre`.
-    pub titre: &'a str,
+    pub title: &'a str,
     /// The picture's `desc`: the document's `_meta.details`.
     pub details: &'a str,
     /// The course's name, drawn under the heading on two lines at most. `None` or empty: not drawn.
@@ -165,14 +165,14 @@ pub struct Formation<'a> {
     /// The document's `_meta.messages`, drawn on ten lines at most.
     pub messages: &'a [&'a str],
     /// The rates.
-    pub indicateurs: Indicateurs,
+    pub indicators: Indicators,
 }
 
 /// A course under both statuses, side by side: the filières view.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filieres<'a> {
     /// The picture's `title`.
-    pub titre: &'a str,
+    pub title: &'a str,
     /// The picture's `desc`.
     pub details: &'a str,
     /// The course's name where the view covers one course only, drawn under the heading on two lines at
@@ -183,17 +183,17 @@ pub struct Filieres<'a> {
     /// The `_meta.messages` of both filières, drawn on ten lines at most.
     pub messages: &'a [&'a str],
     /// The rates under school status; all unknown where the view has no such filière.
-    pub pro: Indicateurs,
+    pub pro: Indicators,
     /// The rates of apprenticeship; all unknown where the view has no such filière.
-    pub apprentissage: Indicateurs,
+    pub apprentissage: Indicators,
 }
 
-/// Draws one course. `None` where there is nothing to show ([`Indicateurs::sans_donnees`]).
+/// Draws one course. `None` where there is nothing to show ([`Indicators::has_no_data`]).
 ///
 /// Widths, in pixels: dsfr 320 and 720, lba 328 and 882 (vertical and horizontal).
 #[must_use]
 pub fn render(formation: &Formation<'_>, theme: Theme, direction: Direction) -> Option<String> {
-    (!formation.indicateurs.sans_donnees()).then(|| layout::formation(formation, theme, direction))
+    (!formation.indicators.has_no_data()).then(|| layout::formation(formation, theme, direction))
 }
 
 /// Draws a course under both statuses. `None` where neither filière has anything to show.
@@ -201,7 +201,7 @@ pub fn render(formation: &Formation<'_>, theme: Theme, direction: Direction) -> 
 /// Widths, in pixels: dsfr 320 and 720, lba 656 and 882 (vertical and horizontal).
 #[must_use]
 pub fn render_filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> Option<String> {
-    (!(filieres.pro.sans_donnees() && filieres.apprentissage.sans_donnees()))
+    (!(filieres.pro.has_no_data() && filieres.apprentissage.has_no_data()))
         .then(|| layout::filieres(filieres, theme, direction))
 }
 
@@ -226,7 +226,7 @@ mod tests {
     fn three_rates_of_zero_or_unknown_are_no_data() {
         let zero = Some(0.0);
         let rate = Some(12.0);
-        for (emploi, formation, autres, expected) in [
+        for (employment, formation, others, expected) in [
             (None, None, None, true),
             (zero, None, None, true),
             (zero, zero, zero, true),
@@ -235,15 +235,18 @@ mod tests {
             (zero, zero, rate, false),
             (None, rate, zero, false),
         ] {
-            let indicateurs =
-                Indicateurs { taux_en_emploi_6_mois: emploi, taux_en_formation: formation, taux_autres_6_mois: autres };
-            assert_eq!(indicateurs.sans_donnees(), expected, "{indicateurs:?}");
+            let indicators = Indicators {
+                employment_rate_6_months: employment,
+                training_rate: formation,
+                other_rate_6_months: others,
+            };
+            assert_eq!(indicators.has_no_data(), expected, "{indicators:?}");
         }
     }
 
     #[test]
     fn a_rate_is_drawn_whole() {
-        for (taux, expected) in [
+        for (rate, expected) in [
             (0.0, Some(0)),
             (12.0, Some(12)),
             (12.5, Some(12)),
@@ -254,16 +257,16 @@ mod tests {
             (f64::INFINITY, None),
             (f64::NAN, None),
         ] {
-            assert_eq!(pour_cent(taux), expected, "{taux}");
+            assert_eq!(percent(rate), expected, "{rate}");
         }
     }
 
     #[test]
     fn names_of_queries() {
-        for theme in Theme::TOUS {
+        for theme in Theme::ALL {
             assert_eq!(Theme::parse(theme.as_str()), Some(theme));
         }
-        for direction in Direction::TOUTES {
+        for direction in Direction::ALL {
             assert_eq!(Direction::parse(direction.as_str()), Some(direction));
         }
         for other in ["", "DSFR", "lba "] {

@@ -1,6 +1,6 @@
 //! Colours, fonts and pictograms of the two themes.
 
-use crate::{Indicateurs, Theme, canvas::Style, pour_cent};
+use crate::{Indicators, Theme, canvas::Style, percent};
 
 /// The look of a theme. Text colours reach 4.5:1 on the card and on every tint they are set on; gauges
 /// reach 3:1 on the card and on their track (WCAG AA; `tests::contrast` computes each pair).
@@ -26,15 +26,15 @@ pub(crate) struct Skin {
     /// The bar beside a message.
     pub(crate) accent: &'static str,
     /// The indicators, in the order they are drawn.
-    pub(crate) ordre: [Indicateur; 3],
-    emploi: Teinte,
-    formation: Teinte,
-    autres: Teinte,
+    pub(crate) order: [Indicator; 3],
+    employment: Tint,
+    formation: Tint,
+    others: Tint,
 }
 
 /// The colours of an indicator.
 #[derive(Clone, Copy)]
-pub(crate) struct Teinte {
+pub(crate) struct Tint {
     /// Percentage, pictogram, filled part of the gauge.
     pub(crate) strong: &'static str,
     /// Behind the pictogram, or behind the whole indicator.
@@ -45,53 +45,53 @@ pub(crate) struct Teinte {
 
 /// One of the three indicators.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Indicateur {
-    Emploi,
+pub(crate) enum Indicator {
+    Employment,
     Formation,
-    Autres,
+    Others,
 }
 
-impl Indicateur {
+impl Indicator {
     /// Its name.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::Emploi => "En emploi",
+            Self::Employment => "En emploi",
             Self::Formation => "En formation",
-            Self::Autres => "Autres situations",
+            Self::Others => "Autres situations",
         }
     }
 
     /// What it means.
     pub(crate) fn hint(self) -> &'static str {
         match self {
-            Self::Emploi => "6\u{a0}mois après la fin des études",
+            Self::Employment => "6\u{a0}mois après la fin des études",
             Self::Formation => "poursuivent leurs études",
-            Self::Autres => "recherche d’emploi, service civique, départ à l’étranger…",
+            Self::Others => "recherche d’emploi, service civique, départ à l’étranger…",
         }
     }
 
     /// Its pictogram, on a grid of 24: a briefcase, a mortarboard, a signpost.
     pub(crate) fn picto(self) -> &'static str {
         match self {
-            Self::Emploi => {
+            Self::Employment => {
                 "M9 3h6a2 2 0 0 1 2 2v2h3a2 2 0 0 1 2 2v4H2V9a2 2 0 0 1 2-2h3V5a2 2 0 0 1 2-2Zm0 2v2h6V5ZM2 15h8v2h4v-2h8v4a2 2 0 0 1-2 2H4a2 2 0 0 1-2-2Z"
             }
             Self::Formation => "M12 3 1 9l11 6 9-4.9V17h2V9ZM5 13.4V17c0 2 3.1 4 7 4s7-2 7-4v-3.6l-7 3.8Z",
-            Self::Autres => "M11 1h2v3h5l4 3-4 3h-5v2h5v6h-5v5h-2v-5H6l-4-3 4-3h5v-2H6V4h5Z",
+            Self::Others => "M11 1h2v3h5l4 3-4 3h-5v2h5v6h-5v5h-2v-5H6l-4-3 4-3h5v-2H6V4h5Z",
         }
     }
 
     /// Its rate, in percent, rounded. `None`: unknown, or the statistic has no data at all.
-    pub(crate) fn taux(self, indicateurs: &Indicateurs) -> Option<u32> {
-        if indicateurs.sans_donnees() {
+    pub(crate) fn rate(self, indicators: &Indicators) -> Option<u32> {
+        if indicators.has_no_data() {
             return None;
         }
         match self {
-            Self::Emploi => indicateurs.taux_en_emploi_6_mois,
-            Self::Formation => indicateurs.taux_en_formation,
-            Self::Autres => indicateurs.taux_autres_6_mois,
+            Self::Employment => indicators.employment_rate_6_months,
+            Self::Formation => indicators.training_rate,
+            Self::Others => indicators.other_rate_6_months,
         }
-        .and_then(pour_cent)
+        .and_then(percent)
     }
 }
 
@@ -105,11 +105,11 @@ impl Skin {
     }
 
     /// The colours of an indicator.
-    pub(crate) fn teinte(&self, indicateur: Indicateur) -> Teinte {
-        match indicateur {
-            Indicateur::Emploi => self.emploi,
-            Indicateur::Formation => self.formation,
-            Indicateur::Autres => self.autres,
+    pub(crate) fn tint(&self, indicator: Indicator) -> Tint {
+        match indicator {
+            Indicator::Employment => self.employment,
+            Indicator::Formation => self.formation,
+            Indicator::Others => self.others,
         }
     }
 
@@ -150,10 +150,10 @@ const DSFR: Skin = Skin {
     muted: "#666666",
     tint: "#f5f5fe",
     accent: "#000091",
-    ordre: [Indicateur::Emploi, Indicateur::Formation, Indicateur::Autres],
-    emploi: Teinte { strong: "#000091", pale: "#e3e3fd", track: "#e5e5e5" },
-    formation: Teinte { strong: "#465f9d", pale: "#e9edfe", track: "#e5e5e5" },
-    autres: Teinte { strong: "#3a3a3a", pale: "#eeeeee", track: "#e5e5e5" },
+    order: [Indicator::Employment, Indicator::Formation, Indicator::Others],
+    employment: Tint { strong: "#000091", pale: "#e3e3fd", track: "#e5e5e5" },
+    formation: Tint { strong: "#465f9d", pale: "#e9edfe", track: "#e5e5e5" },
+    others: Tint { strong: "#3a3a3a", pale: "#eeeeee", track: "#e5e5e5" },
 };
 
 const LBA: Skin = Skin {
@@ -167,10 +167,10 @@ const LBA: Skin = Skin {
     muted: "#57576c",
     tint: "#f2f2fa",
     accent: "#5a2fa8",
-    ordre: [Indicateur::Formation, Indicateur::Emploi, Indicateur::Autres],
-    emploi: Teinte { strong: "#13673a", pale: "#e8f6ec", track: "#cfe8d6" },
-    formation: Teinte { strong: "#5a2fa8", pale: "#f0eafb", track: "#ddd0f3" },
-    autres: Teinte { strong: "#854300", pale: "#fdf1e1", track: "#f5dcbb" },
+    order: [Indicator::Formation, Indicator::Employment, Indicator::Others],
+    employment: Tint { strong: "#13673a", pale: "#e8f6ec", track: "#cfe8d6" },
+    formation: Tint { strong: "#5a2fa8", pale: "#f0eafb", track: "#ddd0f3" },
+    others: Tint { strong: "#854300", pale: "#fdf1e1", track: "#f5dcbb" },
 };
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
     fn contrast() {
         const TEXT: f64 = 4.5;
         const GRAPHIC: f64 = 3.0;
-        for theme in Theme::TOUS {
+        for theme in Theme::ALL {
             let skin = Skin::of(theme);
             let mut pairs = vec![
                 ("heading", skin.heading, skin.card, TEXT),
@@ -211,8 +211,8 @@ mod tests {
                 ("muted on tint", skin.muted, skin.tint, TEXT),
                 ("accent", skin.accent, skin.tint, GRAPHIC),
             ];
-            for indicateur in skin.ordre {
-                let Teinte { strong, pale, track } = skin.teinte(indicateur);
+            for indicator in skin.order {
+                let Tint { strong, pale, track } = skin.tint(indicator);
                 pairs.extend([
                     ("percentage", strong, skin.card, TEXT),
                     ("percentage on its tint", strong, pale, TEXT),
@@ -230,9 +230,9 @@ mod tests {
 
     #[test]
     fn every_indicator_once() {
-        for theme in Theme::TOUS {
-            for indicateur in [Indicateur::Emploi, Indicateur::Formation, Indicateur::Autres] {
-                assert_eq!(Skin::of(theme).ordre.iter().filter(|one| **one == indicateur).count(), 1);
+        for theme in Theme::ALL {
+            for indicator in [Indicator::Employment, Indicator::Formation, Indicator::Others] {
+                assert_eq!(Skin::of(theme).order.iter().filter(|one| **one == indicator).count(), 1);
             }
         }
     }

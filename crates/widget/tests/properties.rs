@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use reading::read;
 use roxmltree::Document;
-use variants::{indicateurs, variants};
-use widget::{Direction, Filieres, Formation, Indicateurs, Source, Theme, missing, render, render_filieres};
+use variants::{indicators, variants};
+use widget::{Direction, Filieres, Formation, Indicators, Source, Theme, missing, render, render_filieres};
 
 /// Of a whole picture, without a font.
 const LIMIT: usize = 15 * 1024;
@@ -27,16 +27,16 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// Rates as they are, and numbers that are no rates.
-fn taux() -> impl Strategy<Value = Option<f64>> {
+fn rate() -> impl Strategy<Value = Option<f64>> {
     prop::option::of(prop_oneof![6 => (0_u32..160).prop_map(f64::from), 1 => any::<f64>(), 1 => Just(0.0)])
 }
 
-fn rates() -> impl Strategy<Value = Indicateurs> {
-    [taux(), taux(), taux()].prop_map(indicateurs)
+fn rates() -> impl Strategy<Value = Indicators> {
+    [rate(), rate(), rate()].prop_map(indicators)
 }
 
 fn look() -> impl Strategy<Value = (Theme, Direction)> {
-    (prop::sample::select(Theme::TOUS.to_vec()), prop::sample::select(Direction::TOUTES.to_vec()))
+    (prop::sample::select(Theme::ALL.to_vec()), prop::sample::select(Direction::ALL.to_vec()))
 }
 
 /// What a parser gives back of a text: itself, but for the characters that XML cannot hold.
@@ -50,26 +50,26 @@ fn kept(text: &str) -> String {
         .collect()
 }
 
-fn shown(statistiques: &[Indicateurs]) -> Vec<String> {
-    let mut shown: Vec<String> = statistiques
+fn shown(statistics: &[Indicators]) -> Vec<String> {
+    let mut shown: Vec<String> = statistics
         .iter()
-        .filter(|statistique| !statistique.sans_donnees())
-        .flat_map(|one| [one.taux_en_emploi_6_mois, one.taux_en_formation, one.taux_autres_6_mois])
+        .filter(|statistic| !statistic.has_no_data())
+        .flat_map(|one| [one.employment_rate_6_months, one.training_rate, one.other_rate_6_months])
         .flatten()
-        .filter(|taux| taux.is_finite() && *taux >= 0.0)
-        .map(|taux| format!("{}%", taux.round_ties_even().min(f64::from(u32::MAX)) + 0.0))
+        .filter(|rate| rate.is_finite() && *rate >= 0.0)
+        .map(|rate| format!("{}%", rate.round_ties_even().min(f64::from(u32::MAX)) + 0.0))
         .collect();
     shown.sort();
     shown
 }
 
-fn check(svg: &str, width: u64, [titre, details]: [&str; 2], statistiques: &[Indicateurs]) {
+fn check(svg: &str, width: u64, [title, details]: [&str; 2], statistics: &[Indicators]) {
     assert!(svg.len() < LIMIT, "{} bytes", svg.len());
     let picture = read(svg);
     assert_eq!(picture.width, width);
-    assert_eq!(picture.title, Some(kept(titre)));
+    assert_eq!(picture.title, Some(kept(title)));
     assert_eq!(picture.desc, Some(kept(details)));
-    assert_eq!(picture.percentages, shown(statistiques));
+    assert_eq!(picture.percentages, shown(statistics));
 }
 
 proptest! {
@@ -80,17 +80,17 @@ proptest! {
         texts in [text(), text(), text(), text()], messages in prop::collection::vec(text(), 0..4),
         sup in any::<bool>(), rates in rates(), (theme, direction) in look(),
     ) {
-        let [titre, details, libelle, millesime] = &texts;
+        let [title, details, libelle, millesime] = &texts;
         // A rate that a text of the caller imitates is not what is tested here.
         let libelle = libelle.replace('%', "");
         let messages: Vec<String> = messages.iter().map(|message| message.replace('%', "")).collect();
         let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
         let formation = Formation {
-            titre, details, libelle: Some(&libelle), millesime: &millesime.replace('%', ""),
-            source: if sup { Source::InserSup } else { Source::InserJeunes }, messages: &messages, indicateurs: rates,
+            title, details, libelle: Some(&libelle), millesime: &millesime.replace('%', ""),
+            source: if sup { Source::InserSup } else { Source::InserJeunes }, messages: &messages, indicators: rates,
         };
         let svg = render(&formation, theme, direction);
-        prop_assert_eq!(svg.is_none(), rates.sans_donnees());
+        prop_assert_eq!(svg.is_none(), rates.has_no_data());
         if let Some(svg) = svg {
             let width = match (theme, direction) {
                 (Theme::Dsfr, Direction::Vertical) => 320,
@@ -98,17 +98,17 @@ proptest! {
                 (Theme::Lba, Direction::Vertical) => 328,
                 (Theme::Lba, Direction::Horizontal) => 882,
             };
-            check(&svg, width, [titre, details], &[rates]);
+            check(&svg, width, [title, details], &[rates]);
         }
     }
 
     #[test]
     fn two_filieres(texts in [text(), text()], both in [rates(), rates()], (theme, direction) in look()) {
-        let [titre, details] = &texts;
+        let [title, details] = &texts;
         let [pro, apprentissage] = both;
-        let filieres = Filieres { titre, details, pro, apprentissage, ..Filieres::default() };
+        let filieres = Filieres { title, details, pro, apprentissage, ..Filieres::default() };
         let svg = render_filieres(&filieres, theme, direction);
-        prop_assert_eq!(svg.is_none(), pro.sans_donnees() && apprentissage.sans_donnees());
+        prop_assert_eq!(svg.is_none(), pro.has_no_data() && apprentissage.has_no_data());
         if let Some(svg) = svg {
             let width = match (theme, direction) {
                 (Theme::Dsfr, Direction::Vertical) => 320,
@@ -116,7 +116,7 @@ proptest! {
                 (Theme::Lba, Direction::Vertical) => 656,
                 (Theme::Lba, Direction::Horizontal) => 882,
             };
-            check(&svg, width, [titre, details], &both);
+            check(&svg, width, [title, details], &both);
         }
     }
 }

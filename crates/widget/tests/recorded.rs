@@ -1,7 +1,7 @@
 //! The recorded images of the service that is taken over, by the cases in the tree.
 //!
 //! One-document cases are played from the documents of their state, by the rules of the contract that
-//! choose the document and write `titre` and `details`. Filières cases are played from the percentages
+//! choose the document and write `title` and `details`. Filières cases are played from the percentages
 //! recorded, as the sums behind them are not this crate's. What each case leaves to others (final years,
 //! HEAD, errors that are no images, deviations on purpose) is skipped and counted.
 
@@ -13,7 +13,7 @@ use std::{fs, path::PathBuf};
 
 use reading::{Picture, read};
 use serde_json::Value;
-use widget::{Direction, Filieres, Formation, Indicateurs, Theme, empty, missing, render, render_filieres};
+use widget::{Direction, Filieres, Formation, Indicators, Theme, empty, missing, render, render_filieres};
 
 /// The request of a case.
 struct Request<'a> {
@@ -98,21 +98,21 @@ fn document<'a>(state: &'a Value, config: &Value, request: &Request<'_>) -> Opti
     found
 }
 
-fn indicateurs(taux: [Option<f64>; 3]) -> Indicateurs {
-    let [taux_en_emploi_6_mois, taux_en_formation, taux_autres_6_mois] = taux;
-    Indicateurs { taux_en_emploi_6_mois, taux_en_formation, taux_autres_6_mois }
+fn indicators(rate: [Option<f64>; 3]) -> Indicators {
+    let [employment_rate_6_months, training_rate, other_rate_6_months] = rate;
+    Indicators { employment_rate_6_months, training_rate, other_rate_6_months }
 }
 
-fn rates(row: &Value) -> Indicateurs {
+fn rates(row: &Value) -> Indicators {
     let hidden = row.get("nb_annee_term").is_some_and(|count| count.as_f64().unwrap_or(0.0) < 20.0);
-    let taux = |name: &str| if hidden { None } else { row[name].as_f64() };
-    indicateurs([taux("taux_en_emploi_6_mois"), taux("taux_en_formation"), taux("taux_autres_6_mois")])
+    let rate = |name: &str| if hidden { None } else { row[name].as_f64() };
+    indicators([rate("taux_en_emploi_6_mois"), rate("taux_en_formation"), rate("taux_autres_6_mois")])
 }
 
-fn titre_and_details(row: &Value) -> (String, String) {
+fn title_and_details(row: &Value) -> (String, String) {
     let [code, filiere, uai, millesime] =
         ["/code_certification", "/filiere", "/uai", "/millesime"].map(|pointer| str(row, pointer));
-    let mut titre = format!("Certification {code}");
+    let mut title = format!("Certification {code}");
     let source = if filiere == "superieur" { "InserSup" } else { "InserJeunes" };
     let diplome = str(row, "/diplome/libelle");
     let mut details = format!("Données {source} pour la certification {code} ({diplome} filière {filiere})");
@@ -122,10 +122,10 @@ fn titre_and_details(row: &Value) -> (String, String) {
             details.push_str(&format!(" et la région {}", str(row, "/region/nom")));
         }
     } else {
-        titre.push_str(&format!(", établissement {uai}"));
+        title.push_str(&format!(", établissement {uai}"));
         details.push_str(&format!(" dispensée par l'établissement {uai}, pour le millésime {millesime}"));
     }
-    (titre, details)
+    (title, details)
 }
 
 fn recorded(svg: &Value) -> Picture {
@@ -144,14 +144,14 @@ fn recorded(svg: &Value) -> Picture {
 
 /// The two statistics of a filières image: three percentages each, the second ones unknown where only
 /// three were recorded.
-fn recorded_filieres(svg: &Value) -> [Indicateurs; 2] {
+fn recorded_filieres(svg: &Value) -> [Indicators; 2] {
     let mut percentages = svg["percentages"]
         .as_array()
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
         .map(|percentage| percentage.trim_end_matches('%').parse().ok());
-    let mut next = || indicateurs([(); 3].map(|()| percentages.next().flatten()));
+    let mut next = || indicators([(); 3].map(|()| percentages.next().flatten()));
     [next(), next()]
 }
 
@@ -186,7 +186,7 @@ fn recorded_images() {
             two += 1;
             let [pro, apprentissage] = recorded_filieres(svg);
             let filieres = Filieres {
-                titre: str(svg, "/title"),
+                title: str(svg, "/title"),
                 details: str(svg, "/desc"),
                 pro,
                 apprentissage,
@@ -204,9 +204,9 @@ fn recorded_images() {
                 continue;
             }
             let image = row.and_then(|row| {
-                let (titre, details) = titre_and_details(row);
+                let (title, details) = title_and_details(row);
                 let formation =
-                    Formation { titre: &titre, details: &details, indicateurs: rates(row), ..Formation::default() };
+                    Formation { title: &title, details: &details, indicators: rates(row), ..Formation::default() };
                 render(&formation, theme, direction)
             });
             match image {

@@ -61,7 +61,7 @@ fn only_edge_and_components_know_the_sdk() {
 #[test]
 fn invariant_4_only_the_import_knows_the_services() {
     let manifest: toml::Table = std::fs::read_to_string(root().join("spin.toml")).unwrap().parse().unwrap();
-    for name in api::services::VARIABLES.into_iter().chain(api::collectes::VARIABLES) {
+    for name in api::services::VARIABLES.into_iter().chain(api::runs::VARIABLES) {
         let declared = manifest["variables"][name].as_table().unwrap();
         let secret = ["_key", "_login", "_username", "_password"].iter().any(|end| name.ends_with(end));
         assert_eq!(declared.get("secret").and_then(toml::Value::as_bool), secret.then_some(true), "{name}");

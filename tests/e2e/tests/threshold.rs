@@ -98,9 +98,9 @@ fn dataset(secrets: &mut Secrets) -> String {
                     );
                 }
                 lines += &line("certification", &secrets.group(next_size(), national));
-                for (region, nom) in REGIONS {
+                for (region, name) in REGIONS {
                     let mut doc = document(&period, code, &cfd, filiere);
-                    doc.insert("region".into(), json!({"code": region, "nom": nom}));
+                    doc.insert("region".into(), json!({"code": region, "nom": name}));
                     lines += &line("regionale", &secrets.group(next_size(), doc));
                 }
                 for place in PLACES {
@@ -110,9 +110,9 @@ fn dataset(secrets: &mut Secrets) -> String {
                     doc.insert("nb_inconnu".into(), secrets.take());
                     lines += &line("statistique", &secrets.group(next_size(), doc));
                 }
-                for (uai, (region, nom)) in UAIS.into_iter().zip(REGIONS) {
+                for (uai, (region, name)) in UAIS.into_iter().zip(REGIONS) {
                     let mut doc = document(&period, code, &cfd, filiere);
-                    doc.insert("region".into(), json!({"code": region, "nom": nom}));
+                    doc.insert("region".into(), json!({"code": region, "nom": name}));
                     doc.insert("academie".into(), json!({"code": "01", "nom": "Paris"}));
                     doc.insert("uai".into(), uai.into());
                     doc.insert("uai_type".into(), "lieu_formation".into());

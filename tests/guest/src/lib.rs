@@ -4,7 +4,7 @@
 //! path chooses the behaviour, the rest is its argument.
 
 use bytes::Bytes;
-use edge::{Horloge, Reseau};
+use edge::{Network, RuntimeClock};
 use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
 use sources::{Body as _, Clock as _, Fetch as _, FetchError, Method};
@@ -52,7 +52,7 @@ async fn handle(request: Request) -> Response<BoxBody> {
             Err(error) => failed(error),
         },
         "fetch" => fetch(&request).await,
-        "reseau" => reseau(request, argument.parse().unwrap_or(10_000)).await,
+        "reseau" => network(request, argument.parse().unwrap_or(10_000)).await,
         _ => answer(StatusCode::NOT_FOUND, "no such behaviour"),
     }
 }
@@ -249,18 +249,18 @@ async fn fetch(request: &Request) -> Response<BoxBody> {
 /// Sends a request through the import's own network to the URL that the query is: a POST of this request's body where it
 /// is one. Gives up, and drops the exchange, after so many milliseconds. Tells status, number of chunks over 64 KiB, type
 /// and body of the answer (its length where it is long), or the fault.
-async fn reseau(request: Request, milliseconds: u64) -> Response<BoxBody> {
+async fn network(request: Request, milliseconds: u64) -> Response<BoxBody> {
     let url = request.uri().query().unwrap_or_default().to_owned();
     let post = request.method() == "POST";
     let body = if post { request.into_body().bytes().await.ok().map(|body| body.to_vec()) } else { None };
-    let request = sources::Request {
+    let request = sources::ServiceRequest {
         method: if post { Method::Post } else { Method::Get },
         url,
         headers: vec![("x-omogen-api-key", "key".to_owned())],
         body,
     };
     let exchange = async {
-        let mut response = Reseau.fetch(&request).await?;
+        let mut response = Network.fetch(&request).await?;
         let (mut body, mut large) = (Vec::new(), 0);
         while let Some(chunk) = response.body.chunk().await? {
             large += u32::from(chunk.len() > 65_536);
@@ -271,7 +271,7 @@ async fn reseau(request: Request, milliseconds: u64) -> Response<BoxBody> {
             if body.len() > 1_000 { body.len().to_string() } else { String::from_utf8_lossy(&body).into_owned() };
         Ok::<_, FetchError>(format!("{} {large} {kind} {shown}", response.status))
     };
-    match select(pin!(exchange), pin!(Horloge.sleep(milliseconds))).await {
+    match select(pin!(exchange), pin!(RuntimeClock.sleep(milliseconds))).await {
         Either::Left((Ok(told), _)) => text(told),
         Either::Left((Err(fault), _)) => answer(StatusCode::BAD_GATEWAY, format!("{fault:?}: {fault}")),
         Either::Right(_) => text("given up"),

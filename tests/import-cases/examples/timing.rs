@@ -12,8 +12,8 @@ use import_cases::real::Tables;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Instant;
-use treatments::inserjeunes::{Mesures, Place, livrer};
-use treatments::{Acce, Collection, Contexte, Rapport, etablissements};
+use treatments::inserjeunes::{Measures, StatisticPlace, deliver};
+use treatments::{Acce, Collection, Context, TreatmentReport, etablissements};
 
 const MILLESIMES: [&str; 2] = ["2021_2022", "2022_2023"];
 
@@ -24,16 +24,16 @@ fn main() {
     };
     let start = Instant::now();
     let mut durations = Vec::new();
-    let contexte = context(&tables, &mut durations).unwrap();
+    let context = context(&tables, &mut durations).unwrap();
     println!("tables read and nomenclature built: {:.1?}", start.elapsed());
     for (name, duration) in durations {
         println!("  {name}: {duration:.1?}");
     }
     let answers = tables.regions().unwrap();
     let size: usize = answers.values().map(Vec::len).sum();
-    let mut rapport = Rapport::default();
+    let mut report = TreatmentReport::default();
     let start = Instant::now();
-    let documents = regional(&contexte, &answers, &mut rapport).unwrap();
+    let documents = regional(&context, &answers, &mut report).unwrap();
     println!(
         "regional: {} MB of raw answers → {} documents in {:.1?}",
         size / 1_000_000,
@@ -41,14 +41,14 @@ fn main() {
         start.elapsed()
     );
     drop(answers);
-    let staged = stage(&contexte, documents.into_documents());
+    let staged = stage(&context, documents.into_documents());
     let start = Instant::now();
     let mut count = 0_u64;
-    let bilan = by_groups(&contexte, Maille::Regionale, staged, &mut rapport, |_| count += 1);
-    println!("regional, treatments 6 and 7: {count} documents in {:.1?}, {bilan:?}", start.elapsed());
+    let summary = by_groups(&context, Maille::Regionale, staged, &mut report, |_| count += 1);
+    println!("regional, treatments 6 and 7: {count} documents in {:.1?}, {summary:?}", start.elapsed());
     for count in [1, 2] {
         let millesimes: Vec<&str> = MILLESIMES.into_iter().take(count).collect();
-        establishments(&tables, &contexte, &millesimes);
+        establishments(&tables, &context, &millesimes);
     }
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
@@ -57,9 +57,9 @@ fn main() {
         .for_each(|line| println!("{line} (everything in memory at once)"));
 }
 
-fn establishments(tables: &Tables, contexte: &Contexte, millesimes: &[&str]) {
+fn establishments(tables: &Tables, context: &Context, millesimes: &[&str]) {
     let rows = tables.acce().unwrap();
-    let acce = Acce::de(&rows.iter().map(|row| etablissements::etablissement(row).unwrap()).collect::<Vec<_>>());
+    let acce = Acce::of(&rows.iter().map(|row| etablissements::etablissement(row).unwrap()).collect::<Vec<_>>());
     let text = |row: &Document, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut keys: BTreeSet<(String, String, &str)> = BTreeSet::new();
     for row in tables.csv("effectifs/constat-2020.csv").unwrap() {
@@ -74,12 +74,12 @@ fn establishments(tables: &Tables, contexte: &Contexte, millesimes: &[&str]) {
     }
     let mut by_uai: std::collections::BTreeMap<String, Vec<(String, &str)>> = std::collections::BTreeMap::new();
     keys.into_iter().for_each(|(uai, code, dimension)| by_uai.entry(uai).or_default().push((code, dimension)));
-    let mut rapport = Rapport::default();
-    let mut documents = Collection::nouvelle(Kind::Formation);
+    let mut report = TreatmentReport::default();
+    let mut documents = Collection::new(Kind::Formation);
     let start = Instant::now();
     for millesime in millesimes {
         for (uai, codes) in &by_uai {
-            let mut mesures = Mesures::nouvelles(Maille::Etablissement);
+            let mut measures = Measures::new(Maille::Etablissement);
             for (code, dimension) in codes {
                 for (name, value) in [
                     ("nb_annee_term", 40),
@@ -89,23 +89,23 @@ fn establishments(tables: &Tables, contexte: &Contexte, millesimes: &[&str]) {
                     ("DEVENIR_part_poursuite_etudes", 25),
                 ] {
                     let row = serde_json::json!({"id_mesure": name, "valeur_mesure": value, "dimensions": [{*dimension: code}]});
-                    mesures.ajouter(row.as_object().unwrap(), &mut rapport).unwrap();
+                    measures.add(row.as_object().unwrap(), &mut report).unwrap();
                 }
             }
-            let place = Place::Etablissement(&acce, uai);
-            let _ = livrer(&contexte.nomenclature, mesures, millesime, place, true, &mut documents, &mut rapport);
+            let place = StatisticPlace::Etablissement(&acce, uai);
+            let _ = deliver(&context.nomenclature, measures, millesime, place, true, &mut documents, &mut report);
         }
     }
     let delivered = documents.len();
     let five = start.elapsed();
-    let staged = stage(contexte, documents.into_documents());
+    let staged = stage(context, documents.into_documents());
     let start = Instant::now();
     let mut count = 0_u64;
-    let bilan = by_groups(contexte, Maille::Etablissement, staged, &mut rapport, |_| count += 1);
+    let summary = by_groups(context, Maille::Etablissement, staged, &mut report, |_| count += 1);
     println!(
         "establishments, {} millesimes: {delivered} documents in {five:.1?}, then {count} in {:.1?}; {:?}",
         millesimes.len(),
         start.elapsed(),
-        bilan.roles
+        summary.roles
     );
 }

@@ -2,7 +2,7 @@
 
 use crate::case::Case;
 use domain::Document;
-use domain::indicateur::est_indicateur;
+use domain::indicator::is_indicator;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ fn lent_alone(after: &mut BTreeMap<String, Vec<Document>>) {
             let lender =
                 lenders.iter().find(|l| l.get("code_certification") == code && place(l) == place(document)).cloned();
             if let Some(lender) = lender {
-                document.retain(|name, _| !est_indicateur(name) || lender.contains_key(name));
+                document.retain(|name, _| !is_indicator(name) || lender.contains_key(name));
             }
         }
         after.insert(name, documents);

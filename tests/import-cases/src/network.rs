@@ -1,7 +1,7 @@
 //! A network that answers as recorded, and a clock that does not wait.
 
 use serde_json::Value;
-use sources::{Body, Clock, Fetch, FetchError, Request, Response};
+use sources::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -30,7 +30,7 @@ impl Network {
 impl Fetch for Network {
     type Body = Whole;
 
-    async fn fetch(&self, request: &Request) -> Result<Response<Whole>, FetchError> {
+    async fn fetch(&self, request: &ServiceRequest) -> Result<ServiceResponse<Whole>, FetchError> {
         let mut answers = self.0.borrow_mut();
         let key = (request.method.to_string(), request.url.clone());
         let answers = answers.get_mut(&key).ok_or(FetchError::Connection)?;
@@ -48,7 +48,7 @@ impl Fetch for Network {
             Some(body) => body.to_string(),
             None => String::new(),
         };
-        Ok(Response { status: status.unwrap_or(200), headers, body: Whole(Some(body.into_bytes())) })
+        Ok(ServiceResponse { status: status.unwrap_or(200), headers, body: Whole(Some(body.into_bytes())) })
     }
 }
 

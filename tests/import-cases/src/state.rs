@@ -32,7 +32,7 @@ impl State {
         let mut state = Self { by_kind: BTreeMap::new(), others: collections.clone() };
         for (name, kind) in COLLECTIONS {
             let documents = state.others.remove(name).unwrap_or_default();
-            state.by_kind.insert(kind, Collection::de(kind, documents));
+            state.by_kind.insert(kind, Collection::of(kind, documents));
         }
         state
     }
@@ -52,7 +52,7 @@ impl State {
 
     /// The documents of a kind.
     pub fn of_kind(&mut self, kind: Kind) -> &mut Collection {
-        self.by_kind.entry(kind).or_insert_with(|| Collection::nouvelle(kind))
+        self.by_kind.entry(kind).or_insert_with(|| Collection::new(kind))
     }
 
     /// The statistics of a maille.
@@ -68,19 +68,19 @@ impl State {
     #[must_use]
     pub fn nomenclature(&self) -> Nomenclature {
         let of = |kind| self.documents(kind);
-        Nomenclature::de(of(Kind::Bcn), of(Kind::BcnMef), of(Kind::BcnSise))
+        Nomenclature::of(of(Kind::Bcn), of(Kind::BcnMef), of(Kind::BcnSise))
     }
 
     /// The establishments in memory.
     #[must_use]
     pub fn acce(&self) -> Acce {
-        Acce::de(self.documents(Kind::Etablissement))
+        Acce::of(self.documents(Kind::Etablissement))
     }
 
     /// The catalogue in memory.
     #[must_use]
     pub fn catalogue(&self) -> Catalogue {
-        Catalogue::de(self.documents(Kind::Catalogue))
+        Catalogue::of(self.documents(Kind::Catalogue))
     }
 
     /// Writes certifications of the nomenclature that a treatment changed.
@@ -91,7 +91,7 @@ impl State {
     ) {
         let bcn = self.of_kind(Kind::Bcn);
         for certification in codes.into_iter().filter_map(|code| nomenclature.certification(code)) {
-            bcn.ecrire(certification.document());
+            bcn.write(certification.document());
         }
     }
 }

@@ -5,12 +5,14 @@ use crate::network::{Instantly, Network};
 use crate::state::State;
 use domain::{Document, Kind, Maille, Millesime};
 use serde_json::Value;
-use sources::{BcnTable, Call, Config, Outcome, Reader, SourceError, Sources, catalogue_total, plan};
-use treatments::familles::Familles;
-use treatments::inserjeunes::{Mesures, Place, distincts, livrer, region_demandee, regions_a_demander};
-use treatments::nomenclature::{Niveaux, TypesSise, bcn_mef, bcn_sise, cfd, lignes_but, mef};
-use treatments::{Rapport, Rejet, annees, catalogue, compte, continuum, etablissements, familles, insersup};
-use treatments::{libelles, lignee, roles};
+use sources::{AnswerReader, BcnTable, Call, Config, Outcome, SourceError, Sources, catalogue_total, plan};
+use treatments::familles::FamilleMetierTables;
+use treatments::inserjeunes::{Measures, StatisticPlace, asked_region, deliver, distinct, regions_to_ask};
+use treatments::nomenclature::{Levels, SiseTypes, bcn_mef, bcn_sise, but_rows, cfd, mef};
+use treatments::{
+    Rejection, TreatmentReport, account, catalogue, continuum, etablissements, familles, insersup, years,
+};
+use treatments::{libelles, lineage, roles};
 
 /// Why a step ended.
 #[derive(Debug, thiserror::Error)]
@@ -20,7 +22,7 @@ pub enum StepError {
     Source(#[from] SourceError),
     /// An argument.
     #[error("{0}")]
-    Rejet(#[from] Rejet),
+    Rejection(#[from] Rejection),
     /// The runner has no such step.
     #[error("step {0} unknown to the runner")]
     Unknown(String),
@@ -37,7 +39,7 @@ type Clients = Sources<Network, Instantly>;
 /// [`StepError`]: the step as a whole ended. Calls that fail are counted by the step and go on.
 pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
     let clients = Sources::new(Network::of(&case.upstream), Instantly::default(), config());
-    let mut rapport = Rapport::default();
+    let mut report = TreatmentReport::default();
     match case.job.as_str() {
         "importBCN" => nomenclature(&clients, state).await,
         "importBCNMEF" => table_mef(&clients, state).await,
@@ -45,13 +47,13 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
         "importBCNContinuum" => {
             let rows = rows(&clients, &table(BcnTable::NFormationDiplome)).await?;
             let mut nomenclature = state.nomenclature();
-            let changed = lignee::lignee_cfd(&mut nomenclature, &rows);
+            let changed = lineage::lineage_cfd(&mut nomenclature, &rows);
             state.write_certifications(&nomenclature, &changed);
             Ok(())
         }
         "computeBCNMEFContinuum" => {
             let mut nomenclature = state.nomenclature();
-            let changed = lignee::lignee_mef(&mut nomenclature);
+            let changed = lineage::lineage_mef(&mut nomenclature);
             state.write_certifications(&nomenclature, &changed);
             Ok(())
         }
@@ -73,19 +75,19 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
             };
             let millesimes = strings(case, "millesimes");
             for call in plan::inserjeunes_france(&millesimes, &filieres) {
-                statistics(&clients, state, &call, &mut rapport).await;
+                statistics(&clients, state, &call, &mut report).await;
             }
             Ok(())
         }
         "importRegionalesStats" => {
             let codes = strings(case, "codes_region_academique");
             for code in &codes {
-                region_demandee(code)?;
+                asked_region(code)?;
             }
-            let all: Vec<&str> = regions_a_demander().map(|r| r.code_region_academique).collect();
-            let codes = if codes.is_empty() { all } else { distincts(codes.iter().map(String::as_str)) };
+            let all: Vec<&str> = regions_to_ask().map(|r| r.region_academie_code).collect();
+            let codes = if codes.is_empty() { all } else { distinct(codes.iter().map(String::as_str)) };
             for call in plan::inserjeunes_regions(codes, &strings(case, "millesimes")) {
-                statistics(&clients, state, &call, &mut rapport).await;
+                statistics(&clients, state, &call, &mut report).await;
             }
             Ok(())
         }
@@ -93,19 +95,19 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
             let acce = state.acce();
             let given: Vec<String> = uais(case);
             let asked: Vec<&str> = if given.is_empty() {
-                acce.a_demander(&mut rapport)
+                acce.to_ask(&mut report)
             } else {
-                let mut asked = distincts(given.iter().map(String::as_str));
-                asked.retain(|uai| acce.verifier(uai).map_err(|rejet| rapport.rejeter(&rejet)).is_ok());
+                let mut asked = distinct(given.iter().map(String::as_str));
+                asked.retain(|uai| acce.verify(uai).map_err(|rejection| report.reject(&rejection)).is_ok());
                 asked
             };
             for call in plan::inserjeunes_uais(asked, &strings(case, "millesimes")) {
-                statistics(&clients, state, &call, &mut rapport).await;
+                statistics(&clients, state, &call, &mut report).await;
             }
             Ok(())
         }
-        "importFormationsSupStats" => higher(&clients, case, state, &mut rapport).await,
-        "importCertificationsSupStats" => higher_national(&clients, case, state, &mut rapport).await,
+        "importFormationsSupStats" => higher(&clients, case, state, &mut report).await,
+        "importCertificationsSupStats" => higher_national(&clients, case, state, &mut report).await,
         "computeContinuumStats" => {
             let nomenclature = state.nomenclature();
             for maille in mailles(case) {
@@ -116,14 +118,14 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
         "importAnneesNonTerminales" => {
             let nomenclature = state.nomenclature();
             for maille in mailles(case) {
-                annees::annees_non_terminales(&nomenclature, maille, state.statistics(maille), &mut rapport);
+                years::non_final_years(&nomenclature, maille, state.statistics(maille), &mut report);
             }
             Ok(())
         }
         "importSecondeCommune" => {
             let nomenclature = state.nomenclature();
             for maille in mailles(case) {
-                annees::premieres_annees_communes(&nomenclature, maille, state.statistics(maille), &mut rapport);
+                years::first_annees_communes(&nomenclature, maille, state.statistics(maille), &mut report);
             }
             Ok(())
         }
@@ -136,16 +138,16 @@ pub async fn play(case: &Case, state: &mut State) -> Result<(), StepError> {
             let text = |name: &str| argument(case, name).and_then(Value::as_str).unwrap_or_default().to_owned();
             let repeated = argument(case, "passwordRepeat").is_none_or(|p| p.as_str() == Some(&text("password")));
             if !repeated {
-                return Err(Rejet::Compte { raison: "the two passwords differ" }.into());
+                return Err(Rejection::Account { reason: "the two passwords differ" }.into());
             }
             // Hashing belongs to the accounts; only the form of its result counts here.
-            let account = compte::creer(&text("username"), "hash$1000$salt", "widget")?;
-            state.of_kind(Kind::User).ecrire(account);
+            let account = account::create(&text("username"), "hash$1000$salt", "widget")?;
+            state.of_kind(Kind::User).write(account);
             Ok(())
         }
         "user.remove" => {
             let username = case.args.first().and_then(|a| a.as_str().or_else(|| a.get("username")?.as_str()));
-            state.of_kind(Kind::User).retirer(username.ok_or(StepError::Case("username"))?);
+            state.of_kind(Kind::User).remove(username.ok_or(StepError::Case("username"))?);
             Ok(())
         }
         other => Err(StepError::Unknown(other.to_owned())),
@@ -194,7 +196,7 @@ fn uais(case: &Case) -> Vec<String> {
 /// The mailles that `stats` names; all without it.
 fn mailles(case: &Case) -> Vec<Maille> {
     let names = strings(case, "stats");
-    Maille::TOUTES.into_iter().filter(|m| names.is_empty() || names.iter().any(|n| n == m.liste())).collect()
+    Maille::ALL.into_iter().filter(|m| names.is_empty() || names.iter().any(|n| n == m.list())).collect()
 }
 
 fn table(table: BcnTable) -> Call {
@@ -209,7 +211,7 @@ async fn rows(clients: &Clients, call: &Call) -> Result<Vec<Document>, SourceErr
         return Ok(Vec::new());
     }
     let mut rows = Vec::new();
-    let mut reader = Reader::new(call);
+    let mut reader = AnswerReader::new(call);
     // Small chunks, as they come over a network.
     for chunk in raw.chunks(1_000) {
         reader.push(chunk, |row| rows.push(row))?;
@@ -218,29 +220,29 @@ async fn rows(clients: &Clients, call: &Call) -> Result<Vec<Document>, SourceErr
     Ok(rows)
 }
 
-async fn levels(clients: &Clients) -> Result<Niveaux, StepError> {
-    let mut niveaux = Niveaux::default();
+async fn levels(clients: &Clients) -> Result<Levels, StepError> {
+    let mut levels = Levels::default();
     for row in rows(clients, &table(BcnTable::NNiveauFormationDiplome)).await? {
-        niveaux.ajouter(&row)?;
+        levels.add(&row)?;
     }
-    Ok(niveaux)
+    Ok(levels)
 }
 
 async fn nomenclature(clients: &Clients, state: &mut State) -> Result<(), StepError> {
-    let niveaux = levels(clients).await?;
+    let levels = levels(clients).await?;
     let mut nomenclature = state.nomenclature();
     let mut changed = Vec::new();
     for name in [BcnTable::VFormationDiplome, BcnTable::NFormationDiplome, BcnTable::NFormationDiplomeEnquete51] {
         for row in rows(clients, &table(name)).await? {
-            let certification = cfd(&row, &niveaux)?;
+            let certification = cfd(&row, &levels)?;
             changed.push(certification.code.clone());
-            nomenclature.ajouter(certification);
+            nomenclature.add(certification);
         }
     }
     for row in rows(clients, &table(BcnTable::NMef)).await? {
-        let certification = mef(&row, &niveaux)?;
+        let certification = mef(&row, &levels)?;
         changed.push(certification.code.clone());
-        nomenclature.ajouter(certification);
+        nomenclature.add(certification);
     }
     state.write_certifications(&nomenclature, &changed);
     Ok(())
@@ -248,33 +250,33 @@ async fn nomenclature(clients: &Clients, state: &mut State) -> Result<(), StepEr
 
 async fn table_mef(clients: &Clients, state: &mut State) -> Result<(), StepError> {
     for row in rows(clients, &table(BcnTable::NMef)).await? {
-        state.of_kind(Kind::BcnMef).ecrire(bcn_mef(&row)?);
+        state.of_kind(Kind::BcnMef).write(bcn_mef(&row)?);
     }
     Ok(())
 }
 
 async fn sise(clients: &Clients, state: &mut State) -> Result<(), StepError> {
-    let mut types = TypesSise::default();
+    let mut types = SiseTypes::default();
     for row in rows(clients, &table(BcnTable::NTypeDiplomeSise)).await? {
-        types.ajouter(&row)?;
+        types.add(&row)?;
     }
     let diplomas = rows(clients, &table(BcnTable::NDiplomeSise)).await?;
-    for row in diplomas.into_iter().chain(lignes_but()) {
-        state.of_kind(Kind::BcnSise).ecrire(bcn_sise(&row, &types)?);
+    for row in diplomas.into_iter().chain(but_rows()) {
+        state.of_kind(Kind::BcnSise).write(bcn_sise(&row, &types)?);
     }
     Ok(())
 }
 
 async fn families(clients: &Clients, state: &mut State) -> Result<(), StepError> {
-    let mut tables = Familles::default();
+    let mut tables = FamilleMetierTables::default();
     for row in rows(clients, &table(BcnTable::NGroupeFormation)).await? {
-        tables.ajouter_groupe(&row)?;
+        tables.add_group(&row)?;
     }
     for row in rows(clients, &table(BcnTable::NLienFormationGroupe)).await? {
-        tables.ajouter_lien(&row)?;
+        tables.add_link(&row)?;
     }
     let mut nomenclature = state.nomenclature();
-    let changed = familles::familles(&mut nomenclature, &tables);
+    let changed = familles::families(&mut nomenclature, &tables);
     state.write_certifications(&nomenclature, &changed);
     Ok(())
 }
@@ -284,13 +286,13 @@ fn acce(case: &Case, state: &mut State) -> Result<(), StepError> {
     // The file is ISO-8859-1: a character is the byte of its number.
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect();
     let mut rows = Vec::new();
-    let mut reader = Reader::new(&Call::Acce);
+    let mut reader = AnswerReader::new(&Call::Acce);
     for chunk in bytes.chunks(100) {
         reader.push(chunk, |row| rows.push(row))?;
     }
     reader.finish(|row| rows.push(row))?;
     for row in rows {
-        state.of_kind(Kind::Etablissement).ecrire(etablissements::etablissement(&row)?);
+        state.of_kind(Kind::Etablissement).write(etablissements::etablissement(&row)?);
     }
     Ok(())
 }
@@ -300,35 +302,35 @@ async fn import_catalogue(clients: &Clients, state: &mut State) -> Result<(), St
     clients.make(&Call::CatalogueTotal, &mut raw).await?;
     for call in plan::catalogue(catalogue_total(&raw)?) {
         for row in rows(clients, &call).await? {
-            state.of_kind(Kind::Catalogue).ecrire(catalogue::catalogue(&row)?);
+            state.of_kind(Kind::Catalogue).write(catalogue::catalogue(&row)?);
         }
     }
     Ok(())
 }
 
 /// Statistics of one call of InserJeunes. A call that fails writes nothing; the step goes on.
-async fn statistics(clients: &Clients, state: &mut State, call: &Call, rapport: &mut Rapport) {
+async fn statistics(clients: &Clients, state: &mut State, call: &Call, report: &mut TreatmentReport) {
     let Ok(rows) = rows(clients, call).await else { return };
     let acce = state.acce();
     let (place, millesime) = match call {
-        Call::InserJeunesUai { uai, millesime } => (Place::Etablissement(&acce, uai), millesime),
-        Call::InserJeunesRegion { region, millesime } => match region_demandee(region) {
-            Ok(region) => (Place::Region(region), millesime),
-            Err(rejet) => return rapport.rejeter(&rejet),
+        Call::InserJeunesUai { uai, millesime } => (StatisticPlace::Etablissement(&acce, uai), millesime),
+        Call::InserJeunesRegion { region, millesime } => match asked_region(region) {
+            Ok(region) => (StatisticPlace::Region(region), millesime),
+            Err(rejection) => return report.reject(&rejection),
         },
-        Call::InserJeunesFrance { millesime, .. } => (Place::France, millesime),
+        Call::InserJeunesFrance { millesime, .. } => (StatisticPlace::France, millesime),
         _ => return,
     };
-    let mut mesures = Mesures::nouvelles(place.maille());
+    let mut measures = Measures::new(place.maille());
     for row in &rows {
-        if let Err(rejet) = mesures.ajouter(row, rapport) {
-            return rapport.rejeter(&rejet);
+        if let Err(rejection) = measures.add(row, report) {
+            return report.reject(&rejection);
         }
     }
     let nomenclature = state.nomenclature();
     let stored = state.statistics(place.maille());
-    if let Err(rejet) = livrer(&nomenclature, mesures, millesime, place, true, stored, rapport) {
-        rapport.rejeter(&rejet);
+    if let Err(rejection) = deliver(&nomenclature, measures, millesime, place, true, stored, report) {
+        report.reject(&rejection);
     }
 }
 
@@ -336,25 +338,30 @@ fn wanted(case: &Case) -> Vec<Millesime> {
     strings(case, "millesimes").iter().filter_map(|m| Millesime::parse(m)).collect()
 }
 
-async fn higher(clients: &Clients, case: &Case, state: &mut State, rapport: &mut Rapport) -> Result<(), StepError> {
+async fn higher(
+    clients: &Clients,
+    case: &Case,
+    state: &mut State,
+    report: &mut TreatmentReport,
+) -> Result<(), StepError> {
     let (nomenclature, acce, wanted) = (state.nomenclature(), state.acce(), wanted(case));
     let rows = rows(clients, &Call::InserSup).await?;
     let stored = state.of_kind(Kind::Formation);
     let mut disciplines = insersup::Disciplines::default();
     for document in stored.iter().filter(|d| d.get("filiere").is_some_and(|f| f == "superieur")) {
         // Of stored documents that contradict each other the first holds.
-        let _ = disciplines.ajouter(document);
+        let _ = disciplines.add(document);
     }
     for row in rows {
         match insersup::formation(&nomenclature, &acce, &row, &wanted, true) {
             Ok(None) => {}
-            Ok(Some(document)) => match disciplines.ajouter(&document) {
+            Ok(Some(document)) => match disciplines.add(&document) {
                 Ok(()) => {
-                    stored.ecrire_livree(document);
+                    stored.write_delivered(document);
                 }
-                Err(rejet) => rapport.rejeter(&rejet),
+                Err(rejection) => report.reject(&rejection),
             },
-            Err(rejet) => rapport.rejeter(&rejet),
+            Err(rejection) => report.reject(&rejection),
         }
     }
     Ok(())
@@ -364,7 +371,7 @@ async fn higher_national(
     clients: &Clients,
     case: &Case,
     state: &mut State,
-    rapport: &mut Rapport,
+    report: &mut TreatmentReport,
 ) -> Result<(), StepError> {
     let nomenclature = state.nomenclature();
     for call in plan::insersup_national(&strings(case, "millesimes")) {
@@ -372,9 +379,9 @@ async fn higher_national(
             match insersup::certification(&nomenclature, &row, true) {
                 Ok(None) => {}
                 Ok(Some(document)) => {
-                    state.of_kind(Kind::Certification).ecrire_livree(document);
+                    state.of_kind(Kind::Certification).write_delivered(document);
                 }
-                Err(rejet) => rapport.rejeter(&rejet),
+                Err(rejection) => report.reject(&rejection),
             }
         }
     }

@@ -161,7 +161,7 @@ fn a_search_leads_to_documents() {
 fn examples_are_what_the_application_answers() {
     let app = start().unwrap();
     let mut found = Map::new();
-    for (name, path) in openapi::EXEMPLES {
+    for (name, path) in openapi::EXAMPLES {
         found.insert(name.to_owned(), app.get(path).unwrap().json());
     }
     let file = root().join("crates/pages/exemples.json");
@@ -169,7 +169,7 @@ fn examples_are_what_the_application_answers() {
         std::fs::write(&file, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
     }
     let recorded: Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    for (name, _) in openapi::EXEMPLES {
+    for (name, _) in openapi::EXAMPLES {
         assert_eq!(recorded.get(name), found.get(name), "{name}: record again with ENREGISTRER=1");
     }
 }

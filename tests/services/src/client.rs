@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use sources::{Body, Clock, Fetch, FetchError, Method, Request, Response};
+use sources::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ pub struct NativeBody(Incoming);
 impl Fetch for NativeFetch {
     type Body = NativeBody;
 
-    async fn fetch(&self, request: &Request) -> Result<Response<NativeBody>, FetchError> {
+    async fn fetch(&self, request: &ServiceRequest) -> Result<ServiceResponse<NativeBody>, FetchError> {
         let uri: http::Uri = request.url.parse().map_err(|_| FetchError::Address)?;
         let (Some("http"), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(FetchError::Address);
@@ -46,7 +46,7 @@ impl Fetch for NativeFetch {
         let headers = answer.headers().iter();
         let headers = headers.map(|(n, v)| (n.as_str().to_owned(), String::from_utf8_lossy(v.as_bytes()).into_owned()));
         let (status, headers) = (answer.status().as_u16(), headers.collect());
-        Ok(Response { status, headers, body: NativeBody(answer.into_body()) })
+        Ok(ServiceResponse { status, headers, body: NativeBody(answer.into_body()) })
     }
 }
 

@@ -14,9 +14,9 @@
 use crate::answer::{DataSet, Rows, Summary};
 use crate::sample::Sample;
 use crate::tables::{Course, Regional, TableError, Tables};
-use dataset::alea::Alea;
-use dataset::effectifs::Effectifs;
-use domain::taux::taux;
+use dataset::headcounts::Headcounts;
+use dataset::random::Random;
+use domain::rates::rate;
 use domain::{Document, Uai};
 use serde_json::Value;
 use sources::BcnTable;
@@ -132,7 +132,7 @@ impl Real {
         for row in tables.acce()? {
             let uai = text(&row, "numero_uai").to_owned();
             let named = text(&row, "appellation_officielle").to_lowercase().contains("universit");
-            if named && Uai::parse(&uai).is_some_and(|uai| uai.est_controle()) {
+            if named && Uai::parse(&uai).is_some_and(|uai| uai.is_check_letter()) {
                 universities.push(uai.clone());
             }
             known.insert(uai);
@@ -172,7 +172,7 @@ impl Real {
 
 /// Whether a key has data in a millesime.
 fn is_there(share: u32, key: &[&str]) -> bool {
-    share >= 1_000 || Alea::de_cle(key).sous(1_000) < share
+    share >= 1_000 || Random::from_key(key).below(1_000) < share
 }
 
 /// The pairs of establishment and certification that statistics are made for.
@@ -188,7 +188,7 @@ fn places(tables: &Tables) -> Result<HashMap<String, Vec<Key>>, TableError> {
         let mef = text(&row, "mef bcp 11");
         if final_years.contains(mef) {
             let pupils = text(&row, "nombre d'élèves : total").parse().unwrap_or(0);
-            let key = Key { course: Course::Scolaire(mef.to_owned()), pupils };
+            let key = Key { course: Course::School(mef.to_owned()), pupils };
             places.entry(text(&row, "uai").to_owned()).or_default().push(key);
         }
     }
@@ -198,7 +198,7 @@ fn places(tables: &Tables) -> Result<HashMap<String, Vec<Key>>, TableError> {
             let (uai, cfd) = (text(&row, role).to_owned(), text(&row, "cfd").to_owned());
             if !uai.is_empty() && !cfd.is_empty() && seen.insert((uai.clone(), cfd.clone())) {
                 // The catalogue has no headcounts.
-                let pupils = Alea::de_cle(&["effectif", &uai, &cfd]).entre(4, 60);
+                let pupils = Random::from_key(&["effectif", &uai, &cfd]).between(4, 60);
                 places.entry(uai).or_default().push(Key { course: Course::Apprentissage(cfd), pupils });
             }
         }
@@ -207,38 +207,38 @@ fn places(tables: &Tables) -> Result<HashMap<String, Vec<Key>>, TableError> {
 }
 
 /// Numbers of a group as the service names its measures: counts, shares of 6 months, contracts broken off.
-fn measures(counts: &Effectifs, broken: Option<u32>) -> Vec<(&'static str, f64)> {
+fn measures(counts: &Headcounts, broken: Option<u32>) -> Vec<(&'static str, f64)> {
     let mut measures = Vec::new();
     let mut add = |name, value: Option<f64>| measures.extend(value.map(|value| (name, value)));
-    add("nb_annee_term", counts.annee_term.map(f64::from));
-    let [months6, months12, months18, months24] = counts.en_emploi.map(|count| count.map(f64::from));
+    add("nb_annee_term", counts.final_year.map(f64::from));
+    let [months6, months12, months18, months24] = counts.employed.map(|count| count.map(f64::from));
     add("nb_en_emploi_6_mois", months6);
     add("nb_en_emploi_12_mois", months12);
     add("nb_en_emploi_18_mois", months18);
     add("nb_en_emploi_24_mois", months24);
-    add("nb_poursuite_etudes", counts.poursuite_etudes.map(f64::from));
-    add("nb_sortant", counts.sortant.map(f64::from));
-    let share = |count: Option<f64>| taux(count?, f64::from(counts.annee_term?));
-    let (employed, studying) = (share(months6), counts.taux_en_formation());
+    add("nb_poursuite_etudes", counts.further_study.map(f64::from));
+    add("nb_sortant", counts.leaver.map(f64::from));
+    let share = |count: Option<f64>| rate(count?, f64::from(counts.final_year?));
+    let (employed, studying) = (share(months6), counts.training_rate());
     add("DEVENIR_part_en_emploi_6_mois", employed);
     add("DEVENIR_part_poursuite_etudes", studying);
-    let others = employed.zip(studying).map(|(employed, studying)| domain::taux::taux_autres(employed, studying));
+    let others = employed.zip(studying).map(|(employed, studying)| domain::rates::other_rate(employed, studying));
     add("DEVENIR_part_autre_situation_6_mois", others);
     add("taux_rupture_contrats", broken.map(f64::from));
     measures
 }
 
-fn counts(row: &Regional) -> Effectifs {
+fn counts(row: &Regional) -> Headcounts {
     let count = |name: &str| {
         let (_, value) = row.measures.iter().find(|(known, _)| *known == name)?;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of young people")]
         (*value >= 0.0).then_some(*value as u32)
     };
-    Effectifs {
-        annee_term: count("nb_annee_term"),
-        poursuite_etudes: count("nb_poursuite_etudes"),
-        sortant: count("nb_sortant"),
-        en_emploi: ["nb_en_emploi_6_mois", "nb_en_emploi_12_mois", "nb_en_emploi_18_mois", "nb_en_emploi_24_mois"]
+    Headcounts {
+        final_year: count("nb_annee_term"),
+        further_study: count("nb_poursuite_etudes"),
+        leaver: count("nb_sortant"),
+        employed: ["nb_en_emploi_6_mois", "nb_en_emploi_12_mois", "nb_en_emploi_18_mois", "nb_en_emploi_24_mois"]
             .map(count),
     }
 }
@@ -247,7 +247,7 @@ impl DataSet for Real {
     fn uai(&self, uai: &str, millesime: &str) -> Option<Rows> {
         let keys = self.places.get(uai);
         // Of the establishments without any course, half are said to be none of the service's own.
-        if keys.is_none() && (!self.known.contains(uai) || Alea::de_cle(&["agricole", uai]).chance(50)) {
+        if keys.is_none() && (!self.known.contains(uai) || Random::from_key(&["agricole", uai]).chance(50)) {
             return None;
         }
         let asked = self.periods.iter().any(|period| period == millesime);
@@ -257,11 +257,11 @@ impl DataSet for Real {
             if !is_there(self.shares.establishments, &["presence", uai, code, millesime]) {
                 continue;
             }
-            let mut chance = Alea::de_cle(&["mesures", uai, code, millesime]);
+            let mut chance = Random::from_key(&["mesures", uai, code, millesime]);
             // A period is two years: twice the pupils of one, and a few more or less.
-            let group = key.pupils.saturating_mul(chance.entre(170, 230)) / 100;
-            let counts = Effectifs::synthetiques(&mut chance, group);
-            let broken = matches!(key.course, Course::Apprentissage(_)).then(|| chance.entre(3, 45));
+            let group = key.pupils.saturating_mul(chance.between(170, 230)) / 100;
+            let counts = Headcounts::synthetic(&mut chance, group);
+            let broken = matches!(key.course, Course::Apprentissage(_)).then(|| chance.between(3, 45));
             rows.extend(key.course.measures(measures(&counts, broken)));
         }
         Some(Box::new(rows.into_iter()))
@@ -281,14 +281,14 @@ impl DataSet for Real {
         let period = millesime.parse::<u32>().map(|year| format!("{}_{year}", year.saturating_sub(1)));
         let period = period.unwrap_or_default();
         let regions: BTreeSet<&str> = self.regional.keys().map(|(region, _)| region.as_str()).collect();
-        let mut courses: BTreeMap<&Course, Vec<Effectifs>> = BTreeMap::new();
+        let mut courses: BTreeMap<&Course, Vec<Headcounts>> = BTreeMap::new();
         for row in regions.iter().flat_map(|region| self.rows_of(region, &period)) {
             courses.entry(&row.course).or_default().push(counts(row));
         }
         let mut rows = Vec::new();
         for (course, groups) in courses.into_iter().filter(|(course, _)| course.filiere() == filiere) {
             if is_there(self.shares.national, &["presence", "france", course.code(), millesime]) {
-                rows.extend(course.measures(measures(&Effectifs::somme(&groups), None)));
+                rows.extend(course.measures(measures(&Headcounts::sum(&groups), None)));
             }
         }
         Box::new(rows.into_iter())
@@ -301,7 +301,7 @@ impl DataSet for Real {
             // Pairs of the sample stay pairs, whatever their millesime; each copy takes others.
             let real = |of: &str, known: &[String], copy: usize| {
                 let copy = copy.to_string();
-                Alea::de_cle(&[of, &copy]).choix(known).cloned().map_or(Value::Null, Value::from)
+                Random::from_key(&[of, &copy]).choice(known).cloned().map_or(Value::Null, Value::from)
             };
             let put = |row: &Document| {
                 let mut row = row.clone();
@@ -322,7 +322,7 @@ impl DataSet for Real {
             let put = |row: &Document| {
                 let mut row = row.clone();
                 let code = text(&row, "diplome").to_owned();
-                let code = Alea::de_cle(&[&code, &number.to_string()]).choix(&sises).cloned();
+                let code = Random::from_key(&[&code, &number.to_string()]).choice(&sises).cloned();
                 row.insert("diplome".to_owned(), code.map_or(Value::Null, Value::from));
                 row
             };

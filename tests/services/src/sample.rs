@@ -63,23 +63,23 @@ impl Sample {
     pub fn new() -> Self {
         let mut kinds: BTreeMap<&'static str, Vec<Document>> = BTreeMap::new();
         for line in sample::lines() {
-            kinds.entry(line.kind.nom()).or_default().push(line.doc);
+            kinds.entry(line.kind.name()).or_default().push(line.doc);
         }
         Self(kinds)
     }
 
     fn of(&self, kind: Kind) -> &[Document] {
-        self.0.get(kind.nom()).map_or(&[], Vec::as_slice)
+        self.0.get(kind.name()).map_or(&[], Vec::as_slice)
     }
 
     /// Statistics as delivered: a document's numbers are its own.
     fn delivered(&self, maille: Maille) -> impl Iterator<Item = &Document> {
         let kind = match maille {
-            Maille::Nationale => Kind::Certification,
+            Maille::National => Kind::Certification,
             Maille::Regionale => Kind::Regionale,
             Maille::Etablissement => Kind::Formation,
             // Declared mailles arrive by push only.
-            Maille::Declaree => Kind::Statistique,
+            Maille::Declared => Kind::Statistic,
         };
         self.of(kind).iter().filter(|document| inner(document, "donnee_source", "type") == Some("self"))
     }
@@ -92,8 +92,8 @@ impl Sample {
             let code = text(document, "code_certification").to_owned();
             let course = match text(document, "filiere") {
                 "apprentissage" => Course::Apprentissage(code),
-                "agricole" => Course::Agricole(code),
-                "pro" => Course::Scolaire(code),
+                "agricole" => Course::Agricultural(code),
+                "pro" => Course::School(code),
                 _ => continue,
             };
             let counts = document.keys().filter(|name| name.starts_with("nb_") || *name == "taux_rupture_contrats");
@@ -152,7 +152,7 @@ impl Sample {
     /// to be left out.
     #[must_use]
     pub fn national_rows(&self, millesime: &str) -> Vec<Document> {
-        let sup = self.delivered(Maille::Nationale).filter(|d| text(d, "filiere") == "superieur");
+        let sup = self.delivered(Maille::National).filter(|d| text(d, "filiere") == "superieur");
         let mut rows = Vec::new();
         for d in sup.filter(|d| text(d, "millesime") == millesime) {
             let field = |name: &str| d.get(name).cloned().unwrap_or_else(|| "nd".into());
@@ -184,14 +184,14 @@ impl Sample {
 
     fn formation_diplome(d: &Document) -> Document {
         // The documents' label is both labels of the table, joined by a space.
-        let (court, suite) = text(d, "libelle").split_once(' ').unwrap_or_default();
+        let (short, rest) = text(d, "libelle").split_once(' ').unwrap_or_default();
         let mut row = row(json!({
             "formation_diplome": d.get("code_certification"),
             "niveau_formation_diplome": d.get("niveauFormationDiplome"),
             "groupe_specialite": d.get("groupeSpecialite"),
             "lettre_specialite": d.get("lettreSpecialite"),
-            "libelle_court": court,
-            "libelle_stat_33": suite,
+            "libelle_court": short,
+            "libelle_stat_33": rest,
             "libelle_long_200": d.get("libelle_long"),
             "date_ouverture": day(d, "date_ouverture"),
             "date_fermeture": day(d, "date_fermeture"),
@@ -231,7 +231,7 @@ impl DataSet for Sample {
     }
 
     fn france(&self, millesime: &str, filiere: &str) -> Rows {
-        self.measures(Maille::Nationale, millesime, |d| match text(d, "filiere") {
+        self.measures(Maille::National, millesime, |d| match text(d, "filiere") {
             "apprentissage" => filiere == "apprentissage",
             "pro" => filiere == "voie_pro_sco_educ_nat",
             _ => false,
@@ -313,7 +313,7 @@ impl DataSet for Sample {
             let names: BTreeSet<&str> = all.map(|d| text(d, "millesime")).collect();
             names.into_iter().map(str::to_owned).collect()
         };
-        Summary { years: millesimes(Maille::Nationale), periods: millesimes(Maille::Etablissement) }
+        Summary { years: millesimes(Maille::National), periods: millesimes(Maille::Etablissement) }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use domain::Document;
 use serde_json::{Map, Value, json};
-use sources::{BcnTable, Call, Reader};
+use sources::{AnswerReader, BcnTable, Call};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,9 +36,9 @@ pub enum Course {
     /// Apprenticeship, by its CFD.
     Apprentissage(String),
     /// The school track, by its MEFSTAT11.
-    Scolaire(String),
+    School(String),
     /// The school track of the ministry of agriculture, by its MEFSTAT11.
-    Agricole(String),
+    Agricultural(String),
 }
 
 impl Course {
@@ -46,7 +46,7 @@ impl Course {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Apprentissage(code) | Self::Scolaire(code) | Self::Agricole(code) => code,
+            Self::Apprentissage(code) | Self::School(code) | Self::Agricultural(code) => code,
         }
     }
 
@@ -55,8 +55,8 @@ impl Course {
     pub fn filiere(&self) -> &'static str {
         match self {
             Self::Apprentissage(_) => "apprentissage",
-            Self::Scolaire(_) => "voie_pro_sco_educ_nat",
-            Self::Agricole(_) => "voie_pro_sco_agri",
+            Self::School(_) => "voie_pro_sco_educ_nat",
+            Self::Agricultural(_) => "voie_pro_sco_agri",
         }
     }
 
@@ -64,7 +64,7 @@ impl Course {
     pub fn measures<'a>(&self, measures: impl IntoIterator<Item = (&'a str, f64)>) -> Vec<Document> {
         let dimension = match self {
             Self::Apprentissage(cfd) => json!([{"id_formation_apprentissage": cfd}]),
-            Self::Scolaire(mef) | Self::Agricole(mef) => json!([{"id_mefstat11": mef}]),
+            Self::School(mef) | Self::Agricultural(mef) => json!([{"id_mefstat11": mef}]),
         };
         let row = |(name, value): (&str, f64)| {
             let mut row = Document::new();
@@ -193,7 +193,7 @@ impl Tables {
             let course = if text("voie") == "apprentissage" {
                 Course::Apprentissage(text("cfd"))
             } else {
-                Course::Scolaire(text("mefstat11"))
+                Course::School(text("mefstat11"))
             };
             let number = |name: &str| row.get(name)?.as_str()?.parse::<f64>().ok();
             let measures = MEASURES.iter().filter_map(|name| Some((*name, number(name)?))).collect();
@@ -258,7 +258,7 @@ impl Tables {
 /// Those of the reader.
 pub fn rows(call: &Call, answer: &[u8]) -> Result<Vec<Document>, sources::SourceError> {
     let mut rows = Vec::new();
-    let mut reader = Reader::new(call);
+    let mut reader = AnswerReader::new(call);
     for chunk in answer.chunks(65_536) {
         reader.push(chunk, |row| rows.push(row))?;
     }

@@ -4,7 +4,9 @@
 use domain::Document;
 use serde_json::{Value, json};
 use services::{Data, Effect, Fault, NativeClock, NativeFetch, Options, Service, Services};
-use sources::{BcnTable, Call, Limits, Made, Outcome, ReadReport, Reader, SourceError, Sources, catalogue_total, plan};
+use sources::{
+    AnswerReader, BcnTable, Call, Limits, Made, Outcome, ReadReport, SourceError, Sources, catalogue_total, plan,
+};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -31,7 +33,7 @@ async fn read(sources: &Sources<NativeFetch, NativeClock>, call: &Call) -> Resul
     let mut raw = Vec::new();
     let made = sources.make(call, &mut raw).await?;
     let mut rows = Vec::new();
-    let mut reader = Reader::new(call);
+    let mut reader = AnswerReader::new(call);
     for chunk in raw.chunks(10_000) {
         reader.push(chunk, |row| rows.push(row))?;
     }
@@ -91,7 +93,7 @@ async fn every_service_answers_from_the_sample() {
 #[tokio::test]
 async fn the_samples_statistics_come_back() {
     use domain::Maille;
-    use treatments::{Rapport, inserjeunes::Mesures};
+    use treatments::{TreatmentReport, inserjeunes::Measures};
     let services = start(Data::Sample);
     let sources = clients(&services);
     let summary = services.millesimes();
@@ -100,9 +102,9 @@ async fn the_samples_statistics_come_back() {
     for year in &summary.years {
         for filiere in plan::FILIERES {
             let call = Call::InserJeunesFrance { millesime: year.clone(), filiere: filiere.into() };
-            let mut measures = Mesures::nouvelles(Maille::Nationale);
+            let mut measures = Measures::new(Maille::National);
             for row in read(&sources, &call).await.unwrap().1 {
-                measures.ajouter(&row, &mut Rapport::default()).unwrap();
+                measures.add(&row, &mut TreatmentReport::default()).unwrap();
             }
             for document in measures.documents(year, true) {
                 let same = |line: &dataset::Line| {
@@ -142,7 +144,7 @@ async fn the_real_tables_have_their_sizes() {
     assert_eq!(periods, ["2019_2020", "2020_2021", "2021_2022", "2022_2023"]);
     let mut regional = 0;
     let regions: Vec<&str> =
-        treatments::inserjeunes::regions_a_demander().map(|region| region.code_region_academique).collect();
+        treatments::inserjeunes::regions_to_ask().map(|region| region.region_academie_code).collect();
     for call in plan::inserjeunes_regions(regions, &periods) {
         regional += documents(&read(&sources, &call).await.unwrap().1);
     }
@@ -409,11 +411,11 @@ async fn recorded_exchanges_are_answered_again() {
 /// The control routes, as another program uses them.
 #[tokio::test]
 async fn it_is_steered_over_http() {
-    use sources::{Body as _, Fetch as _, Method, Request};
+    use sources::{Body as _, Fetch as _, Method, ServiceRequest};
     let services = start(Data::Sample);
     let call = async |method: Method, path: &str, body: &Value| {
         let (url, body) = (format!("{}{path}", services.origin()), Some(body.to_string().into_bytes()));
-        let mut answer = NativeFetch.fetch(&Request { method, url, headers: Vec::new(), body }).await.unwrap();
+        let mut answer = NativeFetch.fetch(&ServiceRequest { method, url, headers: Vec::new(), body }).await.unwrap();
         let mut text = Vec::new();
         while let Some(chunk) = answer.body.chunk().await.unwrap() {
             text.extend(chunk);
@@ -461,7 +463,7 @@ fn variables_are_those_of_the_application() {
     ] {
         assert_eq!(joined(service), url);
     }
-    let mut known: Vec<&str> = api::services::VARIABLES.into_iter().chain(api::collectes::VARIABLES).collect();
+    let mut known: Vec<&str> = api::services::VARIABLES.into_iter().chain(api::runs::VARIABLES).collect();
     // The open data is not filtered, and how treatments run and how often is asked stays as it is.
     known.retain(|name| {
         *name != "insersup_national_source" && !name.starts_with("traitements_") && !name.starts_with("collecte_")

@@ -75,7 +75,7 @@ impl Application {
         for _ in 0..RUNS_MAX {
             let job = self.call(id, "run", json!({}))?;
             let ended = ["publie", "inchange", "abandonne", "echec", "attendre_confirmation"];
-            if job["etape"].as_str().is_some_and(|etape| ended.contains(&etape)) {
+            if job["etape"].as_str().is_some_and(|step| ended.contains(&step)) {
                 return Ok(job);
             }
         }

@@ -1,77 +1,83 @@
 //! Records in the order they came, read again from wherever a step stopped: raw answers.
 //!
-//! Unlike a [`super::Flux`] it is read a piece at a time, from its start, whatever its length.
+//! Unlike a [`super::RecordStream`] it is read a piece at a time, from its start, whatever its length.
 
-use super::ecrivain::Ecrivain;
-use crate::cle;
-use crate::codec::{self, Reader, SCEAU, Writer};
+use super::writer::Writer;
+use crate::codec::{self, Decoder, Encoder, SEAL};
+use crate::keys;
 use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
 
 /// Largest piece, in bytes.
-const MORCEAU_MAX: usize = 256 * 1024;
+const PIECE_MAX: usize = 256 * 1024;
 
 /// Consecutive pieces that one attempt wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Serie {
+struct Series {
     /// The fencing number of the attempt: a slower twin writes under another one.
-    numero: u64,
-    premier: usize,
-    nombre: usize,
+    #[serde(rename = "numero")]
+    number: u64,
+    #[serde(rename = "premier")]
+    first: usize,
+    #[serde(rename = "nombre")]
+    count: usize,
 }
 
 /// What is known of a journal between two steps; it counts only what its holder has saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
-    nom: String,
-    series: Vec<Serie>,
+    #[serde(rename = "nom")]
+    name: String,
+    series: Vec<Series>,
     /// The number of the attempt that writes, and its next piece. Pieces are never numbered twice.
-    numero: u64,
-    prochain: usize,
+    #[serde(rename = "numero")]
+    number: u64,
+    #[serde(rename = "prochain")]
+    next: usize,
     #[serde(skip)]
-    tampon: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 /// Where the reading of a journal stands: series, piece of it, byte of the piece.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position(usize, usize, usize);
 
-fn famille(nom: &str, numero: u64) -> String {
-    format!("journal.{nom}.{numero}")
+fn family(name: &str, number: u64) -> String {
+    format!("journal.{name}.{number}")
 }
 
 impl Journal {
     /// An empty one; its name tells it from others under the same prefix.
     #[must_use]
-    pub fn nouveau(nom: &str) -> Self {
-        Self { nom: nom.to_owned(), ..Self::default() }
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// How many pieces it has.
     #[must_use]
-    pub fn morceaux(&self) -> usize {
-        self.series.iter().map(|s| s.nombre).sum()
+    pub fn pieces(&self) -> usize {
+        self.series.iter().map(|s| s.count).sum()
     }
 
     /// Adds a record of at most some 250 KB.
     ///
     /// # Errors
     /// [`StoreError::TooLarge`], or those of the store.
-    pub async fn ajouter<K: KeyValueWrite>(
+    pub async fn add<K: KeyValueWrite>(
         &mut self,
-        ecrivain: &mut Ecrivain<'_, K>,
-        numero: u64,
+        writer: &mut Writer<'_, K>,
+        number: u64,
         record: &[u8],
     ) -> Result<(), StoreError> {
-        if record.len() > MORCEAU_MAX {
-            return Err(StoreError::TooLarge(format!("un enregistrement de {}", self.nom), record.len()));
+        if record.len() > PIECE_MAX {
+            return Err(StoreError::TooLarge(format!("un enregistrement de {}", self.name), record.len()));
         }
-        if !self.tampon.is_empty() && self.tampon.len() + record.len() + 8 > MORCEAU_MAX {
-            self.vider(ecrivain, numero).await?;
+        if !self.buffer.is_empty() && self.buffer.len() + record.len() + 8 > PIECE_MAX {
+            self.flush(writer, number).await?;
         }
-        let mut writer = Writer(std::mem::take(&mut self.tampon));
-        writer.bytes(record);
-        self.tampon = writer.0;
+        let mut encoder = Encoder(std::mem::take(&mut self.buffer));
+        encoder.bytes(record);
+        self.buffer = encoder.0;
         Ok(())
     }
 
@@ -79,52 +85,48 @@ impl Journal {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn vider<K: KeyValueWrite>(
-        &mut self,
-        ecrivain: &mut Ecrivain<'_, K>,
-        numero: u64,
-    ) -> Result<(), StoreError> {
-        if self.tampon.is_empty() {
+    pub async fn flush<K: KeyValueWrite>(&mut self, writer: &mut Writer<'_, K>, number: u64) -> Result<(), StoreError> {
+        if self.buffer.is_empty() {
             return Ok(());
         }
-        if self.numero != numero {
-            (self.numero, self.prochain) = (numero, 0);
+        if self.number != number {
+            (self.number, self.next) = (number, 0);
         }
-        let mut morceau = vec![0; SCEAU];
-        morceau.append(&mut self.tampon);
-        codec::sceller(&mut morceau);
-        let n = self.prochain;
-        self.prochain += 1;
+        let mut piece = vec![0; SEAL];
+        piece.append(&mut self.buffer);
+        codec::seal(&mut piece);
+        let n = self.next;
+        self.next += 1;
         match self.series.last_mut() {
-            Some(s) if s.numero == numero && s.premier + s.nombre == n => s.nombre += 1,
-            _ => self.series.push(Serie { numero, premier: n, nombre: 1 }),
+            Some(s) if s.number == number && s.first + s.count == n => s.count += 1,
+            _ => self.series.push(Series { number, first: n, count: 1 }),
         }
-        ecrivain.poser(&famille(&self.nom, numero), n, morceau).await
+        writer.put(&family(&self.name, number), n, piece).await
     }
 
-    /// Forgets what was added since `repere`, a copy taken right after [`Journal::vider`].
-    pub fn revenir(&mut self, repere: &Self) {
-        self.tampon.clear();
-        self.series.clone_from(&repere.series);
+    /// Forgets what was added since `bookmark`, a copy taken right after [`Journal::flush`].
+    pub fn go_back(&mut self, bookmark: &Self) {
+        self.buffer.clear();
+        self.series.clone_from(&bookmark.series);
     }
 
-    /// Reads from a position on: pieces lie under `prefixe`.
+    /// Reads from a position on: pieces lie under `prefix`.
     #[must_use]
-    pub fn lecture<'a, K>(&'a self, kv: &'a K, prefixe: &'a str, depuis: Position) -> Lecture<'a, K> {
-        Lecture { journal: self, kv, prefixe, position: depuis, morceau: None }
+    pub fn reading<'a, K>(&'a self, kv: &'a K, prefix: &'a str, since: Position) -> JournalReading<'a, K> {
+        JournalReading { journal: self, kv, prefix, position: since, piece: None }
     }
 }
 
 /// The reading of a journal.
-pub struct Lecture<'a, K> {
+pub struct JournalReading<'a, K> {
     journal: &'a Journal,
     kv: &'a K,
-    prefixe: &'a str,
+    prefix: &'a str,
     position: Position,
-    morceau: Option<Vec<u8>>,
+    piece: Option<Vec<u8>>,
 }
 
-impl<K: KeyValue> Lecture<'_, K> {
+impl<K: KeyValue> JournalReading<'_, K> {
     /// Where the next record lies.
     #[must_use]
     pub fn position(&self) -> Position {
@@ -135,31 +137,31 @@ impl<K: KeyValue> Lecture<'_, K> {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where a piece is missing or damaged, else those of the store.
-    pub async fn suivant(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         loop {
-            let Position(serie, rang, octet) = self.position;
-            let Some(s) = self.journal.series.get(serie) else { return Ok(None) };
-            if rang >= s.nombre {
-                (self.position, self.morceau) = (Position(serie + 1, 0, 0), None);
+            let Position(series, rank, byte) = self.position;
+            let Some(s) = self.journal.series.get(series) else { return Ok(None) };
+            if rank >= s.count {
+                (self.position, self.piece) = (Position(series + 1, 0, 0), None);
                 continue;
             }
-            let key = cle::valeur(self.prefixe, &famille(&self.journal.nom, s.numero), s.premier + rang);
-            let abime = || StoreError::Damaged(key.clone());
-            let morceau = match self.morceau.take() {
-                Some(morceau) => morceau,
+            let key = keys::value(self.prefix, &family(&self.journal.name, s.number), s.first + rank);
+            let damaged = || StoreError::Damaged(key.clone());
+            let piece = match self.piece.take() {
+                Some(piece) => piece,
                 None => {
-                    let morceau = self.kv.get(&key).await?.ok_or_else(abime)?;
-                    codec::desceller(&morceau).ok_or_else(abime)?.to_vec()
+                    let piece = self.kv.get(&key).await?.ok_or_else(damaged)?;
+                    codec::unseal(&piece).ok_or_else(damaged)?.to_vec()
                 }
             };
-            let mut reader = Reader(morceau.get(octet..).ok_or_else(abime)?);
-            if reader.0.is_empty() {
-                self.position = Position(serie, rang + 1, 0);
+            let mut decoder = Decoder(piece.get(byte..).ok_or_else(damaged)?);
+            if decoder.0.is_empty() {
+                self.position = Position(series, rank + 1, 0);
                 continue;
             }
-            let record = reader.bytes().ok_or_else(abime)?.to_vec();
-            self.position = Position(serie, rang, morceau.len() - reader.0.len());
-            self.morceau = Some(morceau);
+            let record = decoder.bytes().ok_or_else(damaged)?.to_vec();
+            self.position = Position(series, rank, piece.len() - decoder.0.len());
+            self.piece = Some(piece);
             return Ok(Some(record));
         }
     }
@@ -168,43 +170,43 @@ impl<K: KeyValue> Lecture<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Memoire;
+    use crate::MemoryStore;
     use futures_executor::block_on;
 
     #[test]
     fn records_come_back_in_order_from_any_position_and_without_those_taken_back() {
-        let kv = Memoire::default();
+        let kv = MemoryStore::default();
         block_on(async {
-            let mut ecrivain = Ecrivain::ouvrir(&kv, "r1", 25).await.unwrap();
-            let mut journal = Journal::nouveau("brut");
+            let mut writer = Writer::open(&kv, "r1", 25).await.unwrap();
+            let mut journal = Journal::new("brut");
             let record = |n: u8| vec![n; 100_000];
             for n in 0..5 {
-                journal.ajouter(&mut ecrivain, 7, &record(n)).await.unwrap();
+                journal.add(&mut writer, 7, &record(n)).await.unwrap();
             }
-            journal.vider(&mut ecrivain, 7).await.unwrap();
-            let repere = journal.clone();
+            journal.flush(&mut writer, 7).await.unwrap();
+            let bookmark = journal.clone();
             for n in 50..55 {
-                journal.ajouter(&mut ecrivain, 7, &record(n)).await.unwrap();
+                journal.add(&mut writer, 7, &record(n)).await.unwrap();
             }
-            journal.revenir(&repere);
+            journal.go_back(&bookmark);
             // Another attempt, after the state was saved and read again.
             let mut journal: Journal = serde_json::from_slice(&serde_json::to_vec(&journal).unwrap()).unwrap();
             for n in 5..8 {
-                journal.ajouter(&mut ecrivain, 8, &record(n)).await.unwrap();
+                journal.add(&mut writer, 8, &record(n)).await.unwrap();
             }
-            journal.vider(&mut ecrivain, 8).await.unwrap();
-            ecrivain.vider().await.unwrap();
+            journal.flush(&mut writer, 8).await.unwrap();
+            writer.flush().await.unwrap();
             let mut position = Position::default();
             for n in 0..8 {
-                let mut lecture = journal.lecture(&kv, "r1", position);
-                assert_eq!(lecture.suivant().await.unwrap(), Some(record(n)), "{n}");
-                position = lecture.position();
+                let mut reading = journal.reading(&kv, "r1", position);
+                assert_eq!(reading.next().await.unwrap(), Some(record(n)), "{n}");
+                position = reading.position();
             }
-            assert_eq!(journal.lecture(&kv, "r1", position).suivant().await.unwrap(), None);
+            assert_eq!(journal.reading(&kv, "r1", position).next().await.unwrap(), None);
             let key = kv.keys().into_iter().find(|k| k.contains("journal")).unwrap();
             kv.corrupt(&key, Some(b"abcdef".to_vec()));
             assert!(matches!(
-                journal.lecture(&kv, "r1", Position::default()).suivant().await,
+                journal.reading(&kv, "r1", Position::default()).next().await,
                 Err(StoreError::Damaged(_))
             ));
         });

@@ -1,6 +1,6 @@
 //! Publication: from pushed documents to a generation that readers follow.
 //!
-//! A job stages parts ([`depot`]), then runs through bounded steps ([`etapes`]):
+//! A job stages parts ([`staging`]), then runs through bounded steps ([`steps`]):
 //!
 //! | step | reads | writes |
 //! | --- | --- | --- |
@@ -17,47 +17,47 @@
 //! step appends lies under the fencing number of its attempt and counts only once the job's
 //! record says so, and everything else is a function of what was read.
 
-pub mod depot;
-mod echange;
-mod ecrivain;
-mod etapes;
-mod flux;
+mod exchange;
+mod job;
 mod journal;
-mod lignes;
-mod listes;
-mod registre;
-mod servies;
-mod travail;
+mod lines;
+mod lists;
+mod record_stream;
+mod registry;
+mod served;
+pub mod staging;
+mod steps;
+mod writer;
 
-pub use depot::{Depot, DepotError, PartInfo, Refus, hex};
-pub use echange::{changer, changer_ou_refaire};
-pub use ecrivain::{Ecrivain, lire_long, poser_long};
-pub use etapes::{avancer, retour_arriere};
-pub use flux::{Flux, Partition};
-pub use journal::{Journal, Lecture, Position};
-pub use lignes::{Controle, LigneRefusee, LigneValide};
-pub use registre::{Bail, EtatRegistre, Generation, Registre, Served, menage};
-pub use servies::parcourir_servies;
-pub use travail::{
-    APPEL_MAX_MS, ATTENTE_MAX_MS, Bilan, Consigne, DEPOT_MAX_MS, Effectifs, Etape, Job, Mode, Ouverture, Perimetre,
-    PublicationError, Totaux, ouvrir, ouvrir_collecte, ouvrir_en_un_appel,
+pub use exchange::{change_or_rebuild, update};
+pub use job::{
+    CALL_MAX_MS, DocumentCounts, Job, JobStep, JobSummary, Mode, Opening, PublicationError, PublicationOptions,
+    STAGING_MAX_MS, Scope, Totals, WAIT_MAX_MS, open, open_collection, open_in_one_call,
 };
+pub use journal::{Journal, JournalReading, Position};
+pub use lines::{LineChecker, RefusedLine, ValidLine};
+pub use record_stream::{Partition, RecordStream};
+pub use registry::{Generation, GenerationState, Lease, Registry, Served, clean_up};
+pub use served::walk_served;
+pub use staging::{LineRefusal, PartInfo, Staging, StagingError, hex};
+pub use steps::{advance, roll_back};
+pub use writer::{Writer, put_long, read_long};
 
 use crate::kv::StoreError;
 use domain::Document;
 use std::future::Future;
 
 /// What a publication needs of the world around it.
-pub trait Environnement {
+pub trait Environment {
     /// Milliseconds since 1970: for leases and for what leaves the pointer.
-    fn maintenant_ms(&self) -> i64;
+    fn now_ms(&self) -> i64;
 
     /// A clock that never goes back, in milliseconds: for the length of a step.
-    fn monotone_ms(&self) -> u64;
+    fn monotonic_ms(&self) -> u64;
 
     /// Writes an account. Accounts lie outside generations and rollback.
-    fn utilisateur(&self, document: &Document) -> impl Future<Output = Result<(), StoreError>>;
+    fn user(&self, document: &Document) -> impl Future<Output = Result<(), StoreError>>;
 
     /// How many values one batch may hold: 25 where the deployment's profile allows batches.
-    fn lot(&self) -> usize;
+    fn batch(&self) -> usize;
 }

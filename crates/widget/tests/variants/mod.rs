@@ -1,28 +1,28 @@
 //! The pictures that are kept: every theme and direction, with ordinary and with awkward data.
 
-use widget::{Direction, Filieres, Formation, Indicateurs, Source, Theme, empty, missing, render, render_filieres};
+use widget::{Direction, Filieres, Formation, Indicators, Source, Theme, empty, missing, render, render_filieres};
 
 /// Rates in the order employment, education, others.
-pub fn indicateurs(taux: [Option<f64>; 3]) -> Indicateurs {
-    let [taux_en_emploi_6_mois, taux_en_formation, taux_autres_6_mois] = taux;
-    Indicateurs { taux_en_emploi_6_mois, taux_en_formation, taux_autres_6_mois }
+pub fn indicators(rate: [Option<f64>; 3]) -> Indicators {
+    let [employment_rate_6_months, training_rate, other_rate_6_months] = rate;
+    Indicators { employment_rate_6_months, training_rate, other_rate_6_months }
 }
 
 /// Name and SVG of each picture.
 pub fn variants() -> Vec<(String, String)> {
     let usual = Formation {
-        titre: "Certification 50022137, établissement 0751234J",
+        title: "Certification 50022137, établissement 0751234J",
         details: "Données InserJeunes pour la certification 50022137 (CAP filière apprentissage) dispensée par \
                   l'établissement 0751234J, pour le millésime 2021_2022",
         libelle: Some("Boulanger (CAP)"),
         millesime: "2021_2022",
         source: Source::InserJeunes,
         messages: &[],
-        indicateurs: indicateurs([Some(52.0), Some(31.0), Some(17.0)]),
+        indicators: indicators([Some(52.0), Some(31.0), Some(17.0)]),
     };
-    let unknown = Formation { libelle: None, indicateurs: indicateurs([Some(100.0), None, Some(0.0)]), ..usual };
+    let unknown = Formation { libelle: None, indicators: indicators([Some(100.0), None, Some(0.0)]), ..usual };
     let full = Formation {
-        titre: "Certification 2500249",
+        title: "Certification 2500249",
         details: "Données InserSup pour la certification 2500249 (LIC PRO filière superieur) pour le millésime 2023",
         libelle: Some(
             "Métiers de l’électricité et de l’énergie : gestion, conversion, stockage & distribution des énergies \
@@ -35,31 +35,31 @@ pub fn variants() -> Vec<(String, String)> {
             "Nous ne pouvons pas déterminer si les données pour cette formation proviennent de l'organisme \
              gestionnaire, de l'organisme formateur ou du lieu de formation",
         ],
-        indicateurs: indicateurs([Some(152.0), Some(56.0), Some(0.0)]),
+        indicators: indicators([Some(152.0), Some(56.0), Some(0.0)]),
     };
     let filieres = Filieres {
-        titre: "Certification 40025214",
+        title: "Certification 40025214",
         details: "Données InserJeunes pour la certification 40025214 (BAC PRO filière pro et BAC PRO filière \
                   apprentissage) pour le millésime 2022",
         libelle: Some("Technicien d’usinage (Bac pro)"),
         millesime: "2022",
         messages: &[],
-        pro: indicateurs([Some(25.0), Some(58.0), Some(17.0)]),
-        apprentissage: indicateurs([Some(61.0), Some(28.0), Some(11.0)]),
+        pro: indicators([Some(25.0), Some(58.0), Some(17.0)]),
+        apprentissage: indicators([Some(61.0), Some(28.0), Some(11.0)]),
     };
     let one_filiere = Filieres {
-        titre: "Certifications 12345678, 87654321",
+        title: "Certifications 12345678, 87654321",
         libelle: None,
         messages: &["Les taux ne peuvent pas être affichés car il n'y a pas assez d'élèves pour fournir une \
                      information fiable."],
-        pro: indicateurs([None, None, None]),
-        apprentissage: indicateurs([Some(152.0), Some(100.0), Some(0.0)]),
+        pro: indicators([None, None, None]),
+        apprentissage: indicators([Some(152.0), Some(100.0), Some(0.0)]),
         ..filieres
     };
 
     let mut pictures = vec![("vide".to_owned(), empty().to_owned())];
-    for theme in Theme::TOUS {
-        for direction in Direction::TOUTES {
+    for theme in Theme::ALL {
+        for direction in Direction::ALL {
             let mut push = |name: &str, svg: String| {
                 pictures.push((format!("{}-{}-{name}", theme.as_str(), direction.as_str()), svg));
             };

@@ -1,9 +1,0 @@
-//! Every list under a path with an extension: \`GET /api/inserjeunes/formations.csv\`.
-
-use edge::{Request, Response};
-
-edge::service!(handle);
-
-async fn handle(request: Request) -> Response {
-    edge::serve(request, api::routes::listes).await
-}

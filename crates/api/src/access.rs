@@ -1,0 +1,165 @@
+//! Who may read lists: keys and tokens.
+//!
+//! Accepted: the legacy key and personal keys in `x-api-key` or `?apiKey=`, tokens there too and as
+//! `Authorization: Bearer`. One valid credential is enough, whatever the others. An empty secret
+//! denies; comparisons take constant time.
+
+use crate::accounts;
+use crate::error::ApiError;
+use crate::{Request, Runtime};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// The key in the query. It never reaches a log, nor a link in an answer.
+pub const KEY_IN_QUERY: &str = "apiKey";
+/// The issuer of tokens.
+pub const ISSUER: &str = "exposition-ij";
+/// How long a token lives: one day.
+pub const TOKEN_LIFETIME_S: i64 = 86_400;
+
+/// Equal, in a time that depends on lengths only.
+#[must_use]
+pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    !a.is_empty() && a.ct_eq(b).into()
+}
+
+/// Lets through whoever carries a valid credential.
+///
+/// # Errors
+/// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
+pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), ApiError> {
+    let mode = runtime.variable("authentification").await;
+    if matches!(mode.as_str(), "gateway" | "both") {
+        let name = runtime.variable("entete_passerelle").await.to_ascii_lowercase();
+        let secret = runtime.variable("secret_passerelle").await;
+        if request.header(name).is_some_and(|received| equal(secret.as_bytes(), received.as_bytes())) {
+            return Ok(());
+        }
+        if mode == "gateway" {
+            return Err(ApiError::Unauthorized);
+        }
+    }
+    let keys = request.parameters().into_iter().filter(|(name, _)| name == KEY_IN_QUERY).flat_map(|(_, v)| v);
+    let keys: Vec<String> = keys.filter(|key| !key.is_empty()).collect();
+    let key = match keys.as_slice() {
+        [] => request.header("x-api-key").unwrap_or_default(),
+        [alone] => alone,
+        _ => return Err(ApiError::Unauthorized),
+    };
+    let old = runtime.variable("legacy_api_key").await;
+    if equal(old.as_bytes(), key.as_bytes()) {
+        return Ok(());
+    }
+    let token = request.header("authorization").and_then(|header| {
+        let (schema, token) = header.split_once(' ')?;
+        schema.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    });
+    let secret = runtime.variable("jwt_secret").await;
+    let now = runtime.now_ms().div_euclid(1000);
+    for token in [Some(key), token].into_iter().flatten() {
+        if let Some(user) = read_token(&secret, token, now)
+            && accounts::is_active(&runtime.kv(), &user).await?
+        {
+            return Ok(());
+        }
+    }
+    if accounts::valid_key(&runtime.kv(), key).await? { Ok(()) } else { Err(ApiError::Unauthorized) }
+}
+
+fn sign(secret: &str, text: &str) -> Option<Hmac<Sha256>> {
+    let mut signature = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
+    signature.update(text.as_bytes());
+    (!secret.is_empty()).then_some(signature)
+}
+
+/// A token for a user, valid for one day. `None` without a secret.
+#[must_use]
+pub fn write_token(secret: &str, user: &str, now_s: i64) -> Option<String> {
+    let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let charge = json!({"username": user, "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "iss": ISSUER});
+    let text = format!("{}.{}", encode(&json!({"alg": "HS256", "typ": "JWT"})), encode(&charge));
+    let signature = sign(secret, &text)?.finalize().into_bytes();
+    Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// The user of a valid token: HS256 only, our issuer, a user, an end that lies ahead, no beginning or one that lies
+/// behind. A beginning that is no number is none that can be checked: the token is refused.
+#[must_use]
+pub fn read_token(secret: &str, token: &str, now_s: i64) -> Option<String> {
+    let (text, signature) = token.rsplit_once('.')?;
+    let (header, charge) = text.split_once('.')?;
+    let read = |part: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
+    if read(header)?.get("alg")?.as_str()? != "HS256" {
+        return None;
+    }
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    sign(secret, text)?.verify_slice(&signature).ok()?;
+    let charge = read(charge)?;
+    let number = |field: &str| charge.get(field).map(Value::as_f64);
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^53")]
+    let now = now_s as f64;
+    let valid = charge.get("iss")?.as_str()? == ISSUER
+        && number("exp")?? > now
+        && number("nbf").is_none_or(|start| start.is_some_and(|start| start <= now));
+    let user = charge.get("username")?.as_str()?;
+    (valid && !user.is_empty()).then(|| user.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_read_back_until_its_end_and_by_its_secret_only() {
+        let token = write_token("s", "test", 1000).unwrap();
+        assert_eq!(read_token("s", &token, 1000).as_deref(), Some("test"));
+        assert_eq!(read_token("s", &token, 1000 + TOKEN_LIFETIME_S - 1).as_deref(), Some("test"));
+        assert_eq!(read_token("s", &token, 1000 + TOKEN_LIFETIME_S), None, "expired when exp <= now");
+        assert_eq!(read_token("autre", &token, 1000), None);
+        assert_eq!(read_token("", &token, 1000), None, "an empty secret denies");
+        assert_eq!(write_token("", "test", 0), None);
+    }
+
+    #[test]
+    fn tokens_of_another_making_are_refused() {
+        let make = |header: Value, charge: Value| {
+            let text = format!(
+                "{}.{}",
+                URL_SAFE_NO_PAD.encode(header.to_string()),
+                URL_SAFE_NO_PAD.encode(charge.to_string())
+            );
+            let signature = sign("s", &text).unwrap().finalize().into_bytes();
+            format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+        };
+        let hs256 = json!({"alg": "HS256"});
+        let good = json!({"username": "u", "iss": ISSUER, "exp": 10});
+        assert!(read_token("s", &make(hs256.clone(), good.clone()), 9).is_some());
+        let begun = json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": 8.5});
+        assert!(read_token("s", &make(hs256.clone(), begun), 9).is_some());
+        for (header, charge) in [
+            (json!({"alg": "none"}), good.clone()),
+            (json!({"alg": "HS512"}), good.clone()),
+            (json!({}), good),
+            (hs256.clone(), json!({"iss": ISSUER, "exp": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER})),
+            (hs256.clone(), json!({"username": "u", "exp": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": "autre", "exp": 10})),
+            (hs256.clone(), json!({"username": "", "iss": ISSUER, "exp": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": "10"})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": 10})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": "8"})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": null})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": true})),
+            (hs256, json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": [8]})),
+        ] {
+            assert_eq!(read_token("s", &make(header.clone(), charge.clone()), 9), None, "{header} {charge}");
+        }
+        for text in ["", ".", "..", "a.b.c", "é.é.é"] {
+            assert_eq!(read_token("s", text, 0), None);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Errors of the API: which text belongs to which status.
+//!
+//! Each answers `{statusCode, error, message, data?, details?}` (contract, "Errors"). Bodies are part of
+//! the contract, so help goes beside them: a `Link` with `rel="help"` leads to the cause and the way
+//! out of this very error in the documentation ([`ApiError::anchor`]), one with `rel="search"` to the
+//! closest known codes.
+
+use crate::response::{JSON, Response};
+use serde_json::{Value, json};
+use store::StoreError;
+
+/// Why a request has no other answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ApiError {
+    /// 400: every fault of the parameters.
+    Validation(Vec<Value>),
+    /// 400: the request itself cannot be read.
+    Unreadable(&'static str),
+    /// 401 on lists.
+    Unauthorized,
+    /// 401 on login.
+    Credentials,
+    /// 404 for a path that is no route.
+    UnknownRoute,
+    /// 404 of the data, one text each.
+    NotFound(&'static str),
+    /// 404: the place and certification are known, not the millesime.
+    Millesime {
+        /// As asked for, or the default.
+        millesime: String,
+        /// Newest first.
+        available: Vec<String>,
+    },
+    /// 409: the call does not fit the state.
+    Conflict(String),
+    /// 413.
+    TooLarge(String),
+    /// 415.
+    Charset,
+    /// 422: the content was read and refused.
+    Refused(String),
+    /// 503: the store cannot be read.
+    Unavailable,
+}
+
+/// No national row of the code.
+pub const UNKNOWN_CERTIFICATION: ApiError = ApiError::NotFound("Certification inconnue");
+/// Nothing found for a filieres view.
+pub const UNKNOWN_CERTIFICATIONS: ApiError = ApiError::NotFound("Certifications inconnues");
+/// The code is in no nomenclature, or the place does not teach it.
+pub const UNKNOWN_FORMATION: ApiError = ApiError::NotFound("Formation inconnue");
+/// No data is published under this declared maille.
+pub const UNKNOWN_MAILLE: ApiError = ApiError::NotFound("Maille inconnue");
+/// The UAI is in no directory.
+pub const UNKNOWN_ETABLISSEMENT: ApiError = ApiError::NotFound("Etablissement inconnu");
+/// No row for the code and the region.
+pub const NO_DATA: ApiError = ApiError::NotFound("Pas de données disponibles");
+/// No rate to draw.
+pub const DATA_NOT_AVAILABLE: ApiError = ApiError::NotFound("Données non disponibles");
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        // The reason is for the log; it names keys, never values.
+        eprintln!("store: {error}");
+        match error {
+            // Sending the same again would change nothing.
+            StoreError::TooLarge(..) | StoreError::Invalid { .. } => Self::TooLarge(error.reason().unwrap_or_default()),
+            StoreError::Unavailable(_)
+            | StoreError::Damaged(_)
+            | StoreError::OtherLayout { .. }
+            | StoreError::Empty => Self::Unavailable,
+        }
+    }
+}
+
+impl ApiError {
+    /// The name the former service gives this error inside a document (final years).
+    #[must_use]
+    pub fn name(&self) -> Option<&'static str> {
+        match self {
+            Self::Millesime { .. } => Some("ErrorNoDataForMillesime"),
+            Self::NotFound(text) => match *text {
+                "Certification inconnue" | "Certifications inconnues" => Some("ErrorCertificationNotFound"),
+                "Formation inconnue" => Some("ErrorFormationNotExist"),
+                "Etablissement inconnu" => Some("ErrorEtablissementNotExist"),
+                "Pas de données disponibles" => Some("ErrorRegionaleNotFound"),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// Its place on the page of errors of the documentation.
+    #[must_use]
+    pub fn anchor(&self) -> &'static str {
+        match self {
+            Self::Validation(_) => "validation",
+            Self::Unreadable(_) => "illisible",
+            Self::Unauthorized => "non-autorise",
+            Self::Credentials => "identifiants",
+            Self::UnknownRoute => "route-inconnue",
+            Self::NotFound(text) => match *text {
+                "Certification inconnue" | "Certifications inconnues" => "certification-inconnue",
+                "Formation inconnue" => "formation-inconnue",
+                "Etablissement inconnu" => "etablissement-inconnu",
+                "Maille inconnue" => "maille-inconnue",
+                "Données non disponibles" => "donnees-non-disponibles",
+                _ => "pas-de-donnees",
+            },
+            Self::Millesime { .. } => "millesime",
+            Self::Conflict(_) | Self::Refused(_) => "import",
+            Self::TooLarge(_) => "trop-grand",
+            Self::Charset => "jeu-de-caracteres",
+            Self::Unavailable => "indisponible",
+        }
+    }
+
+    /// Its answer.
+    #[must_use]
+    pub fn response(&self) -> Response {
+        let (status, title, message) = match self {
+            Self::Validation(_) => (400, "Bad Request", "Erreur de validation"),
+            Self::Unreadable(text) => (400, "Bad Request", *text),
+            Self::Unauthorized => (401, "Unauthorized", "Not authorized"),
+            Self::Credentials => (401, "Unauthorized", "Votre nom d'utilisateur ou votre mot de passe est invalide"),
+            Self::UnknownRoute => (404, "Not Found", "Not Found"),
+            Self::NotFound(text) => (404, "Not Found", *text),
+            Self::Millesime { .. } => (404, "Not Found", "Pas de données pour le millésime"),
+            Self::Conflict(text) => (409, "Conflict", text.as_str()),
+            Self::TooLarge(text) => (413, "Request Entity Too Large", text.as_str()),
+            Self::Charset => (415, "Unsupported Media Type", "Jeu de caractères non pris en charge : utiliser utf-8"),
+            Self::Refused(text) => (422, "Unprocessable Entity", text.as_str()),
+            Self::Unavailable => (
+                503,
+                "Service Unavailable",
+                "Les données sont momentanément indisponibles, réessayez dans quelques secondes",
+            ),
+        };
+        let mut body = json!({"statusCode": status, "error": title, "message": message});
+        let mut add = |field: &str, value: Value| {
+            if let Some(object) = body.as_object_mut() {
+                object.insert(field.to_owned(), value);
+            }
+        };
+        match self {
+            Self::Validation(faults) => add("details", faults.clone().into()),
+            Self::Millesime { millesime, available } => {
+                add("data", json!({"millesime": millesime, "millesimesDisponible": available}));
+            }
+            _ => {}
+        }
+        let response = Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default())
+            .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
+        match self {
+            Self::Unavailable => response.with("retry-after", "5").with("cache-control", "no-store"),
+            Self::NotFound(_) | Self::Millesime { .. } => response.with("cache-control", "public, max-age=60"),
+            _ => response.with("cache-control", "no-store"),
+        }
+    }
+}

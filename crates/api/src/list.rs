@@ -1,0 +1,289 @@
+//! Lists: filters to ranges, ranges to rows, rows to the wire.
+
+use crate::error::{self, ApiError};
+use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
+use crate::response::{Response, ResponseBody};
+use crate::stream::BodyStream;
+use crate::{Request, Runtime};
+use domain::{Maille, Universe, date};
+use futures_util::stream;
+use std::borrow::Cow;
+use std::rc::Rc;
+use store::Reader;
+use store::keys;
+use store::kv::{KeyValue, StoreError};
+use store::list::{self, Filter, Format, Order, Plan, SegmentSlice};
+
+/// Lists of no more segments than this are put together before they are sent: one piece, with its
+/// length known; a page of 1,000 rows is 17 segments, some 1 MB.
+const WHOLE_SEGMENTS: usize = 20;
+
+/// A list of the contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum List {
+    /// Statistics of a maille of the contract.
+    Statistics(Maille),
+    /// Statistics of a declared maille.
+    Declared(String),
+    /// The nomenclature.
+    Bcn,
+}
+
+impl List {
+    /// Its name in paths and answers.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Statistics(maille) => maille.list(),
+            Self::Declared(name) => name,
+            Self::Bcn => "bcn",
+        }
+    }
+
+    /// Its name in the store.
+    fn key(&self) -> Cow<'_, str> {
+        match self {
+            Self::Declared(name) => keys::declared_list(name).into(),
+            other => other.name().into(),
+        }
+    }
+
+    fn allowed(&self) -> AllowedFilters {
+        let statistics = AllowedFilters { statistics: true, ..AllowedFilters::default() };
+        match self {
+            Self::Bcn => AllowedFilters::default(),
+            Self::Statistics(maille) => AllowedFilters {
+                regions: *maille != Maille::National,
+                academies: *maille == Maille::Etablissement,
+                uais: *maille == Maille::Etablissement,
+                ..statistics
+            },
+            Self::Declared(_) => AllowedFilters { regions: true, academies: true, places: true, ..statistics },
+        }
+    }
+}
+
+/// Answers a list; `lieu` is the region in the path, or the place of a declared maille.
+pub async fn respond<M: Runtime>(
+    runtime: &M,
+    reader: Reader<M::Kv>,
+    request: &Request,
+    list: &List,
+    place: Option<&str>,
+    ext: Option<&str>,
+) -> Result<Response, ApiError> {
+    let parameters = ListParameters::read(request.parameters(), ext, place, list.allowed())?;
+    if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
+        return Err(error::UNKNOWN_MAILLE);
+    }
+    let filter = filter(&reader, list, &parameters);
+    let plan = reader.plan(&list.key()).await?;
+    let selection = reader.selection(&list.key(), &plan, &filter).await?;
+    let total = selection.total() as u64;
+    let format = match parameters.format {
+        ListFormat::Csv => Format::Csv,
+        _ => Format::Json,
+    };
+    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let skipped = (parameters.page - 1).saturating_mul(parameters.items_per_page);
+    let slices = selection.slices(size(skipped), size(parameters.items_per_page), plan.rows(format));
+    let now = runtime.now_ms();
+    let rows = RowReader {
+        reader,
+        list: list.key().into_owned(),
+        order: selection.order,
+        format,
+        envelope: envelope(&parameters, list, &plan, total),
+        now,
+    };
+    let sent: usize = slices.iter().map(|slice| slice.count).sum();
+    let response = header(parameters.format, now)
+        .with("cache-control", "private, max-age=60")
+        .with("vary", "x-api-key, Authorization")
+        // A CSV or an NDJSON that was cut looks whole: these two tell a client whether it has every row.
+        .with("x-total-count", total.to_string())
+        .with("x-row-count", sent.to_string());
+    let response = match links(request, &parameters, total) {
+        Some(links) => response.with("link", links),
+        None => response,
+    };
+    let body = if slices.len() <= WHOLE_SEGMENTS {
+        ResponseBody::Bytes(rows.together(&slices).await?)
+    } else {
+        ResponseBody::Stream(BodyStream::new(rows.stream(slices)))
+    };
+    Ok(Response { body, ..response }.compress(request))
+}
+
+fn header(format: ListFormat, now: i64) -> Response {
+    match format {
+        ListFormat::Json => Response::new(200, "application/json", Vec::new()),
+        ListFormat::Ndjson => Response::new(200, "application/x-ndjson; charset=utf-8", Vec::new()),
+        ListFormat::Csv => Response::new(200, "text/csv; charset=UTF-8", Vec::new())
+            .with("content-disposition", format!("attachment; filename=export-{}.csv", date::write_day(now))),
+    }
+}
+
+/// What is asked for, and the default millesimes of the list where none is.
+fn filter<K: KeyValue>(reader: &Reader<K>, list: &List, parameters: &ListParameters) -> Filter {
+    if *list == List::Bcn {
+        return Filter::default();
+    }
+    let two = *list == List::Statistics(Maille::Etablissement);
+    let mut millesimes = Vec::new();
+    let mut add = |millesime: &domain::Millesime, universe: Option<Universe>| {
+        if two {
+            millesimes.extend(millesime.both_spellings().map(|m| (m.as_str().to_owned(), universe)));
+        } else {
+            millesimes.push((millesime.as_str().to_owned(), universe));
+        }
+    };
+    parameters.millesimes.iter().for_each(|m| add(m, None));
+    if parameters.millesimes.is_empty() {
+        let in_force = &reader.pointer().millesimes;
+        // Regional statistics and declared mailles know one line only.
+        let one = [(Universe::Secondaire, None)];
+        let each_one = [Universe::Secondaire, Universe::Superieur].map(|universe| (universe, Some(universe)));
+        let rows = match list {
+            List::Statistics(Maille::Regionale) | List::Declared(_) => one.as_slice(),
+            _ => each_one.as_slice(),
+        };
+        for (universe, filter_universe) in rows {
+            let last = match list {
+                List::Statistics(maille) => in_force.of(*maille, *universe),
+                List::Declared(name) => in_force.mailles.get(name).map(String::as_str),
+                List::Bcn => None,
+            };
+            if let Some(millesime) = last.and_then(domain::Millesime::parse) {
+                add(&millesime, *filter_universe);
+            }
+        }
+    }
+    if millesimes.is_empty() {
+        // Nothing is in force: no row has the empty millesime.
+        millesimes.push((String::new(), None));
+    }
+    Filter {
+        millesimes,
+        regions: parameters.regions.clone(),
+        academies: parameters.academies.clone(),
+        // A place of a declared maille lies where a UAI does on the list of formations.
+        uais: parameters.uais.iter().map(|u| u.as_str().to_owned()).chain(parameters.places.iter().cloned()).collect(),
+        codes: parameters.codes.iter().map(|c| c.as_str().to_owned()).collect(),
+    }
+}
+
+/// What stands before, between and after the rows.
+struct Envelope {
+    before: Vec<u8>,
+    between: &'static [u8],
+    after: &'static [u8],
+}
+
+fn envelope(parameters: &ListParameters, list: &List, plan: &Plan, total: u64) -> Envelope {
+    let items = parameters.items_per_page;
+    match parameters.format {
+        ListFormat::Csv => Envelope { before: plan.csv_header.clone().into_bytes(), between: b"", after: b"" },
+        ListFormat::Ndjson => Envelope { before: Vec::new(), between: b"\n", after: b"\n" },
+        ListFormat::Json => Envelope {
+            before: format!(
+                r#"{{"pagination":{{"page":{},"items_par_page":{items},"nombre_de_page":{},"total":{total}}},"{}":["#,
+                parameters.page,
+                total.div_ceil(items).max(1),
+                list.name()
+            )
+            .into_bytes(),
+            between: b",",
+            after: b"]}",
+        },
+    }
+}
+
+/// `next` and `prev`, with the query as it was sent but for the page and the key.
+fn links(request: &Request, parameters: &ListParameters, total: u64) -> Option<String> {
+    let pages = total.div_ceil(parameters.items_per_page).max(1);
+    let others: Vec<&str> = request
+        .query
+        .split('&')
+        .filter(|p| !p.is_empty() && !matches!(p.split('=').next(), Some("page" | "apiKey")))
+        .collect();
+    let link = |page: u64, rel: &str| {
+        let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain([format!("page={page}")]).collect();
+        format!("<{}?{}>; rel=\"{rel}\"", request.path, query.join("&"))
+    };
+    let mut links = Vec::new();
+    if parameters.page < pages {
+        links.push(link(parameters.page + 1, "next"));
+    }
+    if parameters.page > 1 {
+        links.push(link((parameters.page - 1).min(pages), "prev"));
+    }
+    // A header is no place for what could split it.
+    let own = |l: &String| l.bytes().all(|b| (0x20..0x7f).contains(&b));
+    (!links.is_empty() && links.iter().all(own)).then(|| links.join(", "))
+}
+
+/// The rows of an answer, read segment by segment.
+struct RowReader<K> {
+    reader: Reader<K>,
+    list: String,
+    order: Order,
+    format: Format,
+    envelope: Envelope,
+    now: i64,
+}
+
+impl<K: KeyValue + 'static> RowReader<K> {
+    async fn slice(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
+        let segment = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
+        let damaged = |_| StoreError::Damaged(format!("{} {}", self.list, slice.segment));
+        let rows = list::rows(&segment, slice.from, slice.count).map_err(damaged)?;
+        out.reserve(rows.iter().map(|row| row.len() + 8).sum());
+        for (rank, row) in rows.into_iter().enumerate() {
+            if !(first && rank == 0) {
+                out.extend_from_slice(self.envelope.between);
+            }
+            match self.format {
+                Format::Csv => out.extend_from_slice(row),
+                Format::Json => {
+                    list::write_row(out, row, self.now).map_err(|_| StoreError::Damaged(self.list.clone()))?
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&self, empty: bool) -> &'static [u8] {
+        // An empty NDJSON has no line, so no line end either.
+        if empty && self.envelope.after == b"\n" { b"" } else { self.envelope.after }
+    }
+
+    async fn together(&self, slices: &[SegmentSlice]) -> Result<Vec<u8>, StoreError> {
+        let mut out = self.envelope.before.clone();
+        for (rank, slice) in slices.iter().enumerate() {
+            self.slice(&mut out, *slice, rank == 0).await?;
+        }
+        out.extend_from_slice(self.end(slices.is_empty()));
+        Ok(out)
+    }
+
+    /// One piece a segment: the memory of an answer does not grow with it.
+    fn stream(self, slices: Vec<SegmentSlice>) -> impl futures_util::Stream<Item = Result<Vec<u8>, StoreError>> {
+        let rows = Rc::new(self);
+        stream::unfold(Some(0), move |rank: Option<usize>| {
+            let rows = Rc::clone(&rows);
+            let slice = rank.and_then(|rank| slices.get(rank).copied());
+            let last = rank.is_some_and(|rank| rank + 1 == slices.len());
+            async move {
+                let (rank, slice) = rank.zip(slice)?;
+                let mut out = if rank == 0 { rows.envelope.before.clone() } else { Vec::new() };
+                if let Err(error) = rows.slice(&mut out, slice, rank == 0).await {
+                    return Some((Err(error), None));
+                }
+                if last {
+                    out.extend_from_slice(rows.end(false));
+                }
+                Some((Ok(out), Some(rank + 1)))
+            }
+        })
+    }
+}

@@ -1,0 +1,504 @@
+//! Parameters of the read routes: which there are, what they default to, in which order their
+//! faults are told.
+
+use crate::access::KEY_IN_QUERY;
+use crate::error::ApiError;
+use crate::validation::{FaultPlace, Faults, NumberFault, whole_number};
+use domain::declared::is_place;
+use domain::{CodeCertification, CodeType, Millesime, Uai, territory};
+use serde_json::Value;
+use store::keys;
+use widget::{Direction, Theme};
+
+/// Rows of a page of JSON, at most: an answer stays below some 10 MB.
+pub const ITEMS_MAX_JSON: u64 = 10_000;
+/// Rows of a page of CSV or NDJSON, at most: they are streamed.
+pub const ITEMS_MAX_STREAM: u64 = 1_000_000;
+
+/// The form of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFormat {
+    /// With pagination.
+    Json,
+    /// An export.
+    Csv,
+    /// One document a line.
+    Ndjson,
+}
+
+/// A parameter as sent: one value, or several where it is repeated.
+struct ReceivedParameters(Vec<(String, Vec<String>)>);
+
+fn raw(values: &[String]) -> Value {
+    match values {
+        [alone] => alone.clone().into(),
+        several => several.to_vec().into(),
+    }
+}
+
+impl ReceivedParameters {
+    fn take(&mut self, name: &str) -> Option<Vec<String>> {
+        let rank = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(rank).1)
+    }
+
+    /// The items of a list parameter. A repeated one is one item that is an array.
+    fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+        let values = self.take(name)?;
+        Some(match values.as_slice() {
+            [alone] => alone.split([',', '|']).map(Into::into).collect(),
+            several => vec![several.to_vec().into()],
+        })
+    }
+
+    /// One value among those allowed.
+    fn among<'v>(&mut self, name: &str, allowed: &[&'v str], faults: &mut Faults) -> Option<&'v str> {
+        let values = self.take(name)?;
+        if let [alone] = values.as_slice()
+            && let Some(valid) = allowed.iter().find(|v| *v == alone)
+        {
+            return Some(valid);
+        }
+        fault_among(FaultPlace::Name(name), &raw(&values), allowed, faults);
+        None
+    }
+
+    fn finish(self, mut faults: Faults) -> Result<(), ApiError> {
+        for (name, values) in self.0 {
+            faults.unknown(&name, raw(&values));
+        }
+        if faults.0.is_empty() { Ok(()) } else { Err(ApiError::Validation(faults.0)) }
+    }
+}
+
+/// An enumerated text that is none of those allowed; empty and repeated ones have a second fault.
+fn fault_among(place: FaultPlace<'_>, value: &Value, allowed: &[&str], faults: &mut Faults) {
+    faults.among(place, value.clone(), allowed, None);
+    match value.as_str() {
+        Some("") => faults.empty(place),
+        Some(_) => {}
+        None => faults.not_a_text(place, value.clone()),
+    }
+}
+
+/// Removes the key that any route may carry: it was looked at before.
+fn received(parameters: Vec<(String, Vec<String>)>) -> ReceivedParameters {
+    let without_key =
+        |(name, values): &(String, Vec<String>)| name != KEY_IN_QUERY || values.iter().all(String::is_empty);
+    ReceivedParameters(parameters.into_iter().filter(without_key).collect())
+}
+
+/// A route without parameters.
+///
+/// # Errors
+/// Every parameter that is there.
+pub fn none(parameters: Vec<(String, Vec<String>)>) -> Result<(), ApiError> {
+    received(parameters).finish(Faults::default())
+}
+
+/// Reads items one by one; tells the list as a whole where none is valid.
+fn items<T>(
+    name: &str,
+    items: Option<Vec<Value>>,
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Option<T>,
+    fault: impl Fn(&mut Faults, FaultPlace<'_>, &str),
+) -> Vec<T> {
+    let Some(items) = items else { return Vec::new() };
+    let mut read_items = Vec::new();
+    for (rank, item) in items.iter().enumerate() {
+        let place = FaultPlace::Item(name, rank);
+        match item.as_str() {
+            None => faults.not_a_text(place, item.clone()),
+            Some("") => faults.empty(place),
+            Some(text) => match read(text) {
+                Some(read) => read_items.push(read),
+                None => fault(faults, place, text),
+            },
+        }
+    }
+    if read_items.is_empty() {
+        faults.no_item(FaultPlace::Name(name), items.into());
+    }
+    read_items
+}
+
+/// The INSEE code of a region, from itself or from a postal code.
+fn region(place: FaultPlace<'_>, value: &Value, faults: &mut Faults) -> Option<&'static str> {
+    let text = value.as_str().unwrap_or_default();
+    if let Some(region) = territory::region(text).or_else(|| territory::region_of_postal_code(text)) {
+        return Some(region.code);
+    }
+    if text.chars().count() == 5 {
+        faults.code_postal(place, text);
+    } else {
+        let allowed: Vec<&str> = territory::REGIONS.iter().map(|r| r.code).collect();
+        fault_among(place, value, &allowed, faults);
+    }
+    None
+}
+
+fn read_place(text: &str) -> Option<String> {
+    is_place(text).then(|| text.to_owned())
+}
+
+/// The place of a declared maille in a path.
+fn declared_place(text: &str, faults: &mut Faults) -> Option<String> {
+    let read = read_place(text);
+    if read.is_none() {
+        faults.declared_place(FaultPlace::Name("lieu"), text);
+    }
+    read
+}
+
+fn academie(place: FaultPlace<'_>, value: &Value, faults: &mut Faults) -> Option<&'static str> {
+    if let Some((_, academie)) = value.as_str().and_then(territory::academie) {
+        return Some(academie.code);
+    }
+    let allowed: Vec<&str> = territory::REGIONS.iter().flat_map(|r| r.academies).map(|a| a.code).collect();
+    // Not told as a text by the former service: no second fault where it is empty or repeated.
+    faults.among(place, value.clone(), &allowed, Some("must be a valid academie code"));
+    None
+}
+
+/// The universe that codes allow: one only where all are of it, none given counts as secondary,
+/// anything where they mix or one is invalid.
+fn allowed_universe(codes: Option<&[CodeType]>) -> Option<&'static [&'static str]> {
+    let codes = codes?;
+    let superieurs = codes.iter().filter(|c| **c == CodeType::Sise).count();
+    match superieurs {
+        0 => Some(&["secondaire"]),
+        n if n == codes.len() => Some(&["superieur"]),
+        _ => None,
+    }
+}
+
+fn universe(received: &mut ReceivedParameters, codes: Option<&[CodeType]>, faults: &mut Faults) {
+    match allowed_universe(codes) {
+        Some(allowed) => {
+            received.among("universe", allowed, faults);
+        }
+        None => {
+            received.take("universe");
+        }
+    }
+}
+
+/// What a list was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListParameters {
+    /// The form.
+    pub format: ListFormat,
+    /// From 1.
+    pub page: u64,
+    /// Rows of a page.
+    pub items_per_page: u64,
+    /// Empty: the default of the list.
+    pub millesimes: Vec<Millesime>,
+    /// Empty: all.
+    pub codes: Vec<CodeCertification>,
+    /// INSEE codes; empty: all.
+    pub regions: Vec<String>,
+    /// Empty: all.
+    pub academies: Vec<String>,
+    /// Empty: all.
+    pub uais: Vec<Uai>,
+    /// Places of a declared maille; empty: all.
+    pub places: Vec<String>,
+}
+
+/// Which filters a list takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AllowedFilters {
+    /// `millesimes`, `code_certifications`, `universe`.
+    pub statistics: bool,
+    /// `regions`.
+    pub regions: bool,
+    /// `academies`.
+    pub academies: bool,
+    /// `uais`.
+    pub uais: bool,
+    /// `lieux`.
+    pub places: bool,
+}
+
+impl ListParameters {
+    /// Reads the parameters of a list; `ext` is the extension of the path, `lieu` its region, or
+    /// its place on a declared maille.
+    ///
+    /// # Errors
+    /// Every fault, in the recorded order.
+    pub fn read(
+        parameters: Vec<(String, Vec<String>)>,
+        ext: Option<&str>,
+        place: Option<&str>,
+        allowed: AllowedFilters,
+    ) -> Result<Self, ApiError> {
+        let mut sent = received(parameters);
+        let mut faults = Faults::default();
+        let mut read = Self {
+            format: ListFormat::Json,
+            page: 1,
+            items_per_page: 10,
+            millesimes: Vec::new(),
+            codes: Vec::new(),
+            regions: Vec::new(),
+            academies: Vec::new(),
+            uais: Vec::new(),
+            places: Vec::new(),
+        };
+        if allowed.uais {
+            read.uais = items("uais", sent.list("uais"), &mut faults, Uai::parse, |f, l, t| f.uai(l, t));
+        }
+        if allowed.places {
+            let fault = |f: &mut Faults, l: FaultPlace<'_>, t: &str| f.declared_place(l, t);
+            match place {
+                Some(text) => read.places.extend(declared_place(text, &mut faults)),
+                None => read.places = items("lieux", sent.list("lieux"), &mut faults, read_place, fault),
+            }
+        }
+        if let Some(text) = place.filter(|_| !allowed.places) {
+            read.regions.extend(region(FaultPlace::Name("region"), &text.into(), &mut faults).map(str::to_owned));
+        } else if allowed.regions {
+            for (rank, item) in sent.list("regions").unwrap_or_default().iter().enumerate() {
+                read.regions.extend(region(FaultPlace::Item("regions", rank), item, &mut faults).map(str::to_owned));
+            }
+        }
+        if allowed.academies {
+            for (rank, item) in sent.list("academies").unwrap_or_default().iter().enumerate() {
+                read.academies
+                    .extend(academie(FaultPlace::Item("academies", rank), item, &mut faults).map(str::to_owned));
+            }
+        }
+        if allowed.statistics {
+            let received = sent.list("millesimes");
+            read.millesimes = items("millesimes", received, &mut faults, Millesime::parse, |f, l, t| f.millesime(l, t));
+            let types = match sent.list("code_certifications") {
+                None => Some(Vec::new()),
+                Some(items) => {
+                    let codes: Option<Vec<_>> =
+                        items.iter().map(|i| i.as_str().and_then(CodeCertification::parse)).collect();
+                    if codes.is_none() {
+                        faults.codes(FaultPlace::Name("code_certifications"), items.into());
+                    }
+                    read.codes = codes.clone().unwrap_or_default();
+                    codes.map(|codes| codes.iter().map(CodeCertification::code_type).collect())
+                }
+            };
+            universe(&mut sent, types.as_deref(), &mut faults);
+        }
+        read.format = format(&mut sent, ext, &mut faults);
+        read.items_per_page = match read.format {
+            ListFormat::Json => number(&mut sent, "items_par_page", 10, ITEMS_MAX_JSON, &mut faults),
+            _ => number(&mut sent, "items_par_page", 10, ITEMS_MAX_STREAM, &mut faults),
+        };
+        read.page = number(&mut sent, "page", 1, u64::MAX, &mut faults);
+        sent.finish(faults)?;
+        Ok(read)
+    }
+}
+
+/// The extension of the path wins over `ext=`.
+fn format(received: &mut ReceivedParameters, ext: Option<&str>, faults: &mut Faults) -> ListFormat {
+    // NDJSON is ours; error texts name the two of the former service.
+    const VALID: [&str; 3] = ["json", "csv", "ndjson"];
+    let demand = received.take("ext").map(|v| raw(&v));
+    let demand = ext.map(Value::from).or(demand);
+    match demand.as_ref().map(|v| VALID.iter().find(|f| v.as_str() == Some(f))) {
+        None | Some(Some(&"json")) => ListFormat::Json,
+        Some(Some(&"csv")) => ListFormat::Csv,
+        Some(Some(_)) => ListFormat::Ndjson,
+        Some(None) => {
+            fault_among(
+                FaultPlace::Name("ext"),
+                &demand.unwrap_or_default(),
+                VALID.get(..2).unwrap_or_default(),
+                faults,
+            );
+            ListFormat::Json
+        }
+    }
+}
+
+/// A whole number; 0 means the default.
+fn number(received: &mut ReceivedParameters, name: &str, default: u64, max: u64, faults: &mut Faults) -> u64 {
+    let Some(values) = received.take(name) else { return default };
+    // The former service replaced these characters before it looked: its errors show the result.
+    let cleaned: Vec<String> = values.iter().map(|v| v.replace(['$', '.', '/', '[', ']'], "_")).collect();
+    let read = match values.as_slice() {
+        [alone] => whole_number(alone),
+        _ => Err(NumberFault::Base),
+    };
+    match read {
+        Ok(0) => default,
+        Ok(n) if n <= max => n,
+        Ok(_) => {
+            faults.number(FaultPlace::Name(name), raw(&cleaned), NumberFault::Max(max));
+            default
+        }
+        Err(fault) => {
+            faults.number(FaultPlace::Name(name), raw(&cleaned), fault);
+            default
+        }
+    }
+}
+
+/// What to send where there is nothing to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageOnError {
+    /// The error itself, as JSON.
+    No,
+    /// An image that says so.
+    Yes,
+    /// A 1×1 image.
+    Empty,
+}
+
+/// What one document was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DocumentParameters {
+    /// `None`: the default of the route.
+    pub millesime: Option<Millesime>,
+    /// The filieres view was asked for.
+    pub filieres_view: bool,
+    /// As an image.
+    pub svg: bool,
+    /// Of the image.
+    pub theme: Theme,
+    /// Of the image.
+    pub direction: Direction,
+    /// Instead of a 404.
+    pub image_on_error: ImageOnError,
+}
+
+/// The codes and the place in the path of one document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// One or more.
+    pub codes: Vec<CodeCertification>,
+    /// INSEE code of the region asked for.
+    pub region: Option<&'static str>,
+    /// The establishment asked for.
+    pub uai: Option<Uai>,
+    /// The place asked for of a declared maille, as the store knows it.
+    pub place: Option<String>,
+}
+
+/// What lies in the path of one document, not yet checked.
+#[derive(Clone, Copy, Debug)]
+pub enum DocumentPath<'a> {
+    /// `certifications/{codes}`
+    National(&'a str),
+    /// `regionales/{region}/certifications/{codes}`
+    Regionale(&'a str, &'a str),
+    /// `mailles/{maille}/{lieu}/certifications/{codes}`
+    Declared(&'a str, &'a str, &'a str),
+    /// `formations/{uai}-{code}`
+    Formation(&'a str, &'a str),
+}
+
+impl DocumentParameters {
+    /// Reads the parameters of one document; `ext` is the extension of the path.
+    ///
+    /// # Errors
+    /// Every fault, in the recorded order.
+    pub fn read(
+        parameters: Vec<(String, Vec<String>)>,
+        ext: Option<&str>,
+        path: DocumentPath<'_>,
+    ) -> Result<(Self, Target), ApiError> {
+        let mut sent = received(parameters);
+        let mut faults = Faults::default();
+        let mut target = Target { codes: Vec::new(), region: None, uai: None, place: None };
+        let types: Option<Vec<CodeType>>;
+        match path {
+            DocumentPath::Formation(uai, code) => {
+                target.uai = Uai::parse(uai);
+                if target.uai.is_none() {
+                    faults.uai(FaultPlace::Name("uai"), uai);
+                }
+                match CodeCertification::parse(code) {
+                    Some(code) => target.codes.push(code),
+                    None => faults.code(FaultPlace::Name("code_certification"), code),
+                }
+                // One formation knows the secondary universe only, whatever its code.
+                types = Some(Vec::new());
+            }
+            DocumentPath::National(codes) | DocumentPath::Regionale(_, codes) | DocumentPath::Declared(_, _, codes) => {
+                if let DocumentPath::Regionale(text, _) = path {
+                    target.region = region(FaultPlace::Name("region"), &text.into(), &mut faults);
+                }
+                if let DocumentPath::Declared(maille, text, _) = path {
+                    target.place = declared_place(text, &mut faults).map(|place| keys::declared_place(maille, &place));
+                }
+                let items: Vec<&str> = codes.split([',', '|']).collect();
+                let read: Option<Vec<_>> = items.iter().map(|i| CodeCertification::parse(i)).collect();
+                if read.is_none() {
+                    let items: Vec<Value> = items.into_iter().map(Into::into).collect();
+                    faults.codes(FaultPlace::Name("codes_certifications"), items.into());
+                }
+                types = read.as_ref().map(|codes| codes.iter().map(CodeCertification::code_type).collect());
+                target.codes = read.unwrap_or_default();
+            }
+        }
+        universe(&mut sent, types.as_deref(), &mut faults);
+        let millesime = sent.take("millesime").and_then(|values| millesime(&values, &mut faults));
+        let view = match path {
+            DocumentPath::Formation(..) => None,
+            _ => sent.among("vue", &["filieres"], &mut faults),
+        };
+        let direction = sent.among("direction", &["horizontal", "vertical"], &mut faults);
+        let theme = sent.among("theme", &["dsfr", "lba"], &mut faults);
+        let mut svg = false;
+        let from_query = sent.take("ext").map(|v| raw(&v));
+        for demand in [ext.map(Value::from), from_query].into_iter().flatten() {
+            if demand == "svg" {
+                svg = true;
+            } else {
+                fault_among(FaultPlace::Name("ext"), &demand, &["svg"], &mut faults);
+            }
+        }
+        let image_on_error = image_on_error(&mut sent, &mut faults);
+        sent.finish(faults)?;
+        let read = Self {
+            millesime,
+            filieres_view: view.is_some() || target.codes.len() > 1,
+            svg,
+            theme: theme.and_then(Theme::parse).unwrap_or_default(),
+            direction: direction.and_then(Direction::parse).unwrap_or_default(),
+            image_on_error,
+        };
+        Ok((read, target))
+    }
+}
+
+fn image_on_error(received: &mut ReceivedParameters, faults: &mut Faults) -> ImageOnError {
+    let Some(values) = received.take("imageOnError") else { return ImageOnError::No };
+    match values.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["" | "false"] => ImageOnError::No,
+        ["true"] => ImageOnError::Yes,
+        ["empty"] => ImageOnError::Empty,
+        _ => {
+            fault_among(FaultPlace::Name("imageOnError"), &raw(&values), &["true", "false", "empty"], faults);
+            ImageOnError::No
+        }
+    }
+}
+
+fn millesime(values: &[String], faults: &mut Faults) -> Option<Millesime> {
+    let place = FaultPlace::Name("millesime");
+    let text = match values {
+        [alone] => alone,
+        _ => {
+            faults.not_a_text(place, raw(values));
+            return None;
+        }
+    };
+    let read = Millesime::parse(text);
+    if text.is_empty() {
+        faults.empty(place);
+    } else if read.is_none() {
+        faults.millesime(place, text);
+    }
+    read
+}

@@ -1,0 +1,184 @@
+//! Reports of the last imports: whole for operators, without reasons and values for everyone.
+
+use crate::error::ApiError;
+use collection::{Run, RunReport};
+use serde_json::{Map, Value, json};
+use store::keys;
+use store::kv::{KeyValue, KeyValueWrite};
+use store::publication::Job;
+
+/// Runs whose reports are kept.
+const KEPT: usize = 20;
+/// The ids of the kept reports, newest first, with what a list of them shows.
+const LIST: &str = "work:reports";
+/// Bytes of the public reports together, at most: they lie in one value.
+const PUBLIC_MAX: usize = 250 * 1024;
+/// Bytes of a report, at most.
+const REPORT_MAX: usize = 250 * 1024;
+/// Unknown fields and measures that a public report names, a service.
+const PUBLIC_NAMES: usize = 20;
+
+fn report_key(id: &str) -> String {
+    format!("work:report:{id}")
+}
+
+/// The kept reports, newest first: id, times, where it ended.
+pub async fn list<K: KeyValue>(kv: &K) -> Result<Vec<Value>, ApiError> {
+    Ok(kv.get(LIST).await?.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
+}
+
+/// A kept report.
+pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, ApiError> {
+    let unknown = ApiError::NotFound("Rapport inconnu");
+    if !list(kv).await?.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(id)) {
+        return Err(unknown);
+    }
+    kv.get(&report_key(id)).await?.and_then(|b| serde_json::from_slice(&b).ok()).ok_or(unknown)
+}
+
+/// Keeps the report of an ended import, once.
+///
+/// The report goes first and the list after it: killed in between, the next call does both again.
+pub async fn keep<K: KeyValueWrite>(kv: &K, job: &Job, run: Option<&(Run, Option<RunReport>)>) -> Result<(), ApiError> {
+    let mut list = list(kv).await?;
+    if list.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(job.id.as_str())) {
+        return Ok(());
+    }
+    let run = run.filter(|(c, _)| c.id == job.id);
+    let mut report = serde_json::to_value(job).unwrap_or_default();
+    if let (Some((run, run_report)), Some(object)) = (run, report.as_object_mut()) {
+        object.insert(
+            "collecte".into(),
+            json!({
+                "demande": run.demand, "etape": run.step, "ouvert_ms": run.opened_ms, "fini_ms": run.ended_ms,
+                "echec": run.failure, "rapport": run_report,
+            }),
+        );
+        // A run that fails before its publication gives its job up: that is how the job ends, not the import.
+        if run.failure.is_some() {
+            object.insert("etape".into(), json!("echec"));
+        }
+    }
+    let mut bytes = serde_json::to_vec(&report).unwrap_or_default();
+    if bytes.len() > REPORT_MAX {
+        // What would not fit says what it is about, how it ended, and that the rest is left out.
+        let mut shortened = choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]);
+        let failure = report.get("bilan").and_then(|b| b.get("echec")).and_then(Value::as_str).unwrap_or_default();
+        let failure: String = failure.chars().take(1_000).collect();
+        if let Some(object) = shortened.as_object_mut() {
+            object.insert("bilan".into(), json!({"echec": failure}));
+            object.insert("abrege".into(), true.into());
+        }
+        report = shortened;
+        bytes = serde_json::to_vec(&report).unwrap_or_default();
+    }
+    kv.set(&report_key(&job.id), bytes).await?;
+    let reports_kept: Option<Vec<Value>> = kv.get(keys::REPORTS).await?.and_then(|b| serde_json::from_slice(&b).ok());
+    let mut reports_kept = reports_kept.unwrap_or_default();
+    let id = report.get("id").cloned();
+    reports_kept.retain(|r| r.get("id") != id.as_ref());
+    reports_kept.insert(0, public(&report));
+    reports_kept.truncate(KEPT);
+    let mut bytes = serde_json::to_vec(&reports_kept).unwrap_or_default();
+    while bytes.len() > PUBLIC_MAX && reports_kept.len() > 1 {
+        reports_kept.pop();
+        bytes = serde_json::to_vec(&reports_kept).unwrap_or_default();
+    }
+    kv.set(keys::REPORTS, bytes).await?;
+    list.insert(0, choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]));
+    let old_codes: Vec<String> = list
+        .drain(KEPT.min(list.len())..)
+        .filter_map(|r| r.get("id").and_then(Value::as_str).map(report_key))
+        .collect();
+    kv.set(LIST, serde_json::to_vec(&list).unwrap_or_default()).await?;
+    Ok(kv.delete_many(old_codes).await?)
+}
+
+fn choice(value: &Value, fields: &[&str]) -> Value {
+    let chosen = fields.iter().map(|c| ((*c).to_owned(), value.get(*c).cloned().unwrap_or_default()));
+    Value::Object(chosen.collect())
+}
+
+/// What everyone may see of a report: counts, names of fields, kinds of reasons. Neither examples
+/// nor words of a service: they may name an establishment.
+fn public(report: &Value) -> Value {
+    let mut public = choice(report, &["id", "ouvert_ms", "fini_ms", "etape", "generation", "bilan"]);
+    if let Some(summary) = public.get_mut("bilan").and_then(Value::as_object_mut) {
+        summary.remove("refus");
+        summary.remove("echec");
+    }
+    let run = report.get("collecte");
+    let latest_run = run.and_then(|c| c.get("rapport")).filter(|r| !r.is_null());
+    if let (Some(latest_run), Some(object)) = (latest_run, public.as_object_mut()) {
+        let mut copy = latest_run.clone();
+        if let Some(copy) = copy.as_object_mut() {
+            for source in copy.get_mut("sources").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+                if let Some(source) = source.as_object_mut() {
+                    source.remove("echecs");
+                    first(source.get_mut("champs_inconnus"));
+                }
+            }
+            let treatments = copy.get_mut("traitements").and_then(Value::as_object_mut);
+            for treatment in treatments.into_iter().flat_map(Map::values_mut) {
+                first(treatment.get_mut("mesures_inconnues"));
+                let rejections = treatment.get_mut("rejets").and_then(Value::as_object_mut);
+                for rejection in rejections.into_iter().flat_map(Map::values_mut) {
+                    *rejection = rejection.get("nombre").cloned().unwrap_or_default();
+                }
+            }
+            copy.insert("demande".into(), run.and_then(|c| c.get("demande")).cloned().unwrap_or_default());
+        }
+        object.insert("collecte".into(), copy);
+    }
+    public
+}
+
+fn first(names: Option<&mut Value>) {
+    if let Some(Value::Object(names)) = names {
+        let too_much: Vec<String> = names.keys().skip(PUBLIC_NAMES).cloned().collect();
+        for name in too_much {
+            names.remove(&name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_executor::block_on;
+    use store::MemoryStore;
+
+    #[test]
+    fn twenty_reports_are_kept_and_the_public_ones_hold_no_example() {
+        let kv = MemoryStore::default();
+        block_on(async {
+            for n in 0..25 {
+                let mut job = Job::default();
+                job.id = format!("j{n}");
+                let mut run = Run::default();
+                run.id.clone_from(&job.id);
+                let mut report = RunReport::default();
+                let source = report.sources.entry(sources::Service::Bcn).or_default();
+                source.calls = 9;
+                source.failures.push(collection::FailedCall {
+                    call: "/UAI/0750001U".into(),
+                    reason: "status 404".into(),
+                    resumed: true,
+                });
+                let mut treatment = treatments::TreatmentReport::default();
+                treatment.reject(&treatments::Rejection::UaiIncorrect { uai: "0750001U".into() });
+                report.treatments.insert(sources::Service::Bcn, treatment);
+                let latest_run = (run, Some(report));
+                keep(&kv, &job, Some(&latest_run)).await.unwrap();
+                keep(&kv, &job, Some(&latest_run)).await.unwrap();
+            }
+            assert_eq!(list(&kv).await.unwrap().len(), KEPT);
+            assert!(read(&kv, "j24").await.unwrap().to_string().contains("0750001U"));
+            assert!(read(&kv, "j0").await.is_err());
+            assert_eq!(kv.keys().iter().filter(|k| k.starts_with("work:report:")).count(), KEPT);
+            let reports_kept = String::from_utf8(kv.get(keys::REPORTS).await.unwrap().unwrap()).unwrap();
+            assert!(reports_kept.contains("\"appels\":9") && reports_kept.contains("uai_incorrect"), "{reports_kept}");
+            assert!(!reports_kept.contains("0750001U") && !reports_kept.contains("404"), "{reports_kept}");
+        });
+    }
+}

@@ -1,0 +1,286 @@
+//! Answers, and what every one of them carries.
+
+use crate::Request;
+use crate::stream::BodyStream;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::borrow::Cow;
+use std::io::Write;
+use store::codec::{self, Decoder, Encoder};
+
+/// A header of an answer: its name in lower case, and its value.
+pub type Header = (&'static str, Cow<'static, str>);
+
+/// Room for the headers of an answer: most have eight or nine.
+const HEADERS: usize = 12;
+
+/// Answers above this size are compressed where the client takes it.
+const GZIP_MIN: usize = 1024;
+
+/// The body of an answer.
+pub enum ResponseBody {
+    /// Known as a whole.
+    Bytes(Vec<u8>),
+    /// Sent piece by piece.
+    Stream(BodyStream),
+}
+
+/// An answer.
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: Vec<Header>,
+    /// The body.
+    pub body: ResponseBody,
+    /// How long an instance may send it again.
+    pub freshness: Freshness,
+}
+
+/// How long an answer stays what it is, within a generation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// It is made anew each time.
+    #[default]
+    No,
+    /// As long as the generation is in use.
+    Generation,
+    /// Until this instant, in milliseconds since 1970.
+    Until(i64),
+}
+
+impl std::fmt::Debug for Response {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Response").field("status", &self.status).field("headers", &self.headers).finish_non_exhaustive()
+    }
+}
+
+/// The type of single JSON answers and of errors.
+pub const JSON: &str = "application/json; charset=utf-8";
+/// The type of images.
+pub(crate) const SVG: &str = "image/svg+xml; charset=utf-8";
+/// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes.
+pub(crate) const AGE: &str = "public, max-age=600";
+
+impl Response {
+    /// An answer with a body of this type.
+    #[must_use]
+    pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        let mut headers = Vec::with_capacity(HEADERS);
+        headers.push(("content-type", content_type.into()));
+        Self { status, headers, body: ResponseBody::Bytes(body), freshness: Freshness::No }
+    }
+
+    /// A JSON answer.
+    #[must_use]
+    pub fn json(status: u16, value: &serde_json::Value) -> Self {
+        Self::new(status, JSON, serde_json::to_vec(value).unwrap_or_default())
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.as_ref())
+    }
+
+    /// Completes a cacheable answer: gzip where the client takes it, a strong ETag of the content
+    /// as sent, 304 where the client holds it.
+    #[must_use]
+    pub fn with_etag(self, request: &Request) -> Self {
+        self.tag(request).conditional(request)
+    }
+
+    /// Compressed where the client takes it, with its ETag.
+    #[must_use]
+    pub(crate) fn tag(self, request: &Request) -> Self {
+        let response = self.compress(request);
+        let ResponseBody::Bytes(body) = &response.body else { return response };
+        let encoding = response.header("content-encoding").unwrap_or_default();
+        // One digest of the content; the second one only tells renderings and encodings apart.
+        let content = codec::digest(body).to_le_bytes();
+        let rendered = [crate::RENDERING_VERSION.as_bytes(), &[0], encoding.as_bytes(), &[0], &content];
+        let etag = codec::digest(&rendered.concat());
+        let mut text = String::with_capacity(18);
+        text.push('"');
+        for rank in (0..16).rev() {
+            let digit = u32::try_from(etag >> (rank * 4) & 0xf).unwrap_or_default();
+            text.push(char::from_digit(digit, 16).unwrap_or_default());
+        }
+        text.push('"');
+        response.with("etag", text)
+    }
+
+    /// 304 where the client holds what its ETag names.
+    #[must_use]
+    pub(crate) fn conditional(mut self, request: &Request) -> Self {
+        if self.status == 200 && holds(request, self.header("etag").unwrap_or_default()) {
+            self.status = 304;
+            self.body = ResponseBody::Bytes(Vec::new());
+            self.headers.retain(|(name, _)| !matches!(*name, "content-type" | "content-encoding"));
+        }
+        self
+    }
+
+    /// What an instance keeps of this answer; `None` where it may not.
+    pub(crate) fn rendered(&self) -> Option<Vec<u8>> {
+        let until = match self.freshness {
+            Freshness::No => return None,
+            Freshness::Generation => None,
+            Freshness::Until(instant) => Some(instant),
+        };
+        let ResponseBody::Bytes(body) = &self.body else { return None };
+        if self.status != 200 {
+            return None;
+        }
+        let mut encoder = Encoder(Vec::with_capacity(body.len() + 256));
+        encoder.instant(until).size(self.headers.len());
+        for (name, value) in &self.headers {
+            encoder.size(KEPT.iter().position(|kept| kept == name)?);
+            match VALUES.iter().position(|known| known == value) {
+                Some(rank) => encoder.size(rank),
+                None => encoder.size(VALUES.len()).text(value),
+            };
+        }
+        encoder.0.extend_from_slice(body);
+        Some(encoder.0)
+    }
+
+    /// The answer that was kept, where it still holds; `now` is asked only where the day decides.
+    pub(crate) fn from_rendered(rendered: &[u8], request: &Request, now: impl FnOnce() -> i64) -> Option<Self> {
+        let mut decoder = Decoder(rendered);
+        if decoder.instant()?.is_some_and(|until| now() >= until) {
+            return None;
+        }
+        let number = decoder.size()?;
+        let mut headers = Vec::with_capacity(HEADERS);
+        for _ in 0..number {
+            let name = *KEPT.get(decoder.size()?)?;
+            let value = match VALUES.get(decoder.size()?) {
+                Some(known) => Cow::Borrowed(*known),
+                None => Cow::Owned(decoder.text()?.to_owned()),
+            };
+            headers.push((name, value));
+        }
+        let etag = headers.iter().find(|(name, _)| *name == "etag").map_or("", |(_, etag)| etag.as_ref());
+        // A body that is not sent is not copied.
+        let body = if holds(request, etag) { Vec::new() } else { decoder.0.to_vec() };
+        let response = Self { status: 200, headers, body: ResponseBody::Bytes(body), freshness: Freshness::No };
+        Some(response.conditional(request))
+    }
+
+    /// Compresses the body where the client takes gzip.
+    #[must_use]
+    pub fn compress(mut self, request: &Request) -> Self {
+        self.headers.push(("vary", "Accept-Encoding".into()));
+        if !accepts_gzip(request) {
+            return self;
+        }
+        self.body = match self.body {
+            ResponseBody::Bytes(body) if body.len() <= GZIP_MIN => ResponseBody::Bytes(body),
+            ResponseBody::Bytes(body) => {
+                let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+                // Writing to a vector cannot fail.
+                let _ = gzip.write_all(&body);
+                self.headers.push(("content-encoding", "gzip".into()));
+                ResponseBody::Bytes(gzip.finish().unwrap_or_default())
+            }
+            ResponseBody::Stream(stream) => {
+                self.headers.push(("content-encoding", "gzip".into()));
+                ResponseBody::Stream(stream.gzip())
+            }
+        };
+        self
+    }
+
+    /// What every answer carries, and what a HEAD answer does not.
+    #[must_use]
+    pub fn finish(mut self, request: &Request) -> Self {
+        self.headers.push(("access-control-allow-origin", "*".into()));
+        self.headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
+        self.headers.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
+        self.headers.push(("x-content-type-options", "nosniff".into()));
+        if let ResponseBody::Bytes(body) = &self.body
+            && self.status != 304
+            && self.status != 204
+        {
+            self.headers.push(("content-length", itoa::Buffer::new().format(body.len()).to_owned().into()));
+        }
+        if request.method == "HEAD" {
+            self.body = ResponseBody::Bytes(Vec::new());
+        }
+        self
+    }
+}
+
+/// What a page of another site may send: the former service's list, the headers that carry a key, and the one that asks
+/// whether something changed.
+const ALLOWED_HEADERS: &str =
+    "Origin, X-Requested-With, Content-Type, Accept, API-Key, X-Api-Key, Authorization, If-None-Match";
+
+/// The headers of answers that are kept, named by their rank here.
+const KEPT: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];
+
+/// Their values that are alike in nearly all of them, named by their rank.
+const VALUES: [&str; 5] = [JSON, AGE, "Accept-Encoding", "gzip", SVG];
+
+/// Whether the client holds the content of an ETag.
+fn holds(request: &Request, etag: &str) -> bool {
+    request
+        .header("if-none-match")
+        .is_some_and(|known| known.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag))
+}
+
+/// Whether the client takes gzip: named, or `*`, and not with a weight of 0.
+#[must_use]
+pub fn accepts_gzip(request: &Request) -> bool {
+    request.header("accept-encoding").is_some_and(|accepts| {
+        accepts.split(',').any(|coding| {
+            let mut parts = coding.split(';').map(str::trim);
+            let name = parts.next().unwrap_or_default();
+            // A weight of 0 has no other digit (RFC 9110, 12.4.2); parsing it as a number would cost 14 KiB of code.
+            let zero = |q: &str| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.'));
+            let refused = parts.filter_map(|p| p.strip_prefix("q=")).any(zero);
+            (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(name: &str, value: &str) -> Request {
+        Request { method: "GET".into(), headers: vec![(name.into(), value.into())].into(), ..Request::default() }
+    }
+
+    #[test]
+    fn gzip_is_sent_to_those_who_take_it() {
+        for (accepts, expected) in
+            [("gzip", true), ("br, GZIP;q=0.5", true), ("*", true), ("gzip;q=0", false), ("br", false), ("", false)]
+        {
+            assert_eq!(accepts_gzip(&request("accept-encoding", accepts)), expected, "{accepts}");
+        }
+    }
+
+    #[test]
+    fn the_etag_follows_the_content_as_sent_and_answers_304() {
+        let body = || Response::new(200, JSON, vec![b'x'; 2000]);
+        let plain = body().with_etag(&Request::default());
+        let compressed = body().with_etag(&request("accept-encoding", "gzip"));
+        assert_ne!(plain.header("etag"), compressed.header("etag"));
+        let etag = plain.header("etag").unwrap().to_owned();
+        for known in [etag.clone(), "*".into(), format!("W/{etag}"), format!("\"x\", {etag}")] {
+            let again = body().with_etag(&request("if-none-match", &known));
+            assert_eq!((again.status, again.header("content-type")), (304, None), "{known}");
+            assert_eq!(again.header("etag"), Some(etag.as_str()));
+        }
+        assert_eq!(body().with_etag(&request("if-none-match", "\"autre\"")).status, 200);
+    }
+}

@@ -1,0 +1,69 @@
+//! Rates and rounding.
+//!
+//! Rule (contract, "Filières view" and "Statistics"): a rate is `count / total × 100` in double
+//! precision, then rounded half to even. It is a whole percentage, 0 and above; it may pass 100
+//! where the counts do not belong together, and is published as it is.
+
+/// Rounds half to even, as the former service did.
+#[must_use]
+pub fn round(value: f64) -> f64 {
+    value.round_ties_even()
+}
+
+/// `count / total` as a rounded percentage. `None` without a divisor (`total` 0).
+#[must_use]
+pub fn rate(headcount: f64, total: f64) -> Option<f64> {
+    (total != 0.0).then(|| round(headcount / total * 100.0))
+}
+
+/// The share of the others: what is left of 100 by two rounded rates, never below 0.
+#[must_use]
+pub fn other_rate(employment_rate: f64, training_rate: f64) -> f64 {
+    (100.0 - employment_rate - training_rate).max(0.0)
+}
+
+/// A rounded rate or a count as JSON: a whole number without a decimal point wherever it is one.
+#[must_use]
+pub fn number(value: f64) -> serde_json::Value {
+    const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: whole numbers are exact below
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+        let whole_number = value as i64;
+        whole_number.into()
+    } else {
+        serde_json::Number::from_f64(value).map_or(serde_json::Value::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_to_the_even_neighbour() {
+        for (count, total, expected) in [
+            (1.0, 200.0, 0.0),
+            (3.0, 200.0, 2.0),
+            (5.0, 200.0, 2.0),
+            (7.0, 200.0, 4.0),
+            (199.0, 200.0, 100.0),
+            (41.0, 27.0, 152.0),
+        ] {
+            assert_eq!(rate(count, total), Some(expected), "{count}/{total}");
+        }
+        assert_eq!(rate(1.0, 0.0), None);
+    }
+
+    #[test]
+    fn the_others_never_fall_below_zero() {
+        assert_eq!(other_rate(152.0, 56.0), 0.0);
+        assert_eq!(other_rate(25.0, 15.0), 60.0);
+    }
+
+    #[test]
+    fn whole_numbers_have_no_decimal_point() {
+        assert_eq!(number(12.0).to_string(), "12");
+        assert_eq!(number(12.5).to_string(), "12.5");
+        assert_eq!(number(f64::NAN), serde_json::Value::Null);
+    }
+}

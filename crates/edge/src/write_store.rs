@@ -1,0 +1,129 @@
+//! The store, for writing: components that write use this, read components never do.
+
+use crate::read_store;
+use spin_sdk::experimental::wasi::keyvalue::{atomics, batch, store as wasi_store};
+use spin_sdk::key_value::Store;
+use std::rc::Rc;
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
+
+/// What the deployment's store can do: the variable `store_profile`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WriteProfile {
+    /// SQLite: batches in one transaction, compare-and-swap.
+    #[default]
+    Sqlite,
+    /// Redis or Valkey: batches and compare-and-swap, read back because a lost one may look won.
+    Redis,
+    /// Neither: one value at a time. Two schedulers are not kept apart.
+    Basic,
+}
+
+impl WriteProfile {
+    /// Reads the variable; an unknown word is the most careful profile.
+    #[must_use]
+    pub fn read(name: &str) -> Self {
+        match name {
+            "" | "sqlite" => Self::Sqlite,
+            "redis" => Self::Redis,
+            _ => Self::Basic,
+        }
+    }
+
+    /// How many values one batch may hold; DynamoDB's own limit is 25.
+    #[must_use]
+    pub fn batch(self) -> usize {
+        if self == Self::Basic { 1 } else { 25 }
+    }
+}
+
+/// The store, opened for writing.
+#[derive(Clone)]
+pub struct WriteStore {
+    reading: Result<Rc<Store>, StoreError>,
+    profile: WriteProfile,
+}
+
+impl std::fmt::Debug for WriteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MagasinEcriture").field("profil", &self.profile).finish_non_exhaustive()
+    }
+}
+
+fn refusal(error: impl std::fmt::Debug) -> StoreError {
+    StoreError::Unavailable(format!("{error:?}"))
+}
+
+impl WriteStore {
+    /// Opens the store.
+    pub async fn open(profile: WriteProfile) -> Self {
+        Self { reading: read_store::open().await, profile }
+    }
+
+    /// What the store can do.
+    #[must_use]
+    pub fn profile(&self) -> WriteProfile {
+        self.profile
+    }
+
+    fn store(&self) -> Result<&Store, StoreError> {
+        self.reading.as_deref().map_err(Clone::clone)
+    }
+}
+
+impl KeyValue for WriteStore {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store()?.get(key).await.map_err(|e| StoreError::Unavailable(e.to_string()))
+    }
+}
+
+impl KeyValueWrite for WriteStore {
+    async fn set_many_raw(&self, pairs: Vec<(String, Vec<u8>)>) -> Result<(), StoreError> {
+        if self.profile == WriteProfile::Basic || pairs.len() == 1 {
+            for (key, value) in pairs {
+                self.store()?.set(key, value).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            }
+            return Ok(());
+        }
+        let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
+        for batch in pairs.chunks(self.profile.batch()) {
+            batch::set_many(&bucket, batch).map_err(refusal)?;
+        }
+        Ok(())
+    }
+
+    async fn delete_many(&self, keys: Vec<String>) -> Result<(), StoreError> {
+        if self.profile == WriteProfile::Basic || keys.len() == 1 {
+            for key in keys {
+                self.store()?.delete(key).await.map_err(|e| StoreError::Unavailable(e.to_string()))?;
+            }
+            return Ok(());
+        }
+        let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
+        for batch in keys.chunks(self.profile.batch()) {
+            batch::delete_many(&bucket, batch).map_err(refusal)?;
+        }
+        Ok(())
+    }
+
+    async fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
+        if self.profile == WriteProfile::Basic {
+            if self.get(key).await?.as_deref() != Some(old) {
+                return Ok(false);
+            }
+            self.set(key, new).await?;
+            return Ok(true);
+        }
+        let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
+        let cas = atomics::Cas::new(&bucket, key).map_err(refusal)?;
+        if cas.current().map_err(refusal)?.as_deref() != Some(old) {
+            return Ok(false);
+        }
+        match atomics::swap(cas, &new) {
+            Ok(()) => {
+                Ok(self.profile != WriteProfile::Redis || self.get(key).await?.as_deref() == Some(new.as_slice()))
+            }
+            Err(atomics::CasError::CasFailed(_)) => Ok(false),
+            Err(atomics::CasError::StoreError(error)) => Err(refusal(error)),
+        }
+    }
+}

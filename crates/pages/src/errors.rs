@@ -1,0 +1,163 @@
+//! Every error of the API: its status, its message, its cause, what to do. The page of errors and
+//! the OpenAPI description are made from this one table; `api` names its anchors.
+
+use crate::template::{escape, page};
+
+/// An error, as the documentation tells it.
+#[derive(Clone, Copy, Debug)]
+pub struct Explanation {
+    /// The anchor that the `Link` header of the error names.
+    pub anchor: &'static str,
+    /// The status.
+    pub status: u16,
+    /// The field `message`.
+    pub message: &'static str,
+    /// When it is answered.
+    pub cause: &'static str,
+    /// What would be right.
+    pub remedy: &'static str,
+}
+
+/// Every error of the public routes.
+pub const ERRORS: [Explanation; 17] = [
+    Explanation {
+        anchor: "validation",
+        status: 400,
+        message: "Erreur de validation",
+        cause: "Un ou plusieurs paramètres sont inconnus, mal formés, ou ne vont pas ensemble.",
+        remedy: "« details » donne toutes les fautes : « path » nomme le paramètre, « message » la forme attendue, « context.valids » les valeurs possibles quand elles sont en nombre fini. Un CFD a 8 caractères, un MEFSTAT11 en a 11, un code SISE s’écrit avec son préfixe (SISE:2599901), un UAI a sept chiffres et une lettre, un millésime s’écrit 2023 ou 2022_2023.",
+    },
+    Explanation {
+        anchor: "recherche",
+        status: 400,
+        message: "Erreur de validation",
+        cause: "La recherche a reçu un paramètre inconnu, vide, trop long ou répété.",
+        remedy: "« aide » dit ce qui est accepté. q contient des mots ou un code, type vaut certification ou etablissement, page va de 1 à 1 000.",
+    },
+    Explanation {
+        anchor: "illisible",
+        status: 400,
+        message: "(selon le cas)",
+        cause: "Le corps de la requête n’est pas un objet JSON, ou le chemin contient un échappement (%xx) qui ne se décode pas.",
+        remedy: "Les routes de lecture n’attendent aucun corps. Encoder le chemin en UTF-8.",
+    },
+    Explanation {
+        anchor: "non-autorise",
+        status: 401,
+        message: "Not authorized",
+        cause: "La route demande une clé ou un jeton ; il manque, il est inconnu, ou il est expiré (un jeton vaut un jour).",
+        remedy: "Envoyer la clé dans l’en-tête x-api-key, ou un jeton dans Authorization: Bearer. POST /api/inserjeunes/auth/login délivre un jeton. Les routes d’un seul document n’ont pas besoin de clé.",
+    },
+    Explanation {
+        anchor: "identifiants",
+        status: 401,
+        message: "Votre nom d'utilisateur ou votre mot de passe est invalide",
+        cause: "Le nom, le mot de passe, ou les deux sont faux, ou le compte est désactivé.",
+        remedy: "Vérifier le compte avec l’équipe qui exploite le service.",
+    },
+    Explanation {
+        anchor: "certification-inconnue",
+        status: 404,
+        message: "Certification inconnue · Certifications inconnues",
+        cause: "Aucun indicateur national n’existe sous ce code, quel que soit le millésime ; pour la vue par filière, sous aucun des codes.",
+        remedy: "L’en-tête Link de la réponse, rel=\"search\", mène aux codes les plus proches. Une certification peut n’avoir de données que sous son MEFSTAT11 (voie scolaire) ou que sous son CFD (apprentissage).",
+    },
+    Explanation {
+        anchor: "formation-inconnue",
+        status: 404,
+        message: "Formation inconnue",
+        cause: "Le code n’est pas dans la nomenclature, ou cet établissement ne dispense pas cette formation.",
+        remedy: "/api/recherche/certifications/{code}?region= donne les établissements d’une certification, /api/recherche/etablissements/{uai} les formations d’un établissement.",
+    },
+    Explanation {
+        anchor: "etablissement-inconnu",
+        status: 404,
+        message: "Etablissement inconnu",
+        cause: "Aucun établissement ne porte cet UAI.",
+        remedy: "L’en-tête Link de la réponse, rel=\"search\", mène aux établissements les plus proches.",
+    },
+    Explanation {
+        anchor: "maille-inconnue",
+        status: 404,
+        message: "Maille inconnue",
+        cause: "Aucune donnée n’est publiée sous ce nom de maille.",
+        remedy: "/api/inserjeunes/mailles donne les mailles publiées. Les indicateurs nationaux, régionaux et par établissement ont leurs propres routes.",
+    },
+    Explanation {
+        anchor: "pas-de-donnees",
+        status: 404,
+        message: "Pas de données disponibles",
+        cause: "Le code est connu, mais aucun indicateur n’existe dans cette région ou ce lieu, ou sous ce code.",
+        remedy: "/api/recherche/certifications/{code} dit dans quelles régions et pour quels millésimes il y a des données.",
+    },
+    Explanation {
+        anchor: "millesime",
+        status: 404,
+        message: "Pas de données pour le millésime",
+        cause: "Il y a des données, mais pas pour le millésime demandé, ou pas pour celui en vigueur quand aucun n’est demandé.",
+        remedy: "« data.millesimesDisponible » donne les millésimes disponibles, du plus récent au plus ancien : en demander un par ?millesime=.",
+    },
+    Explanation {
+        anchor: "donnees-non-disponibles",
+        status: 404,
+        message: "Données non disponibles",
+        cause: "Une image est demandée, mais aucun des trois taux n’est publié : groupe de moins de 20 jeunes, année non terminale, ou taux inconnus.",
+        remedy: "?imageOnError=true donne une image qui le dit, ?imageOnError=empty une image vide d’un pixel.",
+    },
+    Explanation {
+        anchor: "route-inconnue",
+        status: 404,
+        message: "Not Found",
+        cause: "Le chemin n’est pas une route, ou la méthode n’est pas la sienne.",
+        remedy: "Les chemins s’écrivent en minuscules, sans double barre. La liste des routes est dans cette documentation.",
+    },
+    Explanation {
+        anchor: "trop-grand",
+        status: 413,
+        message: "Le corps de la requête dépasse 100 Ko",
+        cause: "Le corps envoyé est trop grand.",
+        remedy: "Les routes de lecture n’attendent aucun corps.",
+    },
+    Explanation {
+        anchor: "jeu-de-caracteres",
+        status: 415,
+        message: "Jeu de caractères non pris en charge : utiliser utf-8",
+        cause: "Content-Type annonce un jeu de caractères qui n’est pas lu.",
+        remedy: "Envoyer de l’UTF-8.",
+    },
+    Explanation {
+        anchor: "indisponible",
+        status: 503,
+        message: "Les données sont momentanément indisponibles, réessayez dans quelques secondes",
+        cause: "Le magasin de données ne répond pas, ou rien n’est encore publié.",
+        remedy: "Réessayer après le délai de l’en-tête Retry-After. Ce n’est jamais une absence de données : celle-ci est un 404.",
+    },
+    Explanation {
+        anchor: "import",
+        status: 409,
+        message: "(routes internes)",
+        cause: "Une route de l’import refuse un appel qui ne va pas avec l’état d’un travail (409), ou un contenu (422).",
+        remedy: "Le message le dit ; voir docs/EXPLOITER.md.",
+    },
+];
+
+/// The page of errors.
+#[must_use]
+pub fn show() -> String {
+    let mut body = String::from(
+        "<h1>Les erreurs et leurs causes</h1><p>Toute erreur répond <code>{\"statusCode\", \"error\", \"message\"}</code>, \
+avec <code>details</code> (400) ou <code>data</code> (404 sur un millésime) quand il y a plus à dire. L’en-tête \
+<code>Link</code> de chaque erreur mène ici (<code>rel=\"help\"</code>) ; pour un code inconnu, un second mène aux codes les plus proches (<code>rel=\"search\"</code>).</p>",
+    );
+    for e in ERRORS {
+        body.push_str(&format!(
+            "<section id=\"{0}\"><h2>{1} – {2}</h2><dl class=\"fiche\"><dt>Cause</dt><dd>{3}</dd><dt>Que faire</dt><dd>{4}</dd></dl></section>",
+            e.anchor,
+            e.status,
+            escape(e.message),
+            escape(e.cause),
+            escape(e.remedy),
+        ));
+    }
+    page("Les erreurs", "/api/doc/erreurs", "", &body)
+}

@@ -1,0 +1,62 @@
+//! The frame of every page.
+
+use api::Response;
+
+/// What a page may load: its own origin, nothing else. The API's documentation sets styles in place.
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Text, ready for HTML.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut output = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => output.push_str("&amp;"),
+            '<' => output.push_str("&lt;"),
+            '>' => output.push_str("&gt;"),
+            '"' => output.push_str("&quot;"),
+            c => output.push(c),
+        }
+    }
+    output
+}
+
+const ENTRIES: [(&str, &str); 4] = [
+    ("/", "Explorateur"),
+    ("/api/doc", "Documentation"),
+    ("/api/doc/erreurs", "Erreurs"),
+    ("/etat", "État du service"),
+];
+
+/// A whole page: `here` is the path of its entry in the navigation, `head` what its head adds.
+#[must_use]
+pub fn page(title: &str, here: &str, head: &str, body: &str) -> String {
+    let navigation: String = ENTRIES
+        .iter()
+        .map(|(path, name)| {
+            let current = if *path == here { " aria-current=\"page\"" } else { "" };
+            format!("<li><a href=\"{path}\"{current}>{name}</a></li>")
+        })
+        .collect();
+    let title = escape(title);
+    format!(
+        "<!doctype html><html lang=\"fr\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+<title>{title} – Exposition des données InserJeunes et InserSup</title>\
+<link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/static/style.css\">{head}</head>\
+<body><a class=\"evitement\" href=\"#contenu\">Aller au contenu</a>\
+<header><div class=\"cadre\"><p class=\"marque\"><a href=\"/\">Exposition InserJeunes</a></p>\
+<p class=\"slogan\">Que deviennent les jeunes après une formation&nbsp;?</p></div>\
+<nav aria-label=\"Principale\"><ul class=\"cadre\">{navigation}</ul></nav></header>\
+<main id=\"contenu\" class=\"cadre\" tabindex=\"-1\">{body}</main>\
+<footer><div class=\"cadre\"><p>Sources&nbsp;: InserJeunes (DEPP et DARES) et InserSup (SIES). Aucun chiffre n’est publié sur un groupe de moins de 20 jeunes.</p></div></footer>\
+</body></html>"
+    )
+}
+
+/// The answer that shows a page.
+#[must_use]
+pub fn html(status: u16, page: String) -> Response {
+    Response::new(status, "text/html; charset=utf-8", page.into_bytes())
+        .with("content-security-policy", POLICY)
+        .with("referrer-policy", "same-origin")
+}

@@ -1,0 +1,119 @@
+//! Entries that do not fit beside others: what lies in values of their own, and what leads to them.
+//!
+//! An entry of a bundle or page is some hundred bytes; that of a place with tens of thousands of rows, or of the counts
+//! of a diploma with as many courses, is larger than a value may be. Such an entry is cut over consecutive values of
+//! `suite.{family}`, and a **head** lies in its place. A head begins with a length that no entry begins with, so what does
+//! not know heads finds a damaged entry, never a short one.
+
+use crate::bundle::Damaged;
+use crate::codec::{self, Decoder, Encoder, SEAL};
+use crate::keys;
+use crate::kv::{KeyValue, StoreError};
+
+/// Entries up to this size lie in place, in bytes.
+pub const ENTRY_MAX: usize = 64 * 1024;
+/// Bytes of a value of a cut entry.
+const PIECE: usize = 256 * 1024;
+
+/// The family of the values of cut entries of a family.
+#[must_use]
+pub fn family(family: &str) -> String {
+    format!("suite.{family}")
+}
+
+/// Where a cut entry lies: its first value and how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainHead {
+    /// Number of the first value.
+    pub first: usize,
+    /// How many values.
+    pub count: usize,
+}
+
+impl ChainHead {
+    /// What lies in the place of the entry.
+    #[must_use]
+    pub fn encode(self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.number(u64::MAX).size(self.first).size(self.count);
+        encoder.0
+    }
+
+    /// `None`: the entry lies in place.
+    #[must_use]
+    pub fn read(entry: &[u8]) -> Option<Self> {
+        let mut decoder = Decoder(entry);
+        if decoder.number()? != u64::MAX {
+            return None;
+        }
+        let head = Self { first: decoder.size()?, count: decoder.size()? };
+        decoder.0.is_empty().then_some(head)
+    }
+}
+
+/// The values of an entry that is too large to lie in place; `None` where it may.
+#[must_use]
+pub fn cut_up(entry: &[u8], place: usize) -> Option<Vec<Vec<u8>>> {
+    (entry.len() > place).then(|| {
+        let piece = |bytes: &[u8]| {
+            let mut piece = vec![0; SEAL];
+            piece.extend_from_slice(bytes);
+            codec::seal(&mut piece);
+            piece
+        };
+        entry.chunks(PIECE).map(piece).collect()
+    })
+}
+
+/// The whole entry: as it lies in place, or put together from its values.
+///
+/// # Errors
+/// [`StoreError::Damaged`] where a value is missing or damaged, else those of the store.
+pub async fn whole<K: KeyValue>(kv: &K, generation: &str, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    let Some(head) = ChainHead::read(&entry) else { return Ok(entry) };
+    let family = family(name);
+    let mut entry = Vec::new();
+    for rank in 0..head.count {
+        let key = keys::value(generation, &family, head.first.saturating_add(rank));
+        let value = kv.get(&key).await?.ok_or_else(|| StoreError::Damaged(key.clone()))?;
+        entry.extend_from_slice(codec::unseal(&value).ok_or(Damaged).map_err(|Damaged| StoreError::Damaged(key))?);
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::KeyValueWrite;
+    use crate::list::{CodeEntry, UaiEntry};
+    use crate::{MemoryStore, counts};
+    use futures_executor::block_on;
+
+    #[test]
+    fn an_entry_comes_back_whole_or_as_a_fault() {
+        let entry: Vec<u8> = (0..700_000u32).map(|n| n.to_le_bytes()[0]).collect();
+        assert_eq!(cut_up(&entry[..ENTRY_MAX], ENTRY_MAX), None);
+        let pieces = cut_up(&entry, ENTRY_MAX).unwrap();
+        let kv = MemoryStore::default();
+        block_on(async {
+            for (n, piece) in pieces.iter().enumerate() {
+                kv.set(&keys::value("g1", "suite.uais.x", 5 + n), piece.clone()).await.unwrap();
+            }
+            let head = ChainHead { first: 5, count: pieces.len() };
+            let read = || whole(&kv, "g1", "uais.x", head.encode());
+            assert_eq!(read().await.unwrap(), entry);
+            kv.corrupt("g1:suite.uais.x:6", Some(pieces[0][1..].to_vec()));
+            assert!(matches!(read().await, Err(StoreError::Damaged(_))));
+            kv.corrupt("g1:suite.uais.x:6", None);
+            assert!(matches!(read().await, Err(StoreError::Damaged(_))));
+            assert_eq!(whole(&kv, "g1", "uais.x", vec![3, 1, 2]).await.unwrap(), [3, 1, 2]);
+        });
+    }
+
+    #[test]
+    fn what_does_not_know_heads_finds_damage() {
+        let head = ChainHead { first: 0, count: 2 }.encode();
+        assert!(CodeEntry::decode(&head).is_err() && UaiEntry::decode(&head).is_err());
+        assert_eq!(counts::view(&[("40025214".into(), head)], |_| true, None, 0), None);
+    }
+}

@@ -1,0 +1,725 @@
+//! Lists: every row of a maille in two published orders, and what turns a filter into ranges.
+//!
+//! | order | rows sorted by | serves |
+//! | --- | --- | --- |
+//! | [`Order::PlaceTable`] | millesime, universe, region, academie, UAI, filiere, code | everything without a code filter; UAI filters with or without codes |
+//! | [`Order::Codes`] | code, then as above | code filters |
+//!
+//! Both are stored as rendered rows in segments of a fixed number of rows, so the segment of a
+//! row is a division, and a deep page costs what the first one does. Every facet but the code is a
+//! range of the first order: the plan ([`Plan`]) holds those ranges, one for each combination of
+//! millesime, universe, region and academie there is; it grows with the number of academies, not
+//! of rows. Entries for one code ([`CodeEntry`]) and one UAI ([`UaiEntry`]) lie in pages found
+//! by the fences of the plan.
+
+use crate::bundle::Damaged;
+use crate::codec::{self, Decoder, Encoder};
+use crate::kv::{KeyValue, StoreError};
+use crate::{chain, keys};
+use domain::Universe;
+use domain::date::Instant;
+
+/// Rows in a JSON segment, at most: some 100 KB. A list has half of bare-get's rate to keep and a document nine tenths, so
+/// lists take fewer, longer values, and the writes that this saves make the bundles smaller.
+pub const JSON_ROWS: usize = 96;
+/// Rows in a CSV segment, at most: some 100 KB.
+pub const CSV_ROWS: usize = 512;
+
+/// The two published orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// By place: millesime, universe, region, academie, UAI, filiere, code.
+    PlaceTable,
+    /// By code first.
+    Codes,
+}
+
+impl Order {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::PlaceTable, Self::Codes];
+
+    /// Its part of the key.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PlaceTable => "lieux",
+            Self::Codes => "codes",
+        }
+    }
+}
+
+/// The forms rows are stored in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Rows of JSON lists and of NDJSON.
+    Json,
+    /// Rows of CSV exports.
+    Csv,
+}
+
+/// The family of the segments of a list.
+#[must_use]
+pub fn family(list: &str, order: Order, format: Format) -> String {
+    let format = match format {
+        Format::Json => "json",
+        Format::Csv => "csv",
+    };
+    format!("liste.{list}.{}.{format}", order.name())
+}
+
+/// The family of the plan of a list (one value).
+#[must_use]
+pub fn plan_family(list: &str) -> String {
+    format!("plan.{list}")
+}
+
+/// The family of the pages of codes.
+#[must_use]
+pub fn codes_family(list: &str) -> String {
+    format!("codes.{list}")
+}
+
+/// The family of the pages of UAIs.
+#[must_use]
+pub fn uais_family(list: &str) -> String {
+    format!("uais.{list}")
+}
+
+/// A JSON row: two pieces around what depends on the day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonRow {
+    /// When the course closes; `None` never.
+    pub closing: Option<Instant>,
+    /// From `{` up to the value of `formation_fermee`, or the whole row where `suite` is empty.
+    pub start: Vec<u8>,
+    /// What follows that value.
+    pub rest: Vec<u8>,
+}
+
+impl JsonRow {
+    /// The stored form.
+    pub fn encode(&self, encoder: &mut Encoder) {
+        encoder.instant(self.closing).bytes(&self.start).bytes(&self.rest);
+    }
+}
+
+/// Writes a JSON row as it is sent.
+pub fn write_row(out: &mut Vec<u8>, row: &[u8], now: Instant) -> Result<(), Damaged> {
+    let mut decoder = Decoder(row);
+    let pieces = (|| Some((decoder.instant()?, decoder.bytes()?, decoder.bytes()?)))().ok_or(Damaged)?;
+    out.extend_from_slice(pieces.1);
+    if !pieces.2.is_empty() {
+        out.extend_from_slice(crate::version_set::is_closed(pieces.0, || now));
+        out.extend_from_slice(pieces.2);
+    }
+    Ok(())
+}
+
+/// Rows under one checksum: an answer of ten rows of JSON verifies those and a few more, a CSV most of a segment.
+#[must_use]
+pub fn block(format: Format) -> usize {
+    match format {
+        Format::Json => 4,
+        Format::Csv => 64,
+    }
+}
+
+/// Where the payload of a segment begins: sum of the rest of the head, rows, rows under one checksum.
+const HEAD: usize = 12;
+
+/// Packs the rows of a segment, with a checksum for every `block` of them.
+///
+/// ```text
+/// sum of what stands before the payload (4) | rows (4) | rows of a block (4)
+/// per row: its end in the payload (4) | per block: its sum (4) | payload
+/// ```
+#[must_use]
+pub fn pack(rows: &[Vec<u8>], block: usize) -> Vec<u8> {
+    let u32_of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
+    let block = block.max(1);
+    let payload = rows.concat();
+    let mut segment = vec![0; 4];
+    segment.extend([u32_of(rows.len()), u32_of(block)].concat());
+    let (mut end, mut start) = (0, 0);
+    let mut sums = Vec::new();
+    for blocks in rows.chunks(block) {
+        for row in blocks {
+            end += row.len();
+            segment.extend(u32_of(end));
+        }
+        sums.extend(codec::sum(payload.get(start..end).unwrap_or_default()).to_le_bytes());
+        start = end;
+    }
+    segment.append(&mut sums);
+    let sum = codec::sum(segment.get(4..).unwrap_or_default());
+    segment.splice(..4, sum.to_le_bytes());
+    segment.extend(payload);
+    segment
+}
+
+/// The rows `from .. from + count` of a segment, no others verified.
+///
+/// # Errors
+/// [`Damaged`] where a checksum fails or a row is not there.
+pub fn rows(segment: &[u8], from: usize, count: usize) -> Result<Vec<&[u8]>, Damaged> {
+    read_rows(segment, |_| (from, count)).ok_or(Damaged)
+}
+
+/// All rows of a segment.
+///
+/// # Errors
+/// [`Damaged`] where a checksum fails.
+pub fn unpack(segment: &[u8]) -> Result<Vec<&[u8]>, Damaged> {
+    read_rows(segment, |rows| (0, rows)).ok_or(Damaged)
+}
+
+fn u32_at(bytes: &[u8], rank: usize) -> Option<usize> {
+    let bytes = bytes.get(rank * 4..)?.first_chunk()?;
+    usize::try_from(u32::from_le_bytes(*bytes)).ok()
+}
+
+fn read_rows(segment: &[u8], wanted: impl FnOnce(usize) -> (usize, usize)) -> Option<Vec<&[u8]>> {
+    let (count, block) = (u32_at(segment, 1)?, u32_at(segment, 2).filter(|block| *block > 0)?);
+    let tables = count.checked_add(count.div_ceil(block))?.checked_mul(4)?;
+    let (head, payload) = segment.split_at_checked(HEAD.checked_add(tables)?)?;
+    let sum_holds = |bytes: &[u8], expected: usize| usize::try_from(codec::sum(bytes)).ok() == Some(expected);
+    if !sum_holds(head.get(4..)?, u32_at(head, 0)?) {
+        return None;
+    }
+    let (ends, sums) = head.get(HEAD..)?.split_at_checked(count.checked_mul(4)?)?;
+    let start = |rank: usize| if rank == 0 { Some(0) } else { u32_at(ends, rank - 1) };
+    let (from, how_many) = wanted(count);
+    let until = from.checked_add(how_many).filter(|until| *until <= count)?;
+    if payload.len() != start(count)? {
+        return None;
+    }
+    for b in from / block..until.div_ceil(block) {
+        let block_bytes = payload.get(start(b * block)?..start((b + 1).saturating_mul(block).min(count))?)?;
+        if !sum_holds(block_bytes, u32_at(sums, b)?) {
+            return None;
+        }
+    }
+    (from..until).map(|rank| payload.get(start(rank)?..start(rank + 1)?)).collect()
+}
+
+/// A run of rows that share millesime, universe, region and academie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// As published.
+    pub millesime: String,
+    /// Secondary or higher education.
+    pub universe: Universe,
+    /// INSEE code; empty on the national maille.
+    pub region: String,
+    /// Empty but on establishments.
+    pub academie: String,
+    /// The first row, counted from 0 in its order.
+    pub start: usize,
+    /// How many.
+    pub count: usize,
+}
+
+impl Stretch {
+    fn encode(&self, encoder: &mut Encoder) {
+        encoder.text(&self.millesime).number(u64::from(self.universe == Universe::Superieur));
+        encoder.text(&self.region).text(&self.academie).size(self.start).size(self.count);
+    }
+
+    fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
+        Some(Self {
+            millesime: decoder.text()?.into(),
+            universe: if decoder.number()? == 1 { Universe::Superieur } else { Universe::Secondaire },
+            region: decoder.text()?.into(),
+            academie: decoder.text()?.into(),
+            start: decoder.size()?,
+            count: decoder.size()?,
+        })
+    }
+
+    /// Whether the next row of an order belongs to this run.
+    #[must_use]
+    pub fn takes(&self, row: &RowKey) -> bool {
+        self.millesime == row.millesime
+            && self.universe == row.universe
+            && self.region == row.region
+            && self.academie == row.academie
+    }
+
+    /// The run that a row starts.
+    #[must_use]
+    pub fn new(row: &RowKey, start: usize) -> Self {
+        Self {
+            millesime: row.millesime.clone(),
+            universe: row.universe,
+            region: row.region.clone(),
+            academie: row.academie.clone(),
+            start,
+            count: 0,
+        }
+    }
+}
+
+/// What a row is sorted and filtered by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowKey {
+    /// As published.
+    pub millesime: String,
+    /// Secondary or higher education.
+    pub universe: Universe,
+    /// INSEE code, or empty.
+    pub region: String,
+    /// Or empty.
+    pub academie: String,
+    /// Or empty.
+    pub uai: String,
+    /// As published.
+    pub filiere: String,
+    /// Without prefix.
+    pub code: String,
+}
+
+impl RowKey {
+    /// The bytes that rows are compared by.
+    #[must_use]
+    pub fn sort_key(&self, order: Order) -> Vec<u8> {
+        let universe = if self.universe == Universe::Superieur { "1" } else { "0" };
+        let places = [self.millesime.as_str(), universe, &self.region, &self.academie, &self.uai, &self.filiere];
+        let code = self.code.as_str();
+        match order {
+            Order::PlaceTable => [places.as_slice(), &[code]].concat().join("\0").into_bytes(),
+            Order::Codes => [&[code], places.as_slice()].concat().join("\0").into_bytes(),
+        }
+    }
+
+    /// Reads back what [`Self::sort_key`] wrote.
+    #[must_use]
+    pub fn read(sort: &[u8], order: Order) -> Option<Self> {
+        let text = std::str::from_utf8(sort).ok()?;
+        let mut fields: Vec<&str> = text.split('\0').collect();
+        if order == Order::Codes {
+            fields.rotate_left(1);
+        }
+        let [millesime, universe, region, academie, uai, filiere, code] = fields.try_into().ok()?;
+        let own = str::to_owned;
+        Some(Self {
+            millesime: own(millesime),
+            universe: if universe == "1" { Universe::Superieur } else { Universe::Secondaire },
+            region: own(region),
+            academie: own(academie),
+            uai: own(uai),
+            filiere: own(filiere),
+            code: own(code),
+        })
+    }
+}
+
+/// What a reader needs to know of a list before its first segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Rows in all.
+    pub total: usize,
+    /// Rows in a JSON segment.
+    pub json_rows: usize,
+    /// Rows in a CSV segment.
+    pub csv_rows: usize,
+    /// The header row of the CSV, line end included.
+    pub csv_header: String,
+    /// The runs of [`Order::PlaceTable`].
+    pub stretches: Vec<Stretch>,
+    /// The first code of each page of codes.
+    pub pages_codes: Vec<String>,
+    /// The first UAI of each page of UAIs.
+    pub pages_uais: Vec<String>,
+}
+
+impl Plan {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.size(self.total).size(self.json_rows).size(self.csv_rows).text(&self.csv_header);
+        encoder.size(self.stretches.len());
+        for stretch in &self.stretches {
+            stretch.encode(&mut encoder);
+        }
+        for pages in [&self.pages_codes, &self.pages_uais] {
+            encoder.size(pages.len());
+            for first in pages {
+                encoder.text(first);
+            }
+        }
+        encoder.0
+    }
+
+    /// The plan of a list. It lies in one value, and goes on in others where its runs are too many for one.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it is not whole, else those of the store.
+    pub async fn read<K: KeyValue>(kv: &K, generation: &str, list: &str) -> Result<Self, StoreError> {
+        let family = plan_family(list);
+        let key = keys::value(generation, &family, 0);
+        let damaged = || StoreError::Damaged(key.clone());
+        let value = kv.get(&key).await?.ok_or_else(damaged)?;
+        let start = unpack(&value).ok().and_then(|l| l.first().map(|l| l.to_vec())).ok_or_else(damaged)?;
+        let whole_number = chain::whole(kv, generation, &family, start).await?;
+        Self::decode(&whole_number).map_err(|Damaged| damaged())
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`Damaged`] where it is not whole.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut decoder = Decoder(bytes);
+        let mut read = || {
+            let mut plan = Self {
+                total: decoder.size()?,
+                json_rows: decoder.size()?.max(1),
+                csv_rows: decoder.size()?.max(1),
+                csv_header: decoder.text()?.into(),
+                ..Self::default()
+            };
+            let count = decoder.size()?;
+            plan.stretches = (0..count).map(|_| Stretch::decode(&mut decoder)).collect::<Option<_>>()?;
+            for pages in [&mut plan.pages_codes, &mut plan.pages_uais] {
+                let count = decoder.size()?;
+                *pages = (0..count).map(|_| decoder.text().map(Into::into)).collect::<Option<_>>()?;
+            }
+            Some(plan)
+        };
+        read().ok_or(Damaged)
+    }
+
+    /// The rows that pass a filter without codes and UAIs. Runs lie sorted by millesime and universe first: those that
+    /// are not asked for are passed over together, and where no place is asked for the others are one range.
+    #[must_use]
+    pub fn choose(&self, filter: &Filter) -> Selection {
+        let mut selection = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+        let mut remainder = self.stretches.as_slice();
+        while let Some(first) = remainder.first() {
+            let same = |p: &Stretch| p.universe == first.universe && p.millesime == first.millesime;
+            let (group, rest) = remainder.split_at(remainder.partition_point(same));
+            remainder = rest;
+            if !filter.accepts_annee(first) {
+                continue;
+            }
+            match group.last() {
+                Some(last) if filter.regions.is_empty() && filter.academies.is_empty() => {
+                    selection.add(first.start, last.start + last.count - first.start);
+                }
+                _ => {
+                    for stretch in group.iter().filter(|p| filter.accepts_place(p)) {
+                        selection.add(stretch.start, stretch.count);
+                    }
+                }
+            }
+        }
+        selection
+    }
+
+    /// Rows in a segment of a format.
+    #[must_use]
+    pub fn rows(&self, format: Format) -> usize {
+        match format {
+            Format::Json => self.json_rows,
+            Format::Csv => self.csv_rows,
+        }
+    }
+}
+
+/// The page that holds a key, by the first key of each page.
+#[must_use]
+pub fn page(first: &[String], key: &str) -> Option<usize> {
+    first.partition_point(|p| p.as_str() <= key).checked_sub(1)
+}
+
+/// The rows of one code, in [`Order::Codes`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CodeEntry(pub Vec<Stretch>);
+
+impl CodeEntry {
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        for stretch in &self.0 {
+            stretch.encode(&mut encoder);
+        }
+        encoder.0
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`Damaged`] where it is not whole.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut decoder = Decoder(bytes);
+        let mut stretches = Vec::new();
+        while !decoder.0.is_empty() {
+            stretches.push(Stretch::decode(&mut decoder).ok_or(Damaged)?);
+        }
+        Ok(Self(stretches))
+    }
+}
+
+/// The rows of one UAI, in [`Order::PlaceTable`]: runs of consecutive rows, with the code of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UaiEntry(pub Vec<(Stretch, Vec<String>)>);
+
+impl UaiEntry {
+    /// Adds the next row of this UAI.
+    pub fn add(&mut self, row: &RowKey, rank: usize) {
+        match self.0.last_mut() {
+            Some((stretch, codes)) if stretch.takes(row) && stretch.start + stretch.count == rank => {
+                stretch.count += 1;
+                codes.push(row.code.clone());
+            }
+            _ => {
+                let stretch = Stretch { count: 1, ..Stretch::new(row, rank) };
+                self.0.push((stretch, vec![row.code.clone()]));
+            }
+        }
+    }
+
+    /// The stored form.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        for (stretch, codes) in &self.0 {
+            stretch.encode(&mut encoder);
+            for code in codes {
+                encoder.text(code);
+            }
+        }
+        encoder.0
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`Damaged`] where it is not whole.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
+        let mut decoder = Decoder(bytes);
+        let mut runs = Vec::new();
+        while !decoder.0.is_empty() {
+            let stretch = Stretch::decode(&mut decoder).ok_or(Damaged)?;
+            let codes = (0..stretch.count).map(|_| decoder.text().map(Into::into)).collect::<Option<_>>();
+            runs.push((stretch, codes.ok_or(Damaged)?));
+        }
+        Ok(Self(runs))
+    }
+}
+
+/// What a list is asked for. Empty lists do not filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Spellings as stored, each optionally for one universe only.
+    pub millesimes: Vec<(String, Option<Universe>)>,
+    /// INSEE codes.
+    pub regions: Vec<String>,
+    /// Codes of academies.
+    pub academies: Vec<String>,
+    /// Establishments.
+    pub uais: Vec<String>,
+    /// Certifications, without prefix.
+    pub codes: Vec<String>,
+}
+
+impl Filter {
+    /// Whether the rows of a run pass, its UAI and code aside.
+    #[must_use]
+    pub fn accepts(&self, stretch: &Stretch) -> bool {
+        self.accepts_annee(stretch) && self.accepts_place(stretch)
+    }
+
+    fn accepts_annee(&self, stretch: &Stretch) -> bool {
+        let same = |(m, universe): &(String, Option<Universe>)| {
+            universe.is_none_or(|u| u == stretch.universe) && *m == stretch.millesime
+        };
+        self.millesimes.is_empty() || self.millesimes.iter().any(same)
+    }
+
+    fn accepts_place(&self, stretch: &Stretch) -> bool {
+        let within = |list: &[String], value: &str| list.is_empty() || list.iter().any(|v| v == value);
+        within(&self.regions, &stretch.region) && within(&self.academies, &stretch.academie)
+    }
+}
+
+/// Rows that pass a filter: ranges of an order, in the order of the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// The order the ranges count in.
+    pub order: Order,
+    /// First row and number of rows.
+    pub stretches: Vec<(usize, usize)>,
+}
+
+impl Selection {
+    /// Rows in all.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.stretches.iter().map(|(_, count)| count).sum()
+    }
+
+    /// Appends a range, joined to the one before where they touch.
+    pub fn add(&mut self, start: usize, count: usize) {
+        match self.stretches.last_mut() {
+            Some((d, n)) if *d + *n == start => *n += count,
+            _ => self.stretches.push((start, count)),
+        }
+    }
+
+    /// The slices of segments that hold rows `skip .. skip + take` of the answer.
+    #[must_use]
+    pub fn slices(&self, mut skip: usize, mut take: usize, rows: usize) -> Vec<SegmentSlice> {
+        let rows = rows.max(1);
+        let mut slices = Vec::new();
+        for &(start, count) in &self.stretches {
+            let skipped = skip.min(count);
+            skip -= skipped;
+            let (mut rank, end) = (start + skipped, start + skipped + (count - skipped).min(take));
+            take -= end - rank;
+            while rank < end {
+                let segment = rank / rows;
+                let until = end.min((segment + 1) * rows);
+                slices.push(SegmentSlice { segment, from: rank % rows, count: until - rank });
+                rank = until;
+            }
+            if take == 0 {
+                break;
+            }
+        }
+        slices
+    }
+}
+
+/// Consecutive rows of one segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentSlice {
+    /// The segment.
+    pub segment: usize,
+    /// The first row in it.
+    pub from: usize,
+    /// How many.
+    pub count: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn key(millesime: &str, region: &str, code: &str) -> RowKey {
+        RowKey {
+            millesime: millesime.into(),
+            universe: Universe::Secondaire,
+            region: region.into(),
+            academie: String::new(),
+            uai: "0750652B".into(),
+            filiere: "pro".into(),
+            code: code.into(),
+        }
+    }
+
+    #[test]
+    fn sort_keys_come_back_in_both_orders() {
+        let row = key("2018_2019", "11", "12345678");
+        for order in Order::ALL {
+            assert_eq!(RowKey::read(&row.sort_key(order), order), Some(row.clone()));
+        }
+    }
+
+    #[test]
+    fn a_plan_comes_back_and_its_fences_lead_to_pages() {
+        let plan = Plan {
+            total: 3,
+            json_rows: 64,
+            csv_rows: 512,
+            csv_header: "a;b\n".into(),
+            stretches: vec![Stretch { count: 3, ..Stretch::new(&key("2019", "11", "1"), 0) }],
+            pages_codes: vec!["B".into(), "M".into()],
+            pages_uais: Vec::new(),
+        };
+        assert_eq!(Plan::decode(&plan.encode()), Ok(plan.clone()));
+        let pages: Vec<_> = ["A", "B", "L", "M", "Z"].iter().map(|c| page(&plan.pages_codes, c)).collect();
+        assert_eq!(pages, [None, Some(0), Some(0), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn entries_come_back() {
+        let mut uai = UaiEntry::default();
+        for (rank, code) in [(4, "1"), (5, "2"), (9, "3")] {
+            uai.add(&key("2019", "11", code), rank);
+        }
+        assert_eq!(uai.0.len(), 2, "rows that follow each other are one run");
+        assert_eq!(UaiEntry::decode(&uai.encode()), Ok(uai.clone()));
+        let code = CodeEntry(uai.0.into_iter().map(|(stretch, _)| stretch).collect());
+        assert_eq!(CodeEntry::decode(&code.encode()), Ok(code));
+    }
+
+    proptest! {
+        #[test]
+        fn pages_meet_each_row_once_in_order(stretches in proptest::collection::vec((0usize..40, 1usize..30), 0..8), per_page in 1usize..20, rows in 1usize..16) {
+            let mut selection = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+            let mut start = 0;
+            for (gap, count) in stretches {
+                start += gap;
+                selection.add(start, count);
+                start += count;
+            }
+            let expected: Vec<usize> = selection.stretches.iter().flat_map(|&(d, n)| d..d + n).collect();
+            let mut read = Vec::new();
+            for page in 0..=selection.total() / per_page {
+                for t in selection.slices(page * per_page, per_page, rows) {
+                    prop_assert!(t.from + t.count <= rows);
+                    read.extend((0..t.count).map(|i| t.segment * rows + t.from + i));
+                }
+            }
+            prop_assert_eq!(read, expected);
+        }
+
+        #[test]
+        fn a_plan_chooses_the_rows_that_pass_one_by_one(
+            sizes in proptest::collection::btree_map((0u8..4, any::<bool>(), 0u8..3, 0u8..2), 1usize..5, 0..20),
+            millesimes in proptest::collection::vec((0u8..4, proptest::option::of(any::<bool>())), 0..3),
+            regions in proptest::collection::vec(0u8..3, 0..2),
+            academies in proptest::collection::vec(0u8..2, 0..2),
+        ) {
+            let universe = |superieur: bool| if superieur { Universe::Superieur } else { Universe::Secondaire };
+            let mut plan = Plan::default();
+            for ((millesime, superieur, region, academie), count) in sizes {
+                let (millesime, region, academie) = (millesime.to_string(), region.to_string(), academie.to_string());
+                plan.stretches.push(Stretch { millesime, universe: universe(superieur), region, academie, start: plan.total, count });
+                plan.total += count;
+            }
+            let filter = Filter {
+                millesimes: millesimes.into_iter().map(|(m, u)| (m.to_string(), u.map(universe))).collect(),
+                regions: regions.iter().map(u8::to_string).collect(),
+                academies: academies.iter().map(u8::to_string).collect(),
+                ..Filter::default()
+            };
+            let mut expected = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+            for stretch in plan.stretches.iter().filter(|p| filter.accepts(p)) {
+                expected.add(stretch.start, stretch.count);
+            }
+            prop_assert_eq!(plan.choose(&filter), expected);
+        }
+
+        #[test]
+        fn segments_come_back_and_damage_is_a_fault(packed: Vec<Vec<u8>>, block in 1usize..6, from in 0usize..8, count in 0usize..8, at: prop::sample::Index, flip in 1u8..) {
+            let mut segment = pack(&packed, block);
+            prop_assert_eq!(unpack(&segment).unwrap(), packed.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let wanted: Option<Vec<&[u8]>> = packed.get(from..from + count).map(|v| v.iter().map(Vec::as_slice).collect());
+            prop_assert_eq!(rows(&segment, from, count).ok(), wanted.clone());
+            let at = at.index(segment.len());
+            segment[at] ^= flip;
+            prop_assert_eq!(unpack(&segment), Err(Damaged));
+            // Damage elsewhere is passed by; these rows are as they were, or a fault.
+            if let Ok(read) = rows(&segment, from, count) {
+                prop_assert_eq!(Some(read), wanted);
+            }
+            segment.pop();
+            prop_assert_eq!(unpack(&segment), Err(Damaged));
+        }
+    }
+}

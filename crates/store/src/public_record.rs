@@ -1,0 +1,57 @@
+//! What anyone may know of a generation: when it was made, from what, how many documents it holds.
+//! It lies in the generation, so that it goes back with it on a rollback.
+
+use crate::kv::{KeyValue, StoreError};
+use crate::publication::DocumentCounts;
+use crate::reading::Reader;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Its family in a generation.
+pub const FAMILY: &str = "public";
+
+/// The public record of a generation. Counts of documents, never an indicator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicRecord {
+    /// The job that made it.
+    #[serde(rename = "travail")]
+    pub work: String,
+    /// When that job was opened, in milliseconds since 1970.
+    #[serde(rename = "ouvert_ms")]
+    pub opened_ms: i64,
+    /// Lines it received, by kind.
+    #[serde(rename = "lignes")]
+    pub rows: BTreeMap<String, u64>,
+    /// Documents carried over from the generation before.
+    #[serde(rename = "reprises")]
+    pub carried_over: u64,
+    /// Documents by maille, millesime and provenance.
+    pub documents: DocumentCounts,
+    /// Documents whose figures the threshold hides, by maille.
+    #[serde(rename = "sous_seuil")]
+    pub below_threshold: BTreeMap<String, u64>,
+    /// Digest of the published documents, in hexadecimal.
+    pub digest: String,
+}
+
+impl<K: KeyValue> Reader<K> {
+    /// The public record; `None` for a generation made before there were any.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn public_record(&self) -> Result<Option<PublicRecord>, StoreError> {
+        match self.value(FAMILY, 0).await {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(StoreError::Damaged(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A value that lies outside generations and is public, such as the reports of imports.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn public_reports(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.outside_generation(crate::keys::REPORTS).await
+    }
+}

@@ -1,0 +1,785 @@
+//! A job: what was asked for, where it stands, what came of it.
+
+use super::registry::{Registry, Served};
+use super::staging::{LineRefusal, PARTS_MAX, PartInfo};
+use crate::kv::{KeyValueWrite, StoreError};
+use crate::pointer::MillesimesInForce;
+use domain::declared::MAILLE_FIELD;
+use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Jobs open at once, at most.
+const OPEN_MAX: usize = 20;
+/// Prefixes and ended jobs that wait for the housekeeping, at most, where a job is opened: what comes after still fits
+/// into the value of the registry.
+const WAITING_MAX: usize = 600;
+/// How long a job may wait for a confirmation: 14 days. Then it is given up, and says so.
+pub const WAIT_MAX_MS: i64 = 14 * 24 * 60 * 60 * 1000;
+/// How long parts may come in: a day. A pull opens its job before it asks the services, and has an end of its own.
+pub const STAGING_MAX_MS: i64 = 24 * 60 * 60 * 1000;
+/// How long they may where one call opens, stages and publishes: five minutes, ten times what hosts allow a request.
+pub const CALL_MAX_MS: i64 = 5 * 60 * 1000;
+/// How long an opening may take between its two writes; a record that is missing then will not come.
+const OPENING_MS: i64 = 60_000;
+/// Bytes of what a caller says of a job: kinds, millesimes, how to publish.
+const DEMAND_MAX: usize = 64 * 1024;
+/// Names of unknown fields kept in a report, and bytes of each.
+const FIELDS_KEPT: usize = 200;
+pub(super) const NAME_MAX: usize = 100;
+/// Couples of maille, millesime and provenance that a report tells apart; real data has some hundred.
+pub(super) const HEADCOUNTS_MAX: usize = 2_000;
+
+/// What cannot be done now, and what the caller can do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PublicationError {
+    /// No such job: it was never opened, or its time is over.
+    #[error("le travail {0} n'existe pas ou n'existe plus")]
+    UnknownJob(String),
+    /// Someone else publishes: try again later.
+    #[error("une autre publication est en cours ({job}) ; réessayer dans {seconds} s")]
+    Busy {
+        /// Who holds the lease.
+        job: String,
+        /// When it ends at the latest.
+        seconds: i64,
+    },
+    /// Another call advanced the same job at the same time; this one changed nothing.
+    #[error("un autre appel fait avancer le même travail")]
+    Overtaken,
+    /// The call does not fit where the job stands.
+    #[error("{0}")]
+    Refused(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Whether a push replaces or adds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// What is published of the declared kinds and millesimes goes, what is pushed comes.
+    #[default]
+    #[serde(rename = "remplacer")]
+    Replace,
+    /// What is pushed comes, or takes the place of the document of the same key.
+    #[serde(rename = "ajouter")]
+    Add,
+}
+
+/// How a job is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// Replace or add.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The kinds that are replaced; empty: all.
+    #[serde(default)]
+    pub kinds: Vec<Kind>,
+    /// The millesimes that are replaced; empty: all.
+    #[serde(default)]
+    pub millesimes: Vec<String>,
+    /// The declared mailles that are replaced. With them, kinds that are not named stay; without
+    /// them, the kind `statistique` stands for all declared mailles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mailles: Vec<String>,
+    /// What is replaced, to the point, where kinds and millesimes alone would take too much with
+    /// them: used instead of the two above.
+    #[serde(rename = "perimetre", default, skip_serializing_if = "Vec::is_empty")]
+    pub scope: Vec<Scope>,
+}
+
+/// Documents that a push replaces.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Their kind.
+    pub kind: Kind,
+    /// Secondary or higher education; without it: both.
+    #[serde(rename = "univers", default, skip_serializing_if = "Option::is_none")]
+    pub universe: Option<Universe>,
+    /// Their millesimes; empty: all.
+    #[serde(default)]
+    pub millesimes: Vec<String>,
+}
+
+impl Opening {
+    /// Whether a document in use goes, to make place for what is pushed.
+    pub(super) fn replaces(&self, kind: Kind, document: Option<&Document>) -> bool {
+        let text = |field: &str| document.and_then(|d| d.get(field)).and_then(|v| v.as_str()).unwrap_or_default();
+        let among = |millesimes: &[String]| {
+            document.is_none() || millesimes.is_empty() || millesimes.iter().any(|m| m == text("millesime"))
+        };
+        if self.mode == Mode::Add {
+            return false;
+        }
+        if self.scope.is_empty() {
+            let named = match (kind, self.mailles.as_slice()) {
+                (_, []) => self.kinds.is_empty() || self.kinds.contains(&kind),
+                (Kind::Statistic, mailles) => mailles.iter().any(|m| m == text(MAILLE_FIELD)),
+                (_, [_, ..]) => self.kinds.contains(&kind),
+            };
+            return named && among(&self.millesimes);
+        }
+        let universe = Filiere::parse(text("filiere")).map(Filiere::universe);
+        self.scope
+            .iter()
+            .any(|p| p.kind == kind && (p.universe.is_none() || p.universe == universe) && among(&p.millesimes))
+    }
+}
+
+/// How a publication is started or goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublicationOptions {
+    /// How many parts were sent, numbered from 0.
+    #[serde(rename = "parties", default)]
+    pub parts: usize,
+    /// Publish in spite of refused lines.
+    #[serde(rename = "accepter_refus", default)]
+    pub accept_refusals: bool,
+    /// Publish although a maille and millesime loses more than 10 % of its documents.
+    #[serde(rename = "confirmer_pertes", default)]
+    pub confirm_losses: bool,
+    /// The latest millesimes to put in force, where they are not to be read off the data.
+    #[serde(default)]
+    pub millesimes: Option<MillesimesInForce>,
+}
+
+/// Where a job stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobStep {
+    /// Parts come in.
+    #[default]
+    #[serde(rename = "depot")]
+    Staging,
+    /// Documents are spread over partitions.
+    #[serde(rename = "repartir")]
+    Distribute,
+    /// Bundles are built.
+    #[serde(rename = "construire")]
+    Build,
+    /// Lists are built.
+    #[serde(rename = "lister")]
+    List,
+    /// Bundles of counts are built.
+    #[serde(rename = "compter")]
+    Count,
+    /// The search index is built.
+    #[serde(rename = "indexer")]
+    Index,
+    /// What was written is read again.
+    #[serde(rename = "verifier")]
+    Verify,
+    /// More than 10 % of a maille and millesime would be lost: someone must confirm.
+    #[serde(rename = "attendre_confirmation")]
+    AwaitConfirmation,
+    /// The pointer moves.
+    #[serde(rename = "basculer")]
+    Switch,
+    /// Served.
+    #[serde(rename = "publie")]
+    Published,
+    /// The data is what is served already: no new generation.
+    #[serde(rename = "inchange")]
+    Unchanged,
+    /// Given up.
+    #[serde(rename = "abandonne")]
+    GivenUp,
+    /// Failed for good.
+    #[serde(rename = "echec")]
+    Failed,
+}
+
+impl JobStep {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Published | Self::Unchanged | Self::GivenUp | Self::Failed)
+    }
+}
+
+/// Documents by maille, millesime and provenance: `effectifs["formations"]["2022_2023"]["self"]`.
+pub type DocumentCounts = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
+
+/// What came of a job. It names fields and reasons, never an indicator's value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// Lines accepted, by kind.
+    #[serde(rename = "lignes")]
+    pub lines: BTreeMap<String, u64>,
+    /// Lines refused.
+    #[serde(rename = "lignes_refusees")]
+    pub refused_lines: u64,
+    /// The first of them.
+    #[serde(rename = "refus")]
+    pub refusals: Vec<LineRefusal>,
+    /// Fields kept out, and how often.
+    #[serde(rename = "champs_inconnus")]
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Documents carried over from the generation in use.
+    #[serde(rename = "reprises")]
+    pub carried_over: u64,
+    /// Documents published, by maille, millesime and provenance.
+    pub documents: DocumentCounts,
+    /// Documents whose figures are hidden by the threshold, by maille.
+    #[serde(rename = "sous_seuil")]
+    pub below_threshold: BTreeMap<String, u64>,
+    /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
+    #[serde(rename = "pertes")]
+    pub losses: Vec<String>,
+    /// Digest of the published documents, in hexadecimal.
+    pub digest: String,
+    /// Values written.
+    #[serde(rename = "ecritures")]
+    pub writes: u64,
+    /// Time spent in steps, in milliseconds.
+    #[serde(rename = "duree_ms")]
+    pub duration_ms: u64,
+    /// Why it failed or was given up, where it was.
+    #[serde(rename = "echec", default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// Older pulls that waited for a confirmation, and gave way to this one.
+    #[serde(rename = "remplace", default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
+}
+
+impl JobSummary {
+    /// Adds what is known of a staged part.
+    pub fn add(&mut self, info: &PartInfo) {
+        for (kind, n) in &info.lines {
+            *self.lines.entry(kind.clone()).or_default() += n;
+        }
+        self.refused_lines += info.refused;
+        let place = 200usize.saturating_sub(self.refusals.len());
+        self.refusals.extend(info.refusals.iter().take(place).cloned());
+        for (field, n) in &info.unknown_fields {
+            if self.unknown_fields.len() < FIELDS_KEPT || self.unknown_fields.contains_key(field) {
+                *self.unknown_fields.entry(field.clone()).or_default() += n;
+            }
+        }
+    }
+}
+
+/// A text cut to so many bytes, at a character.
+pub(super) fn short(text: &str, max: usize) -> &str {
+    let ending = text.char_indices().map(|(start, c)| start + c.len_utf8()).take_while(|ending| *ending <= max).last();
+    text.get(..ending.unwrap_or(0)).unwrap_or_default()
+}
+
+/// What is known of all parts of a job together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many they are.
+    #[serde(rename = "parties")]
+    pub parts: usize,
+    /// What the report says of them.
+    #[serde(rename = "bilan")]
+    pub summary: JobSummary,
+    /// Bytes kept, by kind.
+    #[serde(rename = "octets")]
+    pub bytes: BTreeMap<String, u64>,
+    /// The mailles they declare.
+    pub mailles: BTreeMap<String, DeclaredMaille>,
+}
+
+impl Totals {
+    /// Adds the next part.
+    ///
+    /// # Errors
+    /// [`PublicationError::Refused`] where it declares a maille otherwise than those before it.
+    pub fn add(&mut self, info: &PartInfo) -> Result<(), PublicationError> {
+        self.summary.add(info);
+        for (kind, n) in &info.bytes {
+            *self.bytes.entry(kind.clone()).or_default() += n;
+        }
+        for (name, declared) in &info.mailles {
+            if self.mailles.insert(name.clone(), declared.clone()).is_some_and(|before| before != *declared) {
+                return Err(PublicationError::Refused(format!(
+                    "la partie {} connaît la maille {name} sous une autre déclaration que celles avant elle : la renvoyer",
+                    self.parts
+                )));
+            }
+        }
+        self.parts += 1;
+        Ok(())
+    }
+}
+
+/// The record of a job. What its steps need besides lies in values of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its id, the prefix of its parts.
+    pub id: String,
+    /// When it was opened, in milliseconds since 1970.
+    #[serde(rename = "ouvert_ms")]
+    pub opened_ms: i64,
+    /// When it ended.
+    #[serde(rename = "fini_ms", default)]
+    pub ended_ms: Option<i64>,
+    /// How it was opened.
+    #[serde(rename = "ouverture")]
+    pub opening: Opening,
+    /// How it is to be published.
+    #[serde(rename = "consigne")]
+    pub options: PublicationOptions,
+    /// Where it stands.
+    #[serde(rename = "etape")]
+    pub step: JobStep,
+    /// Progress inside the step: done, of.
+    #[serde(rename = "avancement")]
+    pub progress: (usize, usize),
+    /// The generation it writes.
+    #[serde(default)]
+    pub generation: Option<String>,
+    /// Where the state of its steps lies: fencing number, number of the first value, how many.
+    #[serde(rename = "etat", default)]
+    pub(super) state: Option<(u64, usize, usize)>,
+    /// Whether a pull opened it.
+    #[serde(rename = "collecte", default, skip_serializing_if = "std::ops::Not::not")]
+    pub run: bool,
+    /// Whether one call opens, stages and publishes it.
+    #[serde(rename = "en_un_appel", default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_one_call: bool,
+    /// Since when it waits for a confirmation, in milliseconds since 1970.
+    #[serde(rename = "attend_depuis_ms", default, skip_serializing_if = "Option::is_none")]
+    pub waits_since_ms: Option<i64>,
+    /// What is known of its parts since its publication was asked for.
+    #[serde(rename = "octets", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) bytes: BTreeMap<String, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) mailles: BTreeMap<String, DeclaredMaille>,
+    /// What came of it.
+    #[serde(rename = "bilan")]
+    pub summary: JobSummary,
+}
+
+/// The record of a job that is registered, as it is found.
+pub(super) enum VersionSet {
+    /// As it should be.
+    Seen(Box<Job>, Vec<u8>),
+    /// It may still be written: the job is being opened.
+    BeingOpened,
+    /// It is missing or cannot be read, for this reason: the job has ended.
+    Lost(String),
+}
+
+fn job_key(id: &str) -> String {
+    format!("work:job:{id}")
+}
+
+impl Job {
+    /// The record, and its bytes for the swap that changes it.
+    pub(super) async fn read<K: KeyValueWrite>(kv: &K, id: &str) -> Result<(Self, Vec<u8>), PublicationError> {
+        let unknown = || PublicationError::UnknownJob(id.to_owned());
+        if id.is_empty() || id.len() > 60 || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            return Err(unknown());
+        }
+        let bytes = kv.get(&job_key(id)).await?.ok_or_else(unknown)?;
+        let job = serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(job_key(id)))?;
+        Ok((job, bytes))
+    }
+
+    /// The record of a job that `registry` names; `now` says whether a missing one may still come.
+    pub(super) async fn find<K: KeyValueWrite>(
+        kv: &K,
+        registry: &Registry,
+        id: &str,
+        now: i64,
+    ) -> Result<VersionSet, StoreError> {
+        match Self::read(kv, id).await {
+            Ok((job, bytes)) => Ok(VersionSet::Seen(Box::new(job), bytes)),
+            Err(PublicationError::Store(StoreError::Unavailable(reason))) => Err(StoreError::Unavailable(reason)),
+            Err(PublicationError::UnknownJob(_)) if registry.is_still_opening(id, now, OPENING_MS) => {
+                Ok(VersionSet::BeingOpened)
+            }
+            Err(error) => Ok(VersionSet::Lost(loss(&error))),
+        }
+    }
+
+    /// What is told of a job whose record is lost.
+    fn lost(id: &str, reason: String) -> Self {
+        let summary = JobSummary { failure: Some(reason), ..JobSummary::default() };
+        Self { id: id.to_owned(), step: JobStep::Failed, summary, ..Self::default() }
+    }
+
+    /// Where a job stands. One whose record is missing or cannot be read has ended, and says why.
+    ///
+    /// # Errors
+    /// [`PublicationError::UnknownJob`], or those of the store.
+    pub async fn status<K: KeyValueWrite>(kv: &K, id: &str) -> Result<Self, PublicationError> {
+        let error = match Self::read(kv, id).await {
+            Ok((job, _)) => return Ok(job),
+            Err(error) => error,
+        };
+        let lost = matches!(error, PublicationError::UnknownJob(_) | PublicationError::Store(StoreError::Damaged(_)));
+        if lost && Registry::read(kv).await?.named(id) {
+            return Ok(Self::lost(id, loss(&error)));
+        }
+        Err(error)
+    }
+
+    /// Ends a job whose record is missing or cannot be read: what it wrote goes, and nothing waits for it.
+    ///
+    /// # Errors
+    /// That of reading the record where the job is not registered, else those of the store.
+    pub(super) async fn end_lost<K: KeyValueWrite>(
+        kv: &K,
+        id: &str,
+        error: PublicationError,
+        now: i64,
+    ) -> Result<Self, PublicationError> {
+        let registry = Registry::read(kv).await?;
+        if !registry.named(id) {
+            return Err(error);
+        }
+        match Self::find(kv, &registry, id, now).await? {
+            VersionSet::Seen(job, _) => Ok(*job),
+            VersionSet::BeingOpened => Err(error),
+            VersionSet::Lost(reason) => {
+                Registry::settle(kv, id, now).await?;
+                Ok(Self::lost(id, reason))
+            }
+        }
+    }
+
+    /// Ends a job for a reason: the record first, then what it leaves. A record that would not fit keeps the reason only.
+    pub(super) async fn end<K: KeyValueWrite>(
+        mut self,
+        kv: &K,
+        before: &[u8],
+        step: JobStep,
+        reason: Option<String>,
+        now: i64,
+    ) -> Result<Self, PublicationError> {
+        self.step = step;
+        self.ended_ms = Some(now);
+        if reason.is_some() {
+            self.summary.failure = reason;
+        }
+        match self.write(kv, before).await {
+            Err(PublicationError::Store(StoreError::TooLarge(..))) => {
+                let failure = self.summary.failure.as_deref().map(|r| short(r, 1_000).to_owned());
+                self.summary = JobSummary { failure, ..JobSummary::default() };
+                (self.options, self.opening) = Default::default();
+                (self.bytes, self.mailles) = Default::default();
+                self.write(kv, before).await?
+            }
+            written => written?,
+        };
+        Registry::settle(kv, &self.id, now).await?;
+        Ok(self)
+    }
+
+    /// Writes the record if nobody else has since it was read.
+    pub(super) async fn write<K: KeyValueWrite>(&self, kv: &K, before: &[u8]) -> Result<Vec<u8>, PublicationError> {
+        let new = serde_json::to_vec(self).unwrap_or_default();
+        if new == before || kv.swap(&job_key(&self.id), before, new.clone()).await? {
+            Ok(new)
+        } else {
+            Err(PublicationError::Overtaken)
+        }
+    }
+
+    pub(super) async fn delete<K: KeyValueWrite>(kv: &K, id: &str) -> Result<(), StoreError> {
+        kv.delete_many(vec![job_key(id)]).await
+    }
+
+    /// Gives a job up; what it wrote is deleted in the background. Nothing that is served changes.
+    ///
+    /// # Errors
+    /// [`PublicationError::Refused`] where it has ended already.
+    pub async fn give_up<K: KeyValueWrite>(kv: &K, id: &str, now: i64) -> Result<Self, PublicationError> {
+        let ended = || PublicationError::Refused("le travail est terminé : il n'y a rien à abandonner".into());
+        let (job, before) = match Self::read(kv, id).await {
+            Ok(read) => read,
+            Err(PublicationError::Store(StoreError::Unavailable(reason))) => {
+                return Err(StoreError::Unavailable(reason).into());
+            }
+            Err(error) => return Self::end_lost(kv, id, error, now).await,
+        };
+        if job.step.is_final() {
+            return Err(ended());
+        }
+        if let Some(generation) = &job.generation
+            && Registry::is_served(kv, generation).await?
+        {
+            // Killed between the pointer and its record: what is served is not given up.
+            job.end(kv, &before, JobStep::Published, None, now).await?;
+            return Err(ended());
+        }
+        job.end(kv, &before, JobStep::GivenUp, None, now).await
+    }
+
+    /// Gives up the pulls that wait for a confirmation: a newer one takes their place. Their ids.
+    async fn replace_waiting<K: KeyValueWrite>(kv: &K, id: &str, now: i64) -> Result<Vec<String>, PublicationError> {
+        let registry = Registry::read(kv).await?;
+        let mut replaced = Vec::new();
+        for other in registry.jobs.iter().filter(|j| *j != id) {
+            if let VersionSet::Seen(job, before) = Self::find(kv, &registry, other, now).await?
+                && job.run
+                && job.step == JobStep::AwaitConfirmation
+            {
+                let reason = Some(format!("elle attendait une confirmation : la collecte {id} l'a remplacée"));
+                match job.end(kv, &before, JobStep::GivenUp, reason, now).await {
+                    // Confirmed at this very moment: it goes on.
+                    Err(PublicationError::Overtaken) => {}
+                    other_end => {
+                        other_end?;
+                        replaced.push(other.clone());
+                    }
+                }
+            }
+        }
+        Ok(replaced)
+    }
+
+    /// Ends a job that has waited too long to be published or confirmed: `true` where it did.
+    pub(super) async fn expire<K: KeyValueWrite>(
+        self,
+        kv: &K,
+        before: &[u8],
+        now: i64,
+    ) -> Result<bool, PublicationError> {
+        let (since, max, what) = match self.step {
+            JobStep::Staging if self.run => (self.opened_ms, WAIT_MAX_MS, "sans publication"),
+            JobStep::Staging if self.in_one_call => {
+                (self.opened_ms, CALL_MAX_MS, "son appel s'est interrompu : sans publication")
+            }
+            JobStep::Staging => (self.opened_ms, STAGING_MAX_MS, "sans publication"),
+            JobStep::AwaitConfirmation => {
+                (self.waits_since_ms.unwrap_or(self.opened_ms), WAIT_MAX_MS, "sans confirmation")
+            }
+            _ => return Ok(false),
+        };
+        if now.saturating_sub(since) <= max {
+            return Ok(false);
+        }
+        let duration = if max >= 2 * STAGING_MAX_MS {
+            format!("{} jours", max / STAGING_MAX_MS)
+        } else if max >= 3_600_000 {
+            format!("{} heures", max / 3_600_000)
+        } else {
+            format!("{} minutes", max / 60_000)
+        };
+        let reason = format!("{what} depuis plus de {duration} : le travail est abandonné");
+        self.end(kv, before, JobStep::GivenUp, Some(reason), now).await?;
+        Ok(true)
+    }
+
+    /// Says how the job is to be published, and lets its steps begin or go on.
+    ///
+    /// # Errors
+    /// [`PublicationError::Refused`] where parts are missing or lines were refused and not
+    /// accepted so.
+    pub async fn publish<K: KeyValueWrite>(
+        kv: &K,
+        id: &str,
+        options: PublicationOptions,
+        now: i64,
+    ) -> Result<Self, PublicationError> {
+        let refusal = |text: String| Err(PublicationError::Refused(text));
+        let (mut job, before) = Self::read_to_publish(kv, id, now).await?;
+        match job.step {
+            JobStep::Staging => {}
+            JobStep::AwaitConfirmation if options.confirm_losses => {
+                job.options.confirm_losses = true;
+                job.step = JobStep::Switch;
+                job.write(kv, &before).await?;
+                return Ok(job);
+            }
+            JobStep::AwaitConfirmation => {
+                return refusal(format!(
+                    "des documents disparaîtraient ({}) : confirmer par \"confirmer_pertes\": true",
+                    job.summary.losses.join(" ; ")
+                ));
+            }
+            // Asking again for what is under way changes nothing.
+            _ if !job.step.is_final() => return Ok(job),
+            _ => return refusal(job.ending()),
+        }
+        if options.parts == 0 {
+            return refusal("aucune partie : indiquer \"parties\", leur nombre".into());
+        }
+        if options.parts > PARTS_MAX {
+            return refusal(format!("{PARTS_MAX} parties au plus"));
+        }
+        if let Some(wrong) = options.millesimes.as_ref().and_then(MillesimesInForce::unreadable) {
+            return refusal(format!("millesimes : « {} » n'est ni une année ni une période", short(wrong, NAME_MAX)));
+        }
+        let staging = super::Staging::new(kv, id, 1);
+        let mut totals = Totals::default();
+        for part in 0..options.parts {
+            let info = staging
+                .info(part)
+                .await?
+                .ok_or_else(|| PublicationError::Refused(format!("la partie {part} manque sur {}", options.parts)))?;
+            totals.add(&info)?;
+        }
+        let summary = &totals.summary;
+        if summary.refused_lines > 0 && !options.accept_refusals {
+            let first: Vec<String> = summary
+                .refusals
+                .iter()
+                .take(3)
+                .map(|r| format!("partie {}, ligne {} : {}", r.part, r.line, r.reason))
+                .collect();
+            return refusal(format!(
+                "{} lignes refusées ; corriger, ou publier malgré tout par \"accepter_refus\": true ({})",
+                summary.refused_lines,
+                first.join(" ; ")
+            ));
+        }
+        job.begin(kv, &before, options, totals, now).await
+    }
+
+    /// Lets the publication of a pull begin: it knows its parts, none is read again. Older pulls that wait for a
+    /// confirmation give way.
+    ///
+    /// # Errors
+    /// [`PublicationError::Refused`] where the job has ended, else those of the store.
+    pub async fn publish_collection<K: KeyValueWrite>(
+        kv: &K,
+        id: &str,
+        totals: Totals,
+        now: i64,
+    ) -> Result<Self, PublicationError> {
+        let (job, before) = Self::read_to_publish(kv, id, now).await?;
+        match job.step {
+            JobStep::Staging => {}
+            // Killed before the pull wrote that it has done its part.
+            JobStep::Published | JobStep::Unchanged => return Ok(job),
+            _ if !job.step.is_final() => return Ok(job),
+            _ => return Err(PublicationError::Refused(job.ending())),
+        }
+        let mut totals = totals;
+        totals.summary.replaces = Self::replace_waiting(kv, id, now).await?;
+        // Refused lines are in the report; losses wait for a confirmation.
+        let options =
+            PublicationOptions { parts: totals.parts, accept_refusals: true, ..PublicationOptions::default() };
+        job.begin(kv, &before, options, totals, now).await
+    }
+
+    async fn read_to_publish<K: KeyValueWrite>(
+        kv: &K,
+        id: &str,
+        now: i64,
+    ) -> Result<(Self, Vec<u8>), PublicationError> {
+        match Self::read(kv, id).await {
+            Ok((job, before)) if !job.step.is_final() && !Registry::read(kv).await?.jobs.iter().any(|j| j == id) => {
+                let reason = Some("le travail n'est plus inscrit au registre".to_owned());
+                Ok((job.end(kv, &before, JobStep::Failed, reason, now).await?, Vec::new()))
+            }
+            Err(PublicationError::Store(StoreError::Unavailable(reason))) => {
+                Err(StoreError::Unavailable(reason).into())
+            }
+            Err(error) => Ok((Self::end_lost(kv, id, error, now).await?, Vec::new())),
+            read => read,
+        }
+    }
+
+    /// How it ended, for who wants it to go on.
+    fn ending(&self) -> String {
+        let reason = self.summary.failure.as_ref().map(|r| format!(" : {r}")).unwrap_or_default();
+        format!("le travail est terminé{reason}")
+    }
+
+    async fn begin<K: KeyValueWrite>(
+        mut self,
+        kv: &K,
+        before: &[u8],
+        options: PublicationOptions,
+        totals: Totals,
+        now: i64,
+    ) -> Result<Self, PublicationError> {
+        self.summary = totals.summary;
+        self.bytes = totals.bytes;
+        self.mailles = totals.mailles;
+        self.options = options;
+        self.step = JobStep::Distribute;
+        let generation = Registry::new_generation(kv, &self.id, now).await?;
+        self.generation = Some(generation.clone());
+        if let Err(error) = self.write(kv, before).await {
+            Registry::give_up(kv, &generation, now).await?;
+            return Err(error);
+        }
+        Ok(self)
+    }
+}
+
+/// Why a record is lost, in words.
+fn loss(error: &PublicationError) -> String {
+    match error {
+        PublicationError::UnknownJob(_) => "son enregistrement manque : l'ouverture s'est interrompue".into(),
+        _ => "son enregistrement est illisible".into(),
+    }
+}
+
+/// Opens a job under an id that the caller has never used: letters and digits.
+///
+/// It is registered first, and its record written after: killed in between, it has ended ([`Job::status`]).
+///
+/// # Errors
+/// [`PublicationError::Refused`] where too many are open, those of the store where what is served cannot be read.
+pub async fn open<K: KeyValueWrite>(kv: &K, id: &str, opening: Opening, now: i64) -> Result<Job, PublicationError> {
+    record(kv, Job { id: id.to_owned(), opened_ms: now, opening, ..Job::default() }).await
+}
+
+/// Opens a job that the same call stages and publishes: killed in between, nobody knows its id.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_in_one_call<K: KeyValueWrite>(
+    kv: &K,
+    id: &str,
+    opening: Opening,
+    now: i64,
+) -> Result<Job, PublicationError> {
+    record(kv, Job { id: id.to_owned(), opened_ms: now, opening, in_one_call: true, ..Job::default() }).await
+}
+
+/// Opens the job that publishes a pull.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_collection<K: KeyValueWrite>(
+    kv: &K,
+    id: &str,
+    opening: Opening,
+    now: i64,
+) -> Result<Job, PublicationError> {
+    record(kv, Job { id: id.to_owned(), opened_ms: now, opening, run: true, ..Job::default() }).await
+}
+
+async fn record<K: KeyValueWrite>(kv: &K, job: Job) -> Result<Job, PublicationError> {
+    // Told at once, before anything is sent: over an unreadable pointer nothing can be published.
+    Served::read(kv).await?;
+    let refusal = |text: String| Err(PublicationError::Refused(text));
+    let record = serde_json::to_vec(&job).unwrap_or_default();
+    if record.len() > DEMAND_MAX {
+        return refusal(format!("l'ouverture dépasse {} Kio", DEMAND_MAX / 1024));
+    }
+    let place = Registry::update(kv, |registry| {
+        if registry.jobs.contains(&job.id) {
+            return Ok(());
+        }
+        if registry.jobs.len() >= OPEN_MAX {
+            return Err(format!("{OPEN_MAX} travaux sont ouverts : en abandonner un (DELETE)"));
+        }
+        if registry.generations.len() + registry.to_delete.len() >= WAITING_MAX {
+            return Err("le ménage est en retard : appeler POST /internal/import/run jusqu'à ce qu'il soit fait".into());
+        }
+        registry.jobs.push(job.id.clone());
+        registry.opened_at_ms.insert(job.id.clone(), job.opened_ms);
+        Ok(())
+    })
+    .await?;
+    if let Err(reason) = place {
+        return refusal(reason);
+    }
+    kv.set(&job_key(&job.id), record).await?;
+    Ok(job)
+}

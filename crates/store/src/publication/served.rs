@@ -1,0 +1,30 @@
+//! The documents of the generation in use, for treatments that look them up.
+
+use super::Served;
+use super::steps::{Manifest, read_source};
+use crate::kv::{KeyValue, StoreError};
+use domain::Kind;
+
+/// Hands out the documents of some kinds that are served now, a partition at a time: JSON as it
+/// was pushed. Nothing where nothing is published.
+///
+/// # Errors
+/// [`StoreError::Damaged`], or those of the store.
+pub async fn walk_served<K: KeyValue>(
+    kv: &K,
+    kinds: &[Kind],
+    mut each: impl FnMut(Kind, &[u8]),
+) -> Result<(), StoreError> {
+    let Some(Served { pointer: pointer, .. }) = Served::read(kv).await? else { return Ok(()) };
+    let manifest = Manifest::read(kv, &pointer.generation).await?;
+    for partition in manifest.partitions(kinds) {
+        let read = manifest.sources().read(kv, &pointer.generation, partition).await?;
+        for record in read.records() {
+            let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
+            if kinds.contains(&kind) {
+                each(kind, json);
+            }
+        }
+    }
+    Ok(())
+}

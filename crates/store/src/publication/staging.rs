@@ -1,0 +1,282 @@
+//! Staging: parts of a push, checked line by line as they come in.
+
+use super::job::{NAME_MAX, short};
+use super::lines::{LineChecker, RefusedLine, ValidLine};
+use super::writer::Writer;
+use crate::codec::{Decoder, Encoder};
+use crate::keys;
+use crate::kv::{KeyValueWrite, StoreError};
+use domain::{DeclaredMaille, Document, Kind};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// Largest part, in bytes.
+pub const PART_MAX: usize = 8 * 1024 * 1024;
+/// Longest line, in bytes.
+pub const LINE_MAX: usize = 1024 * 1024;
+/// Parts a job may have: 16 GB. What is known of each is read one after the other when the publication is asked for.
+pub const PARTS_MAX: usize = 2_000;
+/// Refusals whose reason is kept, a part; all are counted.
+const REFUSALS_KEPT: usize = 50;
+/// Bytes of a kept reason.
+const REASON_MAX: usize = 400;
+/// Largest staged piece, in bytes.
+const PIECE_MAX: usize = 256 * 1024;
+
+/// A refused line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LineRefusal {
+    /// The part, as numbered by the caller.
+    #[serde(rename = "partie")]
+    pub part: usize,
+    /// The line in it, from 1.
+    #[serde(rename = "ligne")]
+    pub line: usize,
+    /// Why, in French.
+    #[serde(rename = "raison")]
+    pub reason: String,
+}
+
+/// What is known of a staged part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartInfo {
+    /// SHA-256 of the part as sent, in hexadecimal.
+    pub digest: String,
+    /// Lines accepted, by kind.
+    #[serde(rename = "lignes")]
+    pub lines: BTreeMap<String, u64>,
+    /// Bytes kept, by kind.
+    #[serde(rename = "octets")]
+    pub bytes: BTreeMap<String, u64>,
+    /// Lines refused.
+    #[serde(rename = "refusees")]
+    pub refused: u64,
+    /// The first of them.
+    #[serde(rename = "refus")]
+    pub refusals: Vec<LineRefusal>,
+    /// Fields kept out, and how often.
+    #[serde(rename = "champs_inconnus")]
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Pieces it lies in.
+    #[serde(rename = "morceaux")]
+    pub pieces: usize,
+    /// The mailles declared up to its end, by the parts before it too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mailles: BTreeMap<String, DeclaredMaille>,
+}
+
+/// Where the parts of a job lie.
+pub struct Staging<'a, K> {
+    kv: &'a K,
+    job: &'a str,
+    batch: usize,
+}
+
+/// What cannot be staged, whatever the lines say.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StagingError {
+    /// The part is over [`PART_MAX`].
+    #[error("la partie dépasse {} Mio", PART_MAX / 1024 / 1024)]
+    PartTooLarge,
+    /// A line is over [`LINE_MAX`].
+    #[error("la ligne {0} dépasse {max} Mio", max = LINE_MAX / 1024 / 1024)]
+    LineTooLong(usize),
+    /// The number of the part is over [`PARTS_MAX`].
+    #[error("les parties se numérotent de 0 à {}", PARTS_MAX - 1)]
+    PartNumber,
+    /// Parts come in order, or again: nothing may be missing before the one sent, because that is
+    /// how they are found again without listing keys.
+    #[error("la partie {0} manque : les parties s'envoient dans l'ordre")]
+    PartMissing(usize),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl<'a, K: KeyValueWrite> Staging<'a, K> {
+    /// The parts of a job; `batch` values may be written at once.
+    pub fn new(kv: &'a K, job: &'a str, batch: usize) -> Self {
+        Self { kv, job, batch }
+    }
+
+    fn info_key(&self, part: usize) -> String {
+        keys::value(&format!("work:part:{}", self.job), "info", part)
+    }
+
+    /// Each part lies under a prefix of its own, so that parts may come in at the same time.
+    pub(super) fn prefix(job: &str, part: usize) -> String {
+        format!("{job}.{part}")
+    }
+
+    fn family(digest: &str) -> String {
+        format!("part.{}", digest.get(..16).unwrap_or(digest))
+    }
+
+    /// What is known of a part; `None` where it was not sent.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn info(&self, part: usize) -> Result<Option<PartInfo>, StoreError> {
+        let bytes = self.kv.get(&self.info_key(part)).await?;
+        Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()))
+    }
+
+    /// Checks the lines of a part and keeps the good ones. Sending the same part again changes
+    /// nothing; sending another one under the same number replaces it.
+    ///
+    /// # Errors
+    /// See [`StagingError`]; a bad line is no error but a [`LineRefusal`] in the answer.
+    pub async fn stage(&self, part: usize, body: &[u8], indicators: &[String]) -> Result<PartInfo, StagingError> {
+        if body.len() > PART_MAX {
+            return Err(StagingError::PartTooLarge);
+        }
+        if part >= PARTS_MAX {
+            return Err(StagingError::PartNumber);
+        }
+        let mut checker = LineChecker { indicators, ..LineChecker::default() };
+        if part > 0 {
+            let before = self.info(part - 1).await?.ok_or(StagingError::PartMissing(part - 1))?;
+            checker.mailles = before.mailles;
+        }
+        let digest = hex(&Sha256::digest(body));
+        if let Some(info) = self.info(part).await?
+            && info.digest == digest
+        {
+            return Ok(info);
+        }
+        if let Some(rank) = body.split(|b| *b == b'\n').position(|l| l.len() > LINE_MAX) {
+            return Err(StagingError::LineTooLong(rank + 1));
+        }
+        let lines = body.split(|b| *b == b'\n').enumerate();
+        let mut read = lines
+            .filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
+            .map(|(rank, line)| (rank + 1, checker.line(line)));
+        let mut info = self.fill(part, digest, &mut read).await?;
+        drop(read);
+        (info.unknown_fields, info.mailles) = (short_names(checker.unknown), checker.mailles);
+        self.record(part, &info).await?;
+        Ok(info)
+    }
+
+    /// Keeps documents that the import made itself as a part, checked as pushed ones are. The
+    /// same documents under the same number change nothing.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn stage_documents(
+        &self,
+        part: usize,
+        documents: impl IntoIterator<Item = (Kind, Document)>,
+        indicators: &[String],
+    ) -> Result<PartInfo, StoreError> {
+        let mut checker = LineChecker { indicators, ..LineChecker::default() };
+        let lines: Vec<_> = documents.into_iter().map(|(k, d)| checker.document(k, d)).collect();
+        let mut digest = Sha256::new();
+        lines.iter().flatten().for_each(|line| digest.update(&line.json));
+        let read = lines.into_iter().enumerate().map(|(rank, line)| (rank + 1, line));
+        let mut info = self.fill(part, hex(&digest.finalize()), read).await?;
+        info.unknown_fields = short_names(checker.unknown);
+        self.record(part, &info).await?;
+        Ok(info)
+    }
+
+    /// Writes the good lines of a part in pieces.
+    async fn fill(
+        &self,
+        part: usize,
+        digest: String,
+        lines: impl IntoIterator<Item = (usize, Result<ValidLine, RefusedLine>)>,
+    ) -> Result<PartInfo, StoreError> {
+        let mut info = PartInfo { digest, ..PartInfo::default() };
+        let family = Self::family(&info.digest);
+        let mut writer = Writer::open(self.kv, &Self::prefix(self.job, part), self.batch).await?;
+        let mut piece = Encoder::default();
+        for (line, read) in lines {
+            match read {
+                Err(refusal) => {
+                    info.refused += 1;
+                    if info.refusals.len() < REFUSALS_KEPT {
+                        let reason = short(&refusal.0, REASON_MAX).to_owned();
+                        info.refusals.push(LineRefusal { part, line, reason });
+                    }
+                }
+                Ok(valid) => {
+                    *info.lines.entry(valid.kind.name().to_owned()).or_default() += 1;
+                    *info.bytes.entry(valid.kind.name().to_owned()).or_default() += valid.json.len() as u64;
+                    if !piece.0.is_empty() && piece.0.len() + valid.json.len() + 8 > PIECE_MAX {
+                        writer.put(&family, info.pieces, std::mem::take(&mut piece.0)).await?;
+                        info.pieces += 1;
+                    }
+                    piece.number(u64::from(valid.kind.rank())).bytes(&valid.json);
+                }
+            }
+        }
+        if !piece.0.is_empty() {
+            writer.put(&family, info.pieces, piece.0).await?;
+            info.pieces += 1;
+        }
+        writer.flush().await?;
+        Ok(info)
+    }
+
+    /// The record of a part goes last: the part counts only once all of it lies in the store.
+    async fn record(&self, part: usize, info: &PartInfo) -> Result<(), StoreError> {
+        self.kv.set(&self.info_key(part), serde_json::to_vec(info).unwrap_or_default()).await
+    }
+
+    /// Deletes the parts from `part` on, in order: the number of the next one to delete, or
+    /// `None` once no part is left. At most `limit` values a call.
+    pub(super) async fn delete(&self, part: usize, limit: usize) -> Result<Option<usize>, StoreError> {
+        // A record that cannot be read is one all the same.
+        if self.kv.get(&self.info_key(part)).await?.is_none() {
+            return Ok(None);
+        }
+        if super::writer::delete(self.kv, &Self::prefix(self.job, part), self.batch, limit, |_| true).await? {
+            self.kv.delete_many(vec![self.info_key(part)]).await?;
+            return Ok(Some(part + 1));
+        }
+        Ok(Some(part))
+    }
+
+    /// Lets go of a part whose marks cannot be read.
+    pub(super) async fn forget(&self, part: usize) -> Result<(), StoreError> {
+        super::writer::forget(self.kv, &Self::prefix(self.job, part)).await?;
+        self.kv.delete_many(vec![self.info_key(part)]).await
+    }
+
+    /// The accepted lines of a staged piece: kind and JSON.
+    pub(super) async fn piece(
+        &self,
+        part: usize,
+        info: &PartInfo,
+        n: usize,
+    ) -> Result<Vec<(Kind, Vec<u8>)>, StoreError> {
+        let key = keys::value(&Self::prefix(self.job, part), &Self::family(&info.digest), n);
+        let damaged = || StoreError::Damaged(key.clone());
+        let bytes = self.kv.get(&key).await?.ok_or_else(damaged)?;
+        let mut decoder = Decoder(&bytes);
+        let mut lines = Vec::new();
+        while !decoder.0.is_empty() {
+            let rank = decoder.number().and_then(|n| u8::try_from(n).ok()).ok_or_else(damaged)?;
+            let kind = Kind::from_rank(rank).ok_or_else(damaged)?;
+            lines.push((kind, decoder.bytes().ok_or_else(damaged)?.to_vec()));
+        }
+        Ok(lines)
+    }
+}
+
+/// Names of fields are a sender's text: of any length.
+fn short_names(fields: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+    let mut courts = BTreeMap::new();
+    for (field, n) in fields {
+        *courts.entry(short(&field, NAME_MAX).to_owned()).or_default() += n;
+    }
+    courts
+}
+
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(u32::from(n), 16)).collect()
+}

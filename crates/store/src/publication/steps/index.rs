@@ -1,0 +1,728 @@
+//! The step that builds the search index ([`crate::search`]).
+//!
+//! | sub-step | reads | writes |
+//! | --- | --- | --- |
+//! | while bundles are built | each document | what is known of its certification or establishment, by hash; where it lies, by hash |
+//! | groups | one partition of what is known | one card each, by class and label |
+//! | cards | one partition of cards, sorted | pages of cards, numbered; their words, by hash |
+//! | words, places | one partition, sorted by hash | pages |
+//!
+//! No indicator enters a record: only labels, codes, places and millesimes do.
+
+use super::{JobStepper, KeySample, PARTITION, code_of, text};
+use crate::bundle;
+use crate::codec::{Decoder, Encoder};
+use crate::keys;
+use crate::kv::{KeyValueWrite, StoreError, VALUE_MAX};
+use crate::publication::record_stream::RecordStream;
+use crate::publication::{Environment, JobStep, PublicationError};
+use crate::search::{
+    CARD_FAMILY, CardCode, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings,
+    SearchCard, SearchPlan, Subject, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
+};
+use domain::code::is_rncp;
+use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
+use domain::{CodeType, Document, Kind, Maille, territory};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A page of words is closed at this size: a get costs nearly the same up to 32 KB.
+const PAGE: usize = 32 * 1024;
+/// Pages of cards and places are larger: the results of one search lie in fewer of them, and the
+/// import writes fewer values.
+const PAGE_LARGE: usize = 64 * 1024;
+/// Bytes of the numbers under one word, at most: its page holds little else.
+const POSTINGS_BYTES: usize = VALUE_MAX - 64 * 1024;
+/// Bytes of words that lie beside a card on its way.
+const WORDS_MAX: usize = 64 * 1024;
+/// RNCP codes kept of one certification: a CFD has a few.
+const RNCP_MAX: usize = 50;
+/// Longest label kept in the index, in characters.
+const LIBELLE_MAX: usize = 200;
+
+/// What the index needs between two calls.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Index {
+    #[serde(rename = "groupes")]
+    pub groups: RecordStream,
+    #[serde(rename = "fiches")]
+    pub cards: RecordStream,
+    #[serde(rename = "termes")]
+    pub terms: RecordStream,
+    #[serde(rename = "lieux")]
+    pub places: RecordStream,
+    #[serde(rename = "echantillon")]
+    sample: KeySample,
+    #[serde(rename = "separateurs")]
+    separators: Vec<String>,
+    #[serde(rename = "octets_fiches")]
+    card_bytes: u64,
+    #[serde(rename = "octets_termes")]
+    term_bytes: u64,
+    classes: [usize; 5],
+    #[serde(rename = "bornes_termes")]
+    term_fences: Vec<u64>,
+    #[serde(rename = "bornes_fiches")]
+    card_fences: Vec<u64>,
+    #[serde(rename = "bornes_lieux")]
+    place_fences: Vec<u64>,
+    /// The next number of a card.
+    #[serde(rename = "numerotees")]
+    numbered: usize,
+    /// Entries written and, while they are verified, not yet found again.
+    #[serde(rename = "entrees_fiches")]
+    card_entries: u64,
+    #[serde(rename = "entrees_termes")]
+    term_entries: u64,
+    #[serde(rename = "entrees_lieux")]
+    place_entries: u64,
+}
+
+fn parts(bytes: u64) -> usize {
+    usize::try_from(bytes.div_ceil(PARTITION).max(1)).unwrap_or(1)
+}
+
+fn damaged() -> StoreError {
+    StoreError::Damaged("recherche".into())
+}
+
+impl Index {
+    /// Sized by the bytes of the sources: what is known of a document takes some 200 of its 1,000.
+    pub fn new(nomenclature: u64, statistics: u64) -> Self {
+        Self {
+            groups: RecordStream::new("recherche.groupes", parts(nomenclature / 2 + statistics / 5)),
+            places: RecordStream::new("recherche.lieux", parts(statistics / 4)),
+            ..Self::default()
+        }
+    }
+
+    pub fn stream(&mut self) -> [&mut RecordStream; 4] {
+        [&mut self.groups, &mut self.cards, &mut self.terms, &mut self.places]
+    }
+
+    fn plan(&self) -> SearchPlan {
+        SearchPlan {
+            classes: self.classes,
+            terms: self.term_fences.clone(),
+            cards: self.card_fences.clone(),
+            places: self.place_fences.clone(),
+        }
+    }
+}
+
+fn short(text: &str) -> &str {
+    text.char_indices().nth(LIBELLE_MAX).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+/// Where a document lies: its maille, place and code.
+pub(super) struct DocumentPlace<'a> {
+    pub maille: Maille,
+    pub place: &'a str,
+    pub code: &'a str,
+}
+
+/// The place of a document: region, UAI, or nothing.
+pub(super) fn place(maille: Maille, document: &Document) -> String {
+    match maille {
+        Maille::National => String::new(),
+        Maille::Regionale => code_of(document, "region"),
+        Maille::Etablissement => text(document, "uai"),
+        Maille::Declared => keys::declared_place(&text(document, MAILLE_FIELD), &text(document, PLACE_FIELD)),
+    }
+}
+
+/// What every document of an entry says together.
+pub(super) struct IndexEntry {
+    /// `filiere` and millesime of each version.
+    pub versions: BTreeSet<(String, String)>,
+    pub document: Document,
+}
+
+/// What is said of a certification or an establishment, by one document.
+struct Said<'a> {
+    /// A label of the nomenclature wins over one of a document, the certification's own over a MEF's.
+    rank: u64,
+    libelle: &'a str,
+    diplome: &'a str,
+    uai: &'a str,
+    region: &'a str,
+    code: &'a str,
+    code_kind: &'a str,
+    has_data: bool,
+    /// Further words it is found by.
+    words: &'a str,
+}
+
+impl Said<'_> {
+    /// One that says nothing.
+    fn empty() -> Self {
+        Said {
+            rank: u64::MAX,
+            libelle: "",
+            diplome: "",
+            uai: "",
+            region: "",
+            code: "",
+            code_kind: "",
+            has_data: false,
+            words: "",
+        }
+    }
+
+    fn encode(&self, group: &str) -> Vec<u8> {
+        let mut encoder = Encoder::default();
+        encoder.text(group).number(self.rank).text(short(self.libelle)).text(short(self.diplome)).text(self.uai);
+        encoder.text(self.region).text(self.code).text(self.code_kind).number(u64::from(self.has_data));
+        encoder.text(short(self.words));
+        encoder.0
+    }
+}
+
+fn code_kind(code_type: CodeType) -> &'static str {
+    match code_type {
+        CodeType::Cfd => "CFD",
+        CodeType::Mef => "MEFSTAT11",
+        CodeType::Sise => "SISE",
+    }
+}
+
+/// What a line says of the RNCP code of a certification; the rest of it is passed over.
+#[derive(Deserialize)]
+struct RncpLink<'a> {
+    #[serde(borrow, rename = "cfd", alias = "code_certification")]
+    code: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "rncp_code", alias = "rncp")]
+    rncp: Option<Cow<'a, str>>,
+}
+
+/// The kind of a code that leads to no document.
+const RNCP: &str = "RNCP";
+
+/// The kind of a code, by its length: documents hold codes without their prefix.
+fn kind_of(code: &str) -> &'static str {
+    code_kind(match code.len() {
+        11 => CodeType::Mef,
+        7 => CodeType::Sise,
+        _ => CodeType::Cfd,
+    })
+}
+
+/// The certification that a code belongs to.
+fn group_of(code: &str, cfd: &str) -> String {
+    if kind_of(code) == "SISE" {
+        return format!("s:{code}");
+    }
+    format!("c:{}", if cfd.is_empty() { code } else { cfd })
+}
+
+fn region_acce(document: &Document) -> &'static str {
+    let departement = text(document, "departement_insee_3");
+    let departement = departement.strip_prefix('0').filter(|d| d.len() == 2).unwrap_or(&departement);
+    territory::region_of_departement(departement)
+        .or_else(|| territory::academie(&text(document, "academie")).map(|(region, _)| region))
+        .map_or("", |r| r.code)
+}
+
+/// A card on its way, with its words.
+struct CardGroup {
+    version_set: SearchCard,
+    rank: u64,
+    words: BTreeSet<String>,
+}
+
+fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<String, CardGroup>> {
+    let mut groups: BTreeMap<String, CardGroup> = BTreeMap::new();
+    for record in records {
+        let mut r = Decoder(record);
+        let key = r.text()?;
+        let (rank, libelle, diplome, uai, region) = (r.number()?, r.text()?, r.text()?, r.text()?, r.text()?);
+        let (code, code_kind, has_data, words) = (r.text()?, r.text()?, r.number()? == 1, r.text()?);
+        let group = groups.entry(key.to_owned()).or_insert_with(|| CardGroup {
+            version_set: SearchCard {
+                subject: if key.starts_with("e:") { Subject::Etablissement } else { Subject::Certification },
+                libelle: String::new(),
+                diplome: String::new(),
+                uai: uai.to_owned(),
+                region: String::new(),
+                codes: Vec::new(),
+                rncp: Vec::new(),
+                has_data: false,
+            },
+            rank: u64::MAX,
+            words: BTreeSet::new(),
+        });
+        let version_set = &mut group.version_set;
+        // The best label, and of equals the first in the alphabet: the order of the push decides nothing.
+        if !libelle.is_empty() && (rank, libelle) < (group.rank, version_set.libelle.as_str())
+            || version_set.libelle.is_empty()
+        {
+            (group.rank, version_set.libelle) = (rank, libelle.to_owned());
+        }
+        for (field, value) in [(&mut version_set.diplome, diplome), (&mut version_set.region, region)] {
+            if field.is_empty() || !value.is_empty() && value < field.as_str() {
+                *field = value.to_owned();
+            }
+        }
+        version_set.has_data |= has_data;
+        if code_kind == RNCP {
+            if !version_set.rncp.iter().any(|r| r == code) {
+                version_set.rncp.push(code.to_owned());
+            }
+        } else if !code.is_empty() {
+            match version_set.codes.iter_mut().find(|c| c.code == code) {
+                Some(known) => known.has_data |= has_data,
+                None => version_set.codes.push(CardCode {
+                    code: code.to_owned(),
+                    code_kind: code_kind.to_owned(),
+                    has_data,
+                }),
+            }
+        }
+        group.words.extend([libelle, diplome, uai, code, words].into_iter().flat_map(useful_words));
+    }
+    // A certification of which only the RNCP code is said is not known.
+    groups
+        .retain(|_, group| !group.version_set.codes.is_empty() || group.version_set.subject == Subject::Etablissement);
+    for group in groups.values_mut() {
+        group.version_set.rncp.sort_unstable();
+        group.version_set.rncp.truncate(RNCP_MAX);
+        // Those with data first, the CFD before its MEFs.
+        group
+            .version_set
+            .codes
+            .sort_by(|a, b| (!a.has_data, &a.code_kind, &a.code).cmp(&(!b.has_data, &b.code_kind, &b.code)));
+        group.version_set.codes.truncate(PLACES_MAX);
+    }
+    Some(groups)
+}
+
+fn class(version_set: &SearchCard) -> usize {
+    usize::from(!version_set.has_data) * 2 + usize::from(version_set.subject == Subject::Etablissement)
+}
+
+/// Pages of entries sorted by hash.
+struct Pages<'a> {
+    family: &'static str,
+    fences: &'a mut Vec<u64>,
+    page: Vec<(String, Vec<u8>)>,
+    bytes: usize,
+    size: usize,
+}
+
+impl<'a> Pages<'a> {
+    fn new(family: &'static str, fences: &'a mut Vec<u64>, size: usize) -> Self {
+        Self { family, fences, page: Vec::new(), bytes: 0, size }
+    }
+
+    async fn add<K: KeyValueWrite>(
+        &mut self,
+        writer: &mut crate::publication::writer::Writer<'_, K>,
+        fence: u64,
+        key: String,
+        entry: Vec<u8>,
+    ) -> Result<(), StoreError> {
+        let full = self.bytes + entry.len() > VALUE_MAX / 2;
+        // Two keys of one hash lie in one page.
+        if !self.page.is_empty() && (self.bytes >= self.size || full) && self.fences.last() != Some(&fence) {
+            self.close(writer).await?;
+        }
+        if self.page.is_empty() {
+            self.fences.push(fence);
+        }
+        self.bytes += key.len() + entry.len() + 24;
+        self.page.push((key, entry));
+        Ok(())
+    }
+
+    async fn close<K: KeyValueWrite>(
+        &mut self,
+        writer: &mut crate::publication::writer::Writer<'_, K>,
+    ) -> Result<(), StoreError> {
+        if self.page.is_empty() {
+            return Ok(());
+        }
+        self.bytes = 0;
+        let page = bundle::pack(std::mem::take(&mut self.page));
+        writer.put(self.family, self.fences.len() - 1, page).await
+    }
+}
+
+impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
+    async fn say(&mut self, group: &str, said: &Said<'_>) -> Result<(), StoreError> {
+        let stream = &mut self.state.index.groups;
+        let partition = keys::bundle(keys::hash(group), stream.partitions());
+        stream.add(&mut self.writer, self.number, partition, &said.encode(group)).await
+    }
+
+    /// What the nomenclature says of a code or an establishment.
+    pub(super) async fn index_nomenclature(&mut self, kind: Kind, document: &Document) -> Result<(), PublicationError> {
+        let t = |field: &str| text(document, field);
+        let diplome = document.get("diplome").and_then(|d| d.get("libelle")).and_then(|l| l.as_str());
+        let empty = Said { rank: 0, diplome: diplome.unwrap_or_default(), ..Said::empty() };
+        match kind {
+            Kind::Bcn => {
+                let (code, cfd, long, libelle) =
+                    (t("code_certification"), t("code_formation_diplome"), t("libelle_long"), t("libelle"));
+                let chosen = if long.is_empty() { &libelle } else { &long };
+                let rank = if code == cfd { 0 } else { 1 };
+                let said =
+                    Said { rank, libelle: chosen, code: &code, code_kind: kind_of(&code), words: &libelle, ..empty };
+                self.say(&group_of(&code, &cfd), &said).await?;
+            }
+            Kind::BcnSise => {
+                let (code, libelle) = (t("diplome_sise"), t("libelle_intitule_1"));
+                let said = Said { libelle: &libelle, code: &code, code_kind: "SISE", ..empty };
+                self.say(&format!("s:{code}"), &said).await?;
+            }
+            Kind::Etablissement => {
+                let (uai, name) = (t("numero_uai"), t("appellation_officielle"));
+                let words = [t("academie_libe"), t("localite_acheminement"), t("commune_libe")].join(" ");
+                let said = Said { libelle: &name, uai: &uai, region: region_acce(document), words: &words, ..empty };
+                self.say(&format!("e:{uai}"), &said).await?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The RNCP code that a line of the catalogue, or one of its own, gives a CFD or a SISE code.
+    pub(super) async fn index_rncp(&mut self, kind: Kind, json: &[u8]) -> Result<(), StoreError> {
+        if !matches!(kind, Kind::Catalogue | Kind::Rncp) {
+            return Ok(());
+        }
+        // A row of the catalogue may hold something else there: then it says nothing.
+        let Ok(link) = serde_json::from_slice::<RncpLink<'_>>(json) else { return Ok(()) };
+        let Some((code, rncp)) = link.code.zip(link.rncp).filter(|(_, rncp)| is_rncp(rncp)) else { return Ok(()) };
+        let group = group_of(&code, &code);
+        self.say(&group, &Said { code: &rncp, code_kind: RNCP, ..Said::empty() }).await
+    }
+
+    async fn locate(&mut self, key: &str, row: &[&str]) -> Result<(), StoreError> {
+        let mut encoder = Encoder::default();
+        encoder.text(key);
+        for text in row {
+            encoder.text(text);
+        }
+        let stream = &mut self.state.index.places;
+        let partition = keys::bundle(keys::hash(key), stream.partitions());
+        stream.add(&mut self.writer, self.number, partition, &encoder.0).await
+    }
+
+    /// What the documents of one certification in one place say: that they are there.
+    pub(super) async fn index_entry(
+        &mut self,
+        place: &DocumentPlace<'_>,
+        entry: &IndexEntry,
+    ) -> Result<(), PublicationError> {
+        let document = &entry.document;
+        let t = |field: &str| text(document, field);
+        let diplome = document.get("diplome").and_then(|d| d.get("libelle")).and_then(|l| l.as_str());
+        let (libelle, cfd, diplome) = (t("libelle"), t("code_formation_diplome"), diplome.unwrap_or_default());
+        let group = group_of(place.code, &cfd);
+        let code_kind = kind_of(place.code);
+        let from = |rank| Said {
+            rank,
+            libelle: &libelle,
+            diplome,
+            uai: "",
+            region: "",
+            code: place.code,
+            code_kind,
+            has_data: true,
+            words: "",
+        };
+        self.say(&group, &from(if code_kind == "MEFSTAT11" { 3 } else { 2 })).await?;
+        let millesimes: BTreeSet<&str> = entry.versions.iter().map(|(_, m)| m.as_str()).collect();
+        let millesimes = millesimes.into_iter().collect::<Vec<_>>().join(",");
+        let code = code_key(place.code);
+        match place.maille {
+            Maille::National => {
+                self.locate(&code, &["0", &libelle, diplome, &cfd]).await?;
+                for (filiere, millesime) in &entry.versions {
+                    self.locate(&code, &["1", filiere, millesime]).await?;
+                }
+            }
+            Maille::Regionale => {
+                self.locate(&code, &["0", &libelle, diplome, &cfd]).await?;
+                self.locate(&code, &["2", place.place, &millesimes]).await?;
+            }
+            Maille::Etablissement => {
+                let (region, name) = (code_of(document, "region"), t("libelle_etablissement"));
+                self.locate(&code, &["0", &libelle, diplome, &cfd]).await?;
+                self.locate(&code, &["3", &region]).await?;
+                self.locate(&region_key(place.code, &region), &[place.place, short(&name), &millesimes]).await?;
+                let filieres: BTreeSet<&str> = entry.versions.iter().map(|(f, _)| f.as_str()).collect();
+                let filieres = filieres.into_iter().collect::<Vec<_>>().join(",");
+                let uai = uai_key(place.place);
+                self.locate(&uai, &[place.code, short(&libelle), diplome, &filieres, &millesimes]).await?;
+                let said = Said {
+                    rank: 2,
+                    libelle: &name,
+                    diplome: "",
+                    uai: place.place,
+                    region: &region,
+                    code: "",
+                    code_kind: "",
+                    ..from(2)
+                };
+                self.say(&format!("e:{}", place.place), &said).await?;
+            }
+            // Not searched: those who ask for a declared maille know its places.
+            Maille::Declared => {}
+        }
+        Ok(())
+    }
+
+    pub(super) async fn index(&mut self) -> Result<Option<JobStep>, PublicationError> {
+        let (phase, partition) = self.state.cursor;
+        self.job.progress = (phase, 4);
+        let partitions = match phase {
+            0 => self.state.index.groups.partitions(),
+            1 => self.state.index.cards.partitions(),
+            2 => self.state.index.terms.partitions(),
+            3 => self.state.index.places.partitions(),
+            _ => {
+                let plan = self.state.index.plan().encode();
+                self.writer.put(PLAN_FAMILY, 0, plan).await?;
+                return Ok(Some(JobStep::Verify));
+            }
+        };
+        if partition >= partitions {
+            self.flush().await?;
+            if phase == 0 {
+                self.prepare_cards().await?;
+            }
+            self.state.cursor = (phase + 1, 0);
+            return Ok(None);
+        }
+        match phase {
+            0 => self.group(partition).await?,
+            1 => self.number(partition).await?,
+            2 => self.page_terms(partition).await?,
+            _ => self.page_places(partition).await?,
+        }
+        self.state.cursor = (phase, partition + 1);
+        self.flush_some().await?;
+        Ok(None)
+    }
+
+    /// One card for each certification and establishment of a partition.
+    async fn group(&mut self, partition: usize) -> Result<(), PublicationError> {
+        if self.state.index.cards.partitions() == 0 {
+            // Fiches are sorted by label: their own partitions are cut once a sample of labels is
+            // known. Until then they wait in as many partitions as there are groups.
+            self.state.index.cards = RecordStream::new("recherche.avant", self.state.index.groups.partitions());
+        }
+        let read = self.state.index.groups.read(self.kv, &self.generation, partition).await?;
+        for (key, group) in read_groups(read.records()).ok_or_else(damaged)? {
+            let libelle = crate::search::words(&group.version_set.libelle).join(" ");
+            let code = group.version_set.codes.first().map_or(group.version_set.uai.as_str(), |c| c.code.as_str());
+            // The group itself goes last: a certification may be spread over several records, told apart by it.
+            let sort = format!("{}\0{libelle}\0{code}\0{key}", class(&group.version_set));
+            // A diploma may have tens of thousands of courses, each found by its code: what does not fit beside the card
+            // follows it, without one.
+            let mut version_set = group.version_set.encode();
+            let mut words = group.words.iter().peekable();
+            loop {
+                let (mut count, mut texts) = (0, Encoder::default());
+                while let Some(word) = words.next_if(|_| texts.0.len() < WORDS_MAX) {
+                    self.state.index.term_bytes += keys_of_word(word).map(|c| c.len() as u64 + 10).sum::<u64>();
+                    texts.text(word);
+                    count += 1;
+                }
+                let mut encoder = Encoder::default();
+                encoder.text(&sort).bytes(&std::mem::take(&mut version_set)).size(count);
+                encoder.0.append(&mut texts.0);
+                let index = &mut self.state.index;
+                index.card_bytes += encoder.0.len() as u64;
+                index.cards.add(&mut self.writer, self.number, partition, &encoder.0).await?;
+                if words.peek().is_none() {
+                    break;
+                }
+            }
+            self.state.index.sample.add(sort);
+            if let Some(count) = self.state.index.classes.get_mut(class(&group.version_set)) {
+                *count += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Spreads the cards over partitions in the order of their labels.
+    async fn prepare_cards(&mut self) -> Result<(), PublicationError> {
+        let index = &mut self.state.index;
+        let before = std::mem::take(&mut index.cards);
+        let sample = std::mem::take(&mut index.sample);
+        index.separators = sample.separators(parts(index.card_bytes));
+        index.cards = RecordStream::new("recherche.fiches", index.separators.len() + 1);
+        index.terms = RecordStream::new("recherche.termes", parts(index.term_bytes));
+        let mut start = 0;
+        for count in &mut index.classes {
+            (*count, start) = (start, start + *count);
+        }
+        for partition in 0..before.partitions() {
+            let read = before.read(self.kv, &self.generation, partition).await?;
+            for record in read.records() {
+                let sort = Decoder(record).text().ok_or_else(damaged)?.to_owned();
+                let index = &mut self.state.index;
+                let partition = index.separators.partition_point(|s| *s <= sort);
+                index.cards.add(&mut self.writer, self.number, partition, record).await?;
+            }
+            self.flush_some().await?;
+        }
+        self.flush().await
+    }
+
+    /// Pages of cards, in order, and the words each is found by.
+    async fn number(&mut self, partition: usize) -> Result<(), PublicationError> {
+        let index = &mut self.state.index;
+        let groups_read = index.cards.read(self.kv, &self.generation, partition).await?;
+        let mut cards: BTreeMap<&str, (&[u8], Vec<&str>)> = BTreeMap::new();
+        for record in groups_read.records() {
+            let mut r = Decoder(record);
+            let mut read = || {
+                let (sort, version_set) = (r.text()?, r.bytes()?);
+                let count = r.size()?;
+                Some((sort, version_set, (0..count).map(|_| r.text()).collect::<Option<Vec<_>>>()?))
+            };
+            let (sort, version_set, words) = read().ok_or_else(damaged)?;
+            let known = cards.entry(sort).or_default();
+            if !version_set.is_empty() {
+                known.0 = version_set;
+            }
+            known.1.extend(words);
+        }
+        let mut number = index.numbered;
+        let mut pages = Pages::new(CARD_FAMILY, &mut index.card_fences, PAGE_LARGE);
+        for (version_set, words) in cards.into_values() {
+            let groups_read = SearchCard::decode(version_set).map_err(|_| damaged())?;
+            let first = useful_words(&groups_read.libelle).into_iter().next().unwrap_or_default();
+            // One record for each key: the best match where several words begin alike.
+            let mut keys: BTreeMap<&str, u8> = BTreeMap::new();
+            for word in words {
+                for key in keys_of_word(word) {
+                    let exact = if key == word { MatchQuality::EXACT } else { 0 };
+                    let accord = exact + if word == first { MatchQuality::FIRST } else { 0 };
+                    let place = keys.entry(key).or_default();
+                    *place = accord.max(*place);
+                }
+            }
+            for (key, accord) in keys {
+                let mut encoder = Encoder::default();
+                encoder.text(key).size(number).number(u64::from(accord));
+                let p = keys::bundle(keys::hash(key), index.terms.partitions());
+                index.terms.add(&mut self.writer, self.number, p, &encoder.0).await?;
+            }
+            pages.add(&mut self.writer, number as u64, number.to_string(), version_set.to_vec()).await?;
+            number += 1;
+            index.card_entries += 1;
+        }
+        pages.close(&mut self.writer).await?;
+        index.numbered = number;
+        Ok(())
+    }
+
+    async fn page_terms(&mut self, partition: usize) -> Result<(), PublicationError> {
+        let index = &mut self.state.index;
+        let read = index.terms.read(self.kv, &self.generation, partition).await?;
+        let mut terms: BTreeMap<(u64, &str), Vec<(usize, MatchQuality)>> = BTreeMap::new();
+        for record in read.records() {
+            let mut r = Decoder(record);
+            let key = r.text().ok_or_else(damaged)?;
+            let (number, accord) = (r.size().ok_or_else(damaged)?, r.number().ok_or_else(damaged)?);
+            let accord = MatchQuality(u8::try_from(accord).unwrap_or_default());
+            terms.entry((keys::hash(key), key)).or_default().push((number, accord));
+        }
+        let mut pages = Pages::new(TERM_FAMILY, &mut index.term_fences, PAGE);
+        for ((hash, key), mut ids) in terms {
+            ids.sort_unstable();
+            ids.truncate(POSTINGS_MAX);
+            let mut entry = Postings(ids).encode();
+            while entry.len() > POSTINGS_BYTES {
+                let mut half = Postings::decode(&entry).map_err(|_| damaged())?;
+                half.0.truncate(half.0.len() / 2);
+                entry = half.encode();
+            }
+            index.term_entries += 1;
+            pages.add(&mut self.writer, hash, key.to_owned(), entry).await?;
+        }
+        Ok(pages.close(&mut self.writer).await?)
+    }
+
+    async fn page_places(&mut self, partition: usize) -> Result<(), PublicationError> {
+        let index = &mut self.state.index;
+        let read = index.places.read(self.kv, &self.generation, partition).await?;
+        let mut places: BTreeMap<(u64, &str), BTreeSet<Vec<String>>> = BTreeMap::new();
+        for record in read.records() {
+            let mut r = Decoder(record);
+            let key = r.text().ok_or_else(damaged)?;
+            let mut row = Vec::new();
+            while !r.0.is_empty() {
+                row.push(r.text().ok_or_else(damaged)?.to_owned());
+            }
+            places.entry((keys::hash(key), key)).or_default().insert(row);
+        }
+        let mut pages = Pages::new(PLACE_FAMILY, &mut index.place_fences, PAGE_LARGE);
+        for ((hash, key), rows) in places {
+            index.place_entries += 1;
+            let mut rows = PlaceTable(rows.into_iter().take(PLACES_MAX).collect());
+            let mut entry = rows.encode();
+            while entry.len() > VALUE_MAX / 2 {
+                rows.0.truncate(rows.0.len() / 2);
+                entry = rows.encode();
+            }
+            pages.add(&mut self.writer, hash, key.to_owned(), entry).await?;
+        }
+        Ok(pages.close(&mut self.writer).await?)
+    }
+
+    /// Reads the index again: every page whole, every number a card, nothing missing. `true`
+    /// once all of it was read; `departure` is where the last call stopped.
+    pub(super) async fn verify_index(&mut self, departure: usize) -> Result<bool, PublicationError> {
+        let read = super::read_long(self.kv, &self.generation, PLAN_FAMILY, 0, 1).await?;
+        let plan = SearchPlan::decode(&read).map_err(|_| damaged())?;
+        if plan != self.state.index.plan() {
+            return Err(damaged().into());
+        }
+        let families =
+            [(CARD_FAMILY, plan.cards.len()), (TERM_FAMILY, plan.terms.len()), (PLACE_FAMILY, plan.places.len())];
+        let pages = families.into_iter().flat_map(|(family, count)| (0..count).map(move |n| (family, n)));
+        for (rank, (family, n)) in pages.enumerate().skip(departure) {
+            let key = keys::value(&self.generation, family, n);
+            let missing = || StoreError::Damaged(key.clone());
+            let value = self.kv.get(&key).await?.ok_or_else(missing)?;
+            let entries = bundle::entries(&value).map_err(|_| missing())?;
+            let index = &mut self.state.index;
+            let counted = match family {
+                CARD_FAMILY => &mut index.card_entries,
+                TERM_FAMILY => &mut index.term_entries,
+                _ => &mut index.place_entries,
+            };
+            // What was counted when it was built must be found: to zero over the whole family.
+            *counted = counted.checked_sub(entries.len() as u64).ok_or_else(missing)?;
+            for (_, entry) in entries {
+                let whole_number = match family {
+                    CARD_FAMILY => SearchCard::decode(entry).is_ok(),
+                    TERM_FAMILY => {
+                        let total = plan.total();
+                        Postings::decode(entry).is_ok_and(|p| p.0.iter().all(|(number, _)| *number < total))
+                    }
+                    _ => PlaceTable::decode(entry).is_ok(),
+                };
+                if !whole_number {
+                    return Err(missing().into());
+                }
+            }
+            if !self.has_time() {
+                self.state.cursor.1 = rank + 1;
+                return Ok(false);
+            }
+        }
+        let index = &self.state.index;
+        if index.card_entries + index.term_entries + index.place_entries > 0 {
+            return Err(damaged().into());
+        }
+        Ok(true)
+    }
+}

@@ -107,7 +107,7 @@ impl<'a> LookupPlace<'a> {
     pub fn of(target: &'a Target) -> Self {
         match (&target.uai, &target.place, target.region) {
             (Some(uai), ..) => Self { maille: Maille::Etablissement, place: uai.as_str() },
-            (None, Some(place), _) => Self { maille: Maille::Declared, place: place },
+            (None, Some(place), _) => Self { maille: Maille::Declared, place },
             (None, None, Some(region)) => Self { maille: Maille::Regionale, place: region },
             (None, None, None) => Self { maille: Maille::National, place: "" },
         }

@@ -372,7 +372,7 @@ impl Production {
             let without_key = !real.keys.contains_key(&e.uai);
             let name = if e.name.is_empty() { format!("Etablissement {}", e.uai) } else { e.name.clone() };
             let etab = Etab { uai: e.uai.clone(), name, academie, region, doc: e.doc.clone() };
-            real_ones.push((without_key, Random::from_key(&["etablissement", &e.uai]).next(), etab));
+            real_ones.push((without_key, Random::from_key(&["etablissement", &e.uai]).draw(), etab));
         }
         // Those with real keys first; among equals in an order that no region dominates.
         real_ones.sort_by_key(|(without_key, random, _)| (*without_key, *random));

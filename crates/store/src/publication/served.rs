@@ -15,7 +15,7 @@ pub async fn walk_served<K: KeyValue>(
     kinds: &[Kind],
     mut each: impl FnMut(Kind, &[u8]),
 ) -> Result<(), StoreError> {
-    let Some(Served { pointer: pointer, .. }) = Served::read(kv).await? else { return Ok(()) };
+    let Some(Served { pointer, .. }) = Served::read(kv).await? else { return Ok(()) };
     let manifest = Manifest::read(kv, &pointer.generation).await?;
     for partition in manifest.partitions(kinds) {
         let read = manifest.sources().read(kv, &pointer.generation, partition).await?;

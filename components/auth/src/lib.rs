@@ -10,7 +10,7 @@ edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
     edge::serve_writing(request, BODY_MAX, async |runtime, api_request| {
-        api::routes::auth(runtime, api_request, edge::random()).await
+        accounts::login::auth(runtime, api_request, edge::random()).await
     })
     .await
 }

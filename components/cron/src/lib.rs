@@ -7,7 +7,7 @@
 
 use cron::{Error, Guest, Metadata};
 use edge::{Network, RuntimeClock};
-use sources::{Body, Clock, Fetch, FetchError, Method, ServiceRequest};
+use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest};
 
 #[allow(missing_docs, unsafe_code, clippy::all, reason = "generated code")]
 mod cron {

@@ -6,8 +6,8 @@ use edge::{Request, Response};
 edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
-    edge::serve_writing(request, api::import::BODY_MAX, async |runtime, api_request| {
-        api::import::import(runtime, api_request).await
+    edge::serve_writing(request, admin::import::BODY_MAX, async |runtime, api_request| {
+        admin::import::import(runtime, api_request).await
     })
     .await
 }

@@ -5,5 +5,5 @@ use edge::{Request, Response};
 edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
-    edge::serve(request, pages::search::respond).await
+    edge::serve(request, api::search::respond).await
 }

@@ -1,20 +1,18 @@
 //! The routes, one function for each component.
 
 use crate::access;
-use crate::accounts::{self, Verification};
 use crate::document;
 use crate::error::{self, ApiError};
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
 use crate::request::read_segment;
 use crate::response::Response;
-use crate::validation::{FaultPlace, Faults};
 use crate::{Request, Runtime, body};
 use domain::Maille;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use store::Reader;
-use store::kv::{KeyValue, KeyValueWrite};
+use store::kv::KeyValue;
 
 /// What a path asks for; `T` is a segment as sent, or decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,76 +275,6 @@ async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -
 #[must_use]
 pub fn options(methods: &'static str) -> Response {
     Response::new(200, "text/plain", methods.as_bytes().to_vec()).with("allow", methods)
-}
-
-/// Login: a token for a user and a password.
-pub async fn auth<M: Runtime>(runtime: &M, request: Request, random: [u8; 16]) -> Response
-where
-    M::Kv: KeyValueWrite,
-{
-    let response = match connect(runtime, &request, random).await {
-        Ok(response) => response,
-        Err(error) => error.response(),
-    };
-    response.finish(&request)
-}
-
-async fn connect<M: Runtime>(runtime: &M, request: &Request, random: [u8; 16]) -> Result<Response, ApiError>
-where
-    M::Kv: KeyValueWrite,
-{
-    let fields = body::read(request)?;
-    if request.segments() != ["api", "inserjeunes", "auth", "login"] {
-        return Err(ApiError::UnknownRoute);
-    }
-    match request.method.as_ref() {
-        "POST" => {}
-        "OPTIONS" => return Ok(options("POST")),
-        _ => return Err(ApiError::UnknownRoute),
-    }
-    let (user, password) = credentials(&fields)?;
-    let kv = runtime.kv();
-    let account = accounts::read(&kv, &user).await?;
-    let verification = accounts::verify(account.as_ref(), &password);
-    if verification == Verification::Refused {
-        return Err(ApiError::Credentials);
-    }
-    if let (Verification::ToResume, Some(mut account)) = (verification, account)
-        && let Some(hash) = accounts::hash_password(&password, random)
-    {
-        account.password = hash;
-        accounts::write(&kv, &account).await?;
-    }
-    let secret = runtime.variable("jwt_secret").await;
-    let token = access::write_token(&secret, &user, runtime.now_ms().div_euclid(1000));
-    let token = token.ok_or(ApiError::Credentials)?;
-    Ok(Response::json(200, &json!({"token": token})).with("cache-control", "no-store"))
-}
-
-/// Two non-empty texts, and nothing else. The names of a JSON array are its indexes, so none is known.
-fn credentials(fields: &Value) -> Result<(String, String), ApiError> {
-    let mut faults = Faults::default();
-    let object = fields.as_object();
-    let mut text = |name: &str| {
-        let place = FaultPlace::Name(name);
-        match object.and_then(|o| o.get(name)) {
-            None => faults.required(place),
-            Some(Value::String(text)) if text.is_empty() => faults.empty(place),
-            Some(Value::String(text)) => return text.clone(),
-            Some(other) => faults.not_a_text(place, other.clone()),
-        }
-        String::new()
-    };
-    let read = (text("username"), text("password"));
-    for (name, value) in
-        object.into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "username" | "password"))
-    {
-        faults.unknown(name, value.clone());
-    }
-    for (rank, value) in fields.as_array().into_iter().flatten().enumerate() {
-        faults.unknown(&rank.to_string(), value.clone());
-    }
-    if faults.0.is_empty() { Ok(read) } else { Err(ApiError::Validation(faults.0)) }
 }
 
 /// `/api`: version, environment, health; everything else is no route.

@@ -1,11 +1,12 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::accounts::{self, Account};
+use api::accounts::Account;
 use api::{Request, Response, ResponseBody, Runtime, access, routes};
 use domain::Document;
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
+use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,7 +14,6 @@ use std::io::Read;
 use std::rc::Rc;
 use store::MemoryStore;
 use store::kv::{KeyValue, StoreError};
-use store::publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
 use store::reading::Cache;
 
 #[derive(Clone, Default)]
@@ -189,15 +189,15 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
     let kv = &*harness.read_store.0;
     let token = access::write_token("secret", "test", 0).unwrap();
     let account = |disabled| Account { username: "test".into(), password: "x".into(), disabled, keys: Vec::new() };
-    block_on(accounts::write(kv, &account(false))).unwrap();
-    block_on(accounts::add_key(kv, "test", "perso", "")).unwrap();
+    block_on(::accounts::write(kv, &account(false))).unwrap();
+    block_on(::accounts::add_key(kv, "test", "perso", "")).unwrap();
     let statuses = || {
         let bearer = format!("bearer {token}");
         let attempts = [("authorization", bearer.as_str()), ("x-api-key", token.as_str()), ("x-api-key", "perso")];
         attempts.map(|header| harness.call("GET", LIST, &[header]).status)
     };
     assert_eq!(statuses(), [200, 200, 200]);
-    block_on(accounts::write(kv, &account(true))).unwrap();
+    block_on(::accounts::write(kv, &account(true))).unwrap();
     assert_eq!(statuses(), [401, 401, 401]);
 }
 

@@ -6,12 +6,13 @@ use crate::report::FailedCall;
 use crate::run::{LotInProgress, Next, RunStep, RunStepper, StepFault};
 use crate::staged::{LotReader, LotWriter, StagedLot, StagedLots, StreamedAnswer};
 use futures_util::future::{Either, join_all, select};
-use sources::{AnswerReader, Call, Clock, Fetch, FetchError, Outcome, ReadReport, SourceError, catalogue_total};
+use outside::{Clock, Fetch, FetchError};
+use publication::{Environment, GenerationState, Journal, Registry, Writer};
+use sources::{AnswerReader, Call, Outcome, ReadReport, SourceError, catalogue_total};
 use std::collections::BTreeSet;
 use std::pin::pin;
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Environment, GenerationState, Journal, Registry, Writer};
 
 /// How long calls may take from the start of a step on, in milliseconds: below the 25 s that a step
 /// has, with room to save.

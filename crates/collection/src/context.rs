@@ -7,10 +7,11 @@ use crate::demand::Lot;
 use crate::run::{RunStepper, StepFault};
 use crate::staged::{LotReader, StagedLots};
 use domain::{Document, Kind};
-use sources::{Clock, Fetch, Service};
+use outside::{Clock, Fetch};
+use publication::{Environment, Position, walk_served};
+use sources::Service;
 use store::KeyValueWrite;
 use store::kv::StoreError;
-use store::publication::{Environment, Position, walk_served};
 use treatments::etablissements::etablissement;
 use treatments::{Acce, CodeGroups, Context};
 

@@ -3,12 +3,13 @@
 use crate::report::RunReport;
 use crate::run::{Next, RunStep, RunStepper, StepFault};
 use domain::{Document, Kind, Maille};
-use sources::{Clock, Fetch, Service};
+use outside::{Clock, Fetch};
+use publication::{Environment, RecordStream};
+use sources::Service;
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::codec::Decoder;
 use store::kv::StoreError;
-use store::publication::{Environment, RecordStream};
 use treatments::{Collection, Treatment, settings, treat_group};
 
 /// Treated documents that are held before they are handed over: some 4 KB each.

@@ -5,11 +5,12 @@ use crate::run::{Next, RunStep, RunStepper, StepFault};
 use crate::staged::{LotReader, StagedLot, StagedLots};
 use domain::code::is_rncp;
 use domain::{Document, Kind};
-use sources::{BcnTable, Call, Clock, Fetch, Service, SourceError};
+use outside::{Clock, Fetch};
+use publication::staging::PARTS_MAX;
+use publication::{Environment, Position, Staging};
+use sources::{BcnTable, Call, Service, SourceError};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
-use store::publication::staging::PARTS_MAX;
-use store::publication::{Environment, Position, Staging};
 use treatments::nomenclature::{Levels, Nature, SiseTypes, bcn_mef, bcn_sise, but_rows, cfd, mef};
 use treatments::{Nomenclature, Rejection, Treatment, catalogue, etablissements, familles, libelles, lineage};
 

@@ -6,15 +6,16 @@ use crate::demand::{Configuration, Demand, Lot};
 use crate::report::RunReport;
 use crate::staged::StagedLots;
 use domain::{Kind, Millesime, Universe};
-use serde::{Deserialize, Serialize};
-use sources::{Call, Clock, Fetch, Sources};
-use std::collections::BTreeSet;
-use store::KeyValueWrite;
-use store::kv::StoreError;
-use store::publication::{
+use outside::{Clock, Fetch};
+use publication::{
     self, Environment, Generation, GenerationState, Job, Journal, Lease, Mode, Opening, Position, PublicationError,
     RecordStream, Registry, Scope, Totals, Writer, put_long, read_long,
 };
+use serde::{Deserialize, Serialize};
+use sources::{Call, Sources};
+use std::collections::BTreeSet;
+use store::KeyValueWrite;
+use store::kv::StoreError;
 use treatments::Treatment;
 
 /// The key of the record of the latest run. It is created once and then only swapped.

@@ -1,12 +1,14 @@
 //! The staging of raw answers: what is there, how an answer is written and read again.
 
 use crate::demand::Lot;
+use outside::{Sink, SinkError};
+use publication::{Journal, JournalReading, Position, Writer, put_long, read_long};
 use serde::{Deserialize, Serialize};
-use sources::{AnswerReader, Call, ReadReport, Sink, SinkError, SourceError};
+use sources::{AnswerReader, Call, ReadReport, SourceError};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
+use store::exchange::change_or_rebuild;
 use store::kv::StoreError;
-use store::publication::{Journal, JournalReading, Position, Writer, change_or_rebuild, put_long, read_long};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const KEY: &str = "work:reserve";

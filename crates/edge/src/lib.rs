@@ -64,7 +64,7 @@ impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
     }
 }
 
-impl api::import::ImportRuntime for Spin<WriteStore> {
+impl outside::Outside for Spin<WriteStore> {
     type Fetch = Network;
     type Clock = RuntimeClock;
 

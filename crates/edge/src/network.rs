@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::future::poll_fn;
 use http::{HeaderValue, Uri, header};
 use http_body::{Body as _, Frame, SizeHint};
-use sources::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
+use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
 use spin_sdk::wasip3::http::types::ErrorCode;
 use spin_sdk::wasip3::http_compat::IncomingResponseBody;
 use std::convert::Infallible;

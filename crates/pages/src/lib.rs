@@ -3,7 +3,7 @@
 //! | component | path | module |
 //! | --- | --- | --- |
 //! | `documentation` | `/`, `/static/…`, `/api/doc…` | [`documentation`] |
-//! | `recherche` | `/api/recherche…` | [`search`] |
+//! | `recherche` | `/api/recherche…` | [`api::search`] |
 //! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`status`] |
 //!
 //! Pages load nothing from elsewhere and use public routes only. [`openapi`] writes the one
@@ -13,7 +13,6 @@ pub mod documentation;
 pub mod errors;
 pub mod openapi;
 mod report;
-pub mod search;
 pub mod status;
 pub mod template;
 

@@ -6,7 +6,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 use crate::errors::ERRORS;
-use crate::search;
+use api::search;
 use domain::{PUBLICATION_THRESHOLD, indicator, territory};
 use serde_json::{Map, Value, json};
 

@@ -9,7 +9,7 @@ use api::error::ApiError;
 use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
 use serde_json::{Value, json};
-use store::publication::DocumentCounts;
+use store::public_record::DocumentCounts;
 use store::{Reader, StoreError};
 
 /// Answers `/api`, `/api/status`, `/etat`; 404 in JSON for everything else.

@@ -1,7 +1,7 @@
 //! What can go wrong with a service.
 
 use crate::call::Service;
-use crate::fetch::FetchError;
+use outside::FetchError;
 
 /// Errors of the clients. Each names the service and the call; none holds a secret, a header or
 /// the text of an answer beyond the service's own short `msg`.

@@ -14,9 +14,9 @@
 use crate::call::{Call, Service};
 use crate::config::{Config, Secret};
 use crate::error::SourceError;
-use crate::fetch::{Clock, Fetch, Method, ServiceRequest, Sink};
 use crate::plan::CATALOGUE_PAGE;
 use crate::transport::{Answer, Limits, Tally, Transport, message};
+use outside::{Clock, Fetch, Method, ServiceRequest, Sink};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

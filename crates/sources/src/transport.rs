@@ -5,8 +5,8 @@
 use crate::call::Service;
 use crate::config::Config;
 use crate::error::SourceError;
-use crate::fetch::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse, Sink};
 use domain::date::days;
+use outside::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse, Sink};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;

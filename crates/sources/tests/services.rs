@@ -3,10 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that breaks may panic")]
 
 use futures_executor::block_on;
-use sources::{
-    BcnTable, Body, Call, Clock, Config, Fetch, FetchError, Method, Outcome, Secret, Service, ServiceRequest,
-    ServiceResponse, Sink, SinkError, SourceError, Sources,
-};
+use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse, Sink, SinkError};
+use sources::{BcnTable, Call, Config, Outcome, Secret, Service, SourceError, Sources};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::pending;

@@ -33,6 +33,12 @@ pub fn unseal(piece: &[u8]) -> Option<&[u8]> {
     (seal == sum(rest).to_le_bytes()).then_some(rest)
 }
 
+/// Lower-case hexadecimal.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(u32::from(n), 16)).collect()
+}
+
 /// Appends to a byte vector.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Encoder(pub Vec<u8>);

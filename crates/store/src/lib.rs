@@ -11,13 +11,14 @@
 //! - **sources** hold the documents as they were pushed, so that the next publication can carry
 //!   over what it does not replace. No route reads them.
 //!
-//! Reading is in [`reading`], writing in [`publication`]. Everything goes through the small
+//! Reading is in [`reading`]; the crate `publication` writes. Everything goes through the small
 //! [`kv::KeyValue`] trait: nothing here knows a runtime, and no key is ever listed.
 
 pub mod bundle;
 pub mod chain;
 pub mod codec;
 pub mod counts;
+pub mod exchange;
 pub mod faulty;
 mod hot;
 pub mod keys;
@@ -26,7 +27,6 @@ pub mod list;
 pub mod memory;
 pub mod pointer;
 pub mod public_record;
-pub mod publication;
 pub mod reading;
 pub mod search;
 pub mod version_set;

@@ -2,13 +2,15 @@
 //! It lies in the generation, so that it goes back with it on a rollback.
 
 use crate::kv::{KeyValue, StoreError};
-use crate::publication::DocumentCounts;
 use crate::reading::Reader;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Its family in a generation.
 pub const FAMILY: &str = "public";
+
+/// Documents by maille, millesime and provenance: `effectifs["formations"]["2022_2023"]["self"]`.
+pub type DocumentCounts = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
 
 /// The public record of a generation. Counts of documents, never an indicator.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,6 @@ use proptest::prelude::*;
 use store::codec::Decoder;
 use store::list::{CodeEntry, Plan, UaiEntry, unpack, write_row};
 use store::pointer::Pointer;
-use store::publication::LineChecker;
 use store::version_set::VersionSet;
 use store::{bundle, counts};
 
@@ -33,17 +32,5 @@ proptest! {
         let _ = counts::view(&[(key, bytes.clone())], |_| true, None, 0);
         let mut decoder = Decoder(&bytes);
         while decoder.number().is_some() {}
-    }
-
-    /// A pushed line, whole or not: accepted or refused with a reason.
-    #[test]
-    fn pushed_lines(bytes: Vec<u8>, kind in "[a-z_]{0,14}", doc in "\\PC{0,60}") {
-        let rows = [bytes, format!("{{\"kind\":\"{kind}\",\"doc\":{{{doc}}}}}").into_bytes(),
-            format!("{{\"kind\":\"certification\",\"doc\":{{\"code_certification\":\"12345678\",\"millesime\":\"2020\",\"filiere\":\"pro\",{doc}}}}}").into_bytes()];
-        for row in rows {
-            if let Err(refusal) = LineChecker::default().line(&row) {
-                prop_assert!(!refusal.0.is_empty());
-            }
-        }
     }
 }

@@ -61,7 +61,7 @@ fn only_edge_and_components_know_the_sdk() {
 #[test]
 fn invariant_4_only_the_import_knows_the_services() {
     let manifest: toml::Table = std::fs::read_to_string(root().join("spin.toml")).unwrap().parse().unwrap();
-    for name in api::services::VARIABLES.into_iter().chain(api::runs::VARIABLES) {
+    for name in admin::services::VARIABLES.into_iter().chain(admin::runs::VARIABLES) {
         let declared = manifest["variables"][name].as_table().unwrap();
         let secret = ["_key", "_login", "_username", "_password"].iter().any(|end| name.ends_with(end));
         assert_eq!(declared.get("secret").and_then(toml::Value::as_bool), secret.then_some(true), "{name}");
@@ -80,6 +80,6 @@ fn invariant_4_only_the_import_knows_the_services() {
     }
     let hosts = manifest["component"]["import"]["allowed_outbound_hosts"].as_array().unwrap();
     let origins: Vec<String> = hosts.iter().map(|host| host.as_str().unwrap().to_owned()).collect();
-    let wanted = api::services::VARIABLES.iter().filter(|name| name.ends_with("_origine"));
+    let wanted = admin::services::VARIABLES.iter().filter(|name| name.ends_with("_origine"));
     assert_eq!(origins, wanted.map(|name| format!("{{{{ {name} }}}}")).collect::<Vec<_>>());
 }

@@ -1,13 +1,13 @@
 //! A component whose every path shows one behaviour of the runtime it runs in.
 //!
-//! `tests/guest` is compiled by the tests of `crates/host`; it is no part of the application. The first segment of the
+//! `tests/guest` is compiled by the tests of `tools/host`; it is no part of the application. The first segment of the
 //! path chooses the behaviour, the rest is its argument.
 
 use bytes::Bytes;
 use edge::{Network, RuntimeClock};
 use futures_util::future::{Either, select};
 use futures_util::{SinkExt, StreamExt};
-use sources::{Body as _, Clock as _, Fetch as _, FetchError, Method};
+use outside::{Body as _, Clock as _, Fetch as _, FetchError, Method};
 use spin_sdk::experimental::wasi::keyvalue::{atomics, batch, store};
 use spin_sdk::http::body::{IncomingBodyExt, stream};
 use spin_sdk::http::{self, BoxBody, FullBody, Request, Response, StatusCode, box_body};
@@ -253,7 +253,7 @@ async fn network(request: Request, milliseconds: u64) -> Response<BoxBody> {
     let url = request.uri().query().unwrap_or_default().to_owned();
     let post = request.method() == "POST";
     let body = if post { request.into_body().bytes().await.ok().map(|body| body.to_vec()) } else { None };
-    let request = sources::ServiceRequest {
+    let request = outside::ServiceRequest {
         method: if post { Method::Post } else { Method::Get },
         url,
         headers: vec![("x-omogen-api-key", "key".to_owned())],

@@ -1,7 +1,7 @@
 //! A network that answers as recorded, and a clock that does not wait.
 
+use outside::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse};
 use serde_json::Value;
-use sources::{Body, Clock, Fetch, FetchError, ServiceRequest, ServiceResponse};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use sources::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
+use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 use tokio::net::TcpStream;

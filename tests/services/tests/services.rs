@@ -411,7 +411,7 @@ async fn recorded_exchanges_are_answered_again() {
 /// The control routes, as another program uses them.
 #[tokio::test]
 async fn it_is_steered_over_http() {
-    use sources::{Body as _, Fetch as _, Method, ServiceRequest};
+    use outside::{Body as _, Fetch as _, Method, ServiceRequest};
     let services = start(Data::Sample);
     let call = async |method: Method, path: &str, body: &Value| {
         let (url, body) = (format!("{}{path}", services.origin()), Some(body.to_string().into_bytes()));
@@ -463,7 +463,7 @@ fn variables_are_those_of_the_application() {
     ] {
         assert_eq!(joined(service), url);
     }
-    let mut known: Vec<&str> = api::services::VARIABLES.into_iter().chain(api::runs::VARIABLES).collect();
+    let mut known: Vec<&str> = admin::services::VARIABLES.into_iter().chain(admin::runs::VARIABLES).collect();
     // The open data is not filtered, and how treatments run and how often is asked stays as it is.
     known.retain(|name| {
         *name != "insersup_national_source" && !name.starts_with("traitements_") && !name.starts_with("collecte_")

@@ -12,15 +12,15 @@ mod services;
 use collection::{Configuration, Demand, Millesimes, Run, RunReport, RunStep, advance, give_up, open, report, status};
 use domain::{Document, Maille};
 use futures_executor::block_on;
+use publication::{
+    Environment, GenerationState, Job, Opening, PublicationError, PublicationOptions, Registry, Staging, clean_up,
+};
 use serde_json::Value;
 use services::{CFD, MEF, OLD, Outage, Services, by_service, config};
 use sources::{Service, Sources};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use store::publication::{
-    Environment, GenerationState, Job, Opening, PublicationError, PublicationOptions, Registry, Staging, clean_up,
-};
 use store::reading::Cache;
 use store::version_set::Shape;
 use store::{MemoryStore, Reader, StoreError};
@@ -116,8 +116,8 @@ impl Trial {
 
     fn publish(&self, id: &str) -> Job {
         for _ in 0..5_000 {
-            let job = block_on(store::publication::advance(&self.kv, &self.world, id, 20, &[])).unwrap();
-            if job.step.is_final() || job.step == store::publication::JobStep::AwaitConfirmation {
+            let job = block_on(publication::advance(&self.kv, &self.world, id, 20, &[])).unwrap();
+            if job.step.is_final() || job.step == publication::JobStep::AwaitConfirmation {
                 return job;
             }
         }
@@ -170,7 +170,7 @@ fn of(run: &RunReport, after: &str, maille: &str) -> BTreeMap<String, u64> {
 fn a_run_asks_treats_and_publishes() {
     let trial = Trial::new(1);
     let job = trial.all(Demand::default());
-    assert_eq!(job.step, store::publication::JobStep::Published, "{:?}", job.summary);
+    assert_eq!(job.step, publication::JobStep::Published, "{:?}", job.summary);
     assert_eq!(job.summary.refused_lines, 0, "{:?}", job.summary.refusals);
     // Four establishments in two periods; one of them is agricultural.
     let report = trial.report();
@@ -216,17 +216,17 @@ fn the_same_answers_make_no_new_generation_and_no_call() {
     trial.services().forget();
     let second = trial.all(Demand { replay: true, ..Demand::default() });
     assert!(trial.services().calls().is_empty(), "{:?}", trial.services().calls());
-    assert_eq!(second.step, store::publication::JobStep::Unchanged);
+    assert_eq!(second.step, publication::JobStep::Unchanged);
     assert_eq!(second.summary.digest, first.summary.digest);
     assert_eq!(trial.generation(), generation);
     // One source, one millesime: the rest comes from what is staged.
     trial.services().revise(7);
     let sources = Demand { sources: vec![Service::InserSup], ..Demand::default() };
-    assert_eq!(trial.all(sources).step, store::publication::JobStep::Unchanged, "the revised source is not asked");
+    assert_eq!(trial.all(sources).step, publication::JobStep::Unchanged, "the revised source is not asked");
     assert_eq!(by_service(&trial.services().calls()).keys().collect::<Vec<_>>(), ["sup"]);
     trial.services().forget();
     let millesime = Demand { millesimes: vec!["2021_2022".into()], ..Demand::default() };
-    assert_eq!(trial.all(millesime).step, store::publication::JobStep::Published);
+    assert_eq!(trial.all(millesime).step, publication::JobStep::Published);
     assert!(trial.services().calls().iter().all(|url| url.contains("2021_2022")), "{:?}", trial.services().calls());
     let documents = trial.document(Maille::Etablissement, "0750001U", OLD);
     assert_eq!(documents["2021_2022 apprentissage"]["nb_annee_term"], 47);
@@ -259,7 +259,7 @@ fn killed_anywhere_and_started_again_it_publishes_the_same() {
                     handed_over = c.step.is_final().then_some(c.id);
                     None
                 }),
-                Some(id) => block_on(store::publication::advance(&trial.kv, &trial.world, id, budget, &[]))
+                Some(id) => block_on(publication::advance(&trial.kv, &trial.world, id, budget, &[]))
                     .map(|job| job.step.is_final().then_some(job)),
             };
             trial.kv.remaining.set(None);
@@ -270,7 +270,7 @@ fn killed_anywhere_and_started_again_it_publishes_the_same() {
             })
         });
         let job = job.unwrap_or_else(|| panic!("run {trial_n} does not end"));
-        assert_eq!(job.step, store::publication::JobStep::Published, "run {trial_n}: {:?}", job.summary);
+        assert_eq!(job.step, publication::JobStep::Published, "run {trial_n}: {:?}", job.summary);
         assert_eq!(job.summary.digest, expected, "run {trial_n}");
         let read = trial.document(Maille::Etablissement, "0750002V", CFD);
         assert_eq!(read, reference.document(Maille::Etablissement, "0750002V", CFD));
@@ -334,7 +334,7 @@ fn a_fault_that_passes_is_waited_for() {
             let trial = Trial::new(1);
             trial.services().outage(at, outage.clone(), 1);
             let job = trial.all(Demand::default());
-            assert_eq!(job.step, store::publication::JobStep::Published, "{outage:?} {at}");
+            assert_eq!(job.step, publication::JobStep::Published, "{outage:?} {at}");
         }
     }
 }
@@ -372,11 +372,11 @@ fn a_fault_that_stays_ends_the_run_by_its_name_and_leaves_what_is_served() {
         assert!(failure.contains(name), "{at} {outage:?}: {failure}");
         assert!(!failure.contains("secret") && !failure.contains("https://"), "{failure}");
         assert_eq!(trial.generation(), generation, "what is served stays");
-        assert_eq!(block_on(Job::status(&trial.kv, &run.id)).unwrap().step, store::publication::JobStep::GivenUp);
+        assert_eq!(block_on(Job::status(&trial.kv, &run.id)).unwrap().step, publication::JobStep::GivenUp);
         trial.services().forget();
     }
     // Nothing of them is in the way of the next run.
-    assert_eq!(trial.all(Demand::default()).step, store::publication::JobStep::Published);
+    assert_eq!(trial.all(Demand::default()).step, publication::JobStep::Published);
     assert_ne!(first.summary.digest, trial.publish(&format!("c{}", trial.number.get())).summary.digest);
 }
 
@@ -392,7 +392,7 @@ fn an_establishment_that_fails_keeps_its_older_answer() {
         usize::MAX,
     );
     let job = trial.all(Demand::default());
-    assert_eq!(job.step, store::publication::JobStep::Published);
+    assert_eq!(job.step, publication::JobStep::Published);
     let documents = trial.document(Maille::Etablissement, "0750001U", OLD);
     assert_eq!(documents["2021_2022 apprentissage"]["nb_annee_term"], 40, "the older answer");
     assert_eq!(documents["2020_2021 apprentissage"]["nb_annee_term"], 43, "the newer one");
@@ -433,7 +433,7 @@ fn what_was_pushed_beside_the_pulled_sources_stays() {
     trial.publish("p1");
     trial.configuration = configuration(&[Service::Bcn, Service::InserJeunes]);
     let job = trial.all(Demand::default());
-    assert_eq!(job.step, store::publication::JobStep::Published, "{:?}", job.summary);
+    assert_eq!(job.step, publication::JobStep::Published, "{:?}", job.summary);
     assert!(trial.document(Maille::Etablissement, "0750001U", "2500249").contains_key("2021_2022 superieur"));
     let documents = trial.document(Maille::Etablissement, "0750001U", CFD);
     assert!(
@@ -444,7 +444,7 @@ fn what_was_pushed_beside_the_pulled_sources_stays() {
 }
 
 async fn open_job(kv: &MemoryStore, id: &str) {
-    store::publication::open(kv, id, Opening::default(), 0).await.unwrap();
+    publication::open(kv, id, Opening::default(), 0).await.unwrap();
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Statistical services in memory: small tables, answers as the services give them, faults on demand.
 
+use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
 use serde_json::{Value, json};
-use sources::{Body, Clock, Config, Fetch, FetchError, Method, ServiceRequest, ServiceResponse};
+use sources::Config;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::pending;

@@ -4,12 +4,12 @@
 use domain::Document;
 use futures_executor::block_on;
 use proptest::prelude::*;
+use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use store::kv::{KeyValue, StoreError};
-use store::publication::*;
 use store::reading::Cache;
 use store::search::{self, GETS_MAX, PlaceTable, SearchResults, Subject};
 use store::{MemoryStore, Reader};

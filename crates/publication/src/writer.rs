@@ -1,9 +1,9 @@
 //! Writing under a generation, so that it can be deleted later without listing a key.
 
-use crate::chain::{self, ChainHead};
-use crate::keys;
-use crate::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
 use std::collections::BTreeMap;
+use store::chain::{self, ChainHead};
+use store::keys;
+use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
 
 /// How far ahead a high-water mark is raised: one write of marks covers so many values.
 const AHEAD: usize = 256;
@@ -263,8 +263,8 @@ pub(super) async fn forget<K: KeyValueWrite>(kv: &K, prefix: &str) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
     use futures_executor::block_on;
+    use store::MemoryStore;
 
     /// A job of many thousand attempts names many thousand families: their marks go on in further values, and
     /// everything is deleted all the same.

@@ -1,11 +1,11 @@
 //! Reports of the last imports: whole for operators, without reasons and values for everyone.
 
-use crate::error::ApiError;
+use crate::error::AdminError;
 use collection::{Run, RunReport};
+use publication::Job;
 use serde_json::{Map, Value, json};
 use store::keys;
 use store::kv::{KeyValue, KeyValueWrite};
-use store::publication::Job;
 
 /// Runs whose reports are kept.
 const KEPT: usize = 20;
@@ -23,13 +23,13 @@ fn report_key(id: &str) -> String {
 }
 
 /// The kept reports, newest first: id, times, where it ended.
-pub async fn list<K: KeyValue>(kv: &K) -> Result<Vec<Value>, ApiError> {
+pub async fn list<K: KeyValue>(kv: &K) -> Result<Vec<Value>, AdminError> {
     Ok(kv.get(LIST).await?.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default())
 }
 
 /// A kept report.
-pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, ApiError> {
-    let unknown = ApiError::NotFound("Rapport inconnu");
+pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, AdminError> {
+    let unknown = AdminError::NotFound("Rapport inconnu");
     if !list(kv).await?.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(id)) {
         return Err(unknown);
     }
@@ -39,7 +39,11 @@ pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, ApiError> {
 /// Keeps the report of an ended import, once.
 ///
 /// The report goes first and the list after it: killed in between, the next call does both again.
-pub async fn keep<K: KeyValueWrite>(kv: &K, job: &Job, run: Option<&(Run, Option<RunReport>)>) -> Result<(), ApiError> {
+pub async fn keep<K: KeyValueWrite>(
+    kv: &K,
+    job: &Job,
+    run: Option<&(Run, Option<RunReport>)>,
+) -> Result<(), AdminError> {
     let mut list = list(kv).await?;
     if list.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(job.id.as_str())) {
         return Ok(());

@@ -3,25 +3,28 @@
 //! They are for operators and their programs, guarded by a bearer secret, and blocked at the
 //! gateway. Messages are in French, as the operators are.
 
-use crate::access::equal;
-use crate::accounts::{self, Account};
-use crate::error::ApiError;
-use crate::request::decoder_segment;
-use crate::response::Response;
-use crate::{Request, Runtime, reports, runs};
+use crate::error::AdminError;
+use crate::{reports, runs};
+use accounts::password::{acceptable_password, hash_password};
+use api::access::equal;
+use api::accounts::{Account, read as read_account};
+use api::error::ApiError;
+use api::{Request, Response, Runtime, decoder_segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::{Document, Kind};
+use outside::Outside;
+use publication::{
+    Environment, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging,
+    StagingError, advance, clean_up, open, open_in_one_call, roll_back, staging,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use store::codec::hex;
 use store::kv::{KeyValueWrite, StoreError};
 use store::pointer::MillesimesInForce;
-use store::publication::{
-    Environment, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging,
-    StagingError, advance, clean_up, hex, open, open_in_one_call, roll_back, staging,
-};
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
 pub const BODY_MAX: usize = staging::PART_MAX + 1;
@@ -29,26 +32,10 @@ pub const BODY_MAX: usize = staging::PART_MAX + 1;
 /// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
 const BUDGET_MS: u64 = 20_000;
 
-/// What these routes need besides [`Runtime`].
-pub trait ImportRuntime: Runtime<Kv: KeyValueWrite> {
-    /// The network, for the services.
-    type Fetch: sources::Fetch;
+/// What these routes need: a store to write to, and the world outside.
+pub trait ImportRuntime: Runtime<Kv: KeyValueWrite> + Outside {}
 
-    /// Time and chance, for the services.
-    type Clock: sources::Clock;
-
-    /// Calls outside.
-    fn fetch(&self) -> Self::Fetch;
-
-    /// Waits between calls.
-    fn clock(&self) -> Self::Clock;
-
-    /// How many values one batch may hold.
-    fn batch(&self) -> usize;
-
-    /// Random bytes.
-    fn random(&self) -> [u8; 16];
-}
+impl<R: Runtime<Kv: KeyValueWrite> + Outside> ImportRuntime for R {}
 
 pub(crate) struct Env<'a, M>(pub(crate) &'a M);
 
@@ -70,7 +57,7 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
         let kv = self.0.kv();
         let (username, password) = (text("username"), text("password"));
         let refused = |_| StoreError::Unavailable("accounts".into());
-        let before = accounts::read(&kv, &username).await.map_err(refused)?;
+        let before = read_account(&kv, &username).await.map_err(refused)?;
         let account = match before {
             Some(before) => Account { password, ..before },
             None => Account { username, password, disabled: false, keys: Vec::new() },
@@ -79,45 +66,23 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
     }
 }
 
-impl From<PublicationError> for ApiError {
-    fn from(error: PublicationError) -> Self {
-        match error {
-            PublicationError::UnknownJob(_) => Self::NotFound("Travail inconnu"),
-            PublicationError::Busy { .. } | PublicationError::Overtaken => Self::Conflict(error.to_string()),
-            PublicationError::Refused(text) => Self::Refused(text),
-            PublicationError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<StagingError> for ApiError {
-    fn from(error: StagingError) -> Self {
-        match error {
-            StagingError::PartTooLarge | StagingError::LineTooLong(_) => Self::TooLarge(error.to_string()),
-            StagingError::PartMissing(_) => Self::Conflict(error.to_string()),
-            StagingError::PartNumber => Self::Refused(error.to_string()),
-            StagingError::Store(error) => error.into(),
-        }
-    }
-}
-
 /// Answers a request to `/internal/import/…`.
 pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response {
     let response = match handle(runtime, &request).await {
         Ok(response) => response.with("cache-control", "no-store"),
-        Err(error) => error.response(),
+        Err(error) => ApiError::from(error).response(),
     };
     response.finish(&request)
 }
 
-async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
+async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
     let secret = runtime.variable("import_secret").await;
     let received = request
         .header("authorization")
         .and_then(|e| e.split_once(' '))
         .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
     if !received.is_some_and(|(_, token)| equal(secret.as_bytes(), token.trim().as_bytes())) {
-        return Err(ApiError::Unauthorized);
+        return Err(AdminError::Unauthorized);
     }
     verify_body(request)?;
     let segments: Option<Vec<Cow<'_, str>>> = request.segments().into_iter().map(decoder_segment).collect();
@@ -126,7 +91,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
     let kv = runtime.kv();
     let env = Env(runtime);
     let now = runtime.now_ms();
-    let rest = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(ApiError::UnknownRoute)?;
+    let rest = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(AdminError::UnknownRoute)?;
     match (request.method.as_ref(), rest) {
         ("POST", ["jobs"]) => {
             let job = open(&kv, &new_id(runtime), json_of_body(request)?, now).await?;
@@ -135,10 +100,13 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("PUT", ["jobs", id, "parts", n]) => {
             let job = Job::status(&kv, id).await?;
             if job.step != JobStep::Staging {
-                return Err(ApiError::Conflict("la publication a commencé : plus aucune partie n'est acceptée".into()));
+                return Err(AdminError::Conflict(
+                    "la publication a commencé : plus aucune partie n'est acceptée".into(),
+                ));
             }
-            let n =
-                n.parse().map_err(|_| ApiError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
+            let n = n
+                .parse()
+                .map_err(|_| AdminError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
             let info =
                 Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await).await?;
             respond(200, &info)
@@ -155,41 +123,41 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
         ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
         ("GET" | "POST" | "DELETE", ["users", ..]) => users(runtime, request, rest).await,
-        _ => Err(ApiError::UnknownRoute),
+        _ => Err(AdminError::UnknownRoute),
     }
 }
 
-fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, ApiError> {
+fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, AdminError> {
     Ok(Response::json(status, &serde_json::to_value(value).unwrap_or_default()))
 }
 
 /// A body that was cut, or that is not what its sender meant, changes nothing.
-fn verify_body(request: &Request) -> Result<(), ApiError> {
+fn verify_body(request: &Request) -> Result<(), AdminError> {
     let announced = request.header("content-length").and_then(|l| l.parse::<usize>().ok());
     if request.body.len() > staging::PART_MAX {
         return Err(StagingError::PartTooLarge.into());
     }
     if announced.is_some_and(|announced| announced != request.body.len()) {
-        return Err(ApiError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
+        return Err(AdminError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
     }
     let Some(digest) = request.header("content-digest") else { return Ok(()) };
     let expected = digest.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
     let expected = expected.and_then(|e| STANDARD.decode(e).ok());
     match expected {
         Some(expected) if expected == Sha256::digest(&request.body).as_slice() => Ok(()),
-        Some(_) => Err(ApiError::Unreadable(
+        Some(_) => Err(AdminError::Unreadable(
             "Le corps reçu ne correspond pas à son empreinte (Content-Digest) : renvoyer la partie",
         )),
-        None => Err(ApiError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
+        None => Err(AdminError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
     }
 }
 
-pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, ApiError> {
+pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, AdminError> {
     if request.body.is_empty() {
         return Ok(T::default());
     }
     serde_json::from_slice(&request.body)
-        .map_err(|e| ApiError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
+        .map_err(|e| AdminError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
 }
 
 pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {
@@ -210,7 +178,7 @@ pub(crate) fn budget(request: &Request) -> u64 {
     parameter(request, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
 }
 
-pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, ApiError> {
+pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, AdminError> {
     let kv = runtime.kv();
     let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await).await?;
     if job.step.is_final() {
@@ -220,7 +188,7 @@ pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget:
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.
-async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
+async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
     let end = runtime.monotonic_ms().saturating_add(BUDGET_MS);
     let list = |name: &str| -> Vec<String> {
         let value = parameter(request, name).unwrap_or_default();
@@ -230,11 +198,11 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
     let mode = match parameter(request, "mode").as_deref() {
         None | Some("remplacer") => Mode::Replace,
         Some("ajouter") => Mode::Add,
-        Some(_) => return Err(ApiError::Refused("mode : remplacer ou ajouter".into())),
+        Some(_) => return Err(AdminError::Refused("mode : remplacer ou ajouter".into())),
     };
     let opening = Opening {
         mode,
-        kinds: kinds.ok_or_else(|| ApiError::Refused("kinds : un nom inconnu".into()))?,
+        kinds: kinds.ok_or_else(|| AdminError::Refused("kinds : un nom inconnu".into()))?,
         millesimes: list("millesimes"),
         mailles: list("mailles"),
         scope: Vec::new(),
@@ -260,7 +228,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
     open_in_one_call(&kv, &id, opening, now).await?;
     let published = async {
         Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await).await?;
-        Ok::<Job, ApiError>(Job::publish(&kv, &id, options, now).await?)
+        Ok::<Job, AdminError>(Job::publish(&kv, &id, options, now).await?)
     };
     let mut job = match published.await {
         Ok(job) => job,
@@ -284,7 +252,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
 /// scheduler calls.
 ///
 /// Whatever stops one of them for good, the others go on; what it was is in `fautes`.
-async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Response, ApiError> {
+async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     let end = runtime.monotonic_ms().saturating_add(budget);
     let mut faults = Vec::new();
@@ -315,7 +283,7 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Respo
         match ahead {
             Ok(job) => return respond(json!({"travail": job, "menage": false, "encore": true}), faults),
             // One that is just being opened is not known yet.
-            Err(ApiError::NotFound(_)) => {}
+            Err(AdminError::NotFound(_)) => {}
             Err(error) => faults.push(format!("travail {id} : {}", pass(error)?)),
         }
     }
@@ -334,15 +302,15 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Respo
 
 /// What one job could not do, for those that go on beside it; a store that does not answer, or a job that someone else
 /// holds, stops them too.
-fn pass(error: ApiError) -> Result<String, ApiError> {
+fn pass(error: AdminError) -> Result<String, AdminError> {
     match error {
-        ApiError::Unavailable | ApiError::Conflict(_) => Err(error),
-        ApiError::Refused(text) | ApiError::TooLarge(text) => Ok(text),
-        other => Ok(other.anchor().to_owned()),
+        AdminError::Unavailable | AdminError::Conflict(_) => Err(error),
+        AdminError::Refused(text) | AdminError::TooLarge(text) => Ok(text),
+        other => Ok(ApiError::from(other).anchor().to_owned()),
     }
 }
 
-async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, ApiError> {
+async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     // Whoever looks at the status of a store with an unreadable pointer must be told, not refused.
     let (pointer, unreadable) = match Served::read(&kv).await {
@@ -372,16 +340,16 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, ApiError> {
     ))
 }
 
-async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, ApiError> {
+async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     let fields: Map<String, Value> = json_of_body(request)?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let unknown = ApiError::NotFound("Utilisateur inconnu");
+    let unknown = AdminError::NotFound("Utilisateur inconnu");
     match (request.method.as_ref(), rest) {
         ("GET", ["users"]) => {
             let mut read = Vec::new();
             for name in accounts::list(&kv).await? {
-                if let Some(c) = accounts::read(&kv, &name).await? {
+                if let Some(c) = read_account(&kv, &name).await? {
                     read.push(json!({"username": c.username, "desactive": c.disabled, "cles": c.keys}));
                 }
             }
@@ -390,21 +358,21 @@ async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) 
         ("POST", ["users"]) => {
             let (username, password) = (text("username"), text("password"));
             if username.is_empty() || username.len() > 100 {
-                return Err(ApiError::Refused("username : de 1 à 100 caractères".into()));
+                return Err(AdminError::Refused("username : de 1 à 100 caractères".into()));
             }
-            if !accounts::acceptable_password(password) {
-                return Err(ApiError::Refused(
+            if !acceptable_password(password) {
+                return Err(AdminError::Refused(
                     "password : de 8 à 50 caractères, dont un chiffre, une minuscule, une majuscule et un caractère spécial".into(),
                 ));
             }
-            let hash = accounts::hash_password(password, runtime.random()).ok_or(ApiError::Unavailable)?;
-            let keys = accounts::read(&kv, username).await?.map(|c| c.keys).unwrap_or_default();
+            let hash = hash_password(password, runtime.random()).ok_or(AdminError::Unavailable)?;
+            let keys = read_account(&kv, username).await?.map(|c| c.keys).unwrap_or_default();
             let account = Account { username: username.to_owned(), password: hash, disabled: false, keys };
             accounts::write(&kv, &account).await?;
             Ok(Response::json(201, &json!({"username": username})))
         }
         ("DELETE", ["users", name]) => {
-            let mut account = accounts::read(&kv, name).await?.ok_or(unknown)?;
+            let mut account = read_account(&kv, name).await?.ok_or(unknown)?;
             account.disabled = true;
             accounts::write(&kv, &account).await?;
             Ok(Response::json(200, &json!({"username": name, "desactive": true})))
@@ -418,6 +386,6 @@ async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) 
             accounts::remove_key(&kv, name, start).await?;
             Ok(Response::json(200, &json!({"username": name})))
         }
-        _ => Err(ApiError::UnknownRoute),
+        _ => Err(AdminError::UnknownRoute),
     }
 }

@@ -2,29 +2,30 @@
 
 mod index;
 
-use super::job::{DocumentCounts, HEADCOUNTS_MAX, Job, JobStep, NAME_MAX, short};
+use super::job::{HEADCOUNTS_MAX, Job, JobStep, NAME_MAX, short};
 use super::lists::{ListBuilder, ListRow, PAGE_MIN, csv_header};
 use super::record_stream::RecordStream;
 use super::registry::{GenerationState, Lease, Registry, Served};
-use super::staging::{Staging, hex};
+use super::staging::Staging;
 use super::writer::{Writer, put_long, read_long};
 use super::{Environment, PublicationError};
-use crate::bundle;
-use crate::chain::{self, ChainHead, ENTRY_MAX};
-use crate::codec::{Decoder, Encoder};
-use crate::counts::HeadCount;
-use crate::keys::{self, Family};
-use crate::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
-use crate::list::{self, CodeEntry, Format, Order, Plan, RowKey, UaiEntry};
-use crate::pointer::{FORMAT, LAYOUT, MillesimesInForce, Pointer};
-use crate::public_record::{self, PublicRecord};
-use crate::reading::PublishedMaille;
-use crate::version_set::{Version, VersionSet};
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX, PLACE_FIELD};
 use domain::{DeclaredMaille, Document, Filiere, Kind, Maille, Millesime, PublishedDocument, Universe};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use store::bundle;
+use store::chain::{self, ChainHead, ENTRY_MAX};
+use store::codec::hex;
+use store::codec::{Decoder, Encoder};
+use store::counts::HeadCount;
+use store::keys::{self, Family};
+use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
+use store::list::{self, CodeEntry, Format, Order, Plan, RowKey, UaiEntry};
+use store::pointer::{FORMAT, LAYOUT, MillesimesInForce, Pointer};
+use store::public_record::{self, DocumentCounts, PublicRecord};
+use store::reading::PublishedMaille;
+use store::version_set::{Version, VersionSet};
 
 /// Bytes of a partition: what a step holds at once, parsed and rendered on top.
 const PARTITION: u64 = 3 * 1024 * 1024;

@@ -4,12 +4,12 @@
 
 use domain::{Document, Maille};
 use futures_executor::block_on;
+use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::list::{self, Filter, Format};
-use store::publication::*;
 use store::reading::Cache;
 use store::{MemoryStore, Reader};
 

@@ -1,4 +1,4 @@
-//! The step that builds the search index ([`crate::search`]).
+//! The step that builds the search index ([`store::search`]).
 //!
 //! | sub-step | reads | writes |
 //! | --- | --- | --- |
@@ -10,22 +10,22 @@
 //! No indicator enters a record: only labels, codes, places and millesimes do.
 
 use super::{JobStepper, KeySample, PARTITION, code_of, text};
-use crate::bundle;
-use crate::codec::{Decoder, Encoder};
-use crate::keys;
-use crate::kv::{KeyValueWrite, StoreError, VALUE_MAX};
-use crate::publication::record_stream::RecordStream;
-use crate::publication::{Environment, JobStep, PublicationError};
-use crate::search::{
-    CARD_FAMILY, CardCode, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings,
-    SearchCard, SearchPlan, Subject, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
-};
+use crate::record_stream::RecordStream;
+use crate::{Environment, JobStep, PublicationError};
 use domain::code::is_rncp;
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{CodeType, Document, Kind, Maille, territory};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use store::bundle;
+use store::codec::{Decoder, Encoder};
+use store::keys;
+use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
+use store::search::{
+    CARD_FAMILY, CardCode, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings,
+    SearchCard, SearchPlan, Subject, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
+};
 
 /// A page of words is closed at this size: a get costs nearly the same up to 32 KB.
 const PAGE: usize = 32 * 1024;
@@ -317,7 +317,7 @@ impl<'a> Pages<'a> {
 
     async fn add<K: KeyValueWrite>(
         &mut self,
-        writer: &mut crate::publication::writer::Writer<'_, K>,
+        writer: &mut crate::writer::Writer<'_, K>,
         fence: u64,
         key: String,
         entry: Vec<u8>,
@@ -335,10 +335,7 @@ impl<'a> Pages<'a> {
         Ok(())
     }
 
-    async fn close<K: KeyValueWrite>(
-        &mut self,
-        writer: &mut crate::publication::writer::Writer<'_, K>,
-    ) -> Result<(), StoreError> {
+    async fn close<K: KeyValueWrite>(&mut self, writer: &mut crate::writer::Writer<'_, K>) -> Result<(), StoreError> {
         if self.page.is_empty() {
             return Ok(());
         }
@@ -516,7 +513,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
         let read = self.state.index.groups.read(self.kv, &self.generation, partition).await?;
         for (key, group) in read_groups(read.records()).ok_or_else(damaged)? {
-            let libelle = crate::search::words(&group.version_set.libelle).join(" ");
+            let libelle = store::search::words(&group.version_set.libelle).join(" ");
             let code = group.version_set.codes.first().map_or(group.version_set.uai.as_str(), |c| c.code.as_str());
             // The group itself goes last: a certification may be spread over several records, told apart by it.
             let sort = format!("{}\0{libelle}\0{code}\0{key}", class(&group.version_set));

@@ -2,8 +2,8 @@
 
 use super::Served;
 use super::steps::{Manifest, read_source};
-use crate::kv::{KeyValue, StoreError};
 use domain::Kind;
+use store::kv::{KeyValue, StoreError};
 
 /// Hands out the documents of some kinds that are served now, a partition at a time: JSON as it
 /// was pushed. Nothing where nothing is published.

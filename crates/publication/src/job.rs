@@ -2,12 +2,13 @@
 
 use super::registry::{Registry, Served};
 use super::staging::{LineRefusal, PARTS_MAX, PartInfo};
-use crate::kv::{KeyValueWrite, StoreError};
-use crate::pointer::MillesimesInForce;
 use domain::declared::MAILLE_FIELD;
 use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::kv::{KeyValueWrite, StoreError};
+use store::pointer::MillesimesInForce;
+use store::public_record::DocumentCounts;
 
 /// Jobs open at once, at most.
 const OPEN_MAX: usize = 20;
@@ -201,9 +202,6 @@ impl JobStep {
         matches!(self, Self::Published | Self::Unchanged | Self::GivenUp | Self::Failed)
     }
 }
-
-/// Documents by maille, millesime and provenance: `effectifs["formations"]["2022_2023"]["self"]`.
-pub type DocumentCounts = BTreeMap<String, BTreeMap<String, BTreeMap<String, u64>>>;
 
 /// What came of a job. It names fields and reasons, never an indicator's value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

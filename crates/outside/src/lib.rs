@@ -133,3 +133,24 @@ impl Sink for Vec<u8> {
         Ok(())
     }
 }
+
+/// What the import needs of the runtime besides what every route has.
+pub trait Outside {
+    /// The network, for the services.
+    type Fetch: Fetch;
+
+    /// Time and chance, for the services.
+    type Clock: Clock;
+
+    /// Calls outside.
+    fn fetch(&self) -> Self::Fetch;
+
+    /// Waits between calls.
+    fn clock(&self) -> Self::Clock;
+
+    /// How many values one batch may hold.
+    fn batch(&self) -> usize;
+
+    /// Random bytes.
+    fn random(&self) -> [u8; 16];
+}

@@ -3,13 +3,13 @@
 use super::job::{NAME_MAX, short};
 use super::lines::{LineChecker, RefusedLine, ValidLine};
 use super::writer::Writer;
-use crate::codec::{Decoder, Encoder};
-use crate::keys;
-use crate::kv::{KeyValueWrite, StoreError};
 use domain::{DeclaredMaille, Document, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use store::codec::{Decoder, Encoder, hex};
+use store::keys;
+use store::kv::{KeyValueWrite, StoreError};
 
 /// Largest part, in bytes.
 pub const PART_MAX: usize = 8 * 1024 * 1024;
@@ -273,10 +273,4 @@ fn short_names(fields: BTreeMap<String, u64>) -> BTreeMap<String, u64> {
         *courts.entry(short(&field, NAME_MAX).to_owned()).or_default() += n;
     }
     courts
-}
-
-/// Lower-case hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|b| [b >> 4, b & 15]).filter_map(|n| char::from_digit(u32::from(n), 16)).collect()
 }

@@ -5,7 +5,7 @@
 //! the runtime refuse every call of the component. So it is checked here before any call. `…_chemin` is the rest of the
 //! address; its default is the service's own.
 
-use crate::Runtime;
+use api::Runtime;
 use sources::{Config, Secret};
 
 /// Every variable of the services, as the manifest hands them to the import.

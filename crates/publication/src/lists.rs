@@ -1,15 +1,15 @@
 //! Building a list: rows come in sorted, segments, pages and runs go out.
 
 use super::writer::Writer;
-use crate::bundle;
-use crate::chain::ENTRY_MAX;
-use crate::codec::{Decoder, Encoder};
-use crate::kv::{KeyValueWrite, StoreError};
-use crate::list::{self, CodeEntry, Format, JsonRow, Order, Plan, RowKey, Stretch};
-use crate::version_set::{Shape, Version};
 use domain::declared::PLACE_FIELD;
 use domain::{Document, Maille, PublishedDocument, date, indicator};
 use serde_json::Value;
+use store::bundle;
+use store::chain::ENTRY_MAX;
+use store::codec::{Decoder, Encoder};
+use store::kv::{KeyValueWrite, StoreError};
+use store::list::{self, CodeEntry, Format, JsonRow, Order, Plan, RowKey, Stretch};
+use store::version_set::{Shape, Version};
 
 /// A page of codes or UAIs is closed at this size.
 pub(super) const PAGE_MIN: usize = 24 * 1024;
@@ -185,7 +185,7 @@ pub(super) struct ListBuilder {
 impl ListBuilder {
     pub fn new(list: &str, order: Order, max_json: usize, max_csv: usize) -> Self {
         // A segment of the longest rows must still fit into a value; rows are some 1 KB.
-        let place = crate::kv::VALUE_MAX - 64;
+        let place = store::kv::VALUE_MAX - 64;
         let holds = |max: usize, wanted: usize| (place / (max + 4).max(1)).clamp(1, wanted);
         Self {
             list: list.to_owned(),

@@ -3,8 +3,8 @@
 //! Public, bounded to a dozen gets (see [`store::search`]), and without any indicator: what is
 //! found says where to ask for them.
 
-use api::error::ApiError;
-use api::{Request, Response, Runtime, read_body, read_segment, routes};
+use crate::error::ApiError;
+use crate::{Request, Response, Runtime, read_body, read_segment, routes};
 use domain::{CodeCertification, CodeType, Uai, territory};
 use serde_json::{Map, Value, json};
 use store::Reader;

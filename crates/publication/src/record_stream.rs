@@ -4,10 +4,10 @@
 //! one before it of the same partition, so that the state holds one number a partition.
 
 use super::writer::Writer;
-use crate::codec::{self, Decoder, Encoder, SEAL};
-use crate::keys;
-use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
+use store::codec::{self, Decoder, Encoder, SEAL};
+use store::keys;
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
 
 /// Largest piece, in bytes.
 const PIECE_MAX: usize = 256 * 1024;

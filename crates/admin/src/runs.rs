@@ -7,14 +7,15 @@
 //! | `GET pull` | where it stands, and its report so far |
 //! | `DELETE pull` | gives it up |
 
-use crate::error::ApiError;
+use crate::error::AdminError;
 use crate::import::{Env, ImportRuntime, advance_job, budget, indicators, json_of_body, new_id};
-use crate::{Request, Response, reports, services};
+use crate::{reports, services};
+use api::{Request, Response};
 use collection::{Configuration, Demand, Millesimes, Run, RunReport, RunStep};
 use domain::Millesime;
+use publication::{Job, PublicationError, Registry};
 use serde_json::json;
 use sources::{Config, Limits, Service, Sources};
-use store::publication::{Job, PublicationError, Registry};
 use treatments::{Switches, TreatmentSettings};
 
 /// Variables of the pull, as the manifest hands them to the import.
@@ -39,7 +40,7 @@ pub(crate) async fn handle<M: ImportRuntime>(
     runtime: &M,
     request: &Request,
     rest: &[&str],
-) -> Result<Response, ApiError> {
+) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     let now = runtime.now_ms();
     match (request.method.as_ref(), rest) {
@@ -55,7 +56,7 @@ pub(crate) async fn handle<M: ImportRuntime>(
             Ok(Response::json(200, &json!({"collecte": run, "travail": job})))
         }
         ("GET", []) => {
-            let (run, report) = latest_run(runtime).await?.ok_or(ApiError::NotFound("Aucune collecte"))?;
+            let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound("Aucune collecte"))?;
             let job = Job::status(&kv, &run.id).await.ok();
             Ok(Response::json(200, &json!({"collecte": run, "travail": job, "rapport": report})))
         }
@@ -64,32 +65,32 @@ pub(crate) async fn handle<M: ImportRuntime>(
             keep(runtime, &given_up.id).await?;
             Ok(Response::json(200, &json!({"collecte": given_up, "travail": null})))
         }
-        _ => Err(ApiError::UnknownRoute),
+        _ => Err(AdminError::UnknownRoute),
     }
 }
 
-async fn services<M: ImportRuntime>(runtime: &M) -> Result<Config, ApiError> {
-    services::configuration(runtime).await.map_err(|wrong| ApiError::Refused(wrong.to_string()))
+async fn services<M: ImportRuntime>(runtime: &M) -> Result<Config, AdminError> {
+    services::configuration(runtime).await.map_err(|wrong| AdminError::Refused(wrong.to_string()))
 }
 
 /// A variable that may be empty, read as a number.
-async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u32) -> Result<u32, ApiError> {
+async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u32) -> Result<u32, AdminError> {
     let text = runtime.variable(name).await;
     match text.trim() {
         "" => Ok(default),
         text => text.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| {
-            ApiError::Refused(format!("variable {name} : un nombre de 1 à {max} est attendu, reçu « {text} »"))
+            AdminError::Refused(format!("variable {name} : un nombre de 1 à {max} est attendu, reçu « {text} »"))
         }),
     }
 }
 
 /// What the variables of the application say about runs.
-async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result<Configuration, ApiError> {
-    let millesimes = async |name: &str| -> Result<Vec<String>, ApiError> {
+async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result<Configuration, AdminError> {
+    let millesimes = async |name: &str| -> Result<Vec<String>, AdminError> {
         let text = runtime.variable(name).await;
         let read: Vec<String> = text.split(',').map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect();
         match read.iter().find(|m| Millesime::parse(m).is_none()) {
-            Some(wrong) => Err(ApiError::Refused(format!(
+            Some(wrong) => Err(AdminError::Refused(format!(
                 "variable {name} : « {wrong} » n'est ni une année (2023) ni une période (2022_2023)"
             ))),
             None => Ok(read),
@@ -99,7 +100,7 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
         let name = format!("traitements_coupes_{source}");
         Switches::read(&runtime.variable(&name).await).map_err(|wrong| {
             let known: Vec<&str> = treatments::Treatment::ALL.iter().map(|t| t.name()).collect();
-            ApiError::Refused(format!(
+            AdminError::Refused(format!(
                 "variable {name} : « {wrong} » n'est pas un traitement ; attendu : {}",
                 known.join(", ")
             ))
@@ -133,7 +134,7 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
 }
 
 /// The latest run and its report; `None` before the first.
-pub(crate) async fn latest_run<M: ImportRuntime>(runtime: &M) -> Result<Option<LatestRun>, ApiError> {
+pub(crate) async fn latest_run<M: ImportRuntime>(runtime: &M) -> Result<Option<LatestRun>, AdminError> {
     let kv = runtime.kv();
     let Some(run) = collection::status(&kv).await? else { return Ok(None) };
     let report = collection::report(&kv).await?;
@@ -142,7 +143,7 @@ pub(crate) async fn latest_run<M: ImportRuntime>(runtime: &M) -> Result<Option<L
 
 /// Whether a run is under way and can go on now; one that waits for a service cannot. Once it has
 /// ended its publication is a job like any other; killed before its report was kept, it is kept here.
-pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, ApiError> {
+pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, AdminError> {
     let kv = runtime.kv();
     let Some(run) = collection::status(&kv).await? else { return Ok(false) };
     let now = runtime.now_ms();
@@ -163,7 +164,7 @@ pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, ApiE
 }
 
 /// Advances the run under way, and keeps its report once it has ended.
-pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<(Run, Option<Job>), ApiError> {
+pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<(Run, Option<Job>), AdminError> {
     let kv = runtime.kv();
     let start = runtime.monotonic_ms();
     let config = services(runtime).await?;
@@ -178,7 +179,7 @@ pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Resul
             match advance_job(runtime, &run.id, remainder).await {
                 Ok(job) => Ok((run, Some(job))),
                 // Its publication was long ago: nothing of it is left but the report.
-                Err(ApiError::NotFound(_)) => Ok((run, None)),
+                Err(AdminError::NotFound(_)) => Ok((run, None)),
                 Err(error) => Err(error),
             }
         }
@@ -191,7 +192,7 @@ pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Resul
 }
 
 /// Keeps the reports of pulls that gave way to a newer one, before the housekeeping deletes their records.
-async fn keep_replaced<M: ImportRuntime>(runtime: &M, kv: &M::Kv) -> Result<(), ApiError> {
+async fn keep_replaced<M: ImportRuntime>(runtime: &M, kv: &M::Kv) -> Result<(), AdminError> {
     for (id, _) in Registry::read(kv).await?.to_delete {
         if Job::status(kv, &id).await.is_ok_and(|job| job.run && job.summary.failure.is_some()) {
             keep(runtime, &id).await?;
@@ -201,7 +202,7 @@ async fn keep_replaced<M: ImportRuntime>(runtime: &M, kv: &M::Kv) -> Result<(), 
 }
 
 /// Keeps the report of an ended import.
-pub(crate) async fn keep<M: ImportRuntime>(runtime: &M, id: &str) -> Result<(), ApiError> {
+pub(crate) async fn keep<M: ImportRuntime>(runtime: &M, id: &str) -> Result<(), AdminError> {
     let kv = runtime.kv();
     let job = match Job::status(&kv, id).await {
         // A run that was given up before its first step has no job.

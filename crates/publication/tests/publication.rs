@@ -4,13 +4,13 @@
 use domain::{Document, Kind, Maille, date};
 use futures_executor::block_on;
 use proptest::prelude::*;
+use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use store::kv::{KeyValue, StoreError};
 use store::list::{self, Filter, Format};
-use store::publication::*;
 use store::reading::Cache;
 use store::version_set::{Shape, Version, VersionSet};
 use store::{MemoryStore, Reader};

@@ -3,10 +3,10 @@
 //! Unlike a [`super::RecordStream`] it is read a piece at a time, from its start, whatever its length.
 
 use super::writer::Writer;
-use crate::codec::{self, Decoder, Encoder, SEAL};
-use crate::keys;
-use crate::kv::{KeyValue, KeyValueWrite, StoreError};
 use serde::{Deserialize, Serialize};
+use store::codec::{self, Decoder, Encoder, SEAL};
+use store::keys;
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
 
 /// Largest piece, in bytes.
 const PIECE_MAX: usize = 256 * 1024;
@@ -170,8 +170,8 @@ impl<K: KeyValue> JournalReading<'_, K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MemoryStore;
     use futures_executor::block_on;
+    use store::MemoryStore;
 
     #[test]
     fn records_come_back_in_order_from_any_position_and_without_those_taken_back() {

@@ -17,7 +17,6 @@
 //! step appends lies under the fencing number of its attempt and counts only once the job's
 //! record says so, and everything else is a function of what was read.
 
-mod exchange;
 mod job;
 mod journal;
 mod lines;
@@ -29,23 +28,22 @@ pub mod staging;
 mod steps;
 mod writer;
 
-pub use exchange::{change_or_rebuild, update};
 pub use job::{
-    CALL_MAX_MS, DocumentCounts, Job, JobStep, JobSummary, Mode, Opening, PublicationError, PublicationOptions,
-    STAGING_MAX_MS, Scope, Totals, WAIT_MAX_MS, open, open_collection, open_in_one_call,
+    CALL_MAX_MS, Job, JobStep, JobSummary, Mode, Opening, PublicationError, PublicationOptions, STAGING_MAX_MS, Scope,
+    Totals, WAIT_MAX_MS, open, open_collection, open_in_one_call,
 };
 pub use journal::{Journal, JournalReading, Position};
 pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served, clean_up};
 pub use served::walk_served;
-pub use staging::{LineRefusal, PartInfo, Staging, StagingError, hex};
+pub use staging::{LineRefusal, PartInfo, Staging, StagingError};
 pub use steps::{advance, roll_back};
 pub use writer::{Writer, put_long, read_long};
 
-use crate::kv::StoreError;
 use domain::Document;
 use std::future::Future;
+use store::kv::StoreError;
 
 /// What a publication needs of the world around it.
 pub trait Environment {

@@ -1,15 +1,15 @@
 //! What generations and jobs exist, who may publish, and the deletion of what nobody reads.
 
-use super::exchange;
 use super::job::{Job, VersionSet};
 use super::staging::Staging;
 use super::writer::{delete, forget};
 use super::{Environment, PublicationError};
-use crate::keys;
-use crate::kv::{KeyValue, KeyValueWrite, StoreError};
-use crate::pointer::Pointer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::exchange;
+use store::keys;
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::pointer::Pointer;
 
 /// How long a generation stays after it left the pointer: readers may still follow a copy of it,
 /// and eventually consistent stores show the pointer late.

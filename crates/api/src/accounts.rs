@@ -1,6 +1,6 @@
 //! Accounts: users, their passwords, their personal keys.
 //!
-//! They lie in the store under `account:`, apart from documents and generations. Names and keys are
+//! They lie in the store under `compte:`, apart from documents and generations. Names and keys are
 //! found by digest; neither passwords nor keys are kept.
 
 use crate::error::ApiError;

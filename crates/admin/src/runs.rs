@@ -57,7 +57,10 @@ pub(crate) async fn handle<M: ImportRuntime>(
         }
         ("GET", []) => {
             let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound("Aucune collecte"))?;
-            let job = Job::status(&kv, &run.id).await.ok();
+            let job = match Job::status(&kv, &run.id).await {
+                Err(PublicationError::UnknownJob(_)) => None,
+                job => Some(job?),
+            };
             Ok(Response::json(200, &json!({"collecte": run, "travail": job, "rapport": report})))
         }
         ("DELETE", []) => {

@@ -115,7 +115,7 @@ fn documentation(files: &[PackedFile]) -> String {
         return page("Documentation", "/api/doc", SWAGGER_HEAD, &body);
     }
     let body = format!(
-        "{start}<p class=\"avis attention\">Cette construction du service n’embarque pas l’outil d’essai : lancer scripts/assets, puis reconstruire.</p>"
+        "{start}<p class=\"avis attention\">Cette construction du service n’embarque pas l’outil d’essai : lancer scripts/assets --install, puis reconstruire.</p>"
     );
     page("Documentation", "/api/doc", "", &body)
 }

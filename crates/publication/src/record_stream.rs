@@ -13,7 +13,7 @@ use store::kv::{KeyValue, KeyValueWrite, StoreError};
 const PIECE_MAX: usize = 256 * 1024;
 
 /// Where a piece lies: the fencing number of the attempt that wrote it, and its number there.
-type PiecePlace = (u64, usize);
+pub(super) type PiecePlace = (u64, usize);
 
 /// What is known of a stream between two steps.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -124,7 +124,7 @@ impl RecordStream {
         Ok(())
     }
 
-    /// Writes the fullest buffers until no more than `remainder` bytes wait.
+    /// Writes the fullest buffers until no more than `reste` bytes wait.
     ///
     /// # Errors
     /// Those of the store.
@@ -145,24 +145,41 @@ impl RecordStream {
         Ok(())
     }
 
+    /// The last piece of a partition.
+    pub(super) fn last(&self, partition: usize) -> Option<PiecePlace> {
+        self.last.get(partition).copied().flatten()
+    }
+
+    /// A piece, and the one before it of the same partition.
+    pub(super) async fn lire_piece<K: KeyValue>(
+        &self,
+        kv: &K,
+        prefix: &str,
+        (number, n): PiecePlace,
+    ) -> Result<(Partition, Option<PiecePlace>), StoreError> {
+        let key = keys::value(prefix, &family(&self.name, number), n);
+        let damaged = || StoreError::Damaged(key.clone());
+        let piece = kv.get(&key).await?.ok_or_else(damaged)?;
+        let mut decoder = Decoder(codec::unseal(&piece).ok_or_else(damaged)?);
+        let before = match decoder.number().ok_or_else(damaged)? {
+            0 => None,
+            _ => Some((decoder.number().ok_or_else(damaged)?, decoder.size().ok_or_else(damaged)?)),
+        };
+        let start = piece.len() - decoder.0.len();
+        Ok((Partition(vec![(piece, start)]), before))
+    }
+
     /// The records of a partition, in the order they were added, from the pieces under `prefixe`.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where a piece is missing or damaged, else those of the store.
     pub async fn read<K: KeyValue>(&self, kv: &K, prefix: &str, partition: usize) -> Result<Partition, StoreError> {
         let mut pieces = Vec::new();
-        let mut place = self.last.get(partition).copied().flatten();
-        while let Some((number, n)) = place {
-            let key = keys::value(prefix, &family(&self.name, number), n);
-            let damaged = || StoreError::Damaged(key.clone());
-            let piece = kv.get(&key).await?.ok_or_else(damaged)?;
-            let mut decoder = Decoder(codec::unseal(&piece).ok_or_else(damaged)?);
-            place = match decoder.number().ok_or_else(damaged)? {
-                0 => None,
-                _ => Some((decoder.number().ok_or_else(damaged)?, decoder.size().ok_or_else(damaged)?)),
-            };
-            let start = piece.len() - decoder.0.len();
-            pieces.push((piece, start));
+        let mut place = self.last(partition);
+        while let Some(here) = place {
+            let (piece, before) = self.lire_piece(kv, prefix, here).await?;
+            pieces.extend(piece.0);
+            place = before;
         }
         pieces.reverse();
         Ok(Partition(pieces))

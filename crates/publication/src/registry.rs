@@ -18,9 +18,8 @@ pub const DELETION_DELAY_MS: i64 = 10 * 60 * 1000;
 /// How long a lease holds without being renewed. A step takes at most 25 s.
 const LEASE_MS: i64 = 60_000;
 
-/// How many deletions one call does, at most, and how many batches of them.
-const DELETIONS: usize = 2_000;
-const DELETED_BATCHES: usize = 80;
+/// How many batches of deletions one call does, at most: 3 s where a write takes 100 ms.
+const DELETED_BATCHES: usize = 30;
 
 /// Prefixes that the registry names, at most: beyond, its value would come near to what a store takes.
 const PREFIXES_MAX: usize = 1_500;
@@ -377,7 +376,7 @@ fn is_temporary(family: &str) -> bool {
 pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<bool, StoreError> {
     let registry = Registry::read(kv).await?;
     let now = env.now_ms();
-    let limit = DELETIONS.min(DELETED_BATCHES.saturating_mul(env.batch().max(1)));
+    let limit = DELETED_BATCHES.saturating_mul(env.batch().max(1));
     if let Some((job, part)) = registry.to_delete.first().cloned() {
         let staging = Staging::new(kv, &job, env.batch());
         let rest = match staging.delete(part, limit).await {

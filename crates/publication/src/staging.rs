@@ -228,15 +228,21 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// Deletes the parts from `part` on, in order: the number of the next one to delete, or
     /// `None` once no part is left. At most `limit` values a call.
     pub(super) async fn delete(&self, part: usize, limit: usize) -> Result<Option<usize>, StoreError> {
-        // A record that cannot be read is one all the same.
-        if self.kv.get(&self.info_key(part)).await?.is_none() {
-            return Ok(None);
+        if !self.existe(part).await? {
+            // Killed behind its deletion, it is still the one to delete: the next one may be there all the same.
+            return Ok(if self.existe(part + 1).await? { Some(part + 1) } else { None });
         }
         if super::writer::delete(self.kv, &Self::prefix(self.job, part), self.batch, limit, |_| true).await? {
             self.kv.delete_many(vec![self.info_key(part)]).await?;
             return Ok(Some(part + 1));
         }
         Ok(Some(part))
+    }
+
+    /// Whether something of a part is there: its record, readable or not, or its marks where it was killed before that.
+    async fn existe(&self, part: usize) -> Result<bool, StoreError> {
+        let marks = super::writer::marks_key(&Self::prefix(self.job, part));
+        Ok(self.kv.get(&self.info_key(part)).await?.is_some() || self.kv.get(&marks).await?.is_some())
     }
 
     /// Lets go of a part whose marks cannot be read.

@@ -4,7 +4,7 @@ mod index;
 
 use super::job::{HEADCOUNTS_MAX, Job, JobStep, NAME_MAX, short};
 use super::lists::{ListBuilder, ListRow, PAGE_MIN, csv_header};
-use super::record_stream::RecordStream;
+use super::record_stream::{FaultPlace, RecordStream};
 use super::registry::{GenerationState, Lease, Registry, Served};
 use super::staging::Staging;
 use super::writer::{Writer, put_long, read_long};
@@ -211,6 +211,9 @@ struct JobState {
     #[serde(rename = "constructeur")]
     builder: Option<Vec<u8>>,
     index: index::Index,
+    /// The next piece of a partition that is read a piece at a time.
+    #[serde(rename = "lieu")]
+    place: Option<FaultPlace>,
     /// What was found so far of the list that is verified.
     #[serde(rename = "verifiees")]
     verified: Verified,
@@ -621,8 +624,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let (rank, piece) = self.state.cursor;
         self.job.progress = (rank, old + parts);
         if rank < old {
-            self.resume(rank).await?;
-            self.state.cursor = (rank + 1, 0);
+            if self.resume(rank, piece).await? {
+                self.state.cursor = (rank + 1, 0);
+            } else {
+                self.state.cursor.1 += 1;
+            }
         } else if rank < old + parts {
             let part = rank - old;
             let staging = Staging::new(self.kv, &self.job.id, 1);
@@ -651,10 +657,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(None)
     }
 
-    /// Carries over what the push does not replace.
-    async fn resume(&mut self, partition: usize) -> Result<(), PublicationError> {
-        let Some(base) = self.state.base.clone() else { return Ok(()) };
-        let read = base.sources.read(self.kv, &base.generation, partition).await?;
+    /// Carries over what the push does not replace, a piece of a partition at a time, from its last one: documents are told
+    /// apart by their rank, not by the order they come in. `true` once nothing of it is left.
+    async fn resume(&mut self, partition: usize, piece: usize) -> Result<bool, PublicationError> {
+        let Some(base) = &self.state.base else { return Ok(true) };
+        let place = if piece == 0 { base.sources.last(partition) } else { self.state.place };
+        let Some(place) = place else { return Ok(true) };
+        let (read, before) = base.sources.lire_piece(self.kv, &base.generation, place).await?;
+        self.state.place = before;
         let opening = self.job.opening.clone();
         for record in read.records() {
             let (kind, sequence, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
@@ -665,7 +675,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 self.place(kind, sequence, json).await?;
             }
         }
-        Ok(())
+        Ok(before.is_none())
     }
 
     async fn place(&mut self, kind: Kind, sequence: u64, json: &[u8]) -> Result<(), PublicationError> {
@@ -768,15 +778,26 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(Some(JobStep::List));
         }
         if partition == docs {
-            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search.
+            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search. It is one
+            // partition of any size, in no order: read a piece at a time, from the last one.
             let others = self.state.sources.partitions() - 1;
-            let read = self.state.sources.read(self.kv, &self.generation, others).await?;
-            for record in read.records() {
+            let place = match self.state.cursor.1 {
+                0 => self.state.sources.last(others),
+                _ => self.state.place,
+            };
+            let Some(place) = place else {
+                self.state.cursor = (partition + 1, 0);
+                return Ok(None);
+            };
+            let (piece, before) = self.state.sources.lire_piece(self.kv, &self.generation, place).await?;
+            for record in piece.records() {
                 let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.count_digest(kind, json);
                 self.index_rncp(kind, json).await?;
             }
-            self.state.cursor = (partition + 1, 0);
+            self.state.place = before;
+            self.state.cursor.1 += 1;
+            self.flush_some().await?;
             return Ok(None);
         }
         let mut locale = partition;
@@ -1339,6 +1360,18 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             digest: summary.digest.clone(),
         };
         self.writer.put(public_record::FAMILY, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
+        self.writer.flush().await?;
+        // What was written since the verification is read again too: without it no publication could follow this one.
+        let relu = Manifest::read(self.kv, &self.generation).await?;
+        let mut others = vec![public_record::FAMILY];
+        others.extend((!manifest.declarations.is_empty()).then_some(keys::DECLARATIONS));
+        for family in others {
+            read_long(self.kv, &self.generation, family, 0, 1).await?;
+        }
+        let text = |m: &Manifest| serde_json::to_vec(m).unwrap_or_default();
+        if text(&relu) != text(&manifest) {
+            return Err(StoreError::Damaged(keys::value(&self.generation, MANIFEST_FAMILY, 0)).into());
+        }
         let [national, regionale, etablissement, nomenclature, counts, bundles_mailles] = self.state.bundles;
         let bundles = [national, regionale, etablissement, nomenclature, counts];
         let pointer = Pointer {

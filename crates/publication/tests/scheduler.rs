@@ -8,6 +8,7 @@ use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
+use store::faulty::{Faults, Faulty};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::list::{self, Filter, Format};
 use store::reading::Cache;
@@ -402,4 +403,95 @@ fn invariant_11_a_job_that_waits_too_long_is_given_up_with_the_reason() {
         assert!(Registry::read(&kv).await.unwrap().jobs.is_empty());
         assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new());
     });
+}
+
+/// A world whose clock the operations of a slow store turn.
+struct Lent(Rc<Cell<u64>>, usize);
+
+impl Environment for Lent {
+    fn now_ms(&self) -> i64 {
+        i64::try_from(self.0.get()).unwrap()
+    }
+    fn monotonic_ms(&self) -> u64 {
+        self.0.get()
+    }
+    async fn user(&self, _: &Document) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn batch(&self) -> usize {
+        self.1
+    }
+}
+
+/// Some MB of everything: documents of every maille, the nomenclature, a catalogue, a place with many rows.
+fn de_tout(n: usize, count: usize) -> Vec<Value> {
+    let mut rows = vec![json!({"kind": "maille", "doc": {"nom": "pays", "libelle": "Pays", "cle": "pays"}})];
+    for i in 0..n {
+        let (code, cfd) = (format!("{i:011}"), format!("{:08}", i / 3));
+        let common = json!({"code_certification": code, "millesime": "2020", "filiere": "pro", "code_formation_diplome": cfd, "nb_annee_term": count + i % 40,
+            "libelle": format!("METIER {i} DU BOIS ET DE LA PIERRE"), "region": {"code": "11", "nom": "R"}, "academie": {"code": format!("{}", i % 30), "nom": "A"}});
+        let with = |field: &str, value: String| {
+            let mut doc = common.clone();
+            doc[field] = value.into();
+            doc
+        };
+        rows.push(json!({"kind": "formation", "doc": with("uai", format!("{:07}A", 750_000 + i % 500))}));
+        rows.push(json!({"kind": "statistique", "doc": {"maille": "pays", "pays": "FR", "code_certification": code, "millesime": "2020", "filiere": "pro", "nb_annee_term": 30}}));
+        rows.push(json!({"kind": "regionale", "doc": common}));
+        rows.push(certification(&code, &cfd, count + i % 40));
+        rows.push(json!({"kind": "bcn", "doc": {"type": "mef", "code_certification": code, "code_formation_diplome": cfd, "libelle": format!("METIER {i}")}}));
+        rows.push(json!({"kind": "bcn_mef", "doc": {"mef_stat_11": code, "formation_diplome": cfd, "libelle": "x".repeat(300)}}));
+        rows.push(json!({"kind": "catalogue", "doc": {"id": format!("c{i}"), "cfd": cfd, "rncp_code": format!("RNCP{}", i % 40_000), "reste": "x".repeat(300)}}));
+    }
+    rows
+}
+
+/// Invariant 11: no call takes much longer than it may, whatever a get or a write takes, at any step, in housekeeping too.
+#[test]
+fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
+    // Hosts allow 30 s a request, a step may take 25: five more than the budget of a call.
+    const BUDGET: u64 = 20_000;
+    const MAX: u64 = 25_000;
+    for (get_ms, set_ms, batch) in [(10, 10, 25), (30, 100, 25), (10, 10, 1)] {
+        let kv = Faulty::new(1, Faults::default());
+        let runtime = Lent(Rc::clone(&kv.clock), batch);
+        let mut longs: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+        let mut note = |what: String, duration: u64| {
+            let max = longs.entry(what).or_default();
+            *max = duration.max(*max);
+        };
+        block_on(async {
+            for (round, budget) in [("a", BUDGET), ("b", 1), ("c", 1_000)] {
+                let count = if round == "b" { 30 } else { 20 };
+                kv.faults.set(Faults::default());
+                stage(&kv, round, &de_tout(6_000, count)).await.unwrap();
+                kv.faults.set(Faults { get_ms, set_ms, ..Faults::default() });
+                loop {
+                    let before = Job::status(&kv, round).await.unwrap().step;
+                    let start = kv.clock.get();
+                    let job = advance(&kv, &runtime, round, budget, &[]).await.unwrap();
+                    note(format!("{before:?}"), kv.clock.get() - start + BUDGET - budget);
+                    if job.step.is_final() {
+                        assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
+                        break;
+                    }
+                }
+                kv.clock.set(kv.clock.get() + 3_600_000);
+                loop {
+                    let start = kv.clock.get();
+                    let again = clean_up(&kv, &runtime).await.unwrap();
+                    note("menage".into(), kv.clock.get() - start + BUDGET);
+                    if !again {
+                        break;
+                    }
+                }
+            }
+        });
+        println!("get {get_ms} ms, write {set_ms} ms, {batch} a batch: {longs:?}");
+        assert!(longs.values().all(|ms| *ms <= MAX), "get {get_ms} ms, write {set_ms} ms, {batch} a batch: {longs:?}");
+        // A list is verified a value at a time, not whole.
+        let verify = longs["Verifier"] - BUDGET;
+        assert!(verify <= 40 * (get_ms + set_ms), "{verify} ms");
+        assert!(longs.len() >= 8, "every step is measured: {longs:?}");
+    }
 }

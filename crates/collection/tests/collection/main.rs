@@ -316,6 +316,10 @@ fn a_fault_that_passes_is_waited_for() {
         Outage::Status(401),
         Outage::Wait(429, "3"),
         Outage::Wait(503, "120"),
+        Outage::Wait(429, "18446744073709551615"),
+        Outage::Wait(503, "Fri, 31 Dec 9999 23:59:59 GMT"),
+        Outage::Wait(429, "Thu, 99 Foo -12 99:99:99 GMT"),
+        Outage::Wait(429, "-5"),
         Outage::Cut,
         Outage::Silence,
     ] {
@@ -466,4 +470,183 @@ fn what_cannot_be_asked_is_refused_in_words() {
     block_on(give_up(&trial.kv, trial.world.now_ms())).unwrap();
     assert!(block_on(give_up(&trial.kv, 0)).is_err());
     trial.open(Demand::default()).unwrap();
+}
+
+/// No wait is longer than an hour, whatever a service asks for, and one that the clock has left behind is over.
+#[test]
+fn invariant_11_no_service_suspends_a_run_for_good() {
+    let trial = Trial::new(1);
+    trial.services().outage("nomenclature/N_MEF", Outage::Wait(429, "18446744073709551615"), usize::MAX);
+    trial.open(Demand::default()).unwrap();
+    let mut attentes = 0;
+    let end = loop {
+        let run = trial.step(1_000).unwrap();
+        if run.step.is_final() {
+            break run;
+        }
+        if let Some((end, reason)) = &run.wait {
+            let ms = end - trial.world.now_ms();
+            assert!((1..=3_600_000).contains(&ms), "{ms}: {reason}");
+            assert!(run.waits(trial.world.now_ms()));
+            // The clock is put back by a year: nobody waits for a year.
+            assert!(!run.waits(trial.world.now_ms() - 365 * 86_400_000));
+            attentes += 1;
+            trial.services().pass(ms.cast_unsigned());
+        }
+    };
+    assert_eq!((end.step, attentes), (RunStep::Failed, 3), "taken up three times");
+    assert!(end.failure.as_ref().unwrap().contains("demande d'attendre"), "{:?}", end.failure);
+
+    // A service that lets a call pass from time to time does not keep a run for ever either.
+    let trial = Trial::new(1);
+    trial.services().outage("UAI/", Outage::Wait(429, "3600"), usize::MAX);
+    let mut demand = trial.open(Demand::default()).unwrap();
+    for _ in 0..5_000 {
+        demand = trial.step(1_000).unwrap();
+        if demand.step.is_final() {
+            break;
+        }
+        trial.services().pass(24 * 3_600_000);
+    }
+    assert_eq!(demand.step, RunStep::Failed);
+    assert!(demand.ended_ms.unwrap() - demand.opened_ms <= collection::DURATION_MAX_MS + 25 * 3_600_000, "{demand:?}");
+}
+
+/// Pulls that wait for a confirmation do not pile up: the newest is the one that counts, and the reports say so.
+#[test]
+fn a_newer_pull_takes_the_place_of_one_that_waits_for_a_confirmation() {
+    let trial = Trial::new(1);
+    let row = |n: u32| {
+        serde_json::json!({"kind": "certification", "doc": {"code_certification": format!("{n:08}"), "millesime": "2022", "filiere": "pro", "nb_annee_term": 100}})
+            .to_string()
+    };
+    let body: String = (0..50).map(|n| row(n) + "\n").collect();
+    block_on(async {
+        open_job(&trial.kv, "p1").await;
+        Staging::new(&trial.kv, "p1", 25).stage(0, body.as_bytes(), &[]).await.unwrap();
+        Job::publish(&trial.kv, "p1", PublicationOptions { parts: 1, ..PublicationOptions::default() }, 0)
+            .await
+            .unwrap();
+    });
+    trial.publish("p1");
+    let waits = store::publication::JobStep::AwaitConfirmation;
+    for round in 1..=25 {
+        let job = trial.all(Demand { replay: round > 1, ..Demand::default() });
+        assert_eq!(job.step, waits, "{:?}", job.summary);
+        let open_jobs = block_on(Registry::read(&trial.kv)).unwrap().jobs;
+        assert_eq!(open_jobs, [job.id.clone()], "pull {round}");
+        if round > 1 {
+            let before = format!("c{}", round - 1);
+            assert_eq!(
+                (&job.summary.replaces, &trial.report().replaces),
+                (&vec![before.clone()], &vec![before.clone()])
+            );
+            let before = block_on(Job::status(&trial.kv, &before)).unwrap();
+            assert_eq!(before.step, store::publication::JobStep::GivenUp);
+            assert!(before.summary.failure.unwrap().contains(&job.id));
+        }
+    }
+    let options = PublicationOptions { confirm_losses: true, ..PublicationOptions::default() };
+    block_on(Job::publish(&trial.kv, "c25", options, trial.world.now_ms())).unwrap();
+    assert_eq!(trial.publish("c25").step, store::publication::JobStep::Published);
+}
+
+/// Whatever value of a run is lost or cannot be read, it ends with a reason, and the next one publishes.
+#[test]
+fn invariant_11_a_run_whose_values_are_lost_ends_and_the_next_one_publishes() {
+    // Values of each kind that a run has written once it is so far; reading on, it needs most of them.
+    let keys = |kv: &MemoryStore| {
+        let mut views = std::collections::BTreeSet::new();
+        let kind = |k: &str| k.split(|c: char| c.is_ascii_digit()).map(str::to_owned).collect::<Vec<_>>();
+        kv.keys().into_iter().filter(|k| views.insert(kind(k))).collect::<Vec<_>>()
+    };
+    for step in [RunStep::Collect, RunStep::Nomenclature, RunStep::Statistics, RunStep::Group] {
+        let avancee = || {
+            let trial = Trial::new(1);
+            trial.open(Demand::default()).unwrap();
+            // As far as that step, and a little into it.
+            while trial.step(1).unwrap().step < step {}
+            trial.step(1).unwrap();
+            trial
+        };
+        for key in keys(&avancee().kv) {
+            // Without its registry a store is lost; without a pointer nothing was published here yet.
+            if key == "work:generations" {
+                continue;
+            }
+            for value in [None, Some(b"{\"a".to_vec())] {
+                let trial = avancee();
+                let id = "c1".to_owned();
+                trial.kv.corrupt(&key, value.clone());
+                let mut rounds = 0;
+                while let Ok(Some(run)) = block_on(status(&trial.kv)) {
+                    if run.step.is_final() {
+                        assert!(run.step == RunStep::HandedOver || run.failure.is_some(), "{key} {value:?}: {run:?}");
+                        break;
+                    }
+                    rounds += 1;
+                    assert!(rounds < 2_000, "{key} {value:?} is stuck: {run:?}");
+                    if trial.step(100).is_err() {
+                        trial.services().pass(61_000);
+                    }
+                }
+                if let Ok(job) = block_on(Job::status(&trial.kv, &id))
+                    && !job.step.is_final()
+                    && job.generation.is_some()
+                {
+                    trial.publish(&id);
+                }
+                let job = trial.all(Demand::default());
+                let finished =
+                    matches!(job.step, store::publication::JobStep::Published | store::publication::JobStep::Unchanged);
+                assert!(finished, "{key} {value:?}: {:?}", job.summary);
+            }
+        }
+    }
+}
+
+/// Invariant 11: a step of a pull keeps its time whatever a get or a write takes.
+#[test]
+fn invariant_11_every_step_of_a_run_keeps_its_time_on_a_slow_store() {
+    use store::faulty::{Faults, Faulty};
+    struct Lent<'a>(&'a Services, Rc<Cell<u64>>);
+    impl Environment for Lent<'_> {
+        fn now_ms(&self) -> i64 {
+            (self.0.now() + self.1.get()).cast_signed()
+        }
+        fn monotonic_ms(&self) -> u64 {
+            self.0.now() + self.1.get()
+        }
+        async fn user(&self, _: &Document) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn batch(&self) -> usize {
+            25
+        }
+    }
+    for (get_ms, set_ms) in [(10, 10), (30, 100)] {
+        let kv = Faulty::new(1, Faults { get_ms, set_ms, ..Faults::default() });
+        let services = Services::default();
+        services.pass(1_700_000_000_000);
+        let world = Lent(&services, Rc::clone(&kv.clock));
+        let now = world.now_ms();
+        block_on(open(&kv, "c1", Demand::default(), configuration(&Service::ALL), now)).unwrap();
+        let mut longs: BTreeMap<RunStep, u64> = BTreeMap::new();
+        for round in 0.. {
+            assert!(round < 5_000, "the run does not end");
+            let before = block_on(status(&kv)).unwrap().unwrap().step;
+            if before.is_final() {
+                assert_eq!(before, RunStep::HandedOver);
+                break;
+            }
+            let sources = Sources::new(services.clone(), services.clone(), config());
+            let (start, budget) = (world.monotonic_ms(), [1, 1, 20][round % 3]);
+            block_on(advance(&kv, &world, &sources, budget, &[])).unwrap();
+            let remainder = (world.monotonic_ms() - start).saturating_sub(budget);
+            let max = longs.entry(before).or_default();
+            *max = remainder.max(*max);
+        }
+        assert!(longs.len() >= 6, "every step is measured: {longs:?}");
+        assert!(longs.values().all(|ms| *ms <= 5_000), "get {get_ms} ms, write {set_ms} ms: {longs:?}");
+    }
 }

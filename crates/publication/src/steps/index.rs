@@ -48,6 +48,9 @@ pub(super) struct Index {
     pub groups: RecordStream,
     #[serde(rename = "fiches")]
     pub cards: RecordStream,
+    /// Fiches as they came of their groups, before they are sorted.
+    #[serde(rename = "avant")]
+    before: RecordStream,
     #[serde(rename = "termes")]
     pub terms: RecordStream,
     #[serde(rename = "lieux")]
@@ -97,8 +100,8 @@ impl Index {
         }
     }
 
-    pub fn stream(&mut self) -> [&mut RecordStream; 4] {
-        [&mut self.groups, &mut self.cards, &mut self.terms, &mut self.places]
+    pub fn stream(&mut self) -> [&mut RecordStream; 5] {
+        [&mut self.groups, &mut self.cards, &mut self.before, &mut self.terms, &mut self.places]
     }
 
     fn plan(&self) -> SearchPlan {
@@ -473,12 +476,13 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     pub(super) async fn index(&mut self) -> Result<Option<JobStep>, PublicationError> {
         let (phase, partition) = self.state.cursor;
-        self.job.progress = (phase, 4);
+        self.job.progress = (phase, 5);
         let partitions = match phase {
             0 => self.state.index.groups.partitions(),
-            1 => self.state.index.cards.partitions(),
-            2 => self.state.index.terms.partitions(),
-            3 => self.state.index.places.partitions(),
+            1 => self.state.index.before.partitions(),
+            2 => self.state.index.cards.partitions(),
+            3 => self.state.index.terms.partitions(),
+            4 => self.state.index.places.partitions(),
             _ => {
                 let plan = self.state.index.plan().encode();
                 self.writer.put(PLAN_FAMILY, 0, plan).await?;
@@ -488,15 +492,16 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         if partition >= partitions {
             self.flush().await?;
             if phase == 0 {
-                self.prepare_cards().await?;
+                self.prepare_cards();
             }
             self.state.cursor = (phase + 1, 0);
             return Ok(None);
         }
         match phase {
             0 => self.group(partition).await?,
-            1 => self.number(partition).await?,
-            2 => self.page_terms(partition).await?,
+            1 => self.etaler(partition).await?,
+            2 => self.number(partition).await?,
+            3 => self.page_terms(partition).await?,
             _ => self.page_places(partition).await?,
         }
         self.state.cursor = (phase, partition + 1);
@@ -546,10 +551,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(())
     }
 
-    /// Spreads the cards over partitions in the order of their labels.
-    async fn prepare_cards(&mut self) -> Result<(), PublicationError> {
+    /// Cuts the partitions of cards, in the order of their labels.
+    fn prepare_cards(&mut self) {
         let index = &mut self.state.index;
-        let before = std::mem::take(&mut index.cards);
+        index.before = std::mem::take(&mut index.cards);
         let sample = std::mem::take(&mut index.sample);
         index.separators = sample.separators(parts(index.card_bytes));
         index.cards = RecordStream::new("recherche.fiches", index.separators.len() + 1);
@@ -558,17 +563,18 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for count in &mut index.classes {
             (*count, start) = (start, start + *count);
         }
-        for partition in 0..before.partitions() {
-            let read = before.read(self.kv, &self.generation, partition).await?;
-            for record in read.records() {
-                let sort = Decoder(record).text().ok_or_else(damaged)?.to_owned();
-                let index = &mut self.state.index;
-                let partition = index.separators.partition_point(|s| *s <= sort);
-                index.cards.add(&mut self.writer, self.number, partition, record).await?;
-            }
-            self.flush_some().await?;
+    }
+
+    /// Spreads a partition of cards over those.
+    async fn etaler(&mut self, partition: usize) -> Result<(), PublicationError> {
+        let read = self.state.index.before.read(self.kv, &self.generation, partition).await?;
+        for record in read.records() {
+            let sort = Decoder(record).text().ok_or_else(damaged)?.to_owned();
+            let index = &mut self.state.index;
+            let partition = index.separators.partition_point(|s| *s <= sort);
+            index.cards.add(&mut self.writer, self.number, partition, record).await?;
         }
-        self.flush().await
+        Ok(())
     }
 
     /// Pages of cards, in order, and the words each is found by.

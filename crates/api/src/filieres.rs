@@ -95,7 +95,8 @@ fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response
     if let Some(region) = region {
         details += &format!(" et la région {region}");
     }
-    let libelle = documents().map(|d| text(d, "libelle")).find(|l| !l.is_empty());
+    // A filiere of one CFD has its label, which names the picture only where it is that of the whole view.
+    let libelle = documents().map(|d| text(d, "libelle")).find(|l| only && !l.is_empty());
     let messages: Vec<&str> = documents()
         .filter_map(|d| d.get("_meta")?.get("messages")?.as_array())
         .flatten()

@@ -140,16 +140,12 @@ async fn one_document<K: KeyValue>(
 ) -> Result<Response, ApiError> {
     let place = LookupPlace::of(target);
     let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
-    let millesime = match &parameters.millesime {
-        Some(millesime) => Some(millesime.clone()),
-        None => place.in_force(reader.pointer(), code.code_type().universe()).and_then(Millesime::parse),
-    };
-    let version = find(reader, place, code, millesime.as_ref(), parameters.millesime.is_some()).await?;
+    let year = AskedYear::of(parameters, place, reader.pointer(), code);
+    let version = find(reader, place, code, &year).await?;
     let shown = match &version.final_years {
         // The final year's own document: the title and details are its own, and it goes no further.
         Some(t) if !t.annee_commune && t.codes.len() == 1 => {
-            let final_year = same_nomenclature(code, t.codes.first().map_or("", String::as_str));
-            find_final(reader, place, &final_year, &version).await?
+            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), &year).await?
         }
         _ => version,
     };
@@ -161,89 +157,123 @@ async fn one_document<K: KeyValue>(
     let is_final =
         shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
     let final_years = match &shown.final_years {
-        Some(t) if !is_final => Some(nest(reader, place, code, &shown, &t.codes, now, &mut closings).await?),
+        Some(t) if !is_final => Some(nest(reader, place, code, &year, &t.codes, now, &mut closings).await?),
         _ => None,
     };
     shown.write(&mut body, now, Shape::Alone, final_years.as_deref());
     Ok(public(Response::new(200, JSON, body), closings, now))
 }
 
-/// Final years belong to the same nomenclature as the year that leads to them.
-fn same_nomenclature(template: &CodeCertification, code: &str) -> CodeCertification {
-    let prefix = if template.code_type() == CodeType::Sise { "SISE:" } else { "" };
-    CodeCertification::parse(&format!("{prefix}{code}")).unwrap_or_else(|| template.clone())
+/// The millesime that a request is about: asked for, or the default.
+struct AskedYear {
+    millesime: Option<Millesime>,
+    /// Under this name errors tell it: the default of an establishment is a year, found under either spelling.
+    name: String,
 }
 
-/// The version of a code in a place: that of the millesime asked for, or of the default.
-/// Establishments publish a year under either spelling, and both are looked up.
+impl AskedYear {
+    fn of(
+        parameters: &DocumentParameters,
+        place: LookupPlace<'_>,
+        pointer: &Pointer,
+        code: &CodeCertification,
+    ) -> Self {
+        if let Some(demand) = &parameters.millesime {
+            return Self { millesime: Some(demand.clone()), name: demand.as_str().to_owned() };
+        }
+        let millesime = place.in_force(pointer, code.code_type().universe()).and_then(Millesime::parse);
+        let name = |m: &Millesime| if place.maille == Maille::Etablissement { m.year() } else { m.as_str() }.to_owned();
+        Self { name: millesime.as_ref().map_or_else(String::new, name), millesime }
+    }
+
+    /// Whether rows of this millesime are meant. Establishments publish a year under either spelling.
+    fn accepts(&self, maille: Maille, written: &str) -> bool {
+        match (&self.millesime, maille) {
+            (None, _) => false,
+            (Some(m), Maille::Etablissement) => m.is_written(written),
+            (Some(m), _) => m.as_str() == written,
+        }
+    }
+
+    /// Its years, as the errors of final years list them.
+    fn years(&self) -> Vec<&str> {
+        self.name.split('_').filter(|year| !year.is_empty()).collect()
+    }
+}
+
+/// The version of a code in a place.
 async fn find<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
     code: &CodeCertification,
-    millesime: Option<&Millesime>,
-    demand: bool,
+    year: &AskedYear,
 ) -> Result<Version, ApiError> {
-    let accepts = |written: &str| match (millesime, place.maille) {
-        (None, _) => false,
-        (Some(m), Maille::Etablissement) => m.is_written(written),
-        (Some(m), _) => m.as_str() == written,
-    };
-    let version_set = match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
-        Ok(version) => return Ok(version),
-        Err(version_set) => version_set,
-    };
-    let named = match (millesime, place.maille, demand) {
-        (None, ..) => String::new(),
-        // The default of an establishment is a year, found under either spelling.
-        (Some(m), Maille::Etablissement, false) => m.year().to_owned(),
-        (Some(m), ..) => m.as_str().to_owned(),
-    };
-    Err(absence(reader, place, code, &version_set, named).await?)
+    let accepts = |written: &str| year.accepts(place.maille, written);
+    match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
+        Ok(version) => Ok(version),
+        Err(version_set) => Err(absence(reader, place, code, &version_set, year).await?),
+    }
 }
 
-/// Why there is no version: the code, the place or the millesime is not known.
+/// Why there is no version, in this order: the code, then the place is in no nomenclature; they have no row together; they
+/// have none of the millesime. Nationally a row is all that is asked for.
 async fn absence<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
     code: &CodeCertification,
     version_set: &VersionSet,
-    millesime: String,
+    year: &AskedYear,
 ) -> Result<ApiError, ApiError> {
-    if !version_set.versions.is_empty() {
-        let available = version_set.millesimes().into_iter().map(str::to_owned).collect();
-        return Ok(ApiError::Millesime { millesime, available });
-    }
-    let known = |kind: &'static str| reader.nomenclature(kind, code.as_str());
-    Ok(match place.maille {
+    let without_row = match place.maille {
         Maille::National => error::UNKNOWN_CERTIFICATION,
         Maille::Regionale | Maille::Declared => {
-            if known("bcn").await?.is_none() {
-                error::UNKNOWN_FORMATION
-            } else {
-                error::NO_DATA
+            if reader.nomenclature("bcn", code.as_str()).await?.is_none() {
+                return Ok(error::UNKNOWN_FORMATION);
             }
+            error::NO_DATA
         }
         Maille::Etablissement => {
-            let kind = if code.code_type() == CodeType::Sise { "bcn_sise" } else { "bcn" };
-            if known(kind).await?.is_none() {
-                error::UNKNOWN_FORMATION
-            } else if reader.nomenclature("etablissement", place.place).await?.is_none() {
-                error::UNKNOWN_ETABLISSEMENT
-            } else {
-                error::UNKNOWN_FORMATION
+            if reader.nomenclature(nomenclature(code), code.as_str()).await?.is_none() {
+                return Ok(error::UNKNOWN_FORMATION);
             }
+            if reader.nomenclature("etablissement", place.place).await?.is_none() {
+                return Ok(error::UNKNOWN_ETABLISSEMENT);
+            }
+            error::UNKNOWN_FORMATION
         }
-    })
+    };
+    if version_set.versions.is_empty() {
+        return Ok(without_row);
+    }
+    let available = version_set.millesimes().into_iter().map(str::to_owned).collect();
+    Ok(ApiError::Millesime { millesime: year.name.clone(), available })
 }
 
-/// A final year: the same place and the millesime of the document that leads to it.
+/// The nomenclature that codes of establishments are looked up in.
+fn nomenclature(code: &CodeCertification) -> &'static str {
+    if code.code_type() == CodeType::Sise { "bcn_sise" } else { "bcn" }
+}
+
+/// A final year: the same place, and the millesime that the request is about, whichever the document that leads to it
+/// has. A code of no known shape is that of no row.
 async fn find_final<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
-    code: &CodeCertification,
-    since: &Version,
+    template: &CodeCertification,
+    code: &str,
+    year: &AskedYear,
 ) -> Result<Version, ApiError> {
-    find(reader, place, code, Millesime::parse(since.millesime()).as_ref(), true).await
+    match code_of_final_year(template, code) {
+        Some(code) => find(reader, place, &code, year).await,
+        None if place.maille == Maille::National => Err(error::UNKNOWN_CERTIFICATION),
+        None => Err(error::UNKNOWN_FORMATION),
+    }
+}
+
+/// The code of a final year, as documents hold it: without the prefix that tells higher education from the rest.
+fn code_of_final_year(template: &CodeCertification, code: &str) -> Option<CodeCertification> {
+    let sise = || CodeCertification::parse(&format!("SISE:{code}")).filter(|_| template.code_type() == CodeType::Sise);
+    CodeCertification::parse(code).or_else(sise)
 }
 
 /// The final years inside a document, sorted by label: each one's own document, without title and
@@ -255,15 +285,14 @@ async fn nest<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
     template: &CodeCertification,
-    since: &Version,
+    year: &AskedYear,
     codes: &[String],
     now: Now<'_>,
     closings: &mut Vec<Option<i64>>,
 ) -> Result<Vec<u8>, ApiError> {
     let mut final_years: Vec<(Option<String>, Vec<u8>)> = Vec::new();
     for code in codes {
-        let final_year = same_nomenclature(template, code);
-        final_years.push(match find_final(reader, place, &final_year, since).await {
+        final_years.push(match find_final(reader, place, template, code, year).await {
             Ok(version) => {
                 let mut body = Vec::new();
                 version.write(&mut body, now, Shape::Row, None);
@@ -271,14 +300,17 @@ async fn nest<K: KeyValue>(
                 (Some(version.libelle().to_owned()), body)
             }
             Err(error) => {
-                let known = place.maille == Maille::Etablissement && error == error::UNKNOWN_FORMATION;
-                let name = if known && reader.nomenclature("bcn", code).await?.is_some() {
-                    "ErrorFormationNotFound"
-                } else {
-                    error.name().ok_or(ApiError::Unavailable)?
-                };
-                let years: Vec<Value> = years(since.millesime());
-                (None, json!({"error": name, "millesimes": years, "code_certification": code}).to_string().into_bytes())
+                let mut name = error.name().ok_or(ApiError::Unavailable)?;
+                // One text for two causes: a code that is nowhere, or a place that does not teach it.
+                if let (Maille::Etablissement, true, Some(code)) =
+                    (place.maille, error == error::UNKNOWN_FORMATION, code_of_final_year(template, code))
+                    && reader.nomenclature(nomenclature(&code), code.as_str()).await?.is_some()
+                {
+                    name = "ErrorFormationNotFound";
+                }
+                let millesimes = year.years();
+                let fault = json!({"error": name, "millesimes": millesimes, "code_certification": code});
+                (None, fault.to_string().into_bytes())
             }
         });
     }
@@ -286,11 +318,6 @@ async fn nest<K: KeyValue>(
     final_years.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));
     let body: Vec<Vec<u8>> = final_years.into_iter().map(|(_, body)| body).collect();
     Ok([b"[".as_slice(), &body.join(&b','), b"]"].concat())
-}
-
-/// The millesimes that a final year was looked up under.
-fn years(millesime: &str) -> Vec<Value> {
-    Millesime::parse(millesime).map_or_else(Vec::new, |m| m.years().map(Into::into).collect())
 }
 
 fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Result<Response, ApiError> {

@@ -4,12 +4,12 @@ use crate::document::{LookupPlace, image_without_age, indicators, public};
 use crate::error::{self, ApiError};
 use crate::parameters::{DocumentParameters, Target};
 use crate::response::{JSON, Response};
-use domain::{CodeType, Document, Filiere, Maille, Universe, territory};
-use serde_json::{Value, json};
+use domain::{CodeType, Document, Filiere, Maille, Universe};
+use serde_json::Value;
 use store::Reader;
 use store::counts::{self, FilieresView};
 use store::kv::KeyValue;
-use widget::{Filieres, Indicators};
+use widget::Filieres;
 
 /// Answers the view of a certification or of several, nationally or in a region.
 pub async fn respond<K: KeyValue>(
@@ -32,10 +32,7 @@ pub async fn respond<K: KeyValue>(
     // The view always defaults to the school track's latest year.
     let demand = parameters.millesime.as_ref().map(|m| m.as_str());
     let millesime = demand.or_else(|| place.in_force(reader.pointer(), Universe::Secondaire));
-    let region = territory::region(place.place).filter(|_| place.maille == Maille::Regionale);
-    let region_json = region.map(|r| json!({"code": r.code, "nom": r.name}));
-    let view =
-        counts::view(&entries, |m| Some(m) == millesime, region_json.as_ref(), now).ok_or(ApiError::Unavailable)?;
+    let view = counts::view(&entries, |m| Some(m) == millesime, place.place, now).ok_or(ApiError::Unavailable)?;
     if view.0.is_empty() {
         let national = place.maille == Maille::National;
         return Err(if national { error::UNKNOWN_CERTIFICATIONS } else { error::NO_DATA });
@@ -43,7 +40,7 @@ pub async fn respond<K: KeyValue>(
     let closings = view.0.iter().map(|(_, d)| d.as_document().get("date_fermeture").and_then(domain::date::read_value));
     let closings: Vec<Option<i64>> = closings.collect();
     let response = if parameters.svg {
-        draw(&view, parameters, region.map(|r| r.name))?
+        draw(&view, parameters)?
     } else {
         let object: Document =
             view.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect();
@@ -66,10 +63,9 @@ async fn cfds<K: KeyValue>(reader: &Reader<K>, target: &Target) -> Result<Vec<St
     Ok(cfds)
 }
 
-fn draw(view: &FilieresView, parameters: &DocumentParameters, region: Option<&str>) -> Result<Response, ApiError> {
+fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response, ApiError> {
     let found = |filiere: Filiere| view.0.iter().find(|(f, _)| *f == filiere).map(|(_, d)| d.as_document());
-    let read =
-        |filiere: Filiere| found(filiere).map_or_else(Indicators::default, |d| indicators(&Value::Object(d.clone())));
+    let read = |filiere: Filiere| found(filiere).map(|d| indicators(&Value::Object(d.clone())));
     let documents = || view.0.iter().map(|(_, d)| d.as_document());
     let mut cfds: Vec<&str> = documents()
         .filter_map(|d| d.get("codes_formation_diplome")?.as_array())
@@ -95,10 +91,12 @@ fn draw(view: &FilieresView, parameters: &DocumentParameters, region: Option<&st
         "Données InserJeunes pour {target_of} {cfds} ({}) pour le millésime {millesime}",
         diplomes.join(" et ")
     );
+    let region = documents().find_map(|d| d.get("region")?.get("nom")?.as_str());
     if let Some(region) = region {
         details += &format!(" et la région {region}");
     }
-    let libelle = documents().map(|d| text(d, "libelle")).find(|l| !l.is_empty());
+    // A filiere of one CFD has its label, which names the picture only where it is that of the whole view.
+    let libelle = documents().map(|d| text(d, "libelle")).find(|l| only && !l.is_empty());
     let messages: Vec<&str> = documents()
         .filter_map(|d| d.get("_meta")?.get("messages")?.as_array())
         .flatten()

@@ -353,6 +353,11 @@ fn every_answer_carries_cors_and_head_is_get_without_a_body() {
         let (get, head) = (harness.get(url), harness.call("HEAD", url, &[("x-api-key", "cle")]));
         assert_eq!((get.status, get.header("access-control-allow-origin")), (head.status, "*"), "{url}");
         assert!(head.body.is_empty());
+        let allowed: Vec<&str> = get.header("access-control-allow-headers").split(", ").collect();
+        for name in ["Origin", "Content-Type", "Accept", "API-Key", "X-Api-Key", "Authorization", "If-None-Match"] {
+            assert!(allowed.contains(&name), "{url}: {name}");
+        }
+        assert_eq!(get.header("access-control-expose-headers"), "ETag, Link, Retry-After", "{url}");
         assert_eq!(get.header("content-length"), head.header("content-length"));
     }
 }
@@ -591,4 +596,185 @@ fn one_document_of_a_declared_maille_answers_as_a_regional_one_does() {
     let unknown = harness.mailles("/bassins/10/certifications/12345678", "");
     assert_eq!((unknown.status, &unknown.json()["message"]), (404, &json!("Maille inconnue")));
     assert!(unknown.header("link").contains("erreurs#maille-inconnue"));
+}
+
+mod documents {
+    //! One document: which cause of its absence is told, its final years, the view that would open a hidden group.
+
+    use super::*;
+
+    const UAI: &str = "0750000A";
+
+    fn row(kind: &str, doc: Value) -> Value {
+        json!({"kind": kind, "doc": doc})
+    }
+
+    fn bcn(code: &str) -> Value {
+        let nature = if code.len() == 11 { "mef" } else { "cfd" };
+        row("bcn", json!({"code_certification": code, "type": nature, "code_formation_diplome": "40000001"}))
+    }
+
+    /// A statistic of a kind; final years make it one without figures.
+    fn statistic(kind: &str, code: &str, millesime: &str, final_years: &[&str]) -> Value {
+        let mut doc = json!({"code_certification": code, "code_formation_diplome": "40000001", "filiere": "pro",
+            "millesime": millesime, "libelle": code, "donnee_source": {"code_certification": code, "type": "self"}});
+        match kind {
+            "regionale" => doc["region"] = json!({"code": "11", "nom": "Île-de-France"}),
+            "formation" => {
+                doc["uai"] = UAI.into();
+                doc["region"] = json!({"code": "11", "nom": "Île-de-France"});
+                doc["academie"] = json!({"code": "01", "nom": "Paris"});
+            }
+            _ => {}
+        }
+        if final_years.is_empty() {
+            doc["nb_annee_term"] = 100.into();
+        } else {
+            doc["certificationsTerminales"] =
+                final_years.iter().map(|code| json!({"code_certification": code})).collect();
+        }
+        row(kind, doc)
+    }
+
+    fn published(rows: &[Value]) -> Harness {
+        let harness = Harness::new();
+        harness.publish("a", rows);
+        harness
+    }
+
+    fn ask(harness: &Harness, path: &str) -> Seen {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let request = Request {
+            method: "GET".into(),
+            path: format!("/api/inserjeunes/{path}"),
+            query: query.into(),
+            headers: Vec::new().into(),
+            body: Vec::new(),
+        };
+        read(match path.split('/').next().unwrap() {
+            "certifications" => block_on(routes::certifications(harness, request)),
+            "regionales" => block_on(routes::regionales(harness, request)),
+            _ => block_on(routes::formations(harness, request)),
+        })
+    }
+
+    fn message(harness: &Harness, path: &str) -> String {
+        ask(harness, path).json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+
+    const OTHER_YEAR: &str = "Pas de données pour le millésime";
+
+    #[test]
+    fn a_code_or_place_that_nobody_knows_is_told_before_the_millesime() {
+        let (mef, unknown) = ("40010000001", "40010000009");
+        let statistics = |kind| [statistic(kind, mef, "2020", &[]), statistic(kind, unknown, "2020", &[])];
+        let mut rows = ["certification", "regionale", "formation"].map(statistics).concat();
+        rows.push(bcn(mef));
+        let harness = published(&rows);
+        for (path, expected) in [
+            (format!("certifications/{mef}?millesime=2019"), OTHER_YEAR),
+            (format!("certifications/{unknown}?millesime=2019"), OTHER_YEAR),
+            (format!("certifications/{mef}9?millesime=2019"), "Erreur de validation"),
+            (format!("regionales/11/certifications/{mef}?millesime=2019"), OTHER_YEAR),
+            (format!("regionales/24/certifications/{mef}?millesime=2019"), "Pas de données disponibles"),
+            (format!("regionales/11/certifications/{unknown}?millesime=2019"), "Formation inconnue"),
+            (format!("formations/{UAI}-{mef}?millesime=2019"), "Etablissement inconnu"),
+            (format!("formations/{UAI}-{unknown}?millesime=2019"), "Formation inconnue"),
+        ] {
+            assert_eq!(message(&harness, &path), expected, "{path}");
+        }
+        rows.push(row("etablissement", json!({"numero_uai": UAI})));
+        let harness = published(&rows);
+        assert_eq!(message(&harness, &format!("formations/{UAI}-{mef}?millesime=2019")), OTHER_YEAR);
+        assert_eq!(message(&harness, &format!("formations/{UAI}-{unknown}?millesime=2019")), "Formation inconnue");
+        // A row of the millesime needs no nomenclature.
+        assert_eq!(ask(&harness, &format!("formations/{UAI}-{unknown}?millesime=2020")).status, 200);
+    }
+
+    #[test]
+    fn final_years_are_looked_up_under_the_millesime_asked_for() {
+        let [parent, final_year, missing] = ["40010000001", "40020000001", "40020000009"];
+        let harness = published(&[
+            bcn(parent),
+            row("etablissement", json!({"numero_uai": UAI})),
+            statistic("formation", parent, "2020", &[final_year, missing]),
+            statistic("formation", final_year, "2019_2020", &[]),
+        ]);
+        let years = |query: &str| {
+            let document = ask(&harness, &format!("formations/{UAI}-{parent}{query}")).json();
+            document["certificationsTerminales"].as_array().unwrap().iter().map(|f| f["millesimes"].clone()).collect()
+        };
+        let cases: [(&str, Vec<Value>); 4] = [
+            ("", vec![Value::Null, json!(["2020"])]),
+            ("?millesime=2020", vec![Value::Null, json!(["2020"])]),
+            ("?millesime=2019_2020", vec![Value::Null, json!(["2019", "2020"])]),
+            // Finds the parent by its year; the final year lies under another period.
+            ("?millesime=2018_2020", vec![json!(["2018", "2020"]), json!(["2018", "2020"])]),
+        ];
+        for (query, expected) in cases {
+            let found: Vec<Value> = years(query);
+            assert_eq!(found, expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn a_final_year_of_no_known_shape_is_missing_not_its_parent() {
+        let parent = "40010000001";
+        for (kind, path, name, expected) in [
+            (
+                "certification",
+                format!("certifications/{parent}"),
+                "ErrorCertificationNotFound",
+                "Certification inconnue",
+            ),
+            (
+                "regionale",
+                format!("regionales/11/certifications/{parent}"),
+                "ErrorFormationNotExist",
+                "Formation inconnue",
+            ),
+            ("formation", format!("formations/{UAI}-{parent}"), "ErrorFormationNotExist", "Formation inconnue"),
+        ] {
+            for code in ["1234567", "", "x", "4001000000a", "400100000011"] {
+                let alone = published(&[statistic(kind, parent, "2019_2020", &[code])]);
+                let read = ask(&alone, &format!("{path}?millesime=2019_2020"));
+                assert_eq!((read.status, &read.json()["message"]), (404, &json!(expected)), "{kind} {code:?}");
+                let two = published(&[statistic(kind, parent, "2019_2020", &[code, code])]);
+                let final_years = ask(&two, &format!("{path}?millesime=2019_2020")).json();
+                assert_eq!(final_years["certificationsTerminales"][0]["error"], name, "{kind} {code:?}");
+            }
+        }
+    }
+
+    /// Two CFDs, one of them too small; what their view shows must not tell the small one.
+    #[test]
+    fn invariant_3_a_view_and_its_image_open_no_hidden_group() {
+        let mef = |code: &str, cfd: &str, count: u32| {
+            let doc = json!({"code_certification": code, "code_formation_diplome": cfd, "filiere": "pro", "millesime": "2020",
+                "nb_annee_term": count, "nb_en_emploi_6_mois": count / 2, "nb_poursuite_etudes": count / 4});
+            [
+                row("certification", doc),
+                row("bcn", json!({"code_certification": cfd, "type": "cfd", "code_formation_diplome": cfd})),
+            ]
+        };
+        let rows = [
+            mef("40010000001", "40000001", 100),
+            mef("40010000002", "40000002", 40),
+            mef("40010000003", "40000003", 12),
+        ];
+        let harness = published(&rows.concat());
+        let opened = ask(&harness, "certifications/40000001,40000002");
+        assert_eq!(opened.json()["pro"]["nb_en_emploi_6_mois"], 70);
+        assert_eq!(ask(&harness, "certifications/40000001,40000002.svg").status, 200);
+        let closed = ask(&harness, "certifications/40000001,40000003").json();
+        assert_eq!(
+            (&closed["pro"]["nb_annee_term"], &closed["pro"]["nb_en_emploi_6_mois"]),
+            (&json!(112), &Value::Null)
+        );
+        assert_eq!(closed["pro"]["_meta"]["messages"].as_array().unwrap().len(), 1);
+        let image = ask(&harness, "certifications/40000001,40000003.svg");
+        assert_eq!((image.status, &image.json()["message"]), (404, &json!("Données non disponibles")));
+        let image = ask(&harness, "certifications/40000001,40000003.svg?imageOnError=true");
+        assert!(image.status == 200 && !String::from_utf8(image.body).unwrap().contains('%'));
+    }
 }

@@ -2,14 +2,15 @@
 //!
 //! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
 //! the two spellings of a millesime ([`millesime`]), territories ([`territory`]), the names of
-//! the indicators ([`indicator`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declared`]), rates and rounding ([`rate`]), and the publication
-//! threshold ([`threshold`]).
+//! the indicators ([`indicator`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declared`]), rates and rounding ([`rate`]), the publication
+//! threshold ([`threshold`]), and sums that do not open what it hides ([`disclosure`]).
 //!
 //! Nothing in this crate does I/O or knows a runtime.
 
 pub mod code;
 pub mod date;
 pub mod declared;
+pub mod disclosure;
 pub mod filiere;
 pub mod indicator;
 pub mod kind;

@@ -101,7 +101,7 @@ pub const ERRORS: [Explanation; 17] = [
         anchor: "donnees-non-disponibles",
         status: 404,
         message: "Données non disponibles",
-        cause: "Une image est demandée, mais aucun des trois taux n’est publié : groupe de moins de 20 jeunes, année non terminale, ou taux inconnus.",
+        cause: "Une image est demandée, mais aucun des trois taux n’est publié : groupe de moins de 20 jeunes, somme d’où un tel groupe se déduirait, année non terminale, ou taux inconnus.",
         remedy: "?imageOnError=true donne une image qui le dit, ?imageOnError=empty une image vide d’un pixel.",
     },
     Explanation {

@@ -349,7 +349,7 @@ pub fn document(examples: &Map<String, Value>) -> Value {
 const INTRODUCTION: &str = "\
 Indicateurs d’insertion et de poursuite d’études après une formation, par certification, région, établissement, et par les mailles que les services statistiques ajoutent.
 
-**Seuil de publication.** Là où `nb_annee_term` est inférieur à 20, tous les autres effectifs (`nb_*`) et tous les taux (`taux_*`) valent `null`, et `_meta.messages` le dit : cela protège les personnes.
+**Seuil de publication.** Là où `nb_annee_term` est inférieur à 20, tous les autres effectifs (`nb_*`) et tous les taux (`taux_*`) valent `null`, et `_meta.messages` le dit : cela protège les personnes. Il en va de même d’une somme (vue par filière) d’où un tel groupe se déduirait.
 
 **null et absence.** `null` : masqué par le seuil, ou non calculable. Champ absent : inconnu de la source.
 

@@ -1,13 +1,15 @@
 //! The counts that the filieres view sums.
 //!
-//! They are the only values below the publication threshold that a generation holds, because
-//! sums over several certifications may pass it. They lie in a family of their own, and
-//! [`view`] is the one function that reads them: what it returns went through the threshold.
+//! They are the only values below the publication threshold that a generation holds: small groups of
+//! one CFD may be published together. They lie in a family of their own, and [`view`] is the one
+//! function that reads them: what it returns went through [`domain::disclosure`] and the threshold.
 
 use crate::codec::{Decoder, Encoder};
+use domain::declared::MAILLE_FIELD;
+use domain::disclosure::{MESSAGE_SUM, Member, RawCounts, Source, Sum, sum};
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
 use domain::rates::{number, other_rate, rate};
-use domain::{Document, Filiere, PublishedDocument};
+use domain::{Document, Filiere, PublishedDocument, territory};
 use serde_json::{Value, json};
 
 /// One statistic of a CFD, for the filieres view.
@@ -21,8 +23,48 @@ pub struct HeadCount {
     /// `diplome` and `date_fermeture` as JSON, empty where absent.
     diplome: String,
     closing_date: String,
-    /// In the order of [`HEADCOUNTS`]; `None`: missing or null.
-    headcounts: [Option<f64>; 7],
+    /// The region as the row holds it ([`folded_region`]).
+    region: String,
+    /// Whose numbers these are, where they were lent; empty: its own.
+    lent_by: String,
+    headcounts: RawCounts,
+}
+
+/// What a record begins with that holds a region and a source. The first text of the form before is a filiere, which is
+/// never empty; the number is longer than a value, so that a reader of that form finds the record damaged.
+const WITH_SOURCE: u64 = 1 << 21;
+
+/// Regions that hold the fields of the table are written as a letter: with the code of the region academique, or without.
+const WHOLE_REGION: &str = "R";
+const SHORT_REGION: &str = "r";
+
+fn whole_region(region: &territory::Region) -> Value {
+    json!({"code": region.code, "nom": region.name, "code_region_academique": region.region_academie_code})
+}
+
+fn short_region(region: &territory::Region) -> Value {
+    json!({"code": region.code, "nom": region.name})
+}
+
+/// The region of a document of the regional maille, short where it is the table's.
+fn folded_region(document: &Document) -> String {
+    let regionale = !document.contains_key("uai") && !document.contains_key(MAILLE_FIELD);
+    let Some(value) = document.get("region").filter(|_| regionale) else { return String::new() };
+    match value.get("code").and_then(Value::as_str).and_then(territory::region) {
+        Some(region) if *value == whole_region(region) => WHOLE_REGION.to_owned(),
+        Some(region) if *value == short_region(region) => SHORT_REGION.to_owned(),
+        _ => value.to_string(),
+    }
+}
+
+/// The region as it was pushed; `lieu` is its code.
+fn unfolded_region(folded: &str, place: &str) -> Option<Value> {
+    match folded {
+        "" => None,
+        WHOLE_REGION => territory::region(place).map(whole_region),
+        SHORT_REGION => territory::region(place).map(short_region),
+        json => serde_json::from_str(json).ok(),
+    }
 }
 
 impl HeadCount {
@@ -31,6 +73,8 @@ impl HeadCount {
     pub fn new(document: &Document) -> Option<Self> {
         let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         let raw = |field: &str| document.get(field).filter(|v| !v.is_null()).map(Value::to_string).unwrap_or_default();
+        let source = |field: &str| document.get("donnee_source").and_then(|s| s.get(field)).and_then(Value::as_str);
+        let lent_by = source("code_certification").filter(|_| source("type").is_some_and(|nature| nature != "self"));
         let filiere = text("filiere");
         matches!(Filiere::parse(&filiere), Some(Filiere::Pro | Filiere::Apprentissage)).then(|| Self {
             filiere,
@@ -44,12 +88,15 @@ impl HeadCount {
                 .and_then(domain::date::read_value)
                 .map(domain::date::write_iso)
                 .unwrap_or_default(),
-            headcounts: HEADCOUNTS.map(|field| document.get(field).and_then(Value::as_f64)),
+            region: folded_region(document),
+            lent_by: lent_by.unwrap_or_default().to_owned(),
+            headcounts: RawCounts::of(document),
         })
     }
 
     /// Appends the stored form.
     pub fn encode(&self, encoder: &mut Encoder) {
+        encoder.text("").number(WITH_SOURCE);
         for text in [
             &self.filiere,
             &self.millesime,
@@ -58,27 +105,53 @@ impl HeadCount {
             &self.old_libelle,
             &self.diplome,
             &self.closing_date,
+            &self.region,
+            &self.lent_by,
         ] {
             encoder.text(text);
         }
-        for headcount in self.headcounts {
-            // Bits plus one, so that "missing" has a form of its own.
-            encoder.number(headcount.map_or(0, |e| e.to_bits().swap_bytes().wrapping_add(1)));
+        let (headcounts, caches) = self.headcounts.stored();
+        for headcount in headcounts {
+            encoder.number(headcount);
         }
+        encoder.number(u64::from(caches));
     }
 
+    /// Reads the stored form, or the one before: without region and source, and without a word on what is hidden.
     fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
-        let mut text = || decoder.text().map(str::to_owned);
-        let (filiere, millesime, code_certification, libelle) = (text()?, text()?, text()?, text()?);
-        let (old_libelle, diplome, closing_date) = (text()?, text()?, text()?);
-        let mut headcounts = [None; 7];
-        for headcount in &mut headcounts {
-            *headcount = match decoder.number()? {
-                0 => None,
-                n => Some(f64::from_bits(n.wrapping_sub(1).swap_bytes())),
-            };
+        let first = decoder.text()?.to_owned();
+        let with_source = first.is_empty();
+        if with_source && decoder.number()? != WITH_SOURCE {
+            return None;
         }
-        Some(Self { filiere, millesime, code_certification, libelle, old_libelle, diplome, closing_date, headcounts })
+        let mut text = || decoder.text().map(str::to_owned);
+        let filiere = if with_source { text()? } else { first };
+        let (millesime, code_certification, libelle) = (text()?, text()?, text()?);
+        let (old_libelle, diplome, closing_date) = (text()?, text()?, text()?);
+        let (region, lent_by) = if with_source { (text()?, text()?) } else { (SHORT_REGION.to_owned(), String::new()) };
+        let mut headcounts = [0; 7];
+        for headcount in &mut headcounts {
+            *headcount = decoder.number()?;
+        }
+        let caches = if with_source { Some(decoder.number()? != 0) } else { None };
+        let headcounts = RawCounts::from_stored(headcounts, caches);
+        Some(Self {
+            filiere,
+            millesime,
+            code_certification,
+            libelle,
+            old_libelle,
+            diplome,
+            closing_date,
+            region,
+            lent_by,
+            headcounts,
+        })
+    }
+
+    fn member<'a>(&'a self, cfd: &'a str) -> Member<'a> {
+        let source = if self.lent_by.is_empty() { Source::Own } else { Source::Lent(&self.lent_by) };
+        Member { cfd, code: &self.code_certification, source, counts: &self.headcounts }
     }
 }
 
@@ -86,19 +159,20 @@ impl HeadCount {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FilieresView(pub Vec<(Filiere, PublishedDocument)>);
 
-/// Reads the counts of CFDs and sums them by filiere, for a millesime.
+/// Reads the counts of CFDs and sums them by filiere, for a millesime, in a place (a region, or `""` nationally).
 ///
 /// Rule (contract, "The filieres view"): statistics of these CFDs for the millesimes asked for,
-/// by filiere, the latest millesime kept; counts are summed, rates computed again from the sums,
-/// then the publication threshold applies to the sum. `formation_fermee` is absent where the
-/// view covers more than one CFD; `region` is that of the regional maille.
+/// by filiere, the latest millesime kept; counts are summed where that opens no hidden group
+/// ([`domain::disclosure`]), rates computed again from the sums, then the publication threshold
+/// applies to the sum. What a filiere says of one CFD (code, label, `formation_fermee`) depends on
+/// the CFDs among its rows, not on the codes asked for. `region` is the rows' own.
 ///
 /// `entries` are the stored entries of each CFD. `None` where one cannot be read.
 #[must_use]
 pub fn view(
     entries: &[(String, Vec<u8>)],
     accepts: impl Fn(&str) -> bool,
-    region: Option<&Value>,
+    place: &str,
     now: i64,
 ) -> Option<FilieresView> {
     let mut counts: Vec<(&str, HeadCount)> = Vec::new();
@@ -109,22 +183,27 @@ pub fn view(
         }
     }
     counts.retain(|(_, c)| accepts(&c.millesime));
-    let several_cfds = entries.len() > 1;
     let filieres = [Filiere::Pro, Filiere::Apprentissage].into_iter().filter_map(|filiere| {
         let of_filiere = counts.iter().filter(|(_, c)| c.filiere == filiere.as_str());
         let millesime = of_filiere.clone().map(|(_, c)| c.millesime.as_str()).max()?;
         let retained: Vec<&(&str, HeadCount)> = of_filiere.filter(|(_, c)| c.millesime == millesime).collect();
-        Some((filiere, aggregate(filiere, millesime, &retained, several_cfds, region, now)))
+        Some((filiere, millesime, retained))
     });
-    Some(FilieresView(filieres.collect()))
+    let filieres: Vec<_> = filieres.collect();
+    let members: Vec<Vec<Member<'_>>> =
+        filieres.iter().map(|(_, _, retained)| retained.iter().map(|(cfd, c)| c.member(cfd)).collect()).collect();
+    let aggregates = filieres.iter().zip(sum(&members)).map(|((filiere, millesime, retained), sum)| {
+        (*filiere, aggregate(*filiere, millesime, retained, &sum, place, now))
+    });
+    Some(FilieresView(aggregates.collect()))
 }
 
 fn aggregate(
     filiere: Filiere,
     millesime: &str,
     counts: &[&(&str, HeadCount)],
-    several_cfds: bool,
-    region: Option<&Value>,
+    sum: &Sum,
+    place: &str,
     now: i64,
 ) -> PublishedDocument {
     let mut cfds: Vec<&str> = counts.iter().map(|(cfd, _)| *cfd).collect();
@@ -134,12 +213,12 @@ fn aggregate(
     codes.sort_unstable();
     codes.dedup();
     let mut document = Document::new();
-    if let Some(region) = region {
-        document.insert("region".into(), region.clone());
+    if let Some(region) = counts.iter().find_map(|(_, c)| unfolded_region(&c.region, place)) {
+        document.insert("region".into(), region);
     }
     document.insert("codes_certifications".into(), codes.into());
     document.insert("codes_formation_diplome".into(), json!(cfds));
-    if let (false, [cfd], [(_, first), ..]) = (several_cfds, cfds.as_slice(), counts) {
+    if let ([cfd], [(_, first), ..]) = (cfds.as_slice(), counts) {
         document.insert("code_formation_diplome".into(), json!(cfd));
         document.insert("libelle".into(), first.libelle.clone().into());
         if !first.old_libelle.is_empty() {
@@ -152,16 +231,11 @@ fn aggregate(
         document.insert("diplome".into(), serde_json::from_str(diplome).unwrap_or(Value::Null));
     }
 
-    let sums: [Option<f64>; 7] = std::array::from_fn(|rank| {
-        counts.iter().filter_map(|(_, c)| c.headcounts.get(rank).copied().flatten()).reduce(|a, b| a + b)
-    });
-    let sum =
-        |field: &str| HEADCOUNTS.iter().position(|e| *e == field).and_then(|rank| sums.get(rank).copied().flatten());
     for field in HEADCOUNTS {
-        document.insert(field.into(), sum(field).map_or(Value::Null, number));
+        document.insert(field.into(), sum.count(field).map_or(Value::Null, number));
     }
-    let total = sum(NB_ANNEE_TERM).filter(|t| *t != 0.0);
-    let further_study = sum("nb_poursuite_etudes");
+    let total = sum.count(NB_ANNEE_TERM).filter(|t| *t != 0.0);
+    let further_study = sum.count("nb_poursuite_etudes");
     let part = |headcount: Option<f64>| total.map(|total| headcount.and_then(|e| rate(e, total)));
     let put = |document: &mut Document, field: String, value: Option<Option<f64>>| {
         if let Some(value) = value {
@@ -169,7 +243,7 @@ fn aggregate(
         }
     };
     for delay in DELAYS {
-        let employment = sum(&format!("nb_en_emploi_{delay}_mois"));
+        let employment = sum.count(&format!("nb_en_emploi_{delay}_mois"));
         put(&mut document, format!("taux_en_emploi_{delay}_mois"), part(employment));
         let empty = |headcount: Option<f64>| headcount.is_none_or(|e| e == 0.0);
         let others = if empty(employment) && empty(further_study) {
@@ -189,12 +263,17 @@ fn aggregate(
     if let Some(closing) = closing {
         published.put("date_fermeture", closing.into());
     }
-    if !several_cfds {
+    if cfds.len() == 1 {
         let closed = closing.and_then(domain::date::read_iso).is_some_and(|f| f < now);
         published.put("formation_fermee", closed.into());
     }
-    if published.is_below_threshold() {
-        published.put("_meta", json!({"messages": [domain::threshold::THRESHOLD_MESSAGE]}));
+    let message = match (published.is_below_threshold(), sum.is_open()) {
+        (true, _) => Some(domain::threshold::THRESHOLD_MESSAGE),
+        (false, false) => Some(MESSAGE_SUM),
+        (false, true) => None,
+    };
+    if let Some(message) = message {
+        published.put("_meta", json!({"messages": [message]}));
     }
     published
 }
@@ -204,4 +283,98 @@ fn common<'a>(counts: &[&'a (&str, HeadCount)], field: impl Fn(&'a HeadCount) ->
     let mut values = counts.iter().map(|c| field(&c.1).as_str()).filter(|v| !v.is_empty());
     let first = values.next()?;
     values.all(|v| v == first).then_some(first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(value: Value) -> HeadCount {
+        HeadCount::new(value.as_object().unwrap()).unwrap()
+    }
+
+    fn statistic(code: &str, filiere: &str, size: u32) -> Value {
+        json!({"code_certification": code, "filiere": filiere, "millesime": "2020", "libelle": format!("L{code}"),
+            "nb_annee_term": size, "nb_en_emploi_6_mois": size / 2, "nb_poursuite_etudes": size / 4})
+    }
+
+    /// The view of some CFDs, each with its statistics.
+    fn see(cfds: &[(&str, &[Value])], place: &str) -> Value {
+        let encode = |values: &[Value]| {
+            let mut encoder = Encoder::default();
+            values.iter().for_each(|value| count(value.clone()).encode(&mut encoder));
+            encoder.0
+        };
+        let entries: Vec<_> = cfds.iter().map(|(cfd, values)| ((*cfd).to_owned(), encode(values))).collect();
+        let view = view(&entries, |_| true, place, 0).unwrap();
+        view.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect()
+    }
+
+    #[test]
+    fn one_cfd_is_told_by_the_rows_of_each_filiere() {
+        let pro = [statistic("1", "pro", 40)];
+        let apprentissage = |code| [statistic(code, "apprentissage", 40)];
+        let view =
+            see(&[("A", &[pro.as_slice(), &apprentissage("A")].concat()), ("B", &apprentissage("B")), ("C", &[])], "");
+        assert_eq!((&view["pro"]["libelle"], &view["pro"]["formation_fermee"]), (&json!("L1"), &json!(false)));
+        assert_eq!((view["apprentissage"].get("libelle"), view["apprentissage"].get("formation_fermee")), (None, None));
+        assert_eq!(view["apprentissage"]["nb_annee_term"], 80);
+    }
+
+    #[test]
+    fn a_region_is_shown_as_its_rows_hold_it() {
+        for region in [
+            json!({"code": "11", "nom": "Île-de-France"}),
+            json!({"code": "11", "nom": "Île-de-France", "code_region_academique": "10"}),
+            json!({"nom": "Paris et autour", "code": "11"}),
+        ] {
+            let mut row = statistic("1", "pro", 40);
+            row["region"] = region.clone();
+            assert_eq!(see(&[("A", &[row])], "11")["pro"]["region"], region);
+        }
+        assert_eq!(see(&[("A", &[statistic("1", "pro", 40)])], "")["pro"].get("region"), None);
+    }
+
+    #[test]
+    fn a_view_that_would_open_a_group_shows_sizes_and_says_why() {
+        let view = see(
+            &[
+                ("A", &[statistic("1", "pro", 100), statistic("A", "apprentissage", 50)]),
+                ("B", &[statistic("2", "pro", 12)]),
+            ],
+            "",
+        );
+        for (filiere, size) in [("pro", 112), ("apprentissage", 50)] {
+            let document = view[filiere].as_object().unwrap();
+            assert_eq!(document["nb_annee_term"], size);
+            let figures = document.iter().filter(|(name, _)| domain::indicator::below_threshold(name));
+            assert!(figures.clone().count() > 10 && figures.clone().all(|(_, v)| v.is_null()), "{document:?}");
+            assert_eq!(document["_meta"], json!({"messages": [MESSAGE_SUM]}));
+        }
+        // Of one CFD each filiere is by itself, and lent numbers are added once.
+        let mut lent = statistic("2", "pro", 100);
+        lent["donnee_source"] = json!({"code_certification": "1", "type": "ancienne"});
+        let view = see(&[("A", &[statistic("1", "pro", 100)]), ("B", &[lent])], "");
+        assert_eq!((&view["pro"]["nb_annee_term"], &view["pro"]["taux_en_emploi_6_mois"]), (&json!(100), &json!(50)));
+    }
+
+    /// Generations of the version before hold records without region and source.
+    #[test]
+    fn the_form_before_is_read() {
+        let mut encoder = Encoder::default();
+        for text in ["pro", "2020", "1", "L1", "", "", ""] {
+            encoder.text(text);
+        }
+        let (headcounts, _) = count(statistic("1", "pro", 40)).headcounts.stored();
+        for headcount in headcounts {
+            encoder.number(headcount);
+        }
+        let entries = [("A".to_owned(), encoder.0)];
+        let view = view(&entries, |_| true, "11", 0).unwrap();
+        let document = view.0[0].1.as_document();
+        assert_eq!(
+            (&document["nb_en_emploi_6_mois"], &document["region"]["nom"]),
+            (&json!(20), &json!("Île-de-France"))
+        );
+    }
 }

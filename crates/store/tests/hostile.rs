@@ -29,7 +29,7 @@ proptest! {
         let _ = bundle::entries(&bytes);
         let _ = write_row(&mut Vec::new(), &bytes, 0);
         let _ = Pointer::read(&bytes);
-        let _ = counts::view(&[(key, bytes.clone())], |_| true, None, 0);
+        let _ = counts::view(&[(key, bytes.clone())], |_| true, "11", 0);
         let mut decoder = Decoder(&bytes);
         while decoder.number().is_some() {}
     }

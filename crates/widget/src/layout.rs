@@ -73,20 +73,26 @@ pub(crate) fn formation(formation: &Formation<'_>, theme: Theme, direction: Dire
 
 pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> String {
     let Filieres { title, details, libelle, millesime, messages, pro, apprentissage } = *filieres;
-    let width = match (theme, direction) {
-        (Theme::Lba, Direction::Vertical) => 656,
+    let present: Vec<(&str, Indicators)> =
+        [(PRO, pro), (APPRENTISSAGE, apprentissage)].into_iter().filter_map(|(name, i)| Some((name, i?))).collect();
+    let panels = (theme, direction) == (Theme::Lba, Direction::Vertical);
+    let width = match present.len() {
+        2.. if panels => 656,
+        _ if panels => 338,
         _ => width(theme, direction),
     };
     let mut page = Page::new(theme, direction, width);
     page.header(libelle);
-    let both = [(PRO, pro), (APPRENTISSAGE, apprentissage)];
+    let both = [(PRO, pro.unwrap_or_default()), (APPRENTISSAGE, apprentissage.unwrap_or_default())];
+    let drawn = if panels { present.as_slice() } else { &both };
     match (theme, direction) {
         (Theme::Dsfr, Direction::Vertical) => page.sections(&both),
-        (Theme::Lba, Direction::Vertical) => page.panels(&both),
+        (Theme::Lba, Direction::Vertical) => page.panels(drawn),
         (_, Direction::Horizontal) => page.table(&both),
     }
     let source = Source::InserJeunes;
-    page.finish(&Texts { title, details, millesime, source, messages }, &[pro, apprentissage])
+    let indicators: Vec<Indicators> = drawn.iter().map(|(_, indicators)| *indicators).collect();
+    page.finish(&Texts { title, details, millesime, source, messages }, &indicators)
 }
 
 pub(crate) fn missing(theme: Theme, direction: Direction) -> String {
@@ -229,11 +235,12 @@ impl Page {
         }
     }
 
-    /// Two statistics: a stack for each.
-    fn panels(&mut self, statistics: &[(&str, Indicators); 2]) {
+    /// Statistics side by side: a stack for each.
+    fn panels(&mut self, statistics: &[(&str, Indicators)]) {
         let (skin, top) = (self.skin, self.y);
         let mut bottom = top;
-        for (column, (filiere, indicators)) in self.column().split(2, self.pad).zip(statistics) {
+        let columns = i32::try_from(statistics.len()).unwrap_or(1).max(1);
+        for (column, (filiere, indicators)) in self.column().split(columns, self.pad).zip(statistics) {
             self.canvas.rect([column.x, top, column.width, 36], skin.inner_radius, skin.tint);
             self.canvas.text([column.x + column.width / 2, top + 24], true, skin.label(), filiere);
             self.y = top + 36 + GAP;

@@ -133,8 +133,8 @@ pub struct Indicators {
 impl Indicators {
     /// Nothing to show: each of the three is 0 or unknown.
     ///
-    /// Three zeros are no result, as the shares of a cohort cannot all be 0 (contract, "Images"): such
-    /// a statistic is drawn as unknown next to one that has data.
+    /// Three zeros are no result, as the shares of a cohort cannot all be 0 (contract, "Images"). That is about
+    /// the whole picture: next to a statistic that has data, zeros are drawn as they are.
     #[must_use]
     pub fn has_no_data(&self) -> bool {
         [self.employment_rate_6_months, self.training_rate, self.other_rate_6_months]
@@ -182,10 +182,10 @@ pub struct Filieres<'a> {
     pub millesime: &'a str,
     /// The `_meta.messages` of both filières, drawn on ten lines at most.
     pub messages: &'a [&'a str],
-    /// The rates under school status; all unknown where the view has no such filière.
-    pub pro: Indicators,
-    /// The rates of apprenticeship; all unknown where the view has no such filière.
-    pub apprentissage: Indicators,
+    /// The rates under school status. `None` where the view has no such filière.
+    pub pro: Option<Indicators>,
+    /// The rates of apprenticeship. `None` where the view has no such filière.
+    pub apprentissage: Option<Indicators>,
 }
 
 /// Draws one course. `None` where there is nothing to show ([`Indicators::has_no_data`]).
@@ -198,11 +198,12 @@ pub fn render(formation: &Formation<'_>, theme: Theme, direction: Direction) -> 
 
 /// Draws a course under both statuses. `None` where neither filière has anything to show.
 ///
-/// Widths, in pixels: dsfr 320 and 720, lba 656 and 882 (vertical and horizontal).
+/// Widths, in pixels: dsfr 320 and 720, lba 656 and 882 (vertical and horizontal); lba vertical 338 where the
+/// view has one filière, which is then drawn alone.
 #[must_use]
 pub fn render_filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> Option<String> {
-    (!(filieres.pro.has_no_data() && filieres.apprentissage.has_no_data()))
-        .then(|| layout::filieres(filieres, theme, direction))
+    let empty = [filieres.pro, filieres.apprentissage].iter().flatten().all(Indicators::has_no_data);
+    (!empty).then(|| layout::filieres(filieres, theme, direction))
 }
 
 /// A picture that says that the figures are missing, as wide as the one of a course. It has no `title`

@@ -81,11 +81,8 @@ impl Indicator {
         }
     }
 
-    /// Its rate, in percent, rounded. `None`: unknown, or the statistic has no data at all.
+    /// Its rate, in percent, rounded. `None`: unknown.
     pub(crate) fn rate(self, indicators: &Indicators) -> Option<u32> {
-        if indicators.has_no_data() {
-            return None;
-        }
         match self {
             Self::Employment => indicators.employment_rate_6_months,
             Self::Formation => indicators.training_rate,

@@ -44,18 +44,19 @@ pub fn variants() -> Vec<(String, String)> {
         libelle: Some("Technicien d’usinage (Bac pro)"),
         millesime: "2022",
         messages: &[],
-        pro: indicators([Some(25.0), Some(58.0), Some(17.0)]),
-        apprentissage: indicators([Some(61.0), Some(28.0), Some(11.0)]),
+        pro: Some(indicators([Some(25.0), Some(58.0), Some(17.0)])),
+        apprentissage: Some(indicators([Some(61.0), Some(28.0), Some(11.0)])),
     };
-    let one_filiere = Filieres {
+    let one_unknown = Filieres {
         title: "Certifications 12345678, 87654321",
         libelle: None,
         messages: &["Les taux ne peuvent pas être affichés car il n'y a pas assez d'élèves pour fournir une \
                      information fiable."],
-        pro: indicators([None, None, None]),
-        apprentissage: indicators([Some(152.0), Some(100.0), Some(0.0)]),
+        pro: Some(indicators([None, None, None])),
+        apprentissage: Some(indicators([Some(152.0), Some(100.0), Some(0.0)])),
         ..filieres
     };
+    let one_filiere = Filieres { pro: None, ..filieres };
 
     let mut pictures = vec![("vide".to_owned(), empty().to_owned())];
     for theme in Theme::ALL {
@@ -66,7 +67,9 @@ pub fn variants() -> Vec<(String, String)> {
             for (name, formation) in [("formation", &usual), ("inconnu", &unknown), ("complet", &full)] {
                 push(name, render(formation, theme, direction).unwrap());
             }
-            for (name, filieres) in [("filieres", &filieres), ("filieres-inconnu", &one_filiere)] {
+            for (name, filieres) in
+                [("filieres", &filieres), ("filieres-inconnu", &one_unknown), ("filiere-seule", &one_filiere)]
+            {
                 push(name, render_filieres(filieres, theme, direction).unwrap());
             }
             push("manquant", missing(theme, direction));

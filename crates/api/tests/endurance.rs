@@ -134,7 +134,7 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-type Appel<'a> = (&'a str, &'a str, &'a [u8]);
+type RecordedCall<'a> = (&'a str, &'a str, &'a [u8]);
 
 impl Harness {
     fn new(seed: u64, faults: Faults, tuer: bool) -> Self {
@@ -159,7 +159,7 @@ impl Harness {
     }
 
     /// One call; `None`: it was killed, and its lease has run out since.
-    fn call(&self, (method, path, body): Appel<'_>) -> Option<(u16, Value)> {
+    fn call(&self, (method, path, body): RecordedCall<'_>) -> Option<(u16, Value)> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let request = Request {
             method: method.to_owned().into(),
@@ -187,7 +187,7 @@ impl Harness {
     }
 
     /// A call that may be made again as it is, until it is answered otherwise than "later".
-    fn insister(&self, call: Appel<'_>) -> (u16, Value) {
+    fn insister(&self, call: RecordedCall<'_>) -> (u16, Value) {
         for _ in 0..400 {
             match self.call(call) {
                 Some((409 | 503, _)) => self.pass(61_000),
@@ -262,7 +262,7 @@ impl Harness {
     }
 
     /// One call for everything; killed, it is made again until what it brings is served.
-    fn pousser_d_un_coup(&self, body: &[u8]) {
+    fn push_at_once(&self, body: &[u8]) {
         loop {
             match self.call(("POST", "documents?mode=ajouter&confirmer_pertes=true", body)) {
                 Some((200, job)) => {
@@ -366,7 +366,7 @@ impl Harness {
         note(self);
         self.collect(b"{}");
         note(self);
-        self.pousser_d_un_coup(&part(50, 90));
+        self.push_at_once(&part(50, 90));
         note(self);
         self.give_up(&[part(0, 120)]);
         note(self);
@@ -384,7 +384,7 @@ impl Harness {
     }
 
     /// Housekeeping, when every wait is over: what it leaves is what is served, the generation before, and what is staged.
-    fn verifier_le_menage(&self) {
+    fn verify_housekeeping(&self) {
         for _ in 0..3 {
             self.pass(25 * 60 * 60 * 1_000);
             self.planifier();
@@ -430,14 +430,14 @@ fn number(variable: &str, default: u64) -> u64 {
 fn invariant_11_whatever_is_killed_everything_ends_as_without_kills() {
     let reference = Harness::new(0, Faults::default(), false);
     let expected = reference.all();
-    reference.verifier_le_menage();
+    reference.verify_housekeeping();
     let (wanted_ones, seed) = (number("ENDURANCE_KILLS", 60), number("ENDURANCE_SEED", 1));
     let (mut tues, mut vies) = (0, 0);
     while tues < wanted_ones {
         let harness = Harness::new(seed.wrapping_add(vies), Faults::default(), true);
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let digests = harness.all();
-            harness.verifier_le_menage();
+            harness.verify_housekeeping();
             digests
         }));
         let read = read.unwrap_or_else(|_| panic!("seed {}: see above", seed.wrapping_add(vies)));
@@ -459,7 +459,7 @@ fn invariant_11_a_store_that_fails_now_and_then_changes_nothing() {
         assert_eq!(harness.all(), expected, "seed {seed}");
         assert!(harness.read_store.0.struck.get() > 0);
         harness.read_store.0.faults.set(Faults::default());
-        harness.verifier_le_menage();
+        harness.verify_housekeeping();
     }
 }
 

@@ -124,7 +124,7 @@ impl RecordStream {
         Ok(())
     }
 
-    /// Writes the fullest buffers until no more than `reste` bytes wait.
+    /// Writes the fullest buffers until no more than `remainder` bytes wait.
     ///
     /// # Errors
     /// Those of the store.
@@ -151,7 +151,7 @@ impl RecordStream {
     }
 
     /// A piece, and the one before it of the same partition.
-    pub(super) async fn lire_piece<K: KeyValue>(
+    pub(super) async fn read_piece<K: KeyValue>(
         &self,
         kv: &K,
         prefix: &str,
@@ -169,7 +169,7 @@ impl RecordStream {
         Ok((Partition(vec![(piece, start)]), before))
     }
 
-    /// The records of a partition, in the order they were added, from the pieces under `prefixe`.
+    /// The records of a partition, in the order they were added, from the pieces under `prefix`.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where a piece is missing or damaged, else those of the store.
@@ -177,7 +177,7 @@ impl RecordStream {
         let mut pieces = Vec::new();
         let mut place = self.last(partition);
         while let Some(here) = place {
-            let (piece, before) = self.lire_piece(kv, prefix, here).await?;
+            let (piece, before) = self.read_piece(kv, prefix, here).await?;
             pieces.extend(piece.0);
             place = before;
         }

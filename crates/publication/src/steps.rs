@@ -4,7 +4,7 @@ mod index;
 
 use super::job::{HEADCOUNTS_MAX, Job, JobStep, NAME_MAX, short};
 use super::lists::{ListBuilder, ListRow, PAGE_MIN, csv_header};
-use super::record_stream::{FaultPlace, RecordStream};
+use super::record_stream::{PiecePlace, RecordStream};
 use super::registry::{GenerationState, Lease, Registry, Served};
 use super::staging::Staging;
 use super::writer::{Writer, put_long, read_long};
@@ -213,7 +213,7 @@ struct JobState {
     index: index::Index,
     /// The next piece of a partition that is read a piece at a time.
     #[serde(rename = "lieu")]
-    place: Option<FaultPlace>,
+    place: Option<PiecePlace>,
     /// What was found so far of the list that is verified.
     #[serde(rename = "verifiees")]
     verified: Verified,
@@ -663,7 +663,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let Some(base) = &self.state.base else { return Ok(true) };
         let place = if piece == 0 { base.sources.last(partition) } else { self.state.place };
         let Some(place) = place else { return Ok(true) };
-        let (read, before) = base.sources.lire_piece(self.kv, &base.generation, place).await?;
+        let (read, before) = base.sources.read_piece(self.kv, &base.generation, place).await?;
         self.state.place = before;
         let opening = self.job.opening.clone();
         for record in read.records() {
@@ -789,7 +789,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 self.state.cursor = (partition + 1, 0);
                 return Ok(None);
             };
-            let (piece, before) = self.state.sources.lire_piece(self.kv, &self.generation, place).await?;
+            let (piece, before) = self.state.sources.read_piece(self.kv, &self.generation, place).await?;
             for record in piece.records() {
                 let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.count_digest(kind, json);

@@ -120,7 +120,7 @@ fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
         let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
         assert!(reader.version_set(Maille::National, "", "00000019999").await.unwrap().is_some());
         let counts = reader.counts("", "40025214").await.unwrap().unwrap();
-        let view = store::counts::view(&[("40025214".into(), counts)], |_| true, None, 0).unwrap();
+        let view = store::counts::view(&[("40025214".into(), counts)], |_| true, "", 0).unwrap();
         assert_eq!(view.0[0].1.as_document()["nb_annee_term"], 20 * n);
         for text in ["cuisine", "00000019999", "00000000000"] {
             let found = reader.find(text, None, 0, 10).await.unwrap();

@@ -114,6 +114,6 @@ mod tests {
     fn what_does_not_know_heads_finds_damage() {
         let head = ChainHead { first: 0, count: 2 }.encode();
         assert!(CodeEntry::decode(&head).is_err() && UaiEntry::decode(&head).is_err());
-        assert_eq!(counts::view(&[("40025214".into(), head)], |_| true, None, 0), None);
+        assert_eq!(counts::view(&[("40025214".into(), head)], |_| true, "", 0), None);
     }
 }

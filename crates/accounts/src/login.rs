@@ -76,3 +76,28 @@ fn credentials(fields: &Value) -> Result<(String, String), ApiError> {
     }
     if faults.0.is_empty() { Ok(read) } else { Err(ApiError::Validation(faults.0)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Type and path of each fault.
+    fn faults(fields: &Value) -> Vec<String> {
+        let Err(ApiError::Validation(faults)) = credentials(fields) else { return Vec::new() };
+        faults
+            .iter()
+            .map(|f| format!("{} {} {}", f["type"], f["path"], f["context"]["value"]).replace('"', ""))
+            .collect()
+    }
+
+    #[test]
+    fn the_names_of_an_array_are_its_indexes() {
+        let required = ["any.required [username] null", "any.required [password] null"];
+        assert_eq!(faults(&json!([])), required);
+        let expected = [required.as_slice(), &["object.unknown [0] test", "object.unknown [1] {password:p}"]].concat();
+        assert_eq!(faults(&json!(["test", {"password": "p"}])), expected);
+        assert!(faults(&json!({"username": "u", "password": "p"})).is_empty());
+        let other = faults(&json!({"username": "", "password": ["p"], "0": 1}));
+        assert_eq!(other.len(), 3, "{other:?}");
+    }
+}

@@ -301,28 +301,3 @@ async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
     let body = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": read_store}});
     Ok(Response::json(200, &body).with("cache-control", "no-store"))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Type and path of each fault.
-    fn faults(fields: &Value) -> Vec<String> {
-        let Err(ApiError::Validation(faults)) = credentials(fields) else { return Vec::new() };
-        faults
-            .iter()
-            .map(|f| format!("{} {} {}", f["type"], f["path"], f["context"]["value"]).replace('"', ""))
-            .collect()
-    }
-
-    #[test]
-    fn the_names_of_an_array_are_its_indexes() {
-        let required = ["any.required [username] null", "any.required [password] null"];
-        assert_eq!(faults(&json!([])), required);
-        let expected = [required.as_slice(), &["object.unknown [0] test", "object.unknown [1] {password:p}"]].concat();
-        assert_eq!(faults(&json!(["test", {"password": "p"}])), expected);
-        assert!(faults(&json!({"username": "u", "password": "p"})).is_empty());
-        let other = faults(&json!({"username": "", "password": ["p"], "0": 1}));
-        assert_eq!(other.len(), 3, "{other:?}");
-    }
-}

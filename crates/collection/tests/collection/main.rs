@@ -529,7 +529,7 @@ fn a_newer_pull_takes_the_place_of_one_that_waits_for_a_confirmation() {
             .unwrap();
     });
     trial.publish("p1");
-    let waits = store::publication::JobStep::AwaitConfirmation;
+    let waits = publication::JobStep::AwaitConfirmation;
     for round in 1..=25 {
         let job = trial.all(Demand { replay: round > 1, ..Demand::default() });
         assert_eq!(job.step, waits, "{:?}", job.summary);
@@ -542,13 +542,13 @@ fn a_newer_pull_takes_the_place_of_one_that_waits_for_a_confirmation() {
                 (&vec![before.clone()], &vec![before.clone()])
             );
             let before = block_on(Job::status(&trial.kv, &before)).unwrap();
-            assert_eq!(before.step, store::publication::JobStep::GivenUp);
+            assert_eq!(before.step, publication::JobStep::GivenUp);
             assert!(before.summary.failure.unwrap().contains(&job.id));
         }
     }
     let options = PublicationOptions { confirm_losses: true, ..PublicationOptions::default() };
     block_on(Job::publish(&trial.kv, "c25", options, trial.world.now_ms())).unwrap();
-    assert_eq!(trial.publish("c25").step, store::publication::JobStep::Published);
+    assert_eq!(trial.publish("c25").step, publication::JobStep::Published);
 }
 
 /// Whatever value of a run is lost or cannot be read, it ends with a reason, and the next one publishes.
@@ -597,8 +597,7 @@ fn invariant_11_a_run_whose_values_are_lost_ends_and_the_next_one_publishes() {
                     trial.publish(&id);
                 }
                 let job = trial.all(Demand::default());
-                let finished =
-                    matches!(job.step, store::publication::JobStep::Published | store::publication::JobStep::Unchanged);
+                let finished = matches!(job.step, publication::JobStep::Published | publication::JobStep::Unchanged);
                 assert!(finished, "{key} {value:?}: {:?}", job.summary);
             }
         }

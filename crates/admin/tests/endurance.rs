@@ -17,9 +17,11 @@
 #[path = "../../collection/tests/collection/services.rs"]
 mod services;
 
-use api::import::{ImportRuntime, import};
+use admin::import::import;
 use api::{Request, ResponseBody, Runtime};
 use futures_executor::block_on;
+use outside::Outside;
+use publication::{GenerationState, Registry};
 use serde_json::{Value, json};
 use services::Services;
 use std::cell::Cell;
@@ -30,7 +32,6 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use store::faulty::{Chance, Faults, Faulty};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
-use store::publication::{GenerationState, Registry};
 use store::reading::Cache;
 use store::{Pointer, Reader};
 
@@ -110,7 +111,7 @@ impl Runtime for Harness {
     }
 }
 
-impl ImportRuntime for Harness {
+impl Outside for Harness {
     type Fetch = Services;
     type Clock = Services;
     fn fetch(&self) -> Services {
@@ -209,7 +210,7 @@ impl Harness {
     }
 
     fn pointer(&self) -> Option<Pointer> {
-        block_on(self.read_store.0.inner.get("current")).unwrap().and_then(|b| Pointer::read(&b))
+        block_on(self.read_store.0.inner.get("current")).unwrap().and_then(|b| Pointer::read(&b).ok())
     }
 
     fn digest(&self) -> String {

@@ -202,7 +202,6 @@ impl Part {
 
     /// What is hidden in it counts nobody, or is no smaller a group than those that are published.
     fn hides_enough(&self) -> bool {
-        #[expect(clippy::float_cmp, reason = "a sum of counts, exact in double precision")]
         let nobody = self.hidden_size == 0.0;
         nobody || self.hidden_size >= PUBLICATION_THRESHOLD
     }

@@ -1,7 +1,8 @@
 //! The documents of the generation in use, for treatments that look them up.
 
 use super::Served;
-use super::steps::{Manifest, read_source};
+use crate::manifest::Manifest;
+use crate::steps::read_source;
 use domain::Kind;
 use store::kv::{KeyValue, StoreError};
 

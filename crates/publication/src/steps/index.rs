@@ -9,7 +9,9 @@
 //!
 //! No indicator enters a record: only labels, codes, places and millesimes do.
 
-use super::{JobStepper, KeySample, PARTITION, code_of, text};
+use super::placement::{code_of, text};
+use super::state::KeySample;
+use super::{JobStepper, PARTITION};
 use crate::record_stream::RecordStream;
 use crate::{Environment, JobStep, PublicationError};
 use domain::code::is_rncp;

@@ -1,0 +1,76 @@
+//! The pointer, as it is moved: by a publication, and back.
+
+use crate::registry::{GenerationState, Lease, Registry, Served};
+use crate::{Environment, PublicationError};
+use store::keys;
+use store::kv::{KeyValueWrite, StoreError};
+use store::pointer::Pointer;
+
+/// The family that holds a generation's copy of the pointer that led to it.
+pub(crate) const FAMILY_POINTER: &str = "pointeur";
+
+/// Moves the pointer, and reads it back: where a move that was lost counted as made, what is served would be deleted.
+pub(crate) async fn put_pointer<K: KeyValueWrite>(
+    kv: &K,
+    before: Option<&[u8]>,
+    pointer: &Pointer,
+) -> Result<(), PublicationError> {
+    let new = pointer.write()?;
+    match before {
+        None => kv.set(keys::POINTER, new.clone()).await?,
+        Some(before) if kv.swap(keys::POINTER, before, new.clone()).await? => {}
+        Some(_) => return Err(PublicationError::Overtaken),
+    }
+    if kv.get(keys::POINTER).await?.is_some_and(|read| read == new) { Ok(()) } else { Err(PublicationError::Overtaken) }
+}
+
+/// Serves the generation before again; calling it once more goes forward again. Where the pointer is lost or damaged, the
+/// generation that was served last comes back, by the copy of the pointer that lies in it.
+///
+/// # Errors
+/// [`PublicationError::Refused`] where there is none.
+pub async fn roll_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<Pointer, PublicationError> {
+    let lease = Lease::take(kv, "retour", env.now_ms()).await?;
+    // Whatever comes of it, the lease does not outlive the call.
+    let outcome = switch_back(kv, env).await;
+    let returned = lease.give_back(kv).await;
+    let pointer = outcome?;
+    returned?;
+    Ok(pointer)
+}
+
+async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<Pointer, PublicationError> {
+    let pointer = match Served::read(kv).await {
+        Ok(Some(Served { pointer: mut served, bytes })) => {
+            let Some(before) = served.previous.take() else {
+                return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
+            };
+            let pointer = Pointer { previous: Some(Box::new(served)), ..*before };
+            put_pointer(kv, Some(&bytes), &pointer).await?;
+            pointer
+        }
+        Ok(None) => return Err(StoreError::Empty.into()),
+        Err(StoreError::Damaged(_)) => {
+            let pointer = last_served(kv).await?;
+            kv.set(keys::POINTER, pointer.write()?).await?;
+            pointer
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    Registry::follow(kv, &pointer, env.now_ms()).await?;
+    Ok(pointer)
+}
+
+/// The pointer to the youngest published generation that holds a whole copy of its own.
+async fn last_served<K: KeyValueWrite>(kv: &K) -> Result<Pointer, PublicationError> {
+    let registry = Registry::read(kv).await?;
+    for generation in registry.generations.iter().rev().filter(|g| g.state == GenerationState::Published) {
+        let copy = kv.get(&keys::value(&generation.id, FAMILY_POINTER, 0)).await?;
+        if let Some(pointer) = copy.and_then(|bytes| Pointer::read(&bytes).ok()) {
+            return Ok(pointer);
+        }
+    }
+    Err(PublicationError::Refused(
+        "le pointeur est illisible et aucune génération n'en garde de copie : restaurer le magasin".into(),
+    ))
+}

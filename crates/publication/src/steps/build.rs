@@ -1,0 +1,257 @@
+//! The second step: the bundles of one partition at a time; rows and counts go into sorting streams.
+
+use super::JobStepper;
+use super::index;
+use super::placement::{BundledDocument, PlacementKeys, read_source, text};
+use super::state::BCN;
+use crate::job::{HEADCOUNTS_MAX, JobStep, NAME_MAX, short};
+use crate::lists::ListRow;
+use crate::{Environment, PublicationError};
+use domain::declared::MAILLE_FIELD;
+use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use store::bundle;
+use store::codec::Encoder;
+use store::counts::HeadCount;
+use store::keys::{self, Family};
+use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
+use store::version_set::{Version, VersionSet};
+
+/// How often the number of bundles may be doubled because one grew beyond a value.
+const DOUBLINGS: u32 = 6;
+
+impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
+    pub(super) async fn build(&mut self) -> Result<Option<JobStep>, PublicationError> {
+        let (partition, _) = self.state.cursor;
+        let docs: usize = self.state.partitions.iter().sum();
+        self.job.progress = (partition, docs + 1);
+        if partition > docs {
+            return Ok(Some(JobStep::List));
+        }
+        if partition == docs {
+            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search. It is one
+            // partition of any size, in no order: read a piece at a time, from the last one.
+            let others = self.state.sources.partitions() - 1;
+            let place = match self.state.cursor.1 {
+                0 => self.state.sources.last(others),
+                _ => self.state.place,
+            };
+            let Some(place) = place else {
+                self.state.cursor = (partition + 1, 0);
+                return Ok(None);
+            };
+            let (piece, before) = self.state.sources.read_piece(self.kv, &self.generation, place).await?;
+            for record in piece.records() {
+                let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
+                self.count_digest(kind, json);
+                self.index_rncp(kind, json).await?;
+            }
+            self.state.place = before;
+            self.state.cursor.1 += 1;
+            self.flush_some().await?;
+            return Ok(None);
+        }
+        let mut locale = partition;
+        let mut family = Family::ALL[0];
+        for (f, n) in Family::ALL.into_iter().zip(self.state.partitions) {
+            family = f;
+            if locale < n {
+                break;
+            }
+            locale -= n;
+        }
+        if !self.build_partition(family, partition, locale).await? {
+            let (base, bytes) = (self.state.base.take(), self.state.bytes);
+            let doublings = self.state.doublings + 1;
+            if doublings > DOUBLINGS {
+                self.job.summary.failure = Some("un document ne tient pas dans une valeur du magasin".into());
+                return Ok(Some(JobStep::Failed));
+            }
+            self.size(base, bytes, doublings);
+            return Ok(Some(JobStep::Distribute));
+        }
+        self.verify_headcounts()?;
+        self.state.cursor = (partition + 1, 0);
+        self.flush_some().await?;
+        Ok(None)
+    }
+
+    /// Builds the bundles of a partition; `false` where one grew beyond a value.
+    async fn build_partition(
+        &mut self,
+        family: Family,
+        partition: usize,
+        locale: usize,
+    ) -> Result<bool, PublicationError> {
+        let damaged = || StoreError::Damaged("source".into());
+        let read = self.state.sources.read(self.kv, &self.generation, partition).await?;
+        let n_bundles = self.state.bundles.get(family.rank()).copied().unwrap_or(1);
+        let by_partition = n_bundles / self.state.partitions.get(family.rank()).copied().unwrap_or(1).max(1);
+        let mut by_bundle: Vec<Vec<BundledDocument<'_>>> = vec![Vec::new(); by_partition];
+        for record in read.records() {
+            let (kind, sequence, pair, json) = read_source(record).ok_or_else(damaged)?;
+            let n = keys::bundle(keys::hash(pair), n_bundles);
+            by_bundle.get_mut(n - locale * by_partition).ok_or_else(damaged)?.push((pair, sequence, kind, json));
+        }
+        for (rank, mut docs) in by_bundle.into_iter().enumerate() {
+            // By entry, then in the order of the push.
+            docs.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+            let mut entries = Vec::new();
+            let mut docs = docs.into_iter().peekable();
+            while let Some((pair, sequence, kind, json)) = docs.next() {
+                let mut group: Vec<(u64, Kind, &[u8], PlacementKeys)> =
+                    vec![(sequence, kind, json, PlacementKeys::read(kind, json).ok_or_else(damaged)?)];
+                while let Some((_, sequence, kind, json)) = docs.next_if(|d| d.0 == pair) {
+                    let keys = PlacementKeys::read(kind, json).ok_or_else(damaged)?;
+                    // The document of the same key takes the place, and keeps the rank, of the one before.
+                    match group.iter_mut().find(|g| g.3.version == keys.version) {
+                        Some(old) => *old = (old.0, kind, json, keys),
+                        None => group.push((sequence, kind, json, keys)),
+                    }
+                }
+                let entry = self.build_entry(family, group).await?;
+                if entry.len() > VALUE_MAX / 2 {
+                    self.job.summary.failure =
+                        Some(format!("les documents de {pair} ne tiennent pas dans une valeur du magasin"));
+                    self.job.step = JobStep::Failed;
+                }
+                entries.push((pair.to_owned(), entry));
+            }
+            self.add_cards(family, entries.len());
+            let bundle = bundle::pack(entries);
+            if bundle.len() > VALUE_MAX {
+                return Ok(false);
+            }
+            self.writer.put(family.name(), locale * by_partition + rank, bundle).await?;
+        }
+        Ok(true)
+    }
+
+    /// A report tells couples of maille, millesime and provenance apart: it must stay a value.
+    fn verify_headcounts(&self) -> Result<(), StoreError> {
+        let pairs: usize = self.job.summary.documents.values().flat_map(|m| m.values().map(BTreeMap::len)).sum();
+        if pairs > HEADCOUNTS_MAX {
+            let what = format!("le rapport, de plus de {HEADCOUNTS_MAX} couples de maille, millésime et provenance,");
+            return Err(StoreError::TooLarge(what, pairs * 100));
+        }
+        Ok(())
+    }
+
+    pub(super) fn add_cards(&mut self, family: Family, count: usize) {
+        if let Some(total) = self.state.cards.get_mut(family.rank()) {
+            *total += count as u64;
+        }
+    }
+
+    async fn build_entry(
+        &mut self,
+        family: Family,
+        group: Vec<(u64, Kind, &[u8], PlacementKeys)>,
+    ) -> Result<Vec<u8>, PublicationError> {
+        let Family::Documents(maille) = family else {
+            // The nomenclature: one document a key. Only what lookups need is kept in bundles.
+            let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
+            self.count_digest(kind, json);
+            self.index_nomenclature(kind, &keys.document).await?;
+            if kind == Kind::Bcn {
+                let list_row = ListRow::bcn(&keys.document);
+                self.sort(BCN, &list_row).await?;
+                let cfd = text(&keys.document, "code_formation_diplome");
+                return Ok(cfd.into_bytes());
+            }
+            return Ok(Vec::new());
+        };
+        let mut versions = Vec::new();
+        let mut known: Option<index::IndexEntry> = None;
+        let (mut code, mut name) = (String::new(), maille.list().to_owned());
+        for (sequence, kind, json, keys) in group {
+            self.count_digest(kind, json);
+            let Some(row) = keys.row else { continue };
+            let rank = self.list_rank(kind, &keys.document);
+            if maille == Maille::Declared {
+                name = text(&keys.document, MAILLE_FIELD);
+            }
+            let filiere = Filiere::parse(&row.filiere).unwrap_or(Filiere::Pro);
+            if let Some(millesime) = Millesime::parse(&row.millesime) {
+                self.state.millesimes.retain(maille, &name, filiere, &millesime);
+            }
+            let list_place = match maille {
+                Maille::Declared => keys::declared_place(&name, &row.uai),
+                _ => row.region.clone(),
+            };
+            if maille != Maille::Etablissement
+                && let Some(count) = HeadCount::new(&keys.document)
+            {
+                self.put_count(&list_place, sequence, &keys.document, &count).await?;
+            }
+            let source = keys.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
+            let source = short(source.unwrap_or("sans donnees"), NAME_MAX).to_owned();
+            let by_millesime = self.job.summary.documents.entry(name.clone()).or_default();
+            *by_millesime.entry(row.millesime.clone()).or_default().entry(source).or_default() += 1;
+            code.clone_from(&row.code);
+            let version = (row.filiere.clone(), row.millesime.clone());
+            match &mut known {
+                Some(entry) => {
+                    entry.versions.insert(version);
+                }
+                None => known = Some(index::IndexEntry { versions: [version].into(), document: keys.document.clone() }),
+            }
+            let published = PublishedDocument::new(keys.document);
+            if published.is_below_threshold() {
+                *self.job.summary.below_threshold.entry(name.clone()).or_default() += 1;
+            }
+            let version = Version::new(&published);
+            let list_row = ListRow::statistic(maille, row, &published, &version, self.indicators);
+            if let Some(rank) = rank {
+                self.sort(rank, &list_row).await?;
+            }
+            versions.push(version);
+        }
+        if let Some(entry) = known.as_ref().filter(|_| maille != Maille::Declared) {
+            let place = index::place(maille, &entry.document);
+            self.index_entry(&index::DocumentPlace { maille, place: &place, code: &code }, entry).await?;
+        }
+        Ok(VersionSet::new(versions).encode())
+    }
+
+    async fn put_count(
+        &mut self,
+        place: &str,
+        sequence: u64,
+        document: &Document,
+        count: &HeadCount,
+    ) -> Result<(), PublicationError> {
+        let cfd = text(document, "code_formation_diplome");
+        let pair = keys::pair(place, &cfd);
+        let mut encoder = Encoder::default();
+        encoder.text(&pair).number(sequence);
+        count.encode(&mut encoder);
+        let partitions = self.state.counts.partitions();
+        let partition = keys::bundle(keys::hash(&pair), partitions);
+        self.state.counts.add(&mut self.writer, self.number, partition, &encoder.0).await?;
+        Ok(())
+    }
+
+    async fn sort(&mut self, rank: usize, row: &ListRow) -> Result<(), PublicationError> {
+        if let Some(list) = self.state.lists.get_mut(rank) {
+            list.max_json = list.max_json.max(row.json.len());
+            list.max_csv = list.max_csv.max(row.csv.len());
+        }
+        for sort in self.state.sorts.iter_mut().filter(|t| t.list == rank) {
+            let order = sort.order();
+            let key = row.key.sort_key(order);
+            let partition = sort.separators.partition_point(|s| s.as_bytes() <= key.as_slice());
+            sort.stream.add(&mut self.writer, self.number, partition, &row.encode(order)).await?;
+        }
+        Ok(())
+    }
+
+    /// The digest of a set: the same whatever the order and the partitions.
+    pub(super) fn count_digest(&mut self, kind: Kind, json: &[u8]) {
+        let digest = Sha256::new().chain_update([kind.rank()]).chain_update(json).finalize();
+        for (sum, bytes) in self.state.digest.iter_mut().zip(digest.chunks_exact(8)) {
+            *sum = sum.wrapping_add(bytes.try_into().map(u64::from_le_bytes).unwrap_or_default());
+        }
+    }
+}

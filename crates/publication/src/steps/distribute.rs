@@ -1,0 +1,241 @@
+//! The first step: documents, as pushed and as carried over, are spread over partitions by hash.
+
+use super::index;
+use super::placement::{PlacementKeys, family_of, partition_source, read_source};
+use super::state::{BCN, JobState, KeySample, LISTS, ListInProgress, ListSort};
+use super::{JobStepper, PARTITION};
+use crate::job::JobStep;
+use crate::manifest::Manifest;
+use crate::record_stream::RecordStream;
+use crate::registry::Served;
+use crate::staging::Staging;
+use crate::{Environment, PublicationError};
+use domain::declared::{MAILLE_FIELD, MAILLES_MAX};
+use domain::{Document, Kind, Maille};
+use store::codec::Encoder;
+use store::keys::{self, Family};
+use store::kv::{KeyValueWrite, StoreError};
+use store::list::{Order, RowKey};
+
+/// Bytes of a bundle on average, unfolded: some 8 KB as stored. A get of keys all over the store reads it page by page,
+/// and 12 KB take a twentieth of a request more than 7; much smaller ones take more writes than an import has.
+const BUNDLE: u64 = 28 * 1024;
+/// Bytes of a partition of a list: its rows are only sorted, neither parsed nor rendered again, so it may be larger;
+/// fewer partitions mean larger pieces and fewer writes.
+pub(super) const SORT_PARTITION: u64 = 2 * PARTITION;
+
+impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
+    async fn prepare(&mut self) -> Result<(), PublicationError> {
+        let base = match Served::read(self.kv).await? {
+            Some(served) => Some(Manifest::read(self.kv, &served.pointer.generation).await?),
+            None => None,
+        };
+        let mut bytes = [0; 6];
+        for (total, n) in bytes.iter_mut().zip(base.iter().flat_map(|b| &b.bytes)) {
+            *total = *n;
+        }
+        let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
+        for (kind, n) in &self.job.bytes {
+            if let Some(total) = family_of(kind).and_then(|f| bytes.get_mut(f.rank())) {
+                *total += n;
+            }
+        }
+        declarations.extend(self.job.mailles.clone());
+        if declarations.len() > MAILLES_MAX {
+            let names: Vec<&str> = declarations.keys().map(String::as_str).collect();
+            self.job.summary.failure = Some(format!(
+                "{MAILLES_MAX} mailles déclarées au plus, il y en aurait {} : {}",
+                names.len(),
+                names.join(", ")
+            ));
+            self.job.step = JobStep::Failed;
+            return Ok(());
+        }
+        self.state.declarations = declarations;
+        self.size(base, bytes, self.state.doublings);
+        Ok(())
+    }
+
+    /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
+    /// its partitions, so that a bundle lies in one partition.
+    pub(super) fn size(&mut self, base: Option<Manifest>, bytes: [u64; 6], doublings: u32) {
+        let parts = |n: u64, by: u64| usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX);
+        let mut partitions = bytes.map(|n| parts(n, PARTITION));
+        if self.state.declarations.is_empty()
+            && let Some(declared) = partitions.get_mut(Family::Documents(Maille::Declared).rank())
+        {
+            *declared = 0;
+        }
+        // Counts are spread by a stream of their own.
+        if let Some(counts) = partitions.get_mut(Family::Counts.rank()) {
+            *counts = 0;
+        }
+        let mut bundles = [0; 6];
+        for ((bundles, partitions), bytes) in bundles.iter_mut().zip(partitions).zip(bytes) {
+            // A family without partitions has no bundles.
+            *bundles = (parts(bytes, BUNDLE).div_ceil(partitions.max(1)) * partitions) << doublings;
+        }
+        let declarations = std::mem::take(&mut self.state.declarations);
+        let lists = LISTS.iter().map(|(name, maille)| ListInProgress::new((*name).to_owned(), *maille));
+        let declared =
+            declarations.keys().map(|name| ListInProgress::new(keys::declared_list(name), Some(Maille::Declared)));
+        self.state = JobState {
+            lists: lists.chain(declared).collect(),
+            declarations,
+            base,
+            doublings,
+            bundles,
+            partitions,
+            sources: RecordStream::new("sources", partitions.iter().sum::<usize>() + 1),
+            sequence: 0,
+            ..JobState::default()
+        };
+        self.state.sequence = self.state.base.as_ref().map_or(0, |b| b.sequence);
+        // Counted once more, where bundles are doubled.
+        self.job.summary.carried_over = 0;
+        self.job.summary.documents.clear();
+        self.job.summary.below_threshold.clear();
+    }
+
+    pub(super) async fn distribute(&mut self) -> Result<Option<JobStep>, PublicationError> {
+        if self.state.sources.partitions() == 0 {
+            self.prepare().await?;
+            if self.job.step.is_final() {
+                return Ok(None);
+            }
+        }
+        let old = self.state.base.as_ref().map_or(0, |b| b.sources.partitions());
+        let parts = self.job.options.parts;
+        let (rank, piece) = self.state.cursor;
+        self.job.progress = (rank, old + parts);
+        if rank < old {
+            if self.resume(rank, piece).await? {
+                self.state.cursor = (rank + 1, 0);
+            } else {
+                self.state.cursor.1 += 1;
+            }
+        } else if rank < old + parts {
+            let part = rank - old;
+            let staging = Staging::new(self.kv, &self.job.id, 1);
+            let damaged = || StoreError::Damaged(format!("part {part}"));
+            let info = staging.info(part).await?.ok_or_else(damaged)?;
+            if piece >= info.pieces {
+                self.state.cursor = (rank + 1, 0);
+                return Ok(None);
+            }
+            for (kind, json) in staging.piece(part, &info, piece).await? {
+                if kind == Kind::User {
+                    let document: Document = serde_json::from_slice(&json).map_err(|_| damaged())?;
+                    self.env.user(&document).await?;
+                } else if kind != Kind::Maille {
+                    let sequence = self.state.sequence;
+                    self.state.sequence += 1;
+                    self.place(kind, sequence, &json).await?;
+                }
+            }
+            self.state.cursor = (rank, piece + 1);
+        } else {
+            self.prepare_sorts();
+            return Ok(Some(JobStep::Build));
+        }
+        self.flush_some().await?;
+        Ok(None)
+    }
+
+    /// Carries over what the push does not replace, a piece of a partition at a time, from its last one: documents are told
+    /// apart by their rank, not by the order they come in. `true` once nothing of it is left.
+    async fn resume(&mut self, partition: usize, piece: usize) -> Result<bool, PublicationError> {
+        let Some(base) = &self.state.base else { return Ok(true) };
+        let place = if piece == 0 { base.sources.last(partition) } else { self.state.place };
+        let Some(place) = place else { return Ok(true) };
+        let (read, before) = base.sources.read_piece(self.kv, &base.generation, place).await?;
+        self.state.place = before;
+        let opening = self.job.opening.clone();
+        for record in read.records() {
+            let (kind, sequence, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
+            let statistic: Option<Document> = kind.maille().and_then(|_| serde_json::from_slice(json).ok());
+            let replaces = opening.replaces(kind, statistic.as_ref());
+            if !replaces {
+                self.job.summary.carried_over += 1;
+                self.place(kind, sequence, json).await?;
+            }
+        }
+        Ok(before.is_none())
+    }
+
+    async fn place(&mut self, kind: Kind, sequence: u64, json: &[u8]) -> Result<(), PublicationError> {
+        let keys = PlacementKeys::read(kind, json).ok_or(StoreError::Damaged("source".into()))?;
+        if let (Some(rank), Some(row)) = (self.list_rank(kind, &keys.document), &keys.row)
+            && let Some(list) = self.state.lists.get_mut(rank)
+        {
+            list.bytes += json.len() as u64;
+            for (sample, order) in list.samples.iter_mut().zip(Order::ALL) {
+                sample.add(String::from_utf8(row.sort_key(order)).unwrap_or_default());
+            }
+        }
+        if let Some(bytes) = keys.family.and_then(|f| self.state.bytes.get_mut(f.rank())) {
+            *bytes += json.len() as u64;
+        }
+        let partition = partition_source(&self.state.partitions, keys.family, keys::hash(&keys.pair));
+        let mut record = Encoder::default();
+        record.number(u64::from(kind.rank())).number(sequence).text(&keys.pair);
+        record.0.extend_from_slice(json);
+        self.state.sources.add(&mut self.writer, self.number, partition, &record.0).await?;
+        Ok(())
+    }
+
+    /// The list that a document has a row in.
+    pub(super) fn list_rank(&self, kind: Kind, document: &Document) -> Option<usize> {
+        match kind.maille() {
+            Some(Maille::Declared) => {
+                let name = keys::declared_list(document.get(MAILLE_FIELD)?.as_str()?);
+                self.state.lists.iter().position(|l| l.name == name)
+            }
+            Some(maille) => LISTS.iter().position(|(_, m)| *m == Some(maille)),
+            None => (kind == Kind::Bcn).then_some(BCN),
+        }
+    }
+
+    fn prepare_sorts(&mut self) {
+        let bytes = self.state.bytes;
+        let size = |rank: usize| bytes.get(rank).copied().unwrap_or_default();
+        let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(SORT_PARTITION).max(1)).unwrap_or(1);
+        for (rank, list) in self.state.lists.iter_mut().enumerate() {
+            // Declared mailles share a family of bundles, but no list.
+            let bytes = match list.maille {
+                Some(Maille::Declared) => list.bytes,
+                maille => size(maille.map_or(Family::Nomenclature, Family::Documents).rank()),
+            };
+            let by_order = std::mem::take(&mut list.samples);
+            if let (Some(places), Some(sample)) = (&mut list.places, by_order.first()) {
+                let uais = sample.keys.iter().filter_map(|c| Some(RowKey::read(c.as_bytes(), Order::PlaceTable)?.uai));
+                places.separators = KeySample { bits: 0, keys: uais.collect() }.separators(parts(bytes / 8));
+                places.stream = RecordStream::new(&place_stream(&list.name), places.separators.len() + 1);
+            }
+            for (sample, order) in by_order.into_iter().zip(Order::ALL) {
+                if order == Order::Codes && list.maille.is_none() {
+                    continue;
+                }
+                let separators = sample.separators(parts(bytes));
+                let stream = RecordStream::new(&format!("tri.{}.{}", list.name, order.name()), separators.len() + 1);
+                self.state.sorts.push(ListSort { list: rank, codes: order == Order::Codes, separators, stream });
+            }
+        }
+        let counts = Family::Counts.rank();
+        let declared = size(Family::Documents(Maille::Declared).rank());
+        let count_bytes = (size(0) + size(1) + declared) / 4;
+        if let Some(bundles) = self.state.bundles.get_mut(counts) {
+            let partitions = parts(count_bytes / 2);
+            let wanted_ones = usize::try_from(count_bytes.div_ceil(BUNDLE).max(1)).unwrap_or(1);
+            *bundles = (wanted_ones.div_ceil(partitions) * partitions) << self.state.doublings;
+            self.state.counts = RecordStream::new("comptes", partitions);
+        }
+        let nomenclature = size(Family::Nomenclature.rank());
+        self.state.index = index::Index::new(nomenclature, size(0) + size(1) + size(2));
+    }
+}
+
+/// The stream that sorts the rows of a list by place.
+pub(super) fn place_stream(list: &str) -> String {
+    format!("lieux.{list}")
+}

@@ -1,0 +1,109 @@
+//! Where a document goes: its partition, its bundle entry, its row.
+
+use crate::lists::ListRow;
+use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
+use domain::{Document, Filiere, Kind, Maille, Universe};
+use store::codec::Decoder;
+use store::keys::{self, Family};
+use store::list::RowKey;
+
+/// The partition of the sources that holds what is only kept for the treatments.
+pub(super) fn partition_source(partitions: &[usize; 6], family: Option<Family>, hash: u64) -> usize {
+    let before = |rank: usize| partitions.iter().take(rank).sum::<usize>();
+    match family {
+        None => before(partitions.len()),
+        Some(f) => before(f.rank()) + keys::bundle(hash, partitions.get(f.rank()).copied().unwrap_or(1)),
+    }
+}
+
+/// The fields a document is placed by.
+pub(super) struct PlacementKeys {
+    pub(super) document: Document,
+    pub(super) family: Option<Family>,
+    /// What its bundle entry is found by.
+    pub(super) pair: String,
+    /// What tells it from its neighbours in the entry.
+    pub(super) version: String,
+    pub(super) row: Option<RowKey>,
+}
+
+pub(super) fn text(document: &Document, field: &str) -> String {
+    document.get(field).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+pub(super) fn code_of(document: &Document, field: &str) -> String {
+    document.get(field).and_then(|r| r.get("code")).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
+}
+
+impl PlacementKeys {
+    pub(super) fn read(kind: Kind, json: &[u8]) -> Option<Self> {
+        let document: Document = serde_json::from_slice(json).ok()?;
+        let code = text(&document, "code_certification");
+        let nomenclature = |field: &str| {
+            let key = text(&document, field);
+            (Some(Family::Nomenclature), keys::pair(kind.name(), &key), String::new())
+        };
+        let (family, pair, version) = match (kind, kind.maille()) {
+            (_, Some(maille)) => {
+                let place = match maille {
+                    Maille::National => String::new(),
+                    Maille::Regionale => code_of(&document, "region"),
+                    Maille::Etablissement => text(&document, "uai"),
+                    Maille::Declared => {
+                        keys::declared_place(&text(&document, MAILLE_FIELD), &text(&document, PLACE_FIELD))
+                    }
+                };
+                let version = format!("{}|{}", text(&document, "millesime"), text(&document, "filiere"));
+                (Some(Family::Documents(maille)), keys::pair(&place, &code), version)
+            }
+            (Kind::BcnSise, _) => nomenclature("diplome_sise"),
+            (Kind::Etablissement, _) => nomenclature("numero_uai"),
+            (Kind::Bcn, _) => nomenclature("code_certification"),
+            (Kind::BcnMef, _) => (None, keys::pair(kind.name(), &text(&document, "mef_stat_11")), String::new()),
+            (Kind::Rncp, _) => (None, keys::pair(kind.name(), &kind.key(&document).unwrap_or_default()), String::new()),
+            _ => (None, keys::pair(kind.name(), &text(&document, "id")), String::new()),
+        };
+        let row = match (kind.maille(), kind) {
+            (Some(maille), _) => {
+                let filiere = text(&document, "filiere");
+                Some(RowKey {
+                    millesime: text(&document, "millesime"),
+                    universe: Filiere::parse(&filiere).map_or(Universe::Secondaire, Filiere::universe),
+                    region: if maille == Maille::National { String::new() } else { code_of(&document, "region") },
+                    academie: match maille {
+                        Maille::Etablissement | Maille::Declared => code_of(&document, "academie"),
+                        Maille::National | Maille::Regionale => String::new(),
+                    },
+                    uai: match maille {
+                        Maille::Etablissement => text(&document, "uai"),
+                        Maille::Declared => text(&document, PLACE_FIELD),
+                        Maille::National | Maille::Regionale => String::new(),
+                    },
+                    filiere,
+                    code,
+                })
+            }
+            (None, Kind::Bcn) => Some(ListRow::bcn(&document).key),
+            _ => None,
+        };
+        Some(Self { document, family, pair, version, row })
+    }
+}
+
+pub(super) fn family_of(kind: &str) -> Option<Family> {
+    match Kind::parse(kind)? {
+        Kind::Bcn | Kind::BcnSise | Kind::Etablissement => Some(Family::Nomenclature),
+        other => other.maille().map(Family::Documents),
+    }
+}
+
+/// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.
+pub(super) type BundledDocument<'a> = (&'a str, u64, Kind, &'a [u8]);
+
+/// What the stream of sources holds of a document: its kind, its rank in the push, what its bundle entry is found
+/// by (so that a bundle is found without parsing the document), its JSON.
+pub(crate) fn read_source(record: &[u8]) -> Option<(Kind, u64, &str, &[u8])> {
+    let mut decoder = Decoder(record);
+    let kind = Kind::from_rank(u8::try_from(decoder.number()?).ok()?)?;
+    Some((kind, decoder.number()?, decoder.text()?, decoder.0))
+}

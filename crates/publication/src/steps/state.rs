@@ -1,0 +1,182 @@
+//! What the steps need between two calls.
+
+use super::index;
+use crate::manifest::Manifest;
+use crate::record_stream::{PiecePlace, RecordStream};
+use domain::{DeclaredMaille, Maille};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::keys;
+use store::list::Order;
+use store::pointer::MillesimesInForce;
+
+/// Keys kept as a sample of an order, to cut it into even partitions.
+pub(super) const SAMPLE: usize = 1_024;
+
+/// The lists there always are: the mailles of the contract, then the nomenclature. Those of
+/// declared mailles follow.
+pub(super) const LISTS: [(&str, Option<Maille>); 4] = [
+    ("certifications", Some(Maille::National)),
+    ("regionales", Some(Maille::Regionale)),
+    ("formations", Some(Maille::Etablissement)),
+    ("bcn", None),
+];
+
+/// The nomenclature among them.
+pub(super) const BCN: usize = LISTS.len() - 1;
+
+/// The making of one list.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct ListInProgress {
+    /// Its name in keys.
+    #[serde(rename = "nom")]
+    pub(super) name: String,
+    pub(super) maille: Option<Maille>,
+    /// Samples of its two orders.
+    #[serde(rename = "echantillons")]
+    pub(super) samples: [KeySample; 2],
+    /// The longest row of each form.
+    pub(super) max_json: usize,
+    pub(super) max_csv: usize,
+    /// Rows written.
+    #[serde(rename = "lignes")]
+    pub(super) rows: u64,
+    /// Bytes of its documents.
+    #[serde(rename = "octets")]
+    pub(super) bytes: u64,
+    /// What finds the rows of a UAI, or of a place of a declared maille.
+    #[serde(rename = "lieux")]
+    pub(super) places: Option<PlaceSort>,
+}
+
+/// Sorting of the rows of a list by place.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct PlaceSort {
+    #[serde(rename = "separateurs")]
+    pub(super) separators: Vec<String>,
+    #[serde(rename = "flux")]
+    pub(super) stream: RecordStream,
+    pub(super) pages: Vec<String>,
+    /// The next value of an entry that does not fit into a page.
+    #[serde(rename = "suite")]
+    pub(super) rest: usize,
+}
+
+impl ListInProgress {
+    pub(super) fn new(name: String, maille: Option<Maille>) -> Self {
+        let places = matches!(maille, Some(Maille::Etablissement | Maille::Declared)).then(PlaceSort::default);
+        Self { name, maille, places, ..Self::default() }
+    }
+
+    pub(super) fn place_partitions(&self) -> usize {
+        self.places.as_ref().map_or(0, |l| l.stream.partitions())
+    }
+}
+
+/// A deterministic sample of sort keys: those whose hash ends in `bits` zeros, whatever the order
+/// they come in.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct KeySample {
+    pub(super) bits: u32,
+    #[serde(rename = "cles")]
+    pub(super) keys: Vec<String>,
+}
+
+impl KeySample {
+    pub(super) fn retains(&self, key: &str) -> bool {
+        keys::hash(key).trailing_zeros() >= self.bits
+    }
+
+    pub(super) fn add(&mut self, key: String) {
+        if self.retains(&key) {
+            self.keys.push(key);
+            while self.keys.len() > SAMPLE {
+                self.bits += 1;
+                let keys = std::mem::take(&mut self.keys);
+                self.keys = keys.into_iter().filter(|c| self.retains(c)).collect();
+            }
+        }
+    }
+
+    /// Keys that cut what was sampled into `parts` even parts.
+    pub(super) fn separators(mut self, parts: usize) -> Vec<String> {
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        let n = self.keys.len();
+        let mut separators: Vec<String> = (1..parts).filter_map(|i| self.keys.get(i * n / parts).cloned()).collect();
+        separators.dedup();
+        separators
+    }
+}
+
+/// The sorting of one list in one order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ListSort {
+    #[serde(rename = "liste")]
+    pub(super) list: usize,
+    pub(super) codes: bool,
+    #[serde(rename = "separateurs")]
+    pub(super) separators: Vec<String>,
+    #[serde(rename = "flux")]
+    pub(super) stream: RecordStream,
+}
+
+impl ListSort {
+    pub(super) fn order(&self) -> Order {
+        if self.codes { Order::Codes } else { Order::PlaceTable }
+    }
+}
+
+/// Rows found again of a list: in the form that is read, under codes, under places.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Verified {
+    #[serde(rename = "lignes")]
+    pub(super) rows: usize,
+    #[serde(rename = "par_code")]
+    pub(super) by_code: usize,
+    #[serde(rename = "par_uai")]
+    pub(super) by_uai: usize,
+}
+
+/// What the steps need between two calls.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct JobState {
+    pub(super) base: Option<Manifest>,
+    #[serde(rename = "doublements")]
+    pub(super) doublings: u32,
+    /// The mailles declared by this push or before it.
+    pub(super) declarations: BTreeMap<String, DeclaredMaille>,
+    #[serde(rename = "listes")]
+    pub(super) lists: Vec<ListInProgress>,
+    #[serde(rename = "octets")]
+    pub(super) bytes: [u64; 6],
+    pub(super) bundles: [usize; 6],
+    pub(super) partitions: [usize; 6],
+    pub(super) sources: RecordStream,
+    pub(super) sequence: u64,
+    #[serde(rename = "curseur")]
+    pub(super) cursor: (usize, usize),
+    #[serde(rename = "tris")]
+    pub(super) sorts: Vec<ListSort>,
+    #[serde(rename = "comptes")]
+    pub(super) counts: RecordStream,
+    #[serde(rename = "empreinte")]
+    pub(super) digest: [u64; 4],
+    #[serde(rename = "fiches")]
+    pub(super) cards: [u64; 6],
+    pub(super) millesimes: MillesimesInForce,
+    #[serde(rename = "constructeur")]
+    pub(super) builder: Option<Vec<u8>>,
+    pub(super) index: index::Index,
+    /// The next piece of a partition that is read a piece at a time.
+    #[serde(rename = "lieu")]
+    pub(super) place: Option<PiecePlace>,
+    /// What was found so far of the list that is verified.
+    #[serde(rename = "verifiees")]
+    pub(super) verified: Verified,
+    /// The next values of plans and of counts that do not fit into one.
+    #[serde(rename = "suite_plans")]
+    pub(super) plans_chain: usize,
+    #[serde(rename = "suite_comptes")]
+    pub(super) counts_chain: usize,
+}

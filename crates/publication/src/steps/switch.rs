@@ -1,0 +1,121 @@
+//! The last step: the pointer moves, in one write.
+
+use super::JobStepper;
+use crate::job::JobStep;
+use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
+use crate::registry::{Lease, Registry, Served};
+use crate::rollback::{FAMILY_POINTER, put_pointer};
+use crate::writer::read_long;
+use crate::{Environment, PublicationError};
+use domain::DeclaredMaille;
+use std::collections::BTreeMap;
+use store::keys::{self, Family};
+use store::kv::{KeyValueWrite, StoreError};
+use store::pointer::{FORMAT, LAYOUT, Pointer};
+use store::public_record::{self, PublicRecord};
+use store::reading::PublishedMaille;
+
+impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
+    pub(super) async fn switch(&mut self, lease: &Lease) -> Result<Option<JobStep>, PublicationError> {
+        let served = Served::read(self.kv).await?;
+        if let Some(served) = &served
+            && served.pointer.generation == self.generation
+        {
+            // Killed between the pointer and the record: only the record is missing.
+            return self.published(&served.pointer).await;
+        }
+        let base = self.state.base.as_ref().map(|b| b.generation.clone());
+        if served.as_ref().map(|served| served.pointer.generation.clone()) != base {
+            self.job.summary.failure =
+                Some("une autre génération a été mise en service entre-temps : recommencer la publication".into());
+            return Ok(Some(JobStep::Failed));
+        }
+        let manifest = Manifest {
+            generation: self.generation.clone(),
+            digest: self.job.summary.digest.clone(),
+            documents: self.job.summary.documents.clone(),
+            bytes: self.state.bytes.to_vec(),
+            sources: self.state.sources.clone(),
+            sequence: self.state.sequence,
+            millesimes: self.state.millesimes.clone(),
+            statistics: self.state.partitions.iter().take(Family::Nomenclature.rank()).sum(),
+            declarations: self.declared(),
+            rendering: rendering(self.indicators),
+        };
+        manifest.write(&mut self.writer).await?;
+        if !manifest.declarations.is_empty() {
+            let published: Vec<PublishedMaille> = self.published_mailles();
+            self.writer.put(keys::DECLARATIONS, 0, serde_json::to_vec(&published).unwrap_or_default()).await?;
+        }
+        let summary = &self.job.summary;
+        let public = PublicRecord {
+            work: self.job.id.clone(),
+            opened_ms: self.job.opened_ms,
+            rows: summary.lines.clone(),
+            carried_over: summary.carried_over,
+            documents: summary.documents.clone(),
+            below_threshold: summary.below_threshold.clone(),
+            digest: summary.digest.clone(),
+        };
+        self.writer.put(public_record::FAMILY, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
+        self.writer.flush().await?;
+        // What was written since the verification is read again too: without it no publication could follow this one.
+        let relu = Manifest::read(self.kv, &self.generation).await?;
+        let mut others = vec![public_record::FAMILY];
+        others.extend((!manifest.declarations.is_empty()).then_some(keys::DECLARATIONS));
+        for family in others {
+            read_long(self.kv, &self.generation, family, 0, 1).await?;
+        }
+        let text = |m: &Manifest| serde_json::to_vec(m).unwrap_or_default();
+        if text(&relu) != text(&manifest) {
+            return Err(StoreError::Damaged(keys::value(&self.generation, MANIFEST_FAMILY, 0)).into());
+        }
+        let [national, regionale, etablissement, nomenclature, counts, bundles_mailles] = self.state.bundles;
+        let bundles = [national, regionale, etablissement, nomenclature, counts];
+        let pointer = Pointer {
+            format: FORMAT,
+            layout: LAYOUT,
+            generation: self.generation.clone(),
+            bundles,
+            bundles_mailles,
+            millesimes: self.state.millesimes.clone(),
+            previous: served.as_ref().map(|served| Box::new(served.pointer.clone())),
+        };
+        // A copy lies in the generation: where the pointer itself is lost, a rollback finds its way by it.
+        self.writer.put(FAMILY_POINTER, 0, pointer.write()?).await?;
+        self.writer.flush().await?;
+        if !lease.holds(self.kv).await? {
+            return Err(PublicationError::Overtaken);
+        }
+        put_pointer(self.kv, served.as_ref().map(|served| served.bytes.as_slice()), &pointer).await?;
+        self.published(&pointer).await
+    }
+
+    /// The declared mailles that have documents.
+    pub(super) fn declared(&self) -> BTreeMap<String, DeclaredMaille> {
+        let known = self.state.declarations.iter();
+        known
+            .filter(|(name, _)| self.job.summary.documents.contains_key(*name))
+            .map(|(n, d)| (n.clone(), d.clone()))
+            .collect()
+    }
+
+    /// What readers are told of them.
+    fn published_mailles(&self) -> Vec<PublishedMaille> {
+        let published = |declared: DeclaredMaille| {
+            let documents = self.job.summary.documents.get(&declared.name);
+            PublishedMaille {
+                millesimes: documents.map(|d| d.keys().rev().cloned().collect()).unwrap_or_default(),
+                millesime: self.state.millesimes.mailles.get(&declared.name).cloned().unwrap_or_default(),
+                declared,
+            }
+        };
+        self.declared().into_values().map(published).collect()
+    }
+
+    async fn published(&mut self, pointer: &Pointer) -> Result<Option<JobStep>, PublicationError> {
+        Registry::follow(self.kv, pointer, self.env.now_ms()).await?;
+        self.job.ended_ms = Some(self.env.now_ms());
+        Ok(Some(JobStep::Published))
+    }
+}

@@ -158,7 +158,7 @@ struct ListSort {
 
 impl ListSort {
     fn order(&self) -> Order {
-        if self.codes { Order::Codes } else { Order::PlaceTable }
+        if self.codes { Order::Codes } else { Order::Places }
     }
 }
 
@@ -723,7 +723,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             };
             let by_order = std::mem::take(&mut list.samples);
             if let (Some(places), Some(sample)) = (&mut list.places, by_order.first()) {
-                let uais = sample.keys.iter().filter_map(|c| Some(RowKey::read(c.as_bytes(), Order::PlaceTable)?.uai));
+                let uais = sample.keys.iter().filter_map(|c| Some(RowKey::read(c.as_bytes(), Order::Places)?.uai));
                 places.separators = KeySample { bits: 0, keys: uais.collect() }.separators(parts(bytes / 8));
                 places.stream = RecordStream::new(&place_stream(&list.name), places.separators.len() + 1);
             }
@@ -1034,9 +1034,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let key = RowKey::read(key, order).ok_or(StoreError::Damaged("liste".into()))?;
             let place = builder.add(&mut self.writer, &key, json, csv).await?;
             let places = self.state.lists.get_mut(sort.list).and_then(|l| l.places.as_mut());
-            if let Some(places) = places.filter(|_| order == Order::PlaceTable) {
+            if let Some(places) = places.filter(|_| order == Order::Places) {
                 let mut encoder = Encoder::default();
-                encoder.bytes(&key.sort_key(Order::PlaceTable)).size(place);
+                encoder.bytes(&key.sort_key(Order::Places)).size(place);
                 let p = places.separators.partition_point(|s| *s <= key.uai);
                 places.stream.add(&mut self.writer, self.number, p, &encoder.0).await?;
             }
@@ -1047,7 +1047,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.state.cursor = (rank, partition + 1);
             return Ok(None);
         }
-        let mut plan = if order == Order::PlaceTable { Plan::default() } else { self.read_plan(name).await? };
+        let mut plan = if order == Order::Places { Plan::default() } else { self.read_plan(name).await? };
         plan.csv_header = csv_header(maille, self.indicators);
         let total = builder.total;
         builder.finish(&mut self.writer, &mut plan).await?;
@@ -1108,7 +1108,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let mut uais: BTreeMap<String, Vec<(usize, RowKey)>> = BTreeMap::new();
         for record in read.records() {
             let mut decoder = Decoder(record);
-            let key = decoder.bytes().and_then(|b| RowKey::read(b, Order::PlaceTable)).ok_or_else(damaged)?;
+            let key = decoder.bytes().and_then(|b| RowKey::read(b, Order::Places)).ok_or_else(damaged)?;
             let rank = decoder.size().ok_or_else(damaged)?;
             uais.entry(key.uai.clone()).or_default().push((rank, key));
         }
@@ -1260,7 +1260,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Err(damaged("plan").into());
         }
         let mut pieces = Vec::new();
-        for order in Order::ALL.into_iter().filter(|o| *o == Order::PlaceTable || maille.is_some()) {
+        for order in Order::ALL.into_iter().filter(|o| *o == Order::Places || maille.is_some()) {
             for format in [Format::Json, Format::Csv] {
                 pieces.push((Pieces::Segments(order, format), plan.total.div_ceil(plan.rows(format))));
             }

@@ -1,6 +1,6 @@
 //! What generations and jobs exist, who may publish, and the deletion of what nobody reads.
 
-use super::job::{Job, VersionSet};
+use super::job::{FoundRecord, Job};
 use super::staging::Staging;
 use super::writer::{delete, forget};
 use super::{Environment, PublicationError};
@@ -405,12 +405,12 @@ pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resu
     }
     for id in &registry.jobs {
         let finished = match Job::find(kv, &registry, id, now).await? {
-            VersionSet::BeingOpened => false,
-            VersionSet::Lost(_) => {
+            FoundRecord::BeingOpened => false,
+            FoundRecord::Lost(_) => {
                 Registry::settle(kv, id, now).await?;
                 true
             }
-            VersionSet::Seen(job, before) => match job.expire(kv, &before, now).await {
+            FoundRecord::Seen(job, before) => match job.expire(kv, &before, now).await {
                 Ok(finished) => finished,
                 Err(PublicationError::Store(error)) => return Err(error),
                 // Somebody just took it up again.

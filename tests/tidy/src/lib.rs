@@ -153,6 +153,47 @@ pub fn words(name: &str) -> Vec<String> {
     words
 }
 
+/// The crate and the module that a source file holds: `crates/store/src/list.rs` is `list` of `crates/store`. `None` for
+/// tests, examples, programs, and the root of a crate, which gathers its modules.
+#[must_use]
+pub fn module_of(file: &str) -> Option<(&str, String)> {
+    let (krate, path) = file.split_once("/src/")?;
+    let path = path.strip_suffix(".rs")?;
+    let path = path.strip_suffix("/mod").unwrap_or(path);
+    (!matches!(path, "lib" | "main" | "build")).then(|| (krate, path.replace('/', "::")))
+}
+
+/// The paths of its own crate that a module names in `use` and in its text, from the root of the crate; its tests aside.
+#[must_use]
+pub fn imports(module: &str, source: &str) -> BTreeSet<String> {
+    let code = blanked(source);
+    let code = code.split("\n#[cfg(test)]").next().unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for (at, start) in code.match_indices("crate::").chain(code.match_indices("super::")) {
+        let before = code[..at].chars().next_back();
+        // `super::super::` is taken at its first `super`.
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':' || c == '$') {
+            continue;
+        }
+        let mut base: Vec<&str> = if start == "crate::" { Vec::new() } else { module.split("::").collect() };
+        let mut rest = &code[at..];
+        while let Some(more) = rest.strip_prefix("super::") {
+            base.pop();
+            rest = more;
+        }
+        rest = rest.strip_prefix("crate::").unwrap_or(rest);
+        let base = base.iter().map(|part| format!("{part}::")).collect::<String>();
+        if let Some(group) = rest.strip_prefix('{') {
+            let names = group.split('}').next().unwrap_or_default().split(',').map(str::trim);
+            found.extend(names.filter(|name| !name.is_empty()).map(|name| format!("{base}{name}")));
+        } else {
+            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+            found.insert(format!("{base}{}", rest[..end].trim_end_matches(':')));
+        }
+    }
+    found
+}
+
 /// Every Rust file of the workspace, from its root, in order.
 #[must_use]
 pub fn sources() -> BTreeMap<String, String> {

@@ -59,7 +59,7 @@ pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, InvalidVar
         compose(&o, &c).unwrap_or_else(|fault| {
             faults.push(match fault {
                 AddressFault::Origin => format!("La variable {origin} doit être une origine : https://hote ou https://hote:port, sans chemin ni astérisque"),
-                AddressFault::DocumentPath => format!("La variable {path} doit commencer par « / » et ne contenir ni espace ni « # »"),
+                AddressFault::Path => format!("La variable {path} doit commencer par « / » et ne contenir ni espace ni « # »"),
             });
             String::new()
         })
@@ -97,7 +97,7 @@ pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, InvalidVar
 #[derive(Debug, PartialEq, Eq)]
 enum AddressFault {
     Origin,
-    DocumentPath,
+    Path,
 }
 
 /// An address of its two halves; empty where there is no origin: the service is not configured.
@@ -124,7 +124,7 @@ fn compose(origin: &str, path: &str) -> Result<String, AddressFault> {
     }
     let path_holds = path.is_empty() || path.starts_with('/');
     if !path_holds || path.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#') {
-        return Err(AddressFault::DocumentPath);
+        return Err(AddressFault::Path);
     }
     Ok(format!("{origin}{path}"))
 }

@@ -24,7 +24,7 @@ const MAX_AGE: &str = "public, max-age=600";
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
     let response = match handle(runtime, &request).await {
         Ok(response) => response,
-        Err(SearchRefusal::ApiError(error)) => error.response(),
+        Err(SearchRefusal::Error(error)) => error.response(),
         Err(SearchRefusal::Help(status, body)) => {
             let anchor = if status == 400 { "recherche" } else { "pas-de-donnees" };
             Response::json(status, &body)
@@ -37,14 +37,14 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
 
 /// Why there is no answer.
 enum SearchRefusal {
-    ApiError(ApiError),
+    Error(ApiError),
     /// Status and body, with the field `aide`: these routes are new, no recorded body binds them.
     Help(u16, Value),
 }
 
 impl<E: Into<ApiError>> From<E> for SearchRefusal {
     fn from(error: E) -> Self {
-        Self::ApiError(error.into())
+        Self::Error(error.into())
     }
 }
 
@@ -76,7 +76,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
     let fallback = reader.clone().previous();
     let body = match (serve(&reader, request, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        (Err(SearchRefusal::ApiError(ApiError::Unavailable)), Some(previous)) => serve(&previous, request, rest).await,
+        (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => serve(&previous, request, rest).await,
         (body, _) => body,
     }?;
     Ok(Response::json(200, &body).with("cache-control", MAX_AGE).with_etag(request))

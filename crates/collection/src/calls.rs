@@ -36,7 +36,7 @@ type CallOutcome = Result<(Option<Vec<u8>>, ReadReport), SourceError>;
 impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, F, C> {
     pub(crate) async fn collect(&mut self) -> Result<Next, StepFault> {
         let Some(lot) = self.state.to_call.get(self.state.rank).cloned() else {
-            return Ok(Next::RunStep(RunStep::Nomenclature));
+            return Ok(Next::Step(RunStep::Nomenclature));
         };
         let mut in_progress = match self.state.lot.take() {
             Some(in_progress) => in_progress,

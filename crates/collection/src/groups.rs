@@ -18,7 +18,7 @@ const PER_PART: usize = 1_500;
 impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, F, C> {
     pub(crate) async fn group(&mut self) -> Result<Next, StepFault> {
         let rank = self.state.rank;
-        let Some((maille, kind, locale)) = self.partition(rank) else { return Ok(Next::RunStep(RunStep::HandOver)) };
+        let Some((maille, kind, locale)) = self.partition(rank) else { return Ok(Next::Step(RunStep::HandOver)) };
         let total: usize = self.state.partitions.iter().sum();
         self.progress(rank, total, maille.list());
         self.prepare_context().await?;

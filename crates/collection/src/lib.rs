@@ -2,12 +2,12 @@
 //! documents to the publication.
 //!
 //! ```text
-//! collecter      calls of each lot → raw answers, staged           (appels, reserve)
+//! collecter      calls of each lot → raw answers, staged           (calls, staged)
 //! nomenclature   tables of the BCN → treatments 1 to 4 → parts      (nomenclature)
 //! etablissements ACCE → parts                                       (nomenclature)
 //! catalogue      rows of the catalogue → parts                      (nomenclature)
-//! statistiques   answers, one at a time → treatment 5 → groups      (statistiques)
-//! grouper        groups of codes → treatments 6 to 8 → parts        (groupes)
+//! statistiques   answers, one at a time → treatment 5 → groups      (statistics)
+//! grouper        groups of codes → treatments 6 to 8 → parts        (groups)
 //! remettre       the parts → a publication like that of any push
 //! ```
 //!

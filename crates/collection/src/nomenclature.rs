@@ -120,7 +120,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
     /// Treatments 1 to 4, in one piece: the whole nomenclature is some 30 MiB.
     pub(crate) async fn nomenclature(&mut self) -> Result<Next, StepFault> {
         if !self.makes(Service::Bcn) {
-            return Ok(Next::RunStep(RunStep::Etablissements));
+            return Ok(Next::Step(RunStep::Etablissements));
         }
         let lot = self.staged_lot(&Lot::Bcn).await?;
         let mut tables = Tables::default();
@@ -151,7 +151,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         if switches.is_on(Treatment::Libelles) {
             libelles::libelles(&mut nomenclature);
         }
-        if switches.is_on(Treatment::FamilleMetierTables) {
+        if switches.is_on(Treatment::Familles) {
             familles::families(&mut nomenclature, &links);
         }
         *self.state.report.treatment(Service::Bcn) = report;
@@ -163,7 +163,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
             let documents = texts.iter().filter_map(|t| serde_json::from_slice(t).ok());
             self.put_back_and_keep(kind, documents).await?;
         }
-        Ok(Next::RunStep(RunStep::Etablissements))
+        Ok(Next::Step(RunStep::Etablissements))
     }
 
     fn count_nomenclature(&mut self, nomenclature: &Nomenclature, mefs: usize, sises: usize) {
@@ -184,7 +184,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
     /// The ACCE file, in one piece.
     pub(crate) async fn etablissements(&mut self) -> Result<Next, StepFault> {
         if !self.makes(Service::Acce) {
-            return Ok(Next::RunStep(RunStep::Catalogue));
+            return Ok(Next::Step(RunStep::Catalogue));
         }
         let lot = self.staged_lot(&Lot::Acce).await?;
         let mut report = treatments::TreatmentReport::default();
@@ -209,13 +209,13 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         self.state.report.count("etablissements", usize::try_from(report.rows).unwrap_or(usize::MAX));
         self.put_back_and_keep(Kind::Etablissement, documents).await?;
         self.state.report.treatment(Service::Acce).add(&report);
-        Ok(Next::RunStep(RunStep::Catalogue))
+        Ok(Next::Step(RunStep::Catalogue))
     }
 
     /// The catalogue, some pages at a time.
     pub(crate) async fn catalogue(&mut self) -> Result<Next, StepFault> {
         if !self.makes(Service::Catalogue) {
-            return Ok(Next::RunStep(RunStep::Statistics));
+            return Ok(Next::Step(RunStep::Statistics));
         }
         let lot = self.staged_lot(&Lot::Catalogue).await?;
         let mut report = treatments::TreatmentReport::default();
@@ -246,6 +246,6 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         }
         self.state.report.treatment(Service::Catalogue).add(&report);
         self.state.position = position;
-        Ok(if finished { Next::RunStep(RunStep::Statistics) } else { Next::More })
+        Ok(if finished { Next::Step(RunStep::Statistics) } else { Next::More })
     }
 }

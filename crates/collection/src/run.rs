@@ -253,7 +253,7 @@ impl From<PublicationError> for StepFault {
 /// What comes after a piece of work.
 pub(crate) enum Next {
     More,
-    RunStep(RunStep),
+    Step(RunStep),
     /// A service is to be left in peace, for so many seconds, because of this.
     Wait(u64, String),
 }
@@ -595,7 +595,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
             match next {
                 Next::More => {}
                 Next::Wait(seconds, reason) => return Ok(Some((seconds, reason))),
-                Next::RunStep(step) => {
+                Next::Step(step) => {
                     self.flush().await?;
                     self.run.step = step;
                     self.progress(0, 0, "");
@@ -674,6 +674,6 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         let totals = std::mem::take(&mut self.state.totals);
         let job = Job::publish_collection(self.kv, &id, totals, now).await?;
         self.state.report.replaces = job.summary.replaces;
-        Ok(Next::RunStep(RunStep::HandedOver))
+        Ok(Next::Step(RunStep::HandedOver))
     }
 }

@@ -39,7 +39,7 @@ pub struct StagedLot {
 /// Bytes of a journal that lie in the list of what is staged.
 const JOURNAL_MAX: usize = 4 * 1024;
 
-fn famille_journal(number: u64) -> String {
+fn journal_family(number: u64) -> String {
     format!("series.{number}")
 }
 
@@ -61,7 +61,7 @@ impl StagedLot {
             return Ok(fresh);
         }
         let mut writer = Writer::open(kv, prefix, lot).await?.with_ahead(1);
-        let count = put_long(&mut writer, &famille_journal(number), 0, &text).await?;
+        let count = put_long(&mut writer, &journal_family(number), 0, &text).await?;
         writer.flush().await?;
         fresh.elsewhere = Some((number, count));
         Ok(fresh)
@@ -71,7 +71,7 @@ impl StagedLot {
     pub(crate) async fn whole_number<K: KeyValueWrite>(&self, kv: &K) -> Result<Self, StoreError> {
         let mut whole_number = self.clone();
         if let Some((number, count)) = whole_number.elsewhere.take() {
-            let family = famille_journal(number);
+            let family = journal_family(number);
             let text = read_long(kv, &self.prefix, &family, 0, count).await?;
             whole_number.journal = serde_json::from_slice(&text).map_err(|_| StoreError::Damaged(family))?;
         }

@@ -27,7 +27,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         if self.state.groups.is_none() {
             self.size(&lots).await?;
         }
-        let Some(lot) = lots.get(self.state.rank) else { return Ok(Next::RunStep(RunStep::Group)) };
+        let Some(lot) = lots.get(self.state.rank) else { return Ok(Next::Step(RunStep::Group)) };
         self.progress(self.state.rank, lots.len(), &lot.to_string());
         self.prepare_context().await?;
         let staged = self.staged_lot(lot).await?;

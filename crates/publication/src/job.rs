@@ -356,7 +356,7 @@ pub struct Job {
 }
 
 /// The record of a job that is registered, as it is found.
-pub(super) enum VersionSet {
+pub(super) enum FoundRecord {
     /// As it should be.
     Seen(Box<Job>, Vec<u8>),
     /// It may still be written: the job is being opened.
@@ -387,14 +387,14 @@ impl Job {
         registry: &Registry,
         id: &str,
         now: i64,
-    ) -> Result<VersionSet, StoreError> {
+    ) -> Result<FoundRecord, StoreError> {
         match Self::read(kv, id).await {
-            Ok((job, bytes)) => Ok(VersionSet::Seen(Box::new(job), bytes)),
+            Ok((job, bytes)) => Ok(FoundRecord::Seen(Box::new(job), bytes)),
             Err(PublicationError::Store(StoreError::Unavailable(reason))) => Err(StoreError::Unavailable(reason)),
             Err(PublicationError::UnknownJob(_)) if registry.is_still_opening(id, now, OPENING_MS) => {
-                Ok(VersionSet::BeingOpened)
+                Ok(FoundRecord::BeingOpened)
             }
-            Err(error) => Ok(VersionSet::Lost(loss(&error))),
+            Err(error) => Ok(FoundRecord::Lost(loss(&error))),
         }
     }
 
@@ -435,9 +435,9 @@ impl Job {
             return Err(error);
         }
         match Self::find(kv, &registry, id, now).await? {
-            VersionSet::Seen(job, _) => Ok(*job),
-            VersionSet::BeingOpened => Err(error),
-            VersionSet::Lost(reason) => {
+            FoundRecord::Seen(job, _) => Ok(*job),
+            FoundRecord::BeingOpened => Err(error),
+            FoundRecord::Lost(reason) => {
                 Registry::settle(kv, id, now).await?;
                 Ok(Self::lost(id, reason))
             }
@@ -517,7 +517,7 @@ impl Job {
         let registry = Registry::read(kv).await?;
         let mut replaced = Vec::new();
         for other in registry.jobs.iter().filter(|j| *j != id) {
-            if let VersionSet::Seen(job, before) = Self::find(kv, &registry, other, now).await?
+            if let FoundRecord::Seen(job, before) = Self::find(kv, &registry, other, now).await?
                 && job.run
                 && job.step == JobStep::AwaitConfirmation
             {

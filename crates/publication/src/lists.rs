@@ -172,7 +172,7 @@ pub(super) struct ListBuilder {
     csv_rows: usize,
     json: Vec<Vec<u8>>,
     csv: Vec<Vec<u8>>,
-    /// Runs of the whole order ([`Order::PlaceTable`]) or of the present code ([`Order::Codes`]).
+    /// Runs of the whole order ([`Order::Places`]) or of the present code ([`Order::Codes`]).
     stretches: Vec<Stretch>,
     code: String,
     page: Vec<(String, Vec<u8>)>,
@@ -288,7 +288,7 @@ impl ListBuilder {
         plan.json_rows = self.json_rows;
         plan.csv_rows = self.csv_rows;
         match self.order {
-            Order::PlaceTable => plan.stretches = self.stretches,
+            Order::Places => plan.stretches = self.stretches,
             Order::Codes => plan.pages_codes = self.pages,
         }
         Ok(())
@@ -319,7 +319,7 @@ impl ListBuilder {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let mut decoder = Decoder(bytes);
         let list = decoder.text()?.to_owned();
-        let order = if decoder.number()? == 1 { Order::Codes } else { Order::PlaceTable };
+        let order = if decoder.number()? == 1 { Order::Codes } else { Order::Places };
         let (total, json_rows, csv_rows) = (decoder.size()?, decoder.size()?, decoder.size()?);
         let mut rows =
             || Some(list::unpack(decoder.bytes()?).ok()?.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>());

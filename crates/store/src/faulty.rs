@@ -21,7 +21,7 @@ use std::rc::Rc;
 
 /// How often each fault comes, in thousandths of the operations that it can befall, and how long operations take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Faults {
+pub struct FaultRates {
     /// Operations refused.
     pub error: u32,
     /// Operations done whose answer is an error.
@@ -72,7 +72,7 @@ pub struct Faulty {
     /// What truly lies in the store.
     pub inner: MemoryStore,
     /// The faults of now; a test may change them between two calls.
-    pub faults: Cell<Faults>,
+    pub faults: Cell<FaultRates>,
     /// Turned by slow operations; clocks of the test read it.
     pub clock: Rc<Cell<u64>>,
     chance: Chance,
@@ -89,7 +89,7 @@ pub struct Faulty {
 impl Faulty {
     /// An empty store.
     #[must_use]
-    pub fn new(seed: u64, faults: Faults) -> Self {
+    pub fn new(seed: u64, faults: FaultRates) -> Self {
         Self {
             inner: MemoryStore::default(),
             faults: Cell::new(faults),
@@ -231,15 +231,15 @@ mod tests {
     fn each_fault_does_what_its_name_says() {
         let always = |faults| Faulty::new(1, faults);
         block_on(async {
-            let kv = always(Faults { error: 1_000, ..Faults::default() });
+            let kv = always(FaultRates { error: 1_000, ..FaultRates::default() });
             assert!(kv.set_many(pairs(3)).await.is_err() && kv.inner.keys().is_empty());
-            let kv = always(Faults { answer_lost: 1_000, ..Faults::default() });
+            let kv = always(FaultRates { answer_lost: 1_000, ..FaultRates::default() });
             assert!(kv.set_many(pairs(3)).await.is_err() && kv.inner.keys().len() == 3);
-            let kv = always(Faults { lost_write: 1_000, ..Faults::default() });
+            let kv = always(FaultRates { lost_write: 1_000, ..FaultRates::default() });
             assert!(kv.set_many(pairs(3)).await.is_ok() && kv.inner.keys().is_empty());
-            let kv = always(Faults { torn_batch: 1_000, ..Faults::default() });
+            let kv = always(FaultRates { torn_batch: 1_000, ..FaultRates::default() });
             assert!(kv.set_many(pairs(3)).await.is_err() && kv.inner.keys().len() < 3);
-            let kv = always(Faults { stale_read: 1_000, get_ms: 7, set_ms: 5, ..Faults::default() });
+            let kv = always(FaultRates { stale_read: 1_000, get_ms: 7, set_ms: 5, ..FaultRates::default() });
             kv.set("k", vec![1]).await.unwrap();
             assert_eq!(kv.get("k").await.unwrap(), None);
             kv.set("k", vec![2]).await.unwrap();
@@ -247,7 +247,7 @@ mod tests {
             assert!(kv.swap("k", &[2], vec![3]).await.unwrap(), "a swap looks at what truly lies there");
             assert_eq!(kv.clock.get(), 2 * 7 + 3 * 5);
         });
-        let kv = Faulty::new(1, Faults::default());
+        let kv = Faulty::new(1, FaultRates::default());
         kv.kill_after(Some(2));
         assert_eq!(once(kv.set_many(pairs(3))), None);
         assert_eq!(once(kv.get("k0")), None, "nothing happens after a kill");
@@ -259,7 +259,8 @@ mod tests {
     #[test]
     fn the_same_seed_makes_the_same_faults() {
         let played = |seed| {
-            let kv = Faulty::new(seed, Faults { error: 100, torn_batch: 200, lost_write: 50, ..Faults::default() });
+            let kv =
+                Faulty::new(seed, FaultRates { error: 100, torn_batch: 200, lost_write: 50, ..FaultRates::default() });
             block_on(async {
                 for _ in 0..50 {
                     let _ = kv.set_many(pairs(20)).await;
@@ -275,7 +276,7 @@ mod tests {
     /// Invariant 8: a value that some host would refuse is refused before it reaches a store.
     #[test]
     fn invariant_8_a_value_too_large_is_refused_where_it_is_made() {
-        let kv = Faulty::new(1, Faults::default());
+        let kv = Faulty::new(1, FaultRates::default());
         let large = vec![0; crate::kv::VALUE_MAX + 1];
         block_on(async {
             kv.set("k", vec![1]).await.unwrap();

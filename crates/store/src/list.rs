@@ -2,7 +2,7 @@
 //!
 //! | order | rows sorted by | serves |
 //! | --- | --- | --- |
-//! | [`Order::PlaceTable`] | millesime, universe, region, academie, UAI, filiere, code | everything without a code filter; UAI filters with or without codes |
+//! | [`Order::Places`] | millesime, universe, region, academie, UAI, filiere, code | everything without a code filter; UAI filters with or without codes |
 //! | [`Order::Codes`] | code, then as above | code filters |
 //!
 //! Both are stored as rendered rows in segments of a fixed number of rows, so the segment of a
@@ -29,20 +29,20 @@ pub const CSV_ROWS: usize = 512;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Order {
     /// By place: millesime, universe, region, academie, UAI, filiere, code.
-    PlaceTable,
+    Places,
     /// By code first.
     Codes,
 }
 
 impl Order {
     /// Both.
-    pub const ALL: [Self; 2] = [Self::PlaceTable, Self::Codes];
+    pub const ALL: [Self; 2] = [Self::Places, Self::Codes];
 
     /// Its part of the key.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::PlaceTable => "lieux",
+            Self::Places => "lieux",
             Self::Codes => "codes",
         }
     }
@@ -286,7 +286,7 @@ impl RowKey {
         let places = [self.millesime.as_str(), universe, &self.region, &self.academie, &self.uai, &self.filiere];
         let code = self.code.as_str();
         match order {
-            Order::PlaceTable => [places.as_slice(), &[code]].concat().join("\0").into_bytes(),
+            Order::Places => [places.as_slice(), &[code]].concat().join("\0").into_bytes(),
             Order::Codes => [&[code], places.as_slice()].concat().join("\0").into_bytes(),
         }
     }
@@ -324,7 +324,7 @@ pub struct Plan {
     pub csv_rows: usize,
     /// The header row of the CSV, line end included.
     pub csv_header: String,
-    /// The runs of [`Order::PlaceTable`].
+    /// The runs of [`Order::Places`].
     pub stretches: Vec<Stretch>,
     /// The first code of each page of codes.
     pub pages_codes: Vec<String>,
@@ -394,13 +394,13 @@ impl Plan {
     /// are not asked for are passed over together, and where no place is asked for the others are one range.
     #[must_use]
     pub fn choose(&self, filter: &Filter) -> Selection {
-        let mut selection = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+        let mut selection = Selection { order: Order::Places, stretches: Vec::new() };
         let mut remainder = self.stretches.as_slice();
         while let Some(first) = remainder.first() {
             let same = |p: &Stretch| p.universe == first.universe && p.millesime == first.millesime;
             let (group, rest) = remainder.split_at(remainder.partition_point(same));
             remainder = rest;
-            if !filter.accepts_annee(first) {
+            if !filter.accepts_year(first) {
                 continue;
             }
             match group.last() {
@@ -462,7 +462,7 @@ impl CodeEntry {
     }
 }
 
-/// The rows of one UAI, in [`Order::PlaceTable`]: runs of consecutive rows, with the code of each.
+/// The rows of one UAI, in [`Order::Places`]: runs of consecutive rows, with the code of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UaiEntry(pub Vec<(Stretch, Vec<String>)>);
 
@@ -529,10 +529,10 @@ impl Filter {
     /// Whether the rows of a run pass, its UAI and code aside.
     #[must_use]
     pub fn accepts(&self, stretch: &Stretch) -> bool {
-        self.accepts_annee(stretch) && self.accepts_place(stretch)
+        self.accepts_year(stretch) && self.accepts_place(stretch)
     }
 
-    fn accepts_annee(&self, stretch: &Stretch) -> bool {
+    fn accepts_year(&self, stretch: &Stretch) -> bool {
         let same = |(m, universe): &(String, Option<Universe>)| {
             universe.is_none_or(|u| u == stretch.universe) && *m == stretch.millesime
         };
@@ -660,7 +660,7 @@ mod tests {
     proptest! {
         #[test]
         fn pages_meet_each_row_once_in_order(stretches in proptest::collection::vec((0usize..40, 1usize..30), 0..8), per_page in 1usize..20, rows in 1usize..16) {
-            let mut selection = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+            let mut selection = Selection { order: Order::Places, stretches: Vec::new() };
             let mut start = 0;
             for (gap, count) in stretches {
                 start += gap;
@@ -698,7 +698,7 @@ mod tests {
                 academies: academies.iter().map(u8::to_string).collect(),
                 ..Filter::default()
             };
-            let mut expected = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+            let mut expected = Selection { order: Order::Places, stretches: Vec::new() };
             for stretch in plan.stretches.iter().filter(|p| filter.accepts(p)) {
                 expected.add(stretch.start, stretch.count);
             }

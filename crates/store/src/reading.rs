@@ -336,7 +336,7 @@ impl<K: KeyValue> Reader<K> {
             }
         }
         ranks.sort_unstable();
-        let mut selection = Selection { order: Order::PlaceTable, stretches: Vec::new() };
+        let mut selection = Selection { order: Order::Places, stretches: Vec::new() };
         for (start, count) in ranks {
             selection.add(start, count);
         }

@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | `recherche` | 0 | the plan: how many cards, where pages begin |
 //! | `recherche.termes` | a folded prefix of a word, up to [`PREFIX_MAX`] letters, or the whole word | numbers of cards, with how well each matches |
-//! | `recherche.cards` | a number | label, codes, place |
+//! | `recherche.fiches` | a number | label, codes, place |
 //! | `recherche.lieux` | `c:{code}`, `c:{code}:{region}`, `e:{uai}` | millesimes, regions, establishments, formations |
 //!
 //! Every family lies in pages of entries sorted by hash (cards: by number), found by the fences

@@ -385,7 +385,7 @@ mod tests {
 
     /// Role and lists of each establishment that has a document; rows of the catalogue are place, formateur and
     /// gestionnaire.
-    fn roles_de(present: &[&str], all_rows: &[[&str; 3]]) -> Vec<String> {
+    fn roles_of(present: &[&str], all_rows: &[[&str; 3]]) -> Vec<String> {
         let mut nomenclature = Nomenclature::default();
         let code = "40000001";
         nomenclature.add(Certification { code: code.into(), cfd: code.into(), ..Certification::default() });
@@ -422,11 +422,11 @@ mod tests {
             (["U1", "U1", "U4"], "U3 lieu_formation [U3] [U3]"),
             (["U4", "U0", "U4"], "U3 lieu_formation [U3] [U3]"),
         ] {
-            let roles = roles_de(&["U3", "U1"], &[own, here, second, elsewhere]);
+            let roles = roles_of(&["U3", "U1"], &[own, here, second, elsewhere]);
             assert_eq!(roles.first().map(String::as_str), Some(expected), "{elsewhere:?}");
         }
         // Its lists name what is taught on its own account.
-        let roles = roles_de(&["U3", "U1"], &[own, here, second, ["U4", "U1", "U4"], ["U5", "U2", "U4"]]);
+        let roles = roles_of(&["U3", "U1"], &[own, here, second, ["U4", "U1", "U4"], ["U5", "U2", "U4"]]);
         assert_eq!(roles.first().map(String::as_str), Some("U3 gestionnaire [U1,U3] [U1,U3] [U3]"));
     }
 }

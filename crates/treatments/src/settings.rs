@@ -19,8 +19,7 @@ pub enum Treatment {
     /// 3. Labels of MEFs, old labels.
     Libelles,
     /// 4. Familles de metiers.
-    #[serde(rename = "familles")]
-    FamilleMetierTables,
+    Familles,
     /// 5. Missing values and computed rates of statistics. Without it, only what the service sends.
     #[serde(rename = "statistiques")]
     Statistics,
@@ -39,7 +38,7 @@ impl Treatment {
         Self::Nomenclature,
         Self::Lineage,
         Self::Libelles,
-        Self::FamilleMetierTables,
+        Self::Familles,
         Self::Statistics,
         Self::Continuum,
         Self::Years,
@@ -53,7 +52,7 @@ impl Treatment {
             Self::Nomenclature => "nomenclature",
             Self::Lineage => "lignee",
             Self::Libelles => "libelles",
-            Self::FamilleMetierTables => "familles",
+            Self::Familles => "familles",
             Self::Statistics => "statistiques",
             Self::Continuum => "continuum",
             Self::Years => "annees",

@@ -356,16 +356,12 @@ fn a_fault_that_stays_ends_the_run_by_its_name_and_leaves_what_is_served() {
         ("region/01", Outage::Cut, "la réponse s'est interrompue"),
         ("region/01", Outage::Silence, "pas de réponse à temps"),
         ("region/01", Outage::Wait(429, "5000"), "demande d'attendre"),
-        ("https://sup", Outage::ResponseBody("<html>".into()), "insersup"),
-        ("https://sup", Outage::ResponseBody(r#"{"results": []}"#.into()), "insersup"),
-        ("nomenclature/N_MEF", Outage::ResponseBody(r#"{"data": [{"mef": "1"}]}"#.into()), "N_MEF"),
-        ("fichier.csv", Outage::ResponseBody("numero_uai;autre\n0750001U;1\n".into()), "acce"),
-        ("france/millesime", Outage::ResponseBody(r#"{"autre": []}"#.into()), "inserjeunes, /france"),
-        (
-            "page=1&limit=1&",
-            Outage::ResponseBody(r#"{"formations": [], "pagination": {"total": 0}}"#.into()),
-            "catalogue",
-        ),
+        ("https://sup", Outage::Body("<html>".into()), "insersup"),
+        ("https://sup", Outage::Body(r#"{"results": []}"#.into()), "insersup"),
+        ("nomenclature/N_MEF", Outage::Body(r#"{"data": [{"mef": "1"}]}"#.into()), "N_MEF"),
+        ("fichier.csv", Outage::Body("numero_uai;autre\n0750001U;1\n".into()), "acce"),
+        ("france/millesime", Outage::Body(r#"{"autre": []}"#.into()), "inserjeunes, /france"),
+        ("page=1&limit=1&", Outage::Body(r#"{"formations": [], "pagination": {"total": 0}}"#.into()), "catalogue"),
     ];
     for (at, outage, name) in cas {
         trial.services().outage(at, outage.clone(), usize::MAX);
@@ -392,7 +388,7 @@ fn an_establishment_that_fails_keeps_its_older_answer() {
     trial.services().outage("UAI/0750001U/millesime/2021_2022", Outage::Status(404), usize::MAX);
     trial.services().outage(
         "UAI/0690001B/millesime/2021_2022",
-        Outage::ResponseBody("{\"data\": [{\"x\": 1}]}".into()),
+        Outage::Body("{\"data\": [{\"x\": 1}]}".into()),
         usize::MAX,
     );
     let job = trial.all(Demand::default());

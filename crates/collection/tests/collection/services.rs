@@ -16,7 +16,7 @@ pub enum Outage {
     Wait(u16, &'static str),
     Cut,
     Silence,
-    ResponseBody(String),
+    Body(String),
 }
 
 /// The services, and the time.
@@ -264,7 +264,7 @@ impl Fetch for Services {
                 })
             }
             Some(Outage::Silence) => pending().await,
-            Some(Outage::ResponseBody(text)) => response(200, Vec::new(), text.into_bytes()),
+            Some(Outage::Body(text)) => response(200, Vec::new(), text.into_bytes()),
         }
     }
 }

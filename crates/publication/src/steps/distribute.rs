@@ -208,7 +208,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             };
             let by_order = std::mem::take(&mut list.samples);
             if let (Some(places), Some(sample)) = (&mut list.places, by_order.first()) {
-                let uais = sample.keys.iter().filter_map(|c| Some(RowKey::read(c.as_bytes(), Order::PlaceTable)?.uai));
+                let uais = sample.keys.iter().filter_map(|c| Some(RowKey::read(c.as_bytes(), Order::Places)?.uai));
                 places.separators = KeySample { bits: 0, keys: uais.collect() }.separators(parts(bytes / 8));
                 places.stream = RecordStream::new(&place_stream(&list.name), places.separators.len() + 1);
             }

@@ -45,9 +45,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let key = RowKey::read(key, order).ok_or(StoreError::Damaged("liste".into()))?;
             let place = builder.add(&mut self.writer, &key, json, csv).await?;
             let places = self.state.lists.get_mut(sort.list).and_then(|l| l.places.as_mut());
-            if let Some(places) = places.filter(|_| order == Order::PlaceTable) {
+            if let Some(places) = places.filter(|_| order == Order::Places) {
                 let mut encoder = Encoder::default();
-                encoder.bytes(&key.sort_key(Order::PlaceTable)).size(place);
+                encoder.bytes(&key.sort_key(Order::Places)).size(place);
                 let p = places.separators.partition_point(|s| *s <= key.uai);
                 places.stream.add(&mut self.writer, self.number, p, &encoder.0).await?;
             }
@@ -58,7 +58,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.state.cursor = (rank, partition + 1);
             return Ok(None);
         }
-        let mut plan = if order == Order::PlaceTable { Plan::default() } else { self.read_plan(name).await? };
+        let mut plan = if order == Order::Places { Plan::default() } else { self.read_plan(name).await? };
         plan.csv_header = csv_header(maille, self.indicators);
         let total = builder.total;
         builder.finish(&mut self.writer, &mut plan).await?;
@@ -119,7 +119,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let mut uais: BTreeMap<String, Vec<(usize, RowKey)>> = BTreeMap::new();
         for record in read.records() {
             let mut decoder = Decoder(record);
-            let key = decoder.bytes().and_then(|b| RowKey::read(b, Order::PlaceTable)).ok_or_else(damaged)?;
+            let key = decoder.bytes().and_then(|b| RowKey::read(b, Order::Places)).ok_or_else(damaged)?;
             let rank = decoder.size().ok_or_else(damaged)?;
             uais.entry(key.uai.clone()).or_default().push((rank, key));
         }

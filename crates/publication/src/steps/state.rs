@@ -123,7 +123,7 @@ pub(super) struct ListSort {
 
 impl ListSort {
     pub(super) fn order(&self) -> Order {
-        if self.codes { Order::Codes } else { Order::PlaceTable }
+        if self.codes { Order::Codes } else { Order::Places }
     }
 }
 

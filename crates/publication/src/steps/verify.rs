@@ -25,7 +25,7 @@ const TOLERATED_LOSS: f64 = 0.10;
 enum Pieces {
     Segments(Order, Format),
     Codes,
-    PlaceTable,
+    Places,
 }
 
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
@@ -117,12 +117,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Err(damaged("plan").into());
         }
         let mut pieces = Vec::new();
-        for order in Order::ALL.into_iter().filter(|o| *o == Order::PlaceTable || maille.is_some()) {
+        for order in Order::ALL.into_iter().filter(|o| *o == Order::Places || maille.is_some()) {
             for format in [Format::Json, Format::Csv] {
                 pieces.push((Pieces::Segments(order, format), plan.total.div_ceil(plan.rows(format))));
             }
         }
-        pieces.extend([(Pieces::Codes, plan.pages_codes.len()), (Pieces::PlaceTable, plan.pages_uais.len())]);
+        pieces.extend([(Pieces::Codes, plan.pages_codes.len()), (Pieces::Places, plan.pages_uais.len())]);
         let values = pieces.into_iter().flat_map(|(what, count)| (0..count).map(move |n| (what, n, n + 1 == count)));
         for (rank, (what, n, last)) in values.enumerate().skip(departure) {
             match what {
@@ -140,7 +140,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                         self.state.verified.by_code += entry.0.iter().map(|p| p.count).sum::<usize>();
                     }
                 }
-                Pieces::PlaceTable => {
+                Pieces::Places => {
                     for entry in self.page_entries(&list::uais_family(name), n).await? {
                         let entry = UaiEntry::decode(&entry).map_err(|_| damaged("uais"))?;
                         self.state.verified.by_uai += entry.0.iter().map(|(p, _)| p.count).sum::<usize>();

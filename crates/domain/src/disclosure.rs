@@ -13,7 +13,7 @@
 //! A view over several CFDs is the sum of such parts. Where one of them is not publishable, the view shows no count and
 //! no rate, of no filiere: only sizes, which are always shown.
 //!
-//! Numbers lent along the lineage are those of one group under several codes ([`Source`]): they are added once. Taking a
+//! Numbers lent along the lineage are those of one group under several codes ([`DonneeSource`]): they are added once. Taking a
 //! second time away is a subtraction too, so what several CFDs of a view share is a part of its own. What views of
 //! different CFDs that share groups give away together is not seen from one of them.
 //!
@@ -86,7 +86,7 @@ impl RawCounts {
 
 /// Whose numbers a statistic holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source<'a> {
+pub enum DonneeSource<'a> {
     /// Its own.
     Own,
     /// Those of another code, or of one that has them from another (`donnee_source`).
@@ -101,7 +101,7 @@ pub struct Member<'a> {
     /// Its code.
     pub code: &'a str,
     /// Whose numbers it holds.
-    pub source: Source<'a>,
+    pub source: DonneeSource<'a>,
     /// The numbers.
     pub counts: &'a RawCounts,
 }
@@ -163,14 +163,14 @@ impl<'a> Group<'a> {
         for (rank, member) in members.iter().enumerate() {
             // A code has one statistic in a view; who names it as a source, or names the same source, has its numbers.
             links.join(rank, *by_code.entry(member.code).or_insert(rank));
-            if let Source::Lent(source) = member.source {
+            if let DonneeSource::Lent(source) = member.source {
                 links.join(rank, *by_code.entry(source).or_insert(rank));
             }
         }
         links.join_copies(members);
         let mut groups: BTreeMap<usize, (bool, Self)> = BTreeMap::new();
         for (rank, member) in members.iter().enumerate() {
-            let own = member.source == Source::Own;
+            let own = member.source == DonneeSource::Own;
             let first = || (own, Self { counts: member.counts, cfds: BTreeSet::new() });
             let (has_own, group) = groups.entry(links.root(rank)).or_insert_with(first);
             group.cfds.insert(member.cfd);
@@ -249,14 +249,14 @@ impl Links {
     /// numbers: they were copied whole.
     fn join_copies(&mut self, members: &[Member<'_>]) {
         let own: BTreeSet<usize> = (0..members.len())
-            .filter(|rank| members.get(*rank).is_some_and(|member| member.source == Source::Own))
+            .filter(|rank| members.get(*rank).is_some_and(|member| member.source == DonneeSource::Own))
             .map(|rank| self.root(rank))
             .collect();
         let mut lenders: HashMap<[u64; 7], usize> = HashMap::new();
         let mut orphans = Vec::new();
         for (rank, member) in members.iter().enumerate() {
             let Some(numbers) = member.counts.fingerprint() else { continue };
-            if member.source == Source::Own {
+            if member.source == DonneeSource::Own {
                 lenders.entry(numbers).or_insert(rank);
             } else if !own.contains(&self.root(rank)) {
                 orphans.push((rank, numbers));
@@ -297,7 +297,7 @@ mod tests {
                 let member = |((cfd, code, lender, _), counts): (&Row, _)| Member {
                     cfd,
                     code,
-                    source: lender.map_or(Source::Own, Source::Lent),
+                    source: lender.map_or(DonneeSource::Own, DonneeSource::Lent),
                     counts,
                 };
                 rows.iter().zip(stored).map(member).collect()
@@ -404,7 +404,7 @@ mod tests {
                 let mut members = Vec::new();
                 for (((cfd, _), code), counts) in groups.iter().zip(&codes).zip(&raw) {
                     if views >> cfd & 1 == 1 {
-                        members.push(Member { cfd: cfds[*cfd], code, source: Source::Own, counts });
+                        members.push(Member { cfd: cfds[*cfd], code, source: DonneeSource::Own, counts });
                     }
                 }
                 if sum(&[members])[0].is_open() {

@@ -6,7 +6,7 @@
 
 use crate::codec::{Decoder, Encoder};
 use domain::declared::MAILLE_FIELD;
-use domain::disclosure::{MESSAGE_SUM, Member, RawCounts, Source, Sum, sum};
+use domain::disclosure::{DonneeSource, MESSAGE_SUM, Member, RawCounts, Sum, sum};
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
 use domain::rates::{number, other_rate, rate};
 use domain::{Document, Filiere, PublishedDocument, territory};
@@ -150,7 +150,7 @@ impl HeadCount {
     }
 
     fn member<'a>(&'a self, cfd: &'a str) -> Member<'a> {
-        let source = if self.lent_by.is_empty() { Source::Own } else { Source::Lent(&self.lent_by) };
+        let source = if self.lent_by.is_empty() { DonneeSource::Own } else { DonneeSource::Lent(&self.lent_by) };
         Member { cfd, code: &self.code_certification, source, counts: &self.headcounts }
     }
 }

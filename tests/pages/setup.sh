@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . scripts/lib/install.sh
 missing() { # WHAT COMMAND
-  echo "setup.sh: $1 is missing; install it: $2, or call this again with --install" >&2
+  echo "setup.sh: $1 is missing; install it: $2" >&2
   exit 1
 }
 
@@ -13,10 +13,12 @@ case ${1:-} in
   browser)
     command -v npm >/dev/null || missing npm "your system's package of Node.js"
     command -v chromium-browser >/dev/null || debian chromium chromium "which opens the pages"
+    # It is embedded when the components are built: installing it here would come too late.
+    [ -e components/documentation/assets/version ] || missing "Swagger UI" "scripts/assets --install && scripts/build"
     # npm leaves its own copy of the lock where it has installed all of it.
     if [ ! tests/pages/navigateur/node_modules/.package-lock.json -nt tests/pages/navigateur/package-lock.json ]; then
       ci=(npm ci --prefix tests/pages/navigateur --ignore-scripts --no-audit --no-fund --loglevel=error)
-      [ "$install" = yes ] || missing playwright-core "npm ci --prefix tests/pages/navigateur"
+      [ "$install" = yes ] || missing playwright-core "tests/pages/setup.sh --install browser (npm ci in tests/pages/navigateur)"
       "${ci[@]}" >/dev/null
       touch tests/pages/navigateur/node_modules/.package-lock.json
     fi
@@ -25,7 +27,7 @@ case ${1:-} in
     tool=.cache/schemathesis
     package=schemathesis==4.32.5
     [ ! -x "$tool/bin/schemathesis" ] || exit 0
-    [ "$install" = yes ] || missing schemathesis "python3 -m venv $tool && $tool/bin/pip install $package"
+    [ "$install" = yes ] || missing schemathesis "tests/pages/setup.sh --install schemathesis (pip install $package into $tool)"
     python3 -m venv "$tool"
     "$tool/bin/pip" install --quiet --disable-pip-version-check "$package"
     ;;

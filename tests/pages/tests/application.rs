@@ -21,7 +21,7 @@ fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
     let app = start().unwrap();
     for (path, words) in [
         ("/", "Explorer les indicateurs"),
-        ("/api/doc", "swagger"),
+        ("/api/doc", "Documentation de l’API"),
         ("/api/doc/", "Documentation"),
         ("/api/doc/erreurs", "id=\"millesime\""),
         ("/etat", "Millésimes en vigueur"),

@@ -530,7 +530,7 @@ fn a_newer_pull_takes_the_place_of_one_that_waits_for_a_confirmation() {
         let job = trial.all(Demand { replay: round > 1, ..Demand::default() });
         assert_eq!(job.step, waits, "{:?}", job.summary);
         let open_jobs = block_on(Registry::read(&trial.kv)).unwrap().jobs;
-        assert_eq!(open_jobs, [job.id.clone()], "pull {round}");
+        assert_eq!(open_jobs, std::slice::from_ref(&job.id), "pull {round}");
         if round > 1 {
             let before = format!("c{}", round - 1);
             assert_eq!(

@@ -12,7 +12,7 @@ use store::Reader;
 use store::kv::KeyValue;
 use store::pointer::Pointer;
 use store::version_set::{Shape, Version, VersionSet};
-use widget::{Formation, Indicators, Publisher};
+use widget::{Formation, Indicators, Source};
 
 /// The instant of a request, looked up when the first closing date asks for it: a call of the runtime that most
 /// documents do without.
@@ -335,8 +335,8 @@ fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Res
         libelle: Some(libelle.as_str()).filter(|l| !l.is_empty()),
         millesime: version.millesime(),
         source: match version.universe() {
-            domain::Universe::Secondaire => Publisher::InserJeunes,
-            domain::Universe::Superieur => Publisher::InserSup,
+            domain::Universe::Secondaire => Source::InserJeunes,
+            domain::Universe::Superieur => Source::InserSup,
         },
         messages: &messages,
         indicators: indicators(&document),

@@ -1,7 +1,7 @@
 //! Where things go. A layout runs from the top down and gives the height it came to.
 
 use crate::{
-    Direction, Filieres, Formation, Indicators, Publisher, Theme,
+    Direction, Filieres, Formation, Indicators, Source, Theme,
     canvas::{Canvas, RING_RADIUS, RING_STROKE, Style, push_uint},
     skin::{Indicator, Skin},
 };
@@ -56,7 +56,7 @@ struct Texts<'a> {
     title: &'a str,
     details: &'a str,
     millesime: &'a str,
-    source: Publisher,
+    source: Source,
     messages: &'a [&'a str],
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Directi
         (Theme::Lba, Direction::Vertical) => page.panels(drawn),
         (_, Direction::Horizontal) => page.table(&both),
     }
-    let source = Publisher::InserJeunes;
+    let source = Source::InserJeunes;
     let indicators: Vec<Indicators> = drawn.iter().map(|(_, indicators)| *indicators).collect();
     page.finish(&Texts { title, details, millesime, source, messages }, &indicators)
 }
@@ -420,8 +420,8 @@ impl Page {
             self.y = self.paragraph(column, self.y, skin.small(), LEGEND);
         }
         let mut source = String::from(match texts.source {
-            Publisher::InserJeunes => "Publisher\u{a0}: InserJeunes, Depp-Dares",
-            Publisher::InserSup => "Publisher\u{a0}: InserSup, Sies",
+            Source::InserJeunes => "Source\u{a0}: InserJeunes, Depp-Dares",
+            Source::InserSup => "Source\u{a0}: InserSup, Sies",
         });
         if !texts.millesime.is_empty() {
             source.push_str(", millésime\u{a0}");

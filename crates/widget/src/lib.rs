@@ -17,7 +17,7 @@
 //! The figures must be the published ones: this crate knows nothing of the publication threshold.
 //!
 //! ```
-//! use widget::{Direction, Formation, Indicators, Publisher, Theme, render};
+//! use widget::{Direction, Formation, Indicators, Source, Theme, render};
 //!
 //! let image = render(
 //!     &Formation {
@@ -25,7 +25,7 @@
 //!         details: "Données InserJeunes pour la certification 23830024203",
 //!         libelle: Some("Maçon"),
 //!         millesime: "2022",
-//!         source: Publisher::InserJeunes,
+//!         source: Source::InserJeunes,
 //!         messages: &[],
 //!         indicators: Indicators {
 //!             employment_rate_6_months: Some(52.0),
@@ -106,7 +106,7 @@ impl Direction {
 
 /// Who publishes the figures; named in the source line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Publisher {
+pub enum Source {
     /// Secondary education and apprenticeship.
     #[default]
     InserJeunes,
@@ -161,7 +161,7 @@ pub struct Formation<'a> {
     /// The year `2022` or the period `2021_2022`, drawn in the source line. Empty: not drawn.
     pub millesime: &'a str,
     /// Who publishes the figures.
-    pub source: Publisher,
+    pub source: Source,
     /// The document's `_meta.messages`, drawn on ten lines at most.
     pub messages: &'a [&'a str],
     /// The rates.

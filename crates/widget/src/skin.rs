@@ -130,7 +130,7 @@ impl Skin {
         Style { size: 13, bold: false, color: self.muted }
     }
 
-    /// Publisher and legend.
+    /// Source and legend.
     pub(crate) fn small(&self) -> Style {
         Style { size: 12, bold: false, color: self.muted }
     }

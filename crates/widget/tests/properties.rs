@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use reading::read;
 use roxmltree::Document;
 use variants::{indicators, variants};
-use widget::{Direction, Filieres, Formation, Indicators, Publisher, Theme, missing, render, render_filieres};
+use widget::{Direction, Filieres, Formation, Indicators, Source, Theme, missing, render, render_filieres};
 
 /// Of a whole picture, without a font.
 const LIMIT: usize = 15 * 1024;
@@ -86,7 +86,7 @@ proptest! {
         let messages: Vec<&str> = messages.iter().map(String::as_str).collect();
         let formation = Formation {
             title, details, libelle: Some(&libelle), millesime: &millesime.replace('%', ""),
-            source: if sup { Publisher::InserSup } else { Publisher::InserJeunes }, messages: &messages, indicators: rates,
+            source: if sup { Source::InserSup } else { Source::InserJeunes }, messages: &messages, indicators: rates,
         };
         let svg = render(&formation, theme, direction);
         prop_assert_eq!(svg.is_none(), rates.has_no_data());

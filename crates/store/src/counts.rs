@@ -30,9 +30,13 @@ pub struct HeadCount {
     headcounts: RawCounts,
 }
 
-/// What a record begins with that holds a region and a source. The first text of the form before is a filiere, which is
-/// never empty; the number is longer than a value, so that a reader of that form finds the record damaged.
-const WITH_SOURCE: u64 = 1 << 21;
+/// The filiere of a record that says more of the one before it: region, source, what is hidden. Records of one form only
+/// can be read by the version before, and this one is of a filiere that no view shows.
+const MORE: &str = "+";
+
+/// How [`MORE`] tells whether the threshold hides a statistic.
+const HIDDEN: &str = "h";
+const VISIBLE: &str = "v";
 
 /// Regions that hold the fields of the table are written as a letter: with the code of the region academique, or without.
 const WHOLE_REGION: &str = "R";
@@ -57,7 +61,7 @@ fn folded_region(document: &Document) -> String {
     }
 }
 
-/// The region as it was pushed; `lieu` is its code.
+/// The region as it was pushed; `place` is its code.
 fn unfolded_region(folded: &str, place: &str) -> Option<Value> {
     match folded {
         "" => None,
@@ -96,8 +100,8 @@ impl HeadCount {
 
     /// Appends the stored form.
     pub fn encode(&self, encoder: &mut Encoder) {
-        encoder.text("").number(WITH_SOURCE);
-        for text in [
+        let (headcounts, hidden) = self.headcounts.stored();
+        let texts = [
             &self.filiere,
             &self.millesime,
             &self.code_certification,
@@ -105,36 +109,31 @@ impl HeadCount {
             &self.old_libelle,
             &self.diplome,
             &self.closing_date,
-            &self.region,
-            &self.lent_by,
-        ] {
-            encoder.text(text);
+        ];
+        write(encoder, texts.map(String::as_str), headcounts);
+        let inferred = RawCounts::from_stored(headcounts, None).stored().1;
+        if !matches!(self.region.as_str(), "" | SHORT_REGION) || !self.lent_by.is_empty() || hidden != inferred {
+            let hidden = if hidden { HIDDEN } else { VISIBLE };
+            write(encoder, [MORE, &self.region, &self.lent_by, hidden, "", "", ""], [0; 7]);
         }
-        let (headcounts, caches) = self.headcounts.stored();
-        for headcount in headcounts {
-            encoder.number(headcount);
-        }
-        encoder.number(u64::from(caches));
     }
 
-    /// Reads the stored form, or the one before: without region and source, and without a word on what is hidden.
+    /// Reads one record, and what the next one adds to it. Without that the region is the table's, as far as views
+    /// showed it, and the numbers are the code's own.
     fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
-        let first = decoder.text()?.to_owned();
-        let with_source = first.is_empty();
-        if with_source && decoder.number()? != WITH_SOURCE {
-            return None;
-        }
-        let mut text = || decoder.text().map(str::to_owned);
-        let filiere = if with_source { text()? } else { first };
-        let (millesime, code_certification, libelle) = (text()?, text()?, text()?);
-        let (old_libelle, diplome, closing_date) = (text()?, text()?, text()?);
-        let (region, lent_by) = if with_source { (text()?, text()?) } else { (SHORT_REGION.to_owned(), String::new()) };
-        let mut headcounts = [0; 7];
-        for headcount in &mut headcounts {
-            *headcount = decoder.number()?;
-        }
-        let caches = if with_source { Some(decoder.number()? != 0) } else { None };
-        let headcounts = RawCounts::from_stored(headcounts, caches);
+        let ([filiere, millesime, code_certification, libelle, old_libelle, diplome, closing_date], headcounts) =
+            read(decoder)?;
+        let mut next = Decoder(decoder.0);
+        let more = if next.0.is_empty() { None } else { Some(read(&mut next)?) };
+        let more = more.map(|(texts, _)| texts).filter(|[filiere, ..]| filiere == MORE);
+        let (region, lent_by, hidden) = match more {
+            None => (SHORT_REGION.to_owned(), String::new(), None),
+            Some([_, region, lent_by, hidden, ..]) => {
+                decoder.0 = next.0;
+                (region, lent_by, Some(hidden != VISIBLE))
+            }
+        };
+        let headcounts = RawCounts::from_stored(headcounts, hidden);
         Some(Self {
             filiere,
             millesime,
@@ -153,6 +152,26 @@ impl HeadCount {
         let source = if self.lent_by.is_empty() { DonneeSource::Own } else { DonneeSource::Lent(&self.lent_by) };
         Member { cfd, code: &self.code_certification, source, counts: &self.headcounts }
     }
+}
+
+fn write(encoder: &mut Encoder, texts: [&str; 7], numbers: [u64; 7]) {
+    for text in texts {
+        encoder.text(text);
+    }
+    for number in numbers {
+        encoder.number(number);
+    }
+}
+
+fn read(decoder: &mut Decoder<'_>) -> Option<([String; 7], [u64; 7])> {
+    let (mut texts, mut numbers) = (<[String; 7]>::default(), [0; 7]);
+    for text in &mut texts {
+        decoder.text()?.clone_into(text);
+    }
+    for number in &mut numbers {
+        *number = decoder.number()?;
+    }
+    Some((texts, numbers))
 }
 
 /// The aggregated documents of a filieres view: `pro`, then `apprentissage`, where they have data.
@@ -358,9 +377,19 @@ mod tests {
         assert_eq!((&view["pro"]["nb_annee_term"], &view["pro"]["taux_en_emploi_6_mois"]), (&json!(100), &json!(50)));
     }
 
-    /// Generations of the version before hold records without region and source.
+    /// Generations of the version before hold no records that say more; what reads those alone passes them by.
     #[test]
-    fn the_form_before_is_read() {
+    fn the_form_before_is_read_and_reads_this_one() {
+        let mut lent = statistic("1", "pro", 40);
+        lent["donnee_source"] = json!({"code_certification": "2", "type": "ancienne"});
+        lent["region"] = json!({"code": "11", "nom": "Île-de-France", "code_region_academique": "10"});
+        let mut encoder = Encoder::default();
+        count(lent).encode(&mut encoder);
+        let mut decoder = Decoder(&encoder.0);
+        let filieres: Vec<String> =
+            std::iter::from_fn(|| read(&mut decoder)).map(|([filiere, ..], _)| filiere).collect();
+        assert_eq!((filieres, decoder.0), (vec!["pro".to_owned(), MORE.to_owned()], &[][..]));
+
         let mut encoder = Encoder::default();
         for text in ["pro", "2020", "1", "L1", "", "", ""] {
             encoder.text(text);

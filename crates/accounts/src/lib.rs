@@ -2,6 +2,7 @@
 //!
 //! What access reads of them is in [`api::accounts`]: a component that only reads links no password hashing.
 
+mod gate;
 pub mod login;
 pub mod password;
 
@@ -20,31 +21,88 @@ const LISTS: u8 = 64;
 const KEYS_MAX: usize = 100;
 const LIBELLE_MAX: usize = 200;
 
+const UNKNOWN_USER: ApiError = ApiError::NotFound("Utilisateur inconnu");
+
 fn index_key(list: u8) -> String {
     format!("{INDEX}:{list}")
 }
 
-/// Writes an account as it is, and its name into the index.
-///
-/// # Errors
-/// [`ApiError::Unavailable`] where the store cannot be written.
-pub async fn write<K: KeyValueWrite>(kv: &K, account: &Account) -> Result<(), ApiError> {
-    Ok(record(kv, account).await?)
-}
+/// Attempts at a compare-and-swap before giving up.
+const ATTEMPTS: usize = 20;
 
-/// [`write`], with the store's own error. The name goes first: one without an account is passed over.
+/// Changes an account, by compare-and-swap: the only way there is, so that no change undoes another that was made at the
+/// same time. `None` where there is no such account. The change is made again where another one came first.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn record<K: KeyValueWrite>(kv: &K, account: &Account) -> Result<(), StoreError> {
-    let list = Sha256::digest(account.username.as_bytes()).first().copied().unwrap_or_default() % LISTS;
+pub async fn change<K: KeyValueWrite, T>(
+    kv: &K,
+    user: &str,
+    mut change: impl FnMut(&mut Account) -> T,
+) -> Result<Option<T>, StoreError> {
+    let key = account_key(user);
+    for _ in 0..ATTEMPTS {
+        let Some(bytes) = kv.get(&key).await? else { return Ok(None) };
+        let mut account = Account::decode(&key, &bytes)?;
+        let output = change(&mut account);
+        let new = serde_json::to_vec(&account).unwrap_or_default();
+        if new == bytes || kv.swap(&key, &bytes, new).await? {
+            return Ok(Some(output));
+        }
+    }
+    Err(StoreError::Unavailable(format!("{key} keeps changing")))
+}
+
+/// Gives a user a password, and makes the account where there is none. A disabled account stays disabled.
+///
+/// Stores have no way to write only what is absent: of two calls that make the same account at the same moment, the later
+/// one stands.
+///
+/// # Errors
+/// Those of the store.
+pub async fn set_password<K: KeyValueWrite>(kv: &K, user: &str, password: &str) -> Result<(), StoreError> {
+    make(kv, user, password, |_| ()).await
+}
+
+/// [`set_password`], and the account is enabled: what an operator asks for.
+///
+/// # Errors
+/// Those of the store.
+pub async fn open<K: KeyValueWrite>(kv: &K, user: &str, password: &str) -> Result<(), StoreError> {
+    make(kv, user, password, |account| account.disabled = false).await
+}
+
+async fn make<K: KeyValueWrite>(
+    kv: &K,
+    user: &str,
+    password: &str,
+    rest: impl Fn(&mut Account),
+) -> Result<(), StoreError> {
+    // The name goes first: one without an account is passed over.
+    let list = Sha256::digest(user.as_bytes()).first().copied().unwrap_or_default() % LISTS;
     update(kv, &index_key(list), |names: &mut Vec<String>| {
-        if let Err(rank) = names.binary_search(&account.username) {
-            names.insert(rank, account.username.clone());
+        if let Err(rank) = names.binary_search_by(|name| name.as_str().cmp(user)) {
+            names.insert(rank, user.to_owned());
         }
     })
     .await?;
-    kv.set(&account_key(&account.username), serde_json::to_vec(account).unwrap_or_default()).await
+    let changed = change(kv, user, |account| {
+        account.change_password(password.to_owned());
+        rest(account);
+    });
+    if changed.await?.is_none() {
+        let account = Account::new(user, password.to_owned());
+        kv.set(&account_key(user), serde_json::to_vec(&account).unwrap_or_default()).await?;
+    }
+    Ok(())
+}
+
+/// Disables an account: its tokens and keys open nothing more.
+///
+/// # Errors
+/// [`ApiError::NotFound`] for an unknown user.
+pub async fn disable<K: KeyValueWrite>(kv: &K, user: &str) -> Result<(), ApiError> {
+    change(kv, user, |account| account.disabled = true).await?.ok_or(UNKNOWN_USER)
 }
 
 /// The names of all accounts.
@@ -69,17 +127,27 @@ pub async fn list<K: KeyValue>(kv: &K) -> Result<Vec<String>, ApiError> {
 /// # Errors
 /// [`ApiError::NotFound`] for an unknown user.
 pub async fn add_key<K: KeyValueWrite>(kv: &K, user: &str, key: &str, libelle: &str) -> Result<(), ApiError> {
-    let mut account = read(kv, user).await?.ok_or(ApiError::NotFound("Utilisateur inconnu"))?;
-    if account.keys.len() >= KEYS_MAX {
-        return Err(ApiError::Refused(format!("{KEYS_MAX} clés au plus par utilisateur : en retirer une")));
+    if read(kv, user).await?.is_none() {
+        return Err(UNKNOWN_USER);
     }
     if libelle.chars().count() > LIBELLE_MAX {
         return Err(ApiError::Refused(format!("libelle : {LIBELLE_MAX} caractères au plus")));
     }
     let digest = digest(key);
+    // The owner's name goes first: a key that its account does not hold opens nothing.
     kv.set(&key_of_key(&digest), user.as_bytes().to_vec()).await?;
-    account.keys.push(PersonalKey { digest, libelle: libelle.to_owned() });
-    write(kv, &account).await
+    let added = change(kv, user, |account| {
+        let room = account.keys.len() < KEYS_MAX;
+        if room {
+            account.keys.push(PersonalKey { digest: digest.clone(), libelle: libelle.to_owned() });
+        }
+        room
+    });
+    if added.await?.ok_or(UNKNOWN_USER)? {
+        return Ok(());
+    }
+    kv.delete_many(vec![key_of_key(&digest)]).await?;
+    Err(ApiError::Refused(format!("{KEYS_MAX} clés au plus par utilisateur : en retirer une")))
 }
 
 /// Takes a personal key back, named by the start of its digest.
@@ -87,12 +155,12 @@ pub async fn add_key<K: KeyValueWrite>(kv: &K, user: &str, key: &str, libelle: &
 /// # Errors
 /// [`ApiError::NotFound`] for an unknown user or key.
 pub async fn remove_key<K: KeyValueWrite>(kv: &K, user: &str, start: &str) -> Result<(), ApiError> {
-    let mut account = read(kv, user).await?.ok_or(ApiError::NotFound("Utilisateur inconnu"))?;
-    let rank = account.keys.iter().position(|c| start.len() >= 8 && c.digest.starts_with(start));
-    let rank = rank.ok_or(ApiError::NotFound("Clé inconnue"))?;
-    let removed = account.keys.remove(rank);
-    kv.delete_many(vec![key_of_key(&removed.digest)]).await?;
-    write(kv, &account).await
+    let removed = change(kv, user, |account| {
+        let rank = account.keys.iter().position(|c| start.len() >= 8 && c.digest.starts_with(start))?;
+        Some(account.keys.remove(rank))
+    });
+    let removed = removed.await?.ok_or(UNKNOWN_USER)?.ok_or(ApiError::NotFound("Clé inconnue"))?;
+    Ok(kv.delete_many(vec![key_of_key(&removed.digest)]).await?)
 }
 
 #[cfg(test)]
@@ -100,11 +168,9 @@ mod tests {
     use super::*;
     use api::accounts::valid_key;
     use futures_executor::block_on;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
     use store::MemoryStore;
-
-    fn account(password: &str) -> Account {
-        Account { username: "test".into(), password: password.into(), disabled: false, keys: Vec::new() }
-    }
 
     const HASH: &str = "$argon2id$";
 
@@ -116,9 +182,9 @@ mod tests {
             kv.set(INDEX, br#"["ancien","u0"]"#.to_vec()).await.unwrap();
             for n in 0..5_000 {
                 let username = format!("u{n}{}", "x".repeat(90));
-                write(&kv, &Account { username, ..account(HASH) }).await.unwrap();
+                set_password(&kv, &username, HASH).await.unwrap();
             }
-            write(&kv, &Account { username: "u0".into(), ..account(HASH) }).await.unwrap();
+            set_password(&kv, "u0", HASH).await.unwrap();
             assert_eq!(list(&kv).await.unwrap().len(), 5_002);
             let long = "x".repeat(1_000_000);
             assert!(matches!(add_key(&kv, "u0", "k", &long).await, Err(ApiError::Refused(_))));
@@ -133,7 +199,7 @@ mod tests {
     fn keys_are_kept_as_digests_and_end_with_their_account() {
         block_on(async {
             let kv = MemoryStore::default();
-            write(&kv, &account(HASH)).await.unwrap();
+            set_password(&kv, "test", HASH).await.unwrap();
             add_key(&kv, "test", "cle-secrete", "bureau").await.unwrap();
             assert!(valid_key(&kv, "cle-secrete").await.unwrap());
             assert!(!valid_key(&kv, "autre").await.unwrap() && !valid_key(&kv, "").await.unwrap());
@@ -141,13 +207,49 @@ mod tests {
                 let value = kv.get(&key).await.unwrap().unwrap();
                 assert!(!String::from_utf8_lossy(&value).contains("cle-secrete"), "{key}");
             }
-            let mut closes = read(&kv, "test").await.unwrap().unwrap();
-            closes.disabled = true;
-            write(&kv, &closes).await.unwrap();
+            disable(&kv, "test").await.unwrap();
+            let closes = read(&kv, "test").await.unwrap().unwrap();
             assert!(!valid_key(&kv, "cle-secrete").await.unwrap());
             let start = closes.keys[0].digest[..8].to_owned();
             remove_key(&kv, "test", &start).await.unwrap();
             assert_eq!(list(&kv).await.unwrap(), ["test"]);
+            assert!(matches!(disable(&kv, "autre").await, Err(ApiError::NotFound(_))));
+        });
+    }
+
+    #[test]
+    fn what_changes_an_account_at_the_same_time_undoes_nothing() {
+        block_on(async {
+            let kv = MemoryStore::default();
+            set_password(&kv, "test", HASH).await.unwrap();
+            let mut first = true;
+            change(&kv, "test", |account| {
+                // Between the read and the swap of this change the account is disabled.
+                if std::mem::take(&mut first) {
+                    let disabled = pin!(disable(&kv, "test")).poll(&mut Context::from_waker(Waker::noop()));
+                    assert_eq!(disabled, Poll::Ready(Ok(())));
+                }
+                account.password = "hachage neuf".into();
+            })
+            .await
+            .unwrap();
+            let account = read(&kv, "test").await.unwrap().unwrap();
+            assert!(account.disabled && account.password == "hachage neuf");
+            // A push of the user does not enable it either; the operator's own call does.
+            set_password(&kv, "test", "autre$1$s").await.unwrap();
+            assert!(read(&kv, "test").await.unwrap().unwrap().disabled);
+            open(&kv, "test", "encore$1$s").await.unwrap();
+            assert!(!read(&kv, "test").await.unwrap().unwrap().disabled);
+        });
+    }
+
+    #[test]
+    fn an_account_that_cannot_be_read_is_not_made_anew() {
+        block_on(async {
+            let kv = MemoryStore::default();
+            kv.set(&account_key("test"), b"{\"username\":\"te".to_vec()).await.unwrap();
+            assert!(set_password(&kv, "test", HASH).await.is_err());
+            assert_eq!(read(&kv, "test").await, Err(ApiError::Unavailable));
         });
     }
 }

@@ -1,6 +1,9 @@
 //! `POST /api/inserjeunes/auth/login`: a token for a user and a password.
 
+use crate::gate::Gate;
 use crate::password::{self, Verification};
+use api::access::Token;
+use api::accounts::Account;
 use api::error::ApiError;
 use api::validation::{FaultPlace, Faults};
 use api::{Request, Response, Runtime, access, accounts, read_body, routes};
@@ -33,20 +36,31 @@ where
         _ => return Err(ApiError::UnknownRoute),
     }
     let (user, password) = credentials(&fields)?;
+    let gate = Gate::of_this_instance();
+    let attempt = gate.enter(&user, runtime.monotonic_ms()).map_err(ApiError::TooMany)?;
     let kv = runtime.kv();
     let account = accounts::read(&kv, &user).await?;
     let verification = password::verify(account.as_ref(), &password);
-    if verification == Verification::Refused {
+    let Some(account) = account.filter(|_| verification != Verification::Refused) else {
+        attempt.failed(runtime.monotonic_ms());
         return Err(ApiError::Credentials);
-    }
-    if let (Verification::ToResume, Some(mut account)) = (verification, account)
+    };
+    attempt.succeeded();
+    if verification == Verification::ToResume
         && let Some(hash) = password::hash_password(&password, random)
     {
-        account.password = hash;
-        crate::write(&kv, &account).await?;
+        // Only this very hash is replaced, and nothing else of the account: one that was disabled or given another
+        // password since it was read stays so.
+        let resume = |now: &mut Account| {
+            if now.password == account.password {
+                now.password.clone_from(&hash);
+            }
+        };
+        crate::change(&kv, &user, resume).await?;
     }
     let secret = runtime.variable("jwt_secret").await;
-    let token = access::write_token(&secret, &user, runtime.now_ms().div_euclid(1000));
+    let token = Token { user, password_changes: account.password_changes };
+    let token = access::write_token(&secret, &token, runtime.now_ms().div_euclid(1000));
     let token = token.ok_or(ApiError::Credentials)?;
     Ok(Response::json(200, &json!({"token": token})).with("cache-control", "no-store"))
 }
@@ -74,12 +88,17 @@ fn credentials(fields: &Value) -> Result<(String, String), ApiError> {
     for (rank, value) in fields.as_array().into_iter().flatten().enumerate() {
         faults.unknown(&rank.to_string(), value.clone());
     }
-    if faults.0.is_empty() { Ok(read) } else { Err(ApiError::Validation(faults.0)) }
+    faults.finish().map(|()| read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_executor::block_on;
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use store::MemoryStore;
+    use store::reading::Cache;
 
     /// Type and path of each fault.
     fn faults(fields: &Value) -> Vec<String> {
@@ -99,5 +118,89 @@ mod tests {
         assert!(faults(&json!({"username": "u", "password": "p"})).is_empty());
         let other = faults(&json!({"username": "", "password": ["p"], "0": 1}));
         assert_eq!(other.len(), 3, "{other:?}");
+    }
+
+    struct World {
+        kv: &'static MemoryStore,
+        now: Cell<u64>,
+    }
+
+    impl Runtime for World {
+        type Kv = &'static MemoryStore;
+        fn kv(&self) -> Self::Kv {
+            self.kv
+        }
+        fn cache(&self) -> Rc<Cache> {
+            Rc::new(Cache::new())
+        }
+        async fn variable(&self, _: &str) -> String {
+            "secret".into()
+        }
+        fn now_ms(&self) -> i64 {
+            0
+        }
+        fn monotonic_ms(&self) -> u64 {
+            self.now.get()
+        }
+    }
+
+    /// A store for the test's life, with one account of the former service.
+    fn world() -> World {
+        let kv: &'static MemoryStore = Box::leak(Box::default());
+        block_on(crate::set_password(kv, "test", OLD)).unwrap();
+        World { kv, now: Cell::new(0) }
+    }
+
+    /// The password is `Password1234!`.
+    const OLD: &str = "93edede8ec63d84b72ed3430a8296ed66a8aff4f7f11f9f48d2cb064c22077f7fbc575ee77160bbdd8e92fa61f79cc2af1dcb4c355f3d4da7e4070355fb5287a$2$00112233445566778899aabbccddeeff";
+
+    /// The status, `Retry-After`, and the token.
+    fn log_in(world: &World, user: &str, password: &str) -> (u16, Option<String>, String) {
+        let request = Request {
+            method: "POST".into(),
+            path: "/api/inserjeunes/auth/login".into(),
+            headers: vec![("content-type".to_owned(), "application/json".to_owned())].into(),
+            body: json!({"username": user, "password": password}).to_string().into_bytes(),
+            ..Request::default()
+        };
+        let response = block_on(auth(world, request, [7; 16]));
+        let after = response.header("retry-after").map(str::to_owned);
+        let api::ResponseBody::Bytes(body) = response.body else { panic!("a login is whole") };
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        (response.status, after, body["token"].as_str().unwrap_or_default().to_owned())
+    }
+
+    fn opens(world: &World, token: &str) -> bool {
+        let token = access::read_token("secret", token, 0).unwrap();
+        block_on(accounts::accepts_token(&world.kv, &token)).unwrap()
+    }
+
+    #[test]
+    fn a_token_outlives_the_migration_of_its_hash_and_ends_with_the_password() {
+        let world = world();
+        let (status, _, first) = log_in(&world, "test", "Password1234!");
+        let migrated = block_on(accounts::read(&world.kv, "test")).unwrap().unwrap();
+        assert!(status == 200 && migrated.password.starts_with("$argon2id$"));
+        let (_, _, second) = log_in(&world, "test", "Password1234!");
+        assert!(opens(&world, &first) && opens(&world, &second));
+        block_on(crate::set_password(&world.kv, "test", OLD)).unwrap();
+        assert!(!opens(&world, &first) && !opens(&world, &second));
+        let (_, _, third) = log_in(&world, "test", "Password1234!");
+        assert!(opens(&world, &third));
+    }
+
+    #[test]
+    fn guesses_are_slowed_down_for_names_with_and_without_an_account() {
+        let world = world();
+        for user in ["test", "personne"] {
+            let mut statuses = Vec::new();
+            for _ in 0..11 {
+                statuses.push(log_in(&world, user, "Faux1234!").0);
+            }
+            assert_eq!(statuses, [[401; 10].as_slice(), &[429]].concat(), "{user}");
+        }
+        assert_eq!(log_in(&world, "test", "Password1234!"), (429, Some("1".into()), String::new()));
+        world.now.set(1_000);
+        assert_eq!(log_in(&world, "test", "Password1234!").0, 200);
     }
 }

@@ -4,7 +4,9 @@ use api::access::equal;
 use api::accounts::Account;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
+use domain::StoredPassword;
 use sha2::Sha512;
+use std::cell::Cell;
 use store::codec::hex;
 
 /// Whether a new password is strong enough: 8 to 50 characters with a digit, a lower-case, an
@@ -43,30 +45,42 @@ pub enum Verification {
     ToResume,
 }
 
-/// Checks a password. An unknown or disabled account, and a wrong password under either scheme,
-/// cost one Argon2id as a right one does.
+thread_local! {
+    /// Iterations of the last hash of the former service that this instance met: what all others pay too.
+    static ITERATIONS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Checks a password.
+///
+/// Whatever the account, a check costs one Argon2id and one PBKDF2 with as many iterations as the hashes of the former
+/// service have, so that its time does not tell who has an account, or who has not logged in since the migration. The
+/// instance learns that number from the first such hash it meets: until then, PBKDF2 makes the difference. Only a login
+/// that succeeds may cost more: its hash is made anew. A stored form that asks for more than [`StoredPassword`] allows is
+/// none.
 #[must_use]
 pub fn verify(account: Option<&Account>, password: &str) -> Verification {
     const NONE: &str =
         "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-    let freshness = account.filter(|c| !c.disabled).map_or("", |c| c.password.as_str());
-    let argon = if freshness.starts_with("$argon2") { freshness } else { NONE };
-    let matches =
-        PasswordHash::new(argon).is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok());
-    if matches && argon != NONE {
-        return Verification::Accepted;
-    }
-    if old_one_matches(freshness, password) == Some(true) { Verification::ToResume } else { Verification::Refused }
-}
-
-/// `hex$iterations$salt`; `None` where it is of another form.
-fn old_one_matches(freshness: &str, password: &str) -> Option<bool> {
-    let mut parts = freshness.split('$');
-    let (expected, iterations, salt) = (parts.next()?, parts.next()?, parts.next()?);
-    let iterations: u32 = iterations.parse().ok()?;
+    let stored = account.filter(|c| !c.disabled).and_then(|c| StoredPassword::parse(&c.password).ok());
+    let (argon, former) = match stored {
+        Some(StoredPassword::Argon2(hash)) => (Some(hash), None),
+        Some(StoredPassword::Former { expected, iterations, salt }) => (None, Some((expected, iterations, salt))),
+        None => (None, None),
+    };
+    let matches = PasswordHash::new(argon.unwrap_or(NONE))
+        .is_ok_and(|hash| argon2().verify_password(password.as_bytes(), &hash).is_ok());
+    let (expected, iterations, salt) = former.unwrap_or_else(|| ("", ITERATIONS.get(), ""));
+    ITERATIONS.set(iterations);
     let mut computed = [0; 64];
-    pbkdf2::pbkdf2_hmac::<Sha512>(password.as_bytes(), salt.as_bytes(), iterations.max(1), &mut computed);
-    Some(equal(hex(&computed).as_bytes(), expected.to_ascii_lowercase().as_bytes()))
+    if iterations > 0 {
+        pbkdf2::pbkdf2_hmac::<Sha512>(password.as_bytes(), salt.as_bytes(), iterations, &mut computed);
+    }
+    let former_matches = equal(hex(&computed).as_bytes(), expected.to_ascii_lowercase().as_bytes());
+    match (argon, former) {
+        (Some(_), _) if matches => Verification::Accepted,
+        (_, Some(_)) if former_matches => Verification::ToResume,
+        _ => Verification::Refused,
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +88,7 @@ mod tests {
     use super::*;
 
     fn account(password: &str) -> Account {
-        Account { username: "test".into(), password: password.into(), disabled: false, keys: Vec::new() }
+        Account::new("test", password.into())
     }
 
     /// The recorded password of the former service.
@@ -92,6 +106,32 @@ mod tests {
         assert_eq!(verify(Some(&account("")), ""), Verification::Refused);
         let closes = Account { disabled: true, ..old };
         assert_eq!(verify(Some(&closes), "Password1234!"), Verification::Refused);
+    }
+
+    #[test]
+    fn a_stored_form_that_asks_for_too_much_is_none_and_costs_no_more() {
+        let start = std::time::Instant::now();
+        for stored in [
+            "ab$4294967295$s".to_owned(),
+            OLD.replace("$2$", "$4294967295$"),
+            hash_password("Password1234!", [7; 16]).unwrap().replace("m=19456", "m=4194303"),
+            hash_password("Password1234!", [7; 16]).unwrap().replace("t=2", "t=4294967295"),
+        ] {
+            assert_eq!(verify(Some(&account(&stored)), "Password1234!"), Verification::Refused, "{stored}");
+        }
+        assert!(start.elapsed().as_secs() < 60, "four checks, not four billion rounds");
+    }
+
+    #[test]
+    fn every_check_pays_the_iterations_of_the_former_hashes() {
+        ITERATIONS.set(0);
+        assert_eq!(verify(None, "Password1234!"), Verification::Refused);
+        assert_eq!(ITERATIONS.get(), 0, "none was met yet");
+        assert_eq!(verify(Some(&account(&OLD.replace("$2$", "$9$"))), "Password1234!"), Verification::Refused);
+        for other in [None, Some(&account(&hash_password("Password1234!", [7; 16]).unwrap()))] {
+            assert_eq!(verify(other, "autre"), Verification::Refused);
+            assert_eq!(ITERATIONS.get(), 9);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::error::AdminError;
 use crate::{reports, runs};
 use accounts::password::{acceptable_password, hash_password};
 use api::access::equal;
-use api::accounts::{Account, read as read_account};
+use api::accounts::read as read_account;
 use api::error::ApiError;
 use api::{Request, Response, Runtime, decoder_segment};
 use base64::Engine;
@@ -54,25 +54,18 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
 
     async fn user(&self, document: &Document) -> Result<(), StoreError> {
         let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let kv = self.0.kv();
-        let (username, password) = (text("username"), text("password"));
-        let refused = |_| StoreError::Unavailable("accounts".into());
-        let before = read_account(&kv, &username).await.map_err(refused)?;
-        let account = match before {
-            Some(before) => Account { password, ..before },
-            None => Account { username, password, disabled: false, keys: Vec::new() },
-        };
-        accounts::record(&kv, &account).await
+        accounts::set_password(&self.0.kv(), &text("username"), &text("password")).await
     }
 }
 
 /// Answers a request to `/internal/import/…`.
 pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response {
     let response = match handle(runtime, &request).await {
-        Ok(response) => response.with("cache-control", "no-store"),
+        Ok(response) => response,
         Err(error) => ApiError::from(error).response(),
     };
-    response.finish(&request)
+    // What an operator is told, an absence too, is nobody else's to keep.
+    response.not_kept().finish(&request)
 }
 
 async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
@@ -171,7 +164,7 @@ pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Vec<String> {
 }
 
 fn parameter(request: &Request, name: &str) -> Option<String> {
-    request.parameters().into_iter().find(|(n, _)| n == name).and_then(|(_, v)| v.into_iter().next())
+    request.values_of(name).next()
 }
 
 pub(crate) fn budget(request: &Request) -> u64 {
@@ -344,7 +337,6 @@ async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) 
     let kv = runtime.kv();
     let fields: Map<String, Value> = json_of_body(request)?;
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let unknown = AdminError::NotFound("Utilisateur inconnu");
     match (request.method.as_ref(), rest) {
         ("GET", ["users"]) => {
             let mut read = Vec::new();
@@ -366,15 +358,11 @@ async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) 
                 ));
             }
             let hash = hash_password(password, runtime.random()).ok_or(AdminError::Unavailable)?;
-            let keys = read_account(&kv, username).await?.map(|c| c.keys).unwrap_or_default();
-            let account = Account { username: username.to_owned(), password: hash, disabled: false, keys };
-            accounts::write(&kv, &account).await?;
+            accounts::open(&kv, username, &hash).await?;
             Ok(Response::json(201, &json!({"username": username})))
         }
         ("DELETE", ["users", name]) => {
-            let mut account = read_account(&kv, name).await?.ok_or(unknown)?;
-            account.disabled = true;
-            accounts::write(&kv, &account).await?;
+            accounts::disable(&kv, name).await?;
             Ok(Response::json(200, &json!({"username": name, "desactive": true})))
         }
         ("POST", ["users", name, "cles"]) => {

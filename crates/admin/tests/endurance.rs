@@ -183,6 +183,8 @@ impl Harness {
             self.pass(61_000);
             return None;
         };
+        // Whatever an operator is told, an absence too.
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{method} {path}");
         let ResponseBody::Bytes(body) = response.body else { panic!("an answer of the import is not streamed") };
         Some((response.status, serde_json::from_slice(&body).unwrap_or_default()))
     }
@@ -552,4 +554,12 @@ fn invariant_11_a_job_that_cannot_go_on_stops_no_other() {
     let long = json!({"millesimes": vec!["2020"; 50_000]}).to_string();
     let (status, body) = harness.call(("POST", "jobs", long.as_bytes())).unwrap();
     assert_eq!(status, 422, "{body}");
+}
+
+#[test]
+fn what_is_not_there_is_told_to_the_operator_alone() {
+    let harness = Harness::new(0, Faults::default(), false);
+    for path in ["jobs/rien", "reports/rien", "rien"] {
+        assert_eq!(harness.call(("GET", path, b"")).map(|(status, _)| status), Some(404), "{path}");
+    }
 }

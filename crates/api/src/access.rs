@@ -43,8 +43,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
             return Err(ApiError::Unauthorized);
         }
     }
-    let keys = request.parameters().into_iter().filter(|(name, _)| name == KEY_IN_QUERY).flat_map(|(_, v)| v);
-    let keys: Vec<String> = keys.filter(|key| !key.is_empty()).collect();
+    let keys: Vec<String> = request.values_of(KEY_IN_QUERY).filter(|key| !key.is_empty()).take(2).collect();
     let key = match keys.as_slice() {
         [] => request.header("x-api-key").unwrap_or_default(),
         [alone] => alone,
@@ -61,8 +60,8 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
     let secret = runtime.variable("jwt_secret").await;
     let now = runtime.now_ms().div_euclid(1000);
     for token in [Some(key), token].into_iter().flatten() {
-        if let Some(user) = read_token(&secret, token, now)
-            && accounts::is_active(&runtime.kv(), &user).await?
+        if let Some(token) = read_token(&secret, token, now)
+            && accounts::accepts_token(&runtime.kv(), &token).await?
         {
             return Ok(());
         }
@@ -76,11 +75,27 @@ fn sign(secret: &str, text: &str) -> Option<Hmac<Sha256>> {
     (!secret.is_empty()).then_some(signature)
 }
 
+/// What a valid token says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    /// Whose it is.
+    pub user: String,
+    /// For which of the user's passwords it was given: the first one where it does not tell, as those of the former
+    /// service do not.
+    pub password_changes: u64,
+}
+
+/// The claim of [`Token::password_changes`].
+const PASSWORD_CLAIM: &str = "mdp";
+
 /// A token for a user, valid for one day. `None` without a secret.
 #[must_use]
-pub fn write_token(secret: &str, user: &str, now_s: i64) -> Option<String> {
+pub fn write_token(secret: &str, token: &Token, now_s: i64) -> Option<String> {
     let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let charge = json!({"username": user, "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "iss": ISSUER});
+    let mut charge = json!({"username": token.user, "iat": now_s, "exp": now_s + TOKEN_LIFETIME_S, "iss": ISSUER});
+    if let Some(claims) = charge.as_object_mut().filter(|_| token.password_changes > 0) {
+        claims.insert(PASSWORD_CLAIM.to_owned(), token.password_changes.into());
+    }
     let text = format!("{}.{}", encode(&json!({"alg": "HS256", "typ": "JWT"})), encode(&charge));
     let signature = sign(secret, &text)?.finalize().into_bytes();
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
@@ -89,7 +104,7 @@ pub fn write_token(secret: &str, user: &str, now_s: i64) -> Option<String> {
 /// The user of a valid token: HS256 only, our issuer, a user, an end that lies ahead, no beginning or one that lies
 /// behind. A beginning that is no number is none that can be checked: the token is refused.
 #[must_use]
-pub fn read_token(secret: &str, token: &str, now_s: i64) -> Option<String> {
+pub fn read_token(secret: &str, token: &str, now_s: i64) -> Option<Token> {
     let (text, signature) = token.rsplit_once('.')?;
     let (header, charge) = text.split_once('.')?;
     let read = |part: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
@@ -106,7 +121,8 @@ pub fn read_token(secret: &str, token: &str, now_s: i64) -> Option<String> {
         && number("exp")?? > now
         && number("nbf").is_none_or(|start| start.is_some_and(|start| start <= now));
     let user = charge.get("username")?.as_str()?;
-    (valid && !user.is_empty()).then(|| user.to_owned())
+    let password_changes = charge.get(PASSWORD_CLAIM).map_or(Some(0), Value::as_u64)?;
+    (valid && !user.is_empty()).then(|| Token { user: user.to_owned(), password_changes })
 }
 
 #[cfg(test)]
@@ -115,13 +131,18 @@ mod tests {
 
     #[test]
     fn a_token_is_read_back_until_its_end_and_by_its_secret_only() {
-        let token = write_token("s", "test", 1000).unwrap();
-        assert_eq!(read_token("s", &token, 1000).as_deref(), Some("test"));
-        assert_eq!(read_token("s", &token, 1000 + TOKEN_LIFETIME_S - 1).as_deref(), Some("test"));
+        for password_changes in [0, 3] {
+            let of = Token { user: "test".into(), password_changes };
+            let token = write_token("s", &of, 1000).unwrap();
+            assert_eq!(read_token("s", &token, 1000), Some(of.clone()));
+            assert_eq!(read_token("s", &token, 1000 + TOKEN_LIFETIME_S - 1), Some(of));
+        }
+        let of = Token { user: "test".into(), password_changes: 0 };
+        let token = write_token("s", &of, 1000).unwrap();
         assert_eq!(read_token("s", &token, 1000 + TOKEN_LIFETIME_S), None, "expired when exp <= now");
         assert_eq!(read_token("autre", &token, 1000), None);
         assert_eq!(read_token("", &token, 1000), None, "an empty secret denies");
-        assert_eq!(write_token("", "test", 0), None);
+        assert_eq!(write_token("", &of, 0), None);
     }
 
     #[test]
@@ -154,6 +175,8 @@ mod tests {
             (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": "8"})),
             (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": null})),
             (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": true})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "mdp": -1})),
+            (hs256.clone(), json!({"username": "u", "iss": ISSUER, "exp": 10, "mdp": "0"})),
             (hs256, json!({"username": "u", "iss": ISSUER, "exp": 10, "nbf": [8]})),
         ] {
             assert_eq!(read_token("s", &make(header.clone(), charge.clone()), 9), None, "{header} {charge}");

@@ -3,11 +3,12 @@
 //! They lie in the store under `compte:`, apart from documents and generations. Names and keys are found by digest; neither
 //! passwords nor keys are kept.
 
+use crate::access::Token;
 use crate::error::ApiError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::codec::hex;
-use store::kv::KeyValue;
+use store::kv::{KeyValue, StoreError};
 
 /// What is kept of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +24,38 @@ pub struct Account {
     /// Digests of personal keys, with a label each.
     #[serde(rename = "cles", default)]
     pub keys: Vec<PersonalKey>,
+    /// How often the password was changed by somebody; hashing it again is no change. A token tells the one that it was
+    /// given for, so that it ends with the password.
+    #[serde(rename = "mots_de_passe", default, skip_serializing_if = "is_zero")]
+    pub password_changes: u64,
+}
+
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Account {
+    /// A new account.
+    #[must_use]
+    pub fn new(username: &str, password: String) -> Self {
+        Self { username: username.to_owned(), password, disabled: false, keys: Vec::new(), password_changes: 0 }
+    }
+
+    /// Gives the account another password, which ends its tokens; the same stored form again changes nothing.
+    pub fn change_password(&mut self, password: String) {
+        if self.password != password {
+            self.password = password;
+            self.password_changes = self.password_changes.saturating_add(1);
+        }
+    }
+
+    /// An account as it lies in the store.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] where it cannot be read: that is not the same as no account.
+    pub fn decode(key: &str, bytes: &[u8]) -> Result<Self, StoreError> {
+        serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged(key.to_owned()))
+    }
 }
 
 /// A personal key, as kept.
@@ -58,16 +91,18 @@ pub fn key_of_key(digest: &str) -> String {
 /// # Errors
 /// [`ApiError::Unavailable`] where the store cannot be read.
 pub async fn read<K: KeyValue>(kv: &K, user: &str) -> Result<Option<Account>, ApiError> {
-    let bytes = kv.get(&account_key(user)).await?;
-    Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()))
+    let key = account_key(user);
+    let bytes = kv.get(&key).await?;
+    Ok(bytes.map(|bytes| Account::decode(&key, &bytes)).transpose()?)
 }
 
-/// Whether a user exists and is not disabled.
+/// Whether a token still opens anything: its user exists, is not disabled, and has the password that it was given for.
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] where the store cannot be read.
-pub async fn is_active<K: KeyValue>(kv: &K, user: &str) -> Result<bool, ApiError> {
-    Ok(read(kv, user).await?.is_some_and(|c| !c.disabled))
+pub async fn accepts_token<K: KeyValue>(kv: &K, token: &Token) -> Result<bool, ApiError> {
+    let account = read(kv, &token.user).await?;
+    Ok(account.is_some_and(|c| !c.disabled && c.password_changes == token.password_changes))
 }
 
 /// Whether a personal key belongs to an active account.

@@ -38,7 +38,7 @@ pub async fn respond<M: Runtime>(
     ext: Option<&str>,
     rendered_key: &str,
 ) -> Result<Response, ApiError> {
-    let (parameters, target) = DocumentParameters::read(request.parameters(), ext, path)?;
+    let (parameters, target) = DocumentParameters::read(request.parameters()?, ext, path)?;
     let read = LazyCell::new(|| runtime.now_ms());
     let now: Now<'_> = &|| *read;
     let found = if !LookupPlace::of(&target).is_known(reader.pointer()) {

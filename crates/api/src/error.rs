@@ -39,6 +39,8 @@ pub enum ApiError {
     Charset,
     /// 422: the content was read and refused.
     Refused(String),
+    /// 429: too many logins at once, or too many wrong ones; the seconds to wait.
+    TooMany(u64),
     /// 503: the store cannot be read.
     Unavailable,
 }
@@ -111,6 +113,7 @@ impl ApiError {
             Self::Conflict(_) | Self::Refused(_) => "import",
             Self::TooLarge(_) => "trop-grand",
             Self::Charset => "jeu-de-caracteres",
+            Self::TooMany(_) => "trop-de-connexions",
             Self::Unavailable => "indisponible",
         }
     }
@@ -130,6 +133,9 @@ impl ApiError {
             Self::TooLarge(text) => (413, "Request Entity Too Large", text.as_str()),
             Self::Charset => (415, "Unsupported Media Type", "Jeu de caractères non pris en charge : utiliser utf-8"),
             Self::Refused(text) => (422, "Unprocessable Entity", text.as_str()),
+            Self::TooMany(_) => {
+                (429, "Too Many Requests", "Trop de connexions, réessayez après le délai de l'en-tête Retry-After")
+            }
             Self::Unavailable => (
                 503,
                 "Service Unavailable",
@@ -152,6 +158,9 @@ impl ApiError {
         let response = Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default())
             .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
         match self {
+            Self::TooMany(seconds) => {
+                response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")
+            }
             Self::Unavailable => response.with("retry-after", "5").with("cache-control", "no-store"),
             Self::NotFound(_) | Self::Millesime { .. } => response.with("cache-control", "public, max-age=60"),
             _ => response.with("cache-control", "no-store"),

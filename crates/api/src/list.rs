@@ -1,5 +1,6 @@
 //! Lists: filters to ranges, ranges to rows, rows to the wire.
 
+use crate::access::KEY_IN_QUERY;
 use crate::error::{self, ApiError};
 use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
@@ -71,7 +72,7 @@ pub async fn respond<M: Runtime>(
     place: Option<&str>,
     ext: Option<&str>,
 ) -> Result<Response, ApiError> {
-    let parameters = ListParameters::read(request.parameters(), ext, place, list.allowed())?;
+    let parameters = ListParameters::read(request.parameters()?, ext, place, list.allowed())?;
     if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
         return Err(error::UNKNOWN_MAILLE);
     }
@@ -162,10 +163,19 @@ fn filter<K: KeyValue>(reader: &Reader<K>, list: &List, parameters: &ListParamet
         // Nothing is in force: no row has the empty millesime.
         millesimes.push((String::new(), None));
     }
+    // What is asked for twice is looked for once.
+    millesimes.sort_unstable();
+    millesimes.dedup();
+    let once = |values: &[String]| {
+        let mut values = values.to_vec();
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
     Filter {
         millesimes,
-        regions: parameters.regions.clone(),
-        academies: parameters.academies.clone(),
+        regions: once(&parameters.regions),
+        academies: once(&parameters.academies),
         // A place of a declared maille lies where a UAI does on the list of formations.
         uais: parameters.uais.iter().map(|u| u.as_str().to_owned()).chain(parameters.places.iter().cloned()).collect(),
         codes: parameters.codes.iter().map(|c| c.as_str().to_owned()).collect(),
@@ -201,11 +211,7 @@ fn envelope(parameters: &ListParameters, list: &List, plan: &Plan, total: u64) -
 /// `next` and `prev`, with the query as it was sent but for the page and the key.
 fn links(request: &Request, parameters: &ListParameters, total: u64) -> Option<String> {
     let pages = total.div_ceil(parameters.items_per_page).max(1);
-    let others: Vec<&str> = request
-        .query
-        .split('&')
-        .filter(|p| !p.is_empty() && !matches!(p.split('=').next(), Some("page" | "apiKey")))
-        .collect();
+    let others = request.query_without(&["page", KEY_IN_QUERY]);
     let link = |page: u64, rel: &str| {
         let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain([format!("page={page}")]).collect();
         format!("<{}?{}>; rel=\"{rel}\"", request.path, query.join("&"))

@@ -15,6 +15,9 @@ pub const ITEMS_MAX_JSON: u64 = 10_000;
 /// Rows of a page of CSV or NDJSON, at most: they are streamed.
 pub const ITEMS_MAX_STREAM: u64 = 1_000_000;
 
+/// Codes in the path of one document, at most.
+pub const CODES_MAX: usize = 200;
+
 /// The form of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListFormat {
@@ -67,7 +70,7 @@ impl ReceivedParameters {
         for (name, values) in self.0 {
             faults.unknown(&name, raw(&values));
         }
-        if faults.0.is_empty() { Ok(()) } else { Err(ApiError::Validation(faults.0)) }
+        faults.finish()
     }
 }
 
@@ -431,9 +434,14 @@ impl DocumentParameters {
                 if let DocumentPath::Declared(maille, text, _) = path {
                     target.place = declared_place(text, &mut faults).map(|place| keys::declared_place(maille, &place));
                 }
-                let items: Vec<&str> = codes.split([',', '|']).collect();
-                let read: Option<Vec<_>> = items.iter().map(|i| CodeCertification::parse(i)).collect();
-                if read.is_none() {
+                // These routes need no key, and each code costs a get or two.
+                let items: Vec<&str> = codes.split([',', '|']).take(CODES_MAX + 1).collect();
+                let too_many = items.len() > CODES_MAX;
+                let read: Option<Vec<_>> =
+                    items.iter().map(|i| CodeCertification::parse(i)).collect::<Option<_>>().filter(|_| !too_many);
+                if too_many {
+                    faults.too_many(FaultPlace::Name("codes_certifications"), CODES_MAX);
+                } else if read.is_none() {
                     let items: Vec<Value> = items.into_iter().map(Into::into).collect();
                     faults.codes(FaultPlace::Name("codes_certifications"), items.into());
                 }

@@ -6,6 +6,9 @@ use std::cell::OnceCell;
 use std::fmt;
 use std::rc::Rc;
 
+/// Parameters of a query, at most, repeated ones counted each.
+pub const PARAMETERS_MAX: usize = 64;
+
 /// Where headers come from: a name in lower case to its first value.
 type HeaderSource = Rc<dyn Fn(&str) -> Option<String>>;
 
@@ -71,8 +74,25 @@ impl fmt::Debug for Headers {
 
 impl From<Vec<(String, String)>> for Headers {
     fn from(headers: Vec<(String, String)>) -> Self {
-        Self::new_ones(move |name| headers.iter().find(|(n, _)| n == name).map(|(_, value)| value.clone()))
+        Self::new_ones(move |name| {
+            let values = headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone());
+            one_value(name, values)
+        })
     }
+}
+
+/// The value of a header that may have been sent several times: of a list, all of them as one (RFC 9110, 5.3); of
+/// another, the first.
+#[must_use]
+pub fn one_value(name: &str, mut values: impl Iterator<Item = String>) -> Option<String> {
+    let mut value = values.next()?;
+    if matches!(name, "if-none-match" | "accept-encoding") {
+        for other in values {
+            value.push_str(", ");
+            value.push_str(&other);
+        }
+    }
+    Some(value)
 }
 
 /// A request.
@@ -91,7 +111,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The first value of a header; its name in lower case.
+    /// The value of a header, as [`one_value`] makes it; its name in lower case.
     #[must_use]
     pub fn header(&self, name: impl Into<Cow<'static, str>>) -> Option<&str> {
         self.headers.read(name.into())
@@ -106,19 +126,46 @@ impl Request {
         if path.is_empty() { Vec::new() } else { path.split('/').collect() }
     }
 
-    /// The parameters of the query, decoded, in order; a repeated one holds several values.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<(String, Vec<String>)> {
-        let mut parameters: Vec<(String, Vec<String>)> = Vec::new();
-        for pair in self.query.split('&').filter(|p| !p.is_empty()) {
+    /// The pairs of the query, decoded, in order.
+    fn pairs(&self) -> impl Iterator<Item = (String, &str)> {
+        self.query.split('&').filter(|p| !p.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decode(name, true), decode(value, true));
+            (decode(name, true), value)
+        })
+    }
+
+    /// The values of one parameter, decoded, in order. However many the query holds, it is looked through once.
+    pub fn values_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.pairs().filter(move |(n, _)| n == name).map(|(_, value)| decode(value, true))
+    }
+
+    /// The query as it was sent, without the parameters of these names, however they are written.
+    #[must_use]
+    pub fn query_without(&self, names: &[&str]) -> Vec<&str> {
+        let kept = |pair: &&str| {
+            let name = decode(pair.split('=').next().unwrap_or_default(), true);
+            !pair.is_empty() && !names.contains(&name.as_str())
+        };
+        self.query.split('&').filter(kept).collect()
+    }
+
+    /// The parameters of the query, decoded, in order; a repeated one holds several values.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreadable`] for more than [`PARAMETERS_MAX`].
+    pub fn parameters(&self) -> Result<Vec<(String, Vec<String>)>, ApiError> {
+        let mut parameters: Vec<(String, Vec<String>)> = Vec::new();
+        for (rank, (name, value)) in self.pairs().enumerate() {
+            if rank >= PARAMETERS_MAX {
+                return Err(ApiError::Unreadable("La requête porte plus de 64 paramètres"));
+            }
+            let value = decode(value, true);
             match parameters.iter_mut().find(|(n, _)| *n == name) {
                 Some((_, values)) => values.push(value),
                 None => parameters.push((name, vec![value])),
             }
         }
-        parameters
+        Ok(parameters)
     }
 }
 
@@ -209,9 +256,24 @@ mod tests {
 
     #[test]
     fn queries_are_decoded_and_repeated_names_kept_together() {
-        let read = request("/", "a=1&b=%2C+x&a=2&c&%E0%A4%A=%E0%A4%A").parameters();
+        let read = request("/", "a=1&b=%2C+x&a=2&c&%E0%A4%A=%E0%A4%A").parameters().unwrap();
         let expected = [("a", vec!["1", "2"]), ("b", vec![", x"]), ("c", vec![""]), ("\u{fffd}%A", vec!["\u{fffd}%A"])];
         assert_eq!(read, expected.map(|(n, v)| (n.to_owned(), v.into_iter().map(str::to_owned).collect::<Vec<_>>())));
+    }
+
+    #[test]
+    fn a_query_of_more_parameters_than_any_route_has_is_told_so_at_once() {
+        let query = |count: usize| (0..count).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
+        assert_eq!(request("/", &query(64)).parameters().unwrap().len(), 64);
+        for query in [query(65), "a=1&".repeat(65), query(8_000)] {
+            assert!(
+                matches!(request("/", &query).parameters(), Err(ApiError::Unreadable(text)) if text.contains("64"))
+            );
+        }
+        let query = format!("{}&api%4Bey=cle&a=1", query(8_000));
+        assert_eq!(request("/", &query).values_of("apiKey").collect::<Vec<_>>(), ["cle"]);
+        let query = "api%4Bey=cle&pag%65=2&&apiKey=x&page=1&b=%2C&apikey";
+        assert_eq!(request("/", query).query_without(&["apiKey", "page"]), ["b=%2C", "apikey"]);
     }
 
     #[test]

@@ -84,6 +84,13 @@ impl Response {
         self
     }
 
+    /// The same, not to be kept by anyone, whatever it said before.
+    #[must_use]
+    pub fn not_kept(mut self) -> Self {
+        self.headers.retain(|(name, _)| *name != "cache-control");
+        self.with("cache-control", "no-store")
+    }
+
     /// The value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -206,6 +213,10 @@ impl Response {
         self.headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
         self.headers.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
         self.headers.push(("x-content-type-options", "nosniff".into()));
+        if self.header("content-type") == Some(SVG) {
+            // An image opened by itself is a page of this site: nothing in it runs or loads.
+            self.headers.push(("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'".into()));
+        }
         if let ResponseBody::Bytes(body) = &self.body
             && self.status != 304
             && self.status != 204
@@ -232,24 +243,39 @@ const VALUES: [&str; 5] = [JSON, AGE, "Accept-Encoding", "gzip", SVG];
 
 /// Whether the client holds the content of an ETag.
 fn holds(request: &Request, etag: &str) -> bool {
-    request
-        .header("if-none-match")
-        .is_some_and(|known| known.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || c == etag))
+    request.header("if-none-match").is_some_and(|known| {
+        known.split(',').map(|c| c.trim().trim_start_matches("W/")).any(|c| c == "*" || names(c, etag))
+    })
 }
 
-/// Whether the client takes gzip: named, or `*`, and not with a weight of 0.
+/// Whether a client's ETag is ours. A proxy that compresses marks the one that it hands on (`"…-gzip"`) and takes it back
+/// as the client sends it.
+fn names(known: &str, etag: &str) -> bool {
+    let marked = |mark: &str| {
+        let bare = known.strip_suffix('"').and_then(|k| k.strip_suffix(mark));
+        !etag.is_empty() && bare.is_some_and(|bare| etag.strip_suffix('"') == Some(bare))
+    };
+    known == etag || marked("-gzip") || marked(";gzip")
+}
+
+/// Whether the client takes gzip: by its name where it is named, else by `*`, and not with a weight of 0.
 #[must_use]
 pub fn accepts_gzip(request: &Request) -> bool {
-    request.header("accept-encoding").is_some_and(|accepts| {
-        accepts.split(',').any(|coding| {
-            let mut parts = coding.split(';').map(str::trim);
-            let name = parts.next().unwrap_or_default();
-            // A weight of 0 has no other digit (RFC 9110, 12.4.2); parsing it as a number would cost 14 KiB of code.
-            let zero = |q: &str| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.'));
-            let refused = parts.filter_map(|p| p.strip_prefix("q=")).any(zero);
-            (name.eq_ignore_ascii_case("gzip") || name == "*") && !refused
-        })
-    })
+    let (mut named, mut others) = (None, None);
+    for coding in request.header("accept-encoding").unwrap_or_default().split(',') {
+        let mut parts = coding.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        // A weight of 0 has no other digit (RFC 9110, 12.4.2); parsing it as a number would cost 14 KiB of code.
+        let zero = |q: &str| q.starts_with('0') && q.bytes().all(|b| matches!(b, b'0' | b'.'));
+        let mut weights = parts.filter_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
+        let accepted = !weights.any(zero);
+        if name.eq_ignore_ascii_case("gzip") {
+            named = Some(named.unwrap_or(true) && accepted);
+        } else if name == "*" {
+            others = Some(accepted);
+        }
+    }
+    named.or(others).unwrap_or(false)
 }
 
 #[cfg(test)]
@@ -262,9 +288,18 @@ mod tests {
 
     #[test]
     fn gzip_is_sent_to_those_who_take_it() {
-        for (accepts, expected) in
-            [("gzip", true), ("br, GZIP;q=0.5", true), ("*", true), ("gzip;q=0", false), ("br", false), ("", false)]
-        {
+        for (accepts, expected) in [
+            ("gzip", true),
+            ("br, GZIP;q=0.5", true),
+            ("*", true),
+            ("gzip;q=0", false),
+            ("br", false),
+            ("", false),
+            ("gzip;q=0, *", false),
+            ("*, gzip; q=0.000", false),
+            ("*;q=0, gzip", true),
+            ("gzip;Q=0", false),
+        ] {
             assert_eq!(accepts_gzip(&request("accept-encoding", accepts)), expected, "{accepts}");
         }
     }
@@ -276,11 +311,30 @@ mod tests {
         let compressed = body().with_etag(&request("accept-encoding", "gzip"));
         assert_ne!(plain.header("etag"), compressed.header("etag"));
         let etag = plain.header("etag").unwrap().to_owned();
-        for known in [etag.clone(), "*".into(), format!("W/{etag}"), format!("\"x\", {etag}")] {
+        let marked = format!("W/{}-gzip\"", etag.trim_end_matches('"'));
+        for known in [etag.clone(), "*".into(), format!("W/{etag}"), format!("\"x\", {etag}"), marked] {
             let again = body().with_etag(&request("if-none-match", &known));
             assert_eq!((again.status, again.header("content-type")), (304, None), "{known}");
             assert_eq!(again.header("etag"), Some(etag.as_str()));
         }
-        assert_eq!(body().with_etag(&request("if-none-match", "\"autre\"")).status, 200);
+        for other in ["\"autre\"", "\"autre-gzip\"", "\"-gzip\"", "-gzip\"", ""] {
+            assert_eq!(body().with_etag(&request("if-none-match", other)).status, 200, "{other}");
+        }
+        let two = [("if-none-match".to_owned(), "\"x\"".to_owned()), ("if-none-match".to_owned(), etag)];
+        let two = Request { headers: two.to_vec().into(), ..Request::default() };
+        assert_eq!(body().with_etag(&two).status, 304, "a list in two headers is one list");
+    }
+
+    #[test]
+    fn an_image_runs_and_loads_nothing_and_an_error_may_be_kept_by_no_one() {
+        let image = Response::new(200, SVG, b"<svg/>".to_vec()).finish(&Request::default());
+        assert!(image.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
+        assert_eq!(
+            Response::new(200, JSON, Vec::new()).finish(&Request::default()).header("content-security-policy"),
+            None
+        );
+        let private = Response::new(404, JSON, Vec::new()).with("cache-control", "public, max-age=60").not_kept();
+        let ages: Vec<_> = private.headers.iter().filter(|(name, _)| *name == "cache-control").collect();
+        assert_eq!(ages, [&("cache-control", Cow::from("no-store"))]);
     }
 }

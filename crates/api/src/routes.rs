@@ -256,7 +256,7 @@ async fn serve<M: Runtime>(
 
 /// Which declared mailles there are: their label, the field of their places, their millesimes.
 async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Response, ApiError> {
-    parameters::none(request.parameters())?;
+    parameters::none(request.parameters()?)?;
     let mailles: Vec<Value> = reader
         .mailles()
         .await?

@@ -93,7 +93,7 @@ async fn serve<K: KeyValue>(reader: &Reader<K>, request: &Request, rest: &[&str]
 /// The parameters that a route takes; an unknown or a repeated one is a fault.
 fn parameters<const N: usize>(request: &Request, known: [&str; N]) -> Result<[Option<String>; N], SearchRefusal> {
     let mut read = [const { None }; N];
-    for (name, values) in request.parameters() {
+    for (name, values) in request.parameters()? {
         // A key is not needed here, and no fault: clients send theirs everywhere.
         if name == "apiKey" {
             continue;

@@ -3,7 +3,11 @@
 //! The former service described its parameters to a validation library of its language; re-users
 //! read `message`, `path`, `type` and `context` as that library wrote them.
 
+use crate::error::ApiError;
 use serde_json::{Map, Value, json};
+
+/// Faults of a request that are told; the others are counted. A query of 8 KiB may hold some thousand.
+pub const FAULTS_MAX: usize = 100;
 
 /// Where a fault lies: a name, or an item of a list.
 #[derive(Clone, Copy, Debug)]
@@ -39,10 +43,36 @@ impl FaultPlace<'_> {
 
 /// Collects every fault of a request.
 #[derive(Debug, Default)]
-pub struct Faults(pub Vec<Value>);
+pub struct Faults {
+    told: Vec<Value>,
+    others: usize,
+}
 
 impl Faults {
+    /// The error that tells them; none where there is none.
+    ///
+    /// # Errors
+    /// [`ApiError::Validation`].
+    pub fn finish(mut self) -> Result<(), ApiError> {
+        if self.told.is_empty() {
+            return Ok(());
+        }
+        if self.others > 0 {
+            self.told.push(json!({
+                "message": format!("{} other faults are not told", self.others),
+                "path": [],
+                "type": "faults.more",
+                "context": {"limit": FAULTS_MAX, "count": self.others},
+            }));
+        }
+        Err(ApiError::Validation(self.told))
+    }
+
     fn add(&mut self, place: FaultPlace<'_>, error_type: &str, rest: &str, value: Option<Value>, extra: Value) {
+        if self.told.len() >= FAULTS_MAX {
+            self.others += 1;
+            return;
+        }
         let label = place.label();
         let mut context = match extra {
             Value::Object(object) => object,
@@ -53,7 +83,7 @@ impl Faults {
             context.insert("value".into(), value);
         }
         context.insert("key".into(), place.key());
-        self.0.push(json!({
+        self.told.push(json!({
             "message": format!("\"{label}\" {rest}"),
             "path": place.path(),
             "type": error_type,
@@ -118,6 +148,12 @@ impl Faults {
     pub fn codes(&mut self, place: FaultPlace<'_>, value: Value) {
         let rest = "must have the type CFD, MEFSTAT11 or SISE";
         self.add(place, "codes_certification.invalid", rest, Some(value), Value::Null);
+    }
+
+    /// More codes than a path may hold. They are not repeated: they may be thousands.
+    pub fn too_many(&mut self, place: FaultPlace<'_>, max: usize) {
+        let rest = format!("must contain less than or equal to {max} items");
+        self.add(place, "array.max", &rest, None, json!({"limit": max}));
     }
 
     /// One code that is none.

@@ -1,7 +1,6 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::accounts::Account;
 use api::{Request, Response, ResponseBody, Runtime, access, routes};
 use domain::Document;
 use flate2::read::GzDecoder;
@@ -17,10 +16,11 @@ use store::kv::{KeyValue, StoreError};
 use store::reading::Cache;
 
 #[derive(Clone, Default)]
-struct ReadStore(Rc<MemoryStore>);
+struct ReadStore(Rc<MemoryStore>, Rc<Cell<usize>>);
 
 impl KeyValue for ReadStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.1.set(self.1.get() + 1);
         self.0.get(key).await
     }
 }
@@ -187,9 +187,9 @@ fn the_gateway_may_authenticate_alone_or_beside_keys() {
 fn a_disabled_account_loses_its_tokens_and_keys() {
     let harness = with(1);
     let kv = &*harness.read_store.0;
-    let token = access::write_token("secret", "test", 0).unwrap();
-    let account = |disabled| Account { username: "test".into(), password: "x".into(), disabled, keys: Vec::new() };
-    block_on(::accounts::write(kv, &account(false))).unwrap();
+    let first = access::Token { user: "test".into(), password_changes: 0 };
+    let token = access::write_token("secret", &first, 0).unwrap();
+    block_on(::accounts::open(kv, "test", "x")).unwrap();
     block_on(::accounts::add_key(kv, "test", "perso", "")).unwrap();
     let statuses = || {
         let bearer = format!("bearer {token}");
@@ -197,8 +197,14 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
         attempts.map(|header| harness.call("GET", LIST, &[header]).status)
     };
     assert_eq!(statuses(), [200, 200, 200]);
-    block_on(::accounts::write(kv, &account(true))).unwrap();
+    block_on(::accounts::disable(kv, "test")).unwrap();
     assert_eq!(statuses(), [401, 401, 401]);
+    // Enabled again with another password: keys are back, the tokens of the password before are not.
+    block_on(::accounts::open(kv, "test", "y")).unwrap();
+    assert_eq!(statuses(), [401, 401, 200]);
+    let second = access::Token { password_changes: 1, ..first };
+    let token = access::write_token("secret", &second, 0).unwrap();
+    assert_eq!(harness.call("GET", LIST, &[("x-api-key", &token)]).status, 200);
 }
 
 #[test]
@@ -776,5 +782,71 @@ mod documents {
         assert_eq!((image.status, &image.json()["message"]), (404, &json!("Données non disponibles")));
         let image = ask(&harness, "certifications/40000001,40000003.svg?imageOnError=true");
         assert!(image.status == 200 && !String::from_utf8(image.body).unwrap().contains('%'));
+    }
+}
+
+/// Costs: what a request may ask for is bounded, and the answer names the bound.
+#[test]
+fn what_a_request_may_cost_is_bounded() {
+    let harness = with(1);
+    let one = |codes: &str| {
+        let request = Request {
+            method: "GET".into(),
+            path: format!("/api/inserjeunes/certifications/{codes}"),
+            ..Request::default()
+        };
+        read(block_on(routes::certifications(&harness, request)))
+    };
+    let codes = |count: usize| (0..count).map(|n| format!("{n:08}")).collect::<Vec<_>>().join(",");
+    assert_eq!(one(&codes(200)).status, 404);
+    for codes in [codes(201), codes(7_000), ",".repeat(7_000)] {
+        let seen = one(&codes);
+        assert_eq!(seen.status, 400);
+        let details = &seen.json()["details"];
+        assert_eq!((&details[0]["type"], &details[0]["context"]["limit"]), (&json!("array.max"), &json!(200)));
+        assert!(details[0]["message"].as_str().unwrap().contains("200") && seen.body.len() < 1_000);
+    }
+
+    let many = (0..8_000).map(|n| format!("p{n}=1")).collect::<Vec<_>>().join("&");
+    assert_eq!(harness.call("GET", &format!("{LIST}?{many}"), &[]).status, 401);
+    let seen = harness.get(&format!("{LIST}?{many}"));
+    assert_eq!(seen.status, 400);
+    assert!(seen.json()["message"].as_str().unwrap().contains("64"));
+
+    let seen = harness.get(&format!("{LIST}?uais={}", "x,".repeat(3_000)));
+    let details = seen.json()["details"].as_array().unwrap().clone();
+    assert_eq!((seen.status, details.len()), (400, 101));
+    assert_eq!(details[100]["type"], "faults.more");
+    // 3,001 items, and the list as a whole.
+    assert_eq!(details[100]["context"]["count"], 3_002 - 100);
+}
+
+#[test]
+fn a_list_of_many_codes_and_uais_costs_its_pages() {
+    let harness = with(30);
+    let uais = (0..5_000).map(|n| format!("{:07}A", 750_000 + n)).collect::<Vec<_>>().join(",");
+    let codes = (0..5_000).map(|n| format!("{:08}", 12_345_678 - n)).collect::<Vec<_>>().join(",");
+    for filter in [
+        format!("uais={uais}"),
+        format!("code_certifications={codes}"),
+        format!("uais={uais}&code_certifications={codes}"),
+    ] {
+        let seen = harness.get(&format!("{LIST}?{filter}"));
+        assert_eq!((seen.status, &seen.json()["pagination"]["total"]), (200, &json!(30)), "{}", &filter[..20]);
+    }
+    let gets = harness.read_store.1.get();
+    harness.get(&format!("{LIST}?uais={uais}&code_certifications={codes}"));
+    assert!(harness.read_store.1.get() - gets < 20, "{}", harness.read_store.1.get() - gets);
+}
+
+#[test]
+fn a_key_leaves_in_no_link_however_it_is_written() {
+    let harness = with(30);
+    for query in ["api%4Bey=cle&pag%65=2&items_par_page=10", "%61piKey=cle&page=2&items_par_page=10"] {
+        let seen = harness.call("GET", &format!("{LIST}?{query}"), &[]);
+        assert_eq!(seen.status, 200);
+        let links = seen.header("link");
+        assert!(!links.contains("cle") && !links.contains("pag%65"), "{links}");
+        assert!(links.contains("page=3>; rel=\"next\"") && links.contains("page=1>; rel=\"prev\""), "{links}");
     }
 }

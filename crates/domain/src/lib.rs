@@ -2,7 +2,7 @@
 //!
 //! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
 //! the two spellings of a millesime ([`millesime`]), territories ([`territory`]), the names of
-//! the indicators ([`indicator`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declared`]), rates and rounding ([`rate`]), the publication
+//! the indicators ([`indicator`]), the stored forms of passwords ([`password`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declared`]), rates and rounding ([`rate`]), the publication
 //! threshold ([`threshold`]), and sums that do not open what it hides ([`disclosure`]).
 //!
 //! Nothing in this crate does I/O or knows a runtime.
@@ -16,6 +16,7 @@ pub mod indicator;
 pub mod kind;
 pub mod maille;
 pub mod millesime;
+pub mod password;
 pub mod presentation;
 pub mod rates;
 pub mod territory;
@@ -28,6 +29,7 @@ pub use filiere::{Filiere, Universe};
 pub use kind::Kind;
 pub use maille::Maille;
 pub use millesime::Millesime;
+pub use password::StoredPassword;
 pub use threshold::{PUBLICATION_THRESHOLD, PublishedDocument};
 pub use uai::Uai;
 

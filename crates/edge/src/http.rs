@@ -3,7 +3,7 @@
 //! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
-use api::{BodyStream, Header, Headers, Request as ApiRequest, Response as ApiResponse, ResponseBody};
+use api::{BodyStream, Header, Headers, Request as ApiRequest, Response as ApiResponse, ResponseBody, one_value};
 use futures_channel::oneshot;
 use futures_util::StreamExt;
 use futures_util::future::ready;
@@ -22,8 +22,9 @@ const PIECE: usize = 64 * 1024;
 pub(crate) async fn read(request: Request, body_max: usize, untyped: bool) -> ApiRequest {
     let fields = request.get_headers();
     let headers = Headers::new_ones(move |name| {
-        let value = fields.get(name).into_iter().next()?;
-        Some(String::from_utf8(value).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned()))
+        let text =
+            |value| String::from_utf8(value).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
+        one_value(name, fields.get(name).into_iter().map(text))
     });
     let method = method(request.get_method());
     let mut path = request.get_path_with_query().unwrap_or_default();
@@ -77,7 +78,8 @@ async fn read_body(request: Request, max: usize) -> Vec<u8> {
 }
 
 /// Headers that belong to one answer; the others are alike from answer to answer.
-const OWN: [&str; 4] = ["etag", "content-length", "link", "content-disposition"];
+const OWN: [&str; 7] =
+    ["etag", "content-length", "link", "content-disposition", "retry-after", "x-total-count", "x-row-count"];
 /// How many sets of headers an instance keeps made: JSON and images, with and without gzip, 304, lists.
 const TEMPLATES_MAX: usize = 8;
 

@@ -19,13 +19,13 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 17] = [
+pub const ERRORS: [Explanation; 18] = [
     Explanation {
         anchor: "validation",
         status: 400,
         message: "Erreur de validation",
         cause: "Un ou plusieurs paramètres sont inconnus, mal formés, ou ne vont pas ensemble.",
-        remedy: "« details » donne toutes les fautes : « path » nomme le paramètre, « message » la forme attendue, « context.valids » les valeurs possibles quand elles sont en nombre fini. Un CFD a 8 caractères, un MEFSTAT11 en a 11, un code SISE s’écrit avec son préfixe (SISE:2599901), un UAI a sept chiffres et une lettre, un millésime s’écrit 2023 ou 2022_2023.",
+        remedy: "« details » donne les fautes, 100 au plus, puis le nombre des autres : « path » nomme le paramètre, « message » la forme attendue, « context.valids » les valeurs possibles quand elles sont en nombre fini. Un CFD a 8 caractères, un MEFSTAT11 en a 11, un code SISE s’écrit avec son préfixe (SISE:2599901), un UAI a sept chiffres et une lettre, un millésime s’écrit 2023 ou 2022_2023.",
     },
     Explanation {
         anchor: "recherche",
@@ -38,7 +38,7 @@ pub const ERRORS: [Explanation; 17] = [
         anchor: "illisible",
         status: 400,
         message: "(selon le cas)",
-        cause: "Le corps de la requête n’est pas un objet JSON, ou le chemin contient un échappement (%xx) qui ne se décode pas.",
+        cause: "Le corps de la requête n’est pas un objet JSON, le chemin contient un échappement (%xx) qui ne se décode pas, ou la requête porte plus de 64 paramètres.",
         remedy: "Les routes de lecture n’attendent aucun corps. Encoder le chemin en UTF-8.",
     },
     Explanation {
@@ -124,6 +124,13 @@ pub const ERRORS: [Explanation; 17] = [
         message: "Jeu de caractères non pris en charge : utiliser utf-8",
         cause: "Content-Type annonce un jeu de caractères qui n’est pas lu.",
         remedy: "Envoyer de l’UTF-8.",
+    },
+    Explanation {
+        anchor: "trop-de-connexions",
+        status: 429,
+        message: "Trop de connexions, réessayez après le délai de l'en-tête Retry-After",
+        cause: "Plusieurs connexions ont lieu en même temps, ou trop de mots de passe faux ont été essayés pour ce nom.",
+        remedy: "Réessayer après le délai de l’en-tête Retry-After. Un jeton vaut un jour : le garder plutôt que de se connecter à chaque appel.",
     },
     Explanation {
         anchor: "indisponible",

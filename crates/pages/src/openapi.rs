@@ -394,6 +394,7 @@ fn connection(doc: &Doc<'_>) -> Value {
             "200": {"description": "Le jeton.", "content": {"application/json": {"schema": ref_schema("Jeton")}}},
             "400": doc.error(&["validation", "illisible"], &[]),
             "401": doc.error(&["identifiants"], &[]),
+            "429": doc.error(&["trop-de-connexions"], &[]),
             "413": doc.error(&["trop-grand"], &[]),
             "415": doc.error(&["jeu-de-caracteres"], &[]),
             "503": doc.unavailable(),

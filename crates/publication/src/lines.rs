@@ -3,7 +3,7 @@
 use domain::code::is_rncp;
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX, PLACE_FIELD};
 use domain::indicator::{self, is_indicator};
-use domain::{DeclaredMaille, Document, Filiere, Kind, Millesime, Uai, territory};
+use domain::{DeclaredMaille, Document, Filiere, Kind, Millesime, StoredPassword, Uai, territory};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -132,9 +132,11 @@ impl LineChecker<'_> {
                 require(&document, &["username"])?;
                 // Never repeated in a message: it may be a password as well as its hash.
                 let kept = document.get("password").and_then(Value::as_str).unwrap_or_default();
-                if kept.is_empty() || kept.len() > 1_000 {
+                if kept.len() > 1_000 {
                     return Err(refusal("password : la forme conservée d'un mot de passe est attendue".into()));
                 }
+                // Whoever checks it pays what it asks for.
+                StoredPassword::parse(kept).map_err(|reason| refusal(format!("password : {reason}")))?;
             }
         }
         let json = serde_json::to_vec(&document).map_err(|e| refusal(e.to_string()))?;
@@ -308,6 +310,15 @@ mod tests {
                 "diplome : un indicateur",
             ),
             (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
+            (
+                r#"{"kind":"user","doc":{"username":"a","password":"ab$4294967295$s"}}"#.into(),
+                "password : le nombre d'itérations",
+            ),
+            (
+                r#"{"kind":"user","doc":{"username":"a","password":"$argon2id$v=19$m=4194304,t=2,p=1$AAAAAAAA$AAAA"}}"#
+                    .into(),
+                "password : Argon2",
+            ),
             (
                 r#"{"kind":"rncp","doc":{"code_certification":"12345678901","rncp":"RNCP1"}}"#.into(),
                 "code_certification :",

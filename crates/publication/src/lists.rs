@@ -368,6 +368,18 @@ mod tests {
         }
     }
 
+    /// The decision of docs/REUTILISER.md, "CSV et tableurs": cells keep the bytes that the former service wrote, whatever
+    /// they begin with. A mark in front of them would change the numbers below zero and the texts of re-users that match
+    /// on them.
+    #[test]
+    fn cells_that_a_spreadsheet_takes_for_formulas_keep_their_bytes() {
+        for value in [json!(-1), json!(-0.5), json!("-1"), json!("=1+1"), json!("+33"), json!("@x"), json!("- autre")] {
+            let expected = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            assert_eq!(cell(Some(&value)), expected);
+        }
+        assert_eq!(cell(Some(&json!("=A1;B1"))), "\"=A1;B1\"");
+    }
+
     #[test]
     fn headers_are_those_of_the_contract() {
         let formations = csv_header(Some(Maille::Etablissement), &[]);

@@ -154,6 +154,11 @@ pub enum Call {
     },
 }
 
+/// The largest answer that is held in memory, a login's included, in bytes.
+pub(crate) const SMALL_MAX: u64 = 32 << 20;
+/// The largest answer that is staged, in bytes.
+const LARGE_MAX: u64 = 512 << 20;
+
 impl Call {
     /// Whom it asks.
     #[must_use]
@@ -167,6 +172,23 @@ impl Call {
             Self::Bcn { .. } => Service::Bcn,
             Self::Acce => Service::Acce,
             Self::CatalogueTotal | Self::CataloguePage { .. } => Service::Catalogue,
+        }
+    }
+
+    /// How large its answer may be, in bytes: ten times and more what the services send today, so that one that lost its
+    /// way fills neither the memory nor the store.
+    #[must_use]
+    pub fn bytes_max(&self) -> u64 {
+        match self {
+            // Held in memory, a few at once.
+            Self::InserJeunesUai { .. } | Self::CatalogueTotal | Self::CataloguePage { .. } => SMALL_MAX,
+            // Staged while they come.
+            Self::InserJeunesRegion { .. }
+            | Self::InserJeunesFrance { .. }
+            | Self::InserSup
+            | Self::InserSupNational { .. }
+            | Self::Bcn { .. }
+            | Self::Acce => LARGE_MAX,
         }
     }
 

@@ -11,7 +11,7 @@
 //!
 //! A 401 or 403 in a session makes one new login: tokens can end early.
 
-use crate::call::{Call, Service};
+use crate::call::{Call, SMALL_MAX, Service};
 use crate::config::{Config, Secret};
 use crate::error::SourceError;
 use crate::plan::CATALOGUE_PAGE;
@@ -108,11 +108,12 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
                 headers.push((session.header.0, session.header.1.expose().to_owned()));
             }
             let request = ServiceRequest { method: Method::Get, url: url.clone(), headers, body: None };
-            let answer = self.transport.exchange(service, &label, &request, sink).await?;
+            let answer = self.transport.exchange(service, &label, &request, call.bytes_max(), sink).await?;
             if (200..300).contains(&answer.status) {
                 return Ok(Outcome::Answer);
             }
-            let had_session = self.sessions.borrow_mut().remove(&service).is_some_and(|_| is_refusal(&answer));
+            // Only what says that the session has ended ends it: another refusal is about this call.
+            let had_session = is_refusal(&answer) && self.sessions.borrow_mut().remove(&service).is_some();
             if had_session && !renewed {
                 renewed = true;
                 continue;
@@ -240,7 +241,7 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
         let body = body.map(|b| b.to_string().into_bytes());
         let request = ServiceRequest { method: Method::Post, url: format!("{base}{path}"), headers, body };
         let mut text = Vec::new();
-        let answer = self.transport.exchange(service, path, &request, &mut text).await?;
+        let answer = self.transport.exchange(service, path, &request, SMALL_MAX, &mut text).await?;
         if !(200..300).contains(&answer.status) {
             return Err(SourceError::Login { service, call: path.to_owned(), status: answer.status });
         }

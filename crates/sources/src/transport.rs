@@ -124,6 +124,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
         service: Service,
         call: &str,
         request: &ServiceRequest,
+        bytes_max: u64,
         sink: &mut impl Sink,
     ) -> Result<Answer, SourceError> {
         let mut tries = 0;
@@ -134,7 +135,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
                 t.requests += 1;
                 t.retries += u64::from(tries > 1);
             });
-            let (failure, after) = match self.once(service, request, sink).await {
+            let (failure, after) = match self.once(service, request, bytes_max, sink).await {
                 Ok((answer, after)) if answer.status == 429 || answer.status >= 500 => {
                     let status = answer.status;
                     (SourceError::Status { service, call: call.to_owned(), status, message: None }, after)
@@ -142,6 +143,11 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
                 Ok((answer, _)) => return Ok(answer),
                 Err(SendFault::Network(fault)) => {
                     (SourceError::Network { service, call: call.to_owned(), fault, tries }, None)
+                }
+                Err(SendFault::TooLarge) => {
+                    // The same call would bring the same again: nobody tries.
+                    let reason = format!("elle dépasse {} Mio", bytes_max >> 20);
+                    return Err(SourceError::Answer { service, call: call.to_owned(), reason });
                 }
                 Err(SendFault::Staging) => return Err(SourceError::Staging { service, call: call.to_owned() }),
             };
@@ -161,6 +167,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
         &self,
         service: Service,
         request: &ServiceRequest,
+        bytes_max: u64,
         sink: &mut impl Sink,
     ) -> Result<(Answer, Option<u64>), SendFault> {
         let mut response = self.in_time(self.fetch.fetch(request)).await?;
@@ -172,9 +179,17 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
             answer.small = self.small(&mut response).await;
             return Ok((answer, after));
         }
+        // What is announced as too large is not begun; what is not announced is broken off.
+        let announced = response.header("content-length").and_then(|length| length.trim().parse::<u64>().ok());
+        if announced.is_some_and(|announced| announced > bytes_max) {
+            return Err(SendFault::TooLarge);
+        }
+        let mut left = bytes_max;
         sink.restart().await.map_err(|_| SendFault::Staging)?;
         while let Some(chunk) = self.in_time(response.body.chunk()).await? {
-            self.tally(service, |t| t.bytes += u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            let length = u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+            left = left.checked_sub(length).ok_or(SendFault::TooLarge)?;
+            self.tally(service, |t| t.bytes += length);
             sink.write(&chunk).await.map_err(|_| SendFault::Staging)?;
         }
         Ok((answer, after))
@@ -212,6 +227,7 @@ impl<F: Fetch, C: Clock> Transport<F, C> {
 enum SendFault {
     Network(FetchError),
     Staging,
+    TooLarge,
 }
 
 /// The longest wait that a service may ask for, in milliseconds: an hour. What asks for more, years or nonsense, is asked

@@ -16,9 +16,14 @@ enum Step {
     Fail(FetchError),
     /// The answer breaks off after this much of it.
     Break(&'static str),
+    /// Pieces of 8 MiB without end.
+    Endless,
     /// Never answers.
     Silence,
 }
+
+/// The length of a piece of an answer that does not end.
+const PIECE: usize = 8 << 20;
 
 type Seen = (u64, String, Vec<(String, String)>);
 
@@ -34,6 +39,11 @@ struct Chunks(VecDeque<Result<Vec<u8>, FetchError>>);
 
 impl Body for Chunks {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, FetchError> {
+        if let Some(Ok(piece)) = self.0.front()
+            && piece.len() == PIECE
+        {
+            return Ok(Some(piece.clone()));
+        }
         self.0.pop_front().transpose()
     }
 }
@@ -59,6 +69,10 @@ impl Fetch for World {
             Step::Fail(fault) => Err(fault),
             Step::Break(body) => {
                 let chunks = [Ok(body.as_bytes().to_vec()), Err(FetchError::Interrupted)];
+                Ok(ServiceResponse { status: 200, headers: Vec::new(), body: Chunks(chunks.into()) })
+            }
+            Step::Endless => {
+                let chunks = [Ok(vec![b' '; PIECE])];
                 Ok(ServiceResponse { status: 200, headers: Vec::new(), body: Chunks(chunks.into()) })
             }
             Step::Silence => pending().await,
@@ -278,4 +292,48 @@ fn a_staging_area_that_refuses_ends_the_call() {
     let error = block_on(sources.make(&Call::InserSup, &mut Full)).unwrap_err();
     assert!(matches!(error, SourceError::Staging { .. }));
     assert_eq!(world.seen.borrow().len(), 1, "the service is not to blame");
+}
+
+/// A sink that only counts.
+#[derive(Default)]
+struct Count(u64);
+
+impl Sink for Count {
+    async fn restart(&mut self) -> Result<(), SinkError> {
+        self.0 = 0;
+        Ok(())
+    }
+
+    async fn write(&mut self, chunk: &[u8]) -> Result<(), SinkError> {
+        self.0 += chunk.len() as u64;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_answer_without_end_is_broken_off_at_its_bound_and_not_asked_for_again() {
+    for (call, mib) in [(uai(), 32), (Call::InserSup, 512)] {
+        let (sources, _) = sources([Step::Endless]);
+        let mut count = Count::default();
+        let error = block_on(sources.make(&call, &mut count)).unwrap_err();
+        assert!(!error.is_transient());
+        assert!(error.to_string().ends_with(&format!("elle dépasse {mib} Mio")), "{error}");
+        assert!(count.0 <= mib << 20, "{}", count.0);
+    }
+    // What is announced is not even begun.
+    let (sources, _) = sources([Step::Answer(200, &[("content-length", "1073741824")], "{}")]);
+    let mut count = Count::default();
+    assert!(block_on(sources.make(&Call::InserSup, &mut count)).is_err());
+    assert_eq!(count.0, 0);
+}
+
+#[test]
+fn a_refusal_of_one_call_leaves_the_session_open() {
+    let refused = || Step::Answer(400, &[], r#"{"msg": "UAI incorrect ou agricole"}"#);
+    let (sources, world) = sources([refused(), refused(), OK]);
+    for outcome in [Outcome::NoData, Outcome::NoData, Outcome::Answer] {
+        assert_eq!(make(&sources, &uai()).unwrap().0, outcome);
+    }
+    let logins = world.seen.borrow().iter().filter(|(_, asked, _)| asked.starts_with("POST")).count();
+    assert_eq!(logins, 1);
 }

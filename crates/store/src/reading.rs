@@ -284,7 +284,7 @@ impl<K: KeyValue> Reader<K> {
         self.damaged(serde_json::from_slice(&bytes).map_err(|_| Damaged), keys::DECLARATIONS, 0)
     }
 
-    /// The rows of a list that pass a filter. One get for each code or UAI that is asked for.
+    /// The rows of a list that pass a filter. One get for each page that holds a code or UAI that is asked for.
     ///
     /// # Errors
     /// Those of the store.
@@ -298,10 +298,22 @@ impl<K: KeyValue> Reader<K> {
         Ok(plan.choose(filter))
     }
 
-    async fn page(&self, family: &str, first: &[String], key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+    /// The entry of a key. `last` is the page that the key before was looked for in: keys come sorted, so that however many
+    /// are asked for, each page is got once.
+    async fn page(
+        &self,
+        family: &str,
+        first: &[String],
+        key: &str,
+        last: &mut Option<(usize, Vec<u8>)>,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(n) = list::page(first, key) else { return Ok(None) };
-        let page = self.value(family, n).await?;
-        match self.damaged(bundle::find(&page, key), family, n)? {
+        let page = match last.take() {
+            Some((known, page)) if known == n => page,
+            _ => self.value(family, n).await?,
+        };
+        let (_, page) = last.insert((n, page));
+        match self.damaged(bundle::find(page, key), family, n)? {
             Some(entry) => self.whole(family, entry.to_vec()).await.map(Some),
             None => Ok(None),
         }
@@ -310,8 +322,9 @@ impl<K: KeyValue> Reader<K> {
     async fn selection_codes(&self, list: &str, plan: &Plan, filter: &Filter) -> Result<Selection, StoreError> {
         let family = list::codes_family(list);
         let mut selection = Selection { order: Order::Codes, stretches: Vec::new() };
+        let mut last = None;
         for code in unique(&filter.codes) {
-            let Some(bytes) = self.page(&family, &plan.pages_codes, code).await? else { continue };
+            let Some(bytes) = self.page(&family, &plan.pages_codes, code, &mut last).await? else { continue };
             let entry = CodeEntry::decode(&bytes).map_err(|Damaged| StoreError::Damaged(family.clone()))?;
             for stretch in entry.0.iter().filter(|p| filter.accepts(p)) {
                 selection.add(stretch.start, stretch.count);
@@ -323,14 +336,16 @@ impl<K: KeyValue> Reader<K> {
     async fn selection_uais(&self, list: &str, plan: &Plan, filter: &Filter) -> Result<Selection, StoreError> {
         let family = list::uais_family(list);
         let mut ranks: Vec<(usize, usize)> = Vec::new();
+        let (asked, mut last) = (unique(&filter.codes), None);
         for uai in unique(&filter.uais) {
-            let Some(bytes) = self.page(&family, &plan.pages_uais, uai).await? else { continue };
+            let Some(bytes) = self.page(&family, &plan.pages_uais, uai, &mut last).await? else { continue };
             let entry = UaiEntry::decode(&bytes).map_err(|Damaged| StoreError::Damaged(family.clone()))?;
             for (stretch, codes) in entry.0.iter().filter(|(p, _)| filter.accepts(p)) {
                 if filter.codes.is_empty() {
                     ranks.push((stretch.start, stretch.count));
                 } else {
-                    let retained = codes.iter().enumerate().filter(|(_, code)| filter.codes.contains(code));
+                    let retained =
+                        codes.iter().enumerate().filter(|(_, code)| asked.binary_search(&code.as_str()).is_ok());
                     ranks.extend(retained.map(|(i, _)| (stretch.start + i, 1)));
                 }
             }

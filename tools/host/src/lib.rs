@@ -27,6 +27,7 @@ mod error;
 mod interfaces;
 pub mod manifest;
 pub mod outbound;
+mod patience;
 pub mod router;
 mod runtime;
 mod server;
@@ -38,8 +39,9 @@ pub use error::Error;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use manifest::{Manifest, Target};
+use patience::{Patient, PatientBody};
 use runtime::{Loader, Runtime};
 use server::App;
 use std::collections::BTreeMap;
@@ -373,18 +375,34 @@ async fn accept<Answer, Answered>(
     }
 }
 
-async fn serve<Answer, Answered>(stream: TcpStream, mut stopped: watch::Receiver<bool>, answer: Answer)
+async fn serve<Answer, Answered>(stream: TcpStream, stopped: watch::Receiver<bool>, answer: Answer)
 where
+    Answer: Fn(http::Request<WasiBody>) -> Answered + Send + 'static,
+    Answered: Future<Output = http::Response<WasiBody>> + Send + 'static,
+{
+    serve_for(stream, stopped, answer, patience::USUAL).await;
+}
+
+/// Serves a connection whose client may keep each wait going for so long.
+async fn serve_for<Answer, Answered>(
+    stream: TcpStream,
+    mut stopped: watch::Receiver<bool>,
+    answer: Answer,
+    patience: Duration,
+) where
     Answer: Fn(http::Request<WasiBody>) -> Answered + Send + 'static,
     Answered: Future<Output = http::Response<WasiBody>> + Send + 'static,
 {
     // An answer in two pieces must not wait for the client's acknowledgement of the first.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        let answered = answer(request.map(|body| body.map_err(Into::into).boxed_unsync()));
+        let answered = answer(request.map(|body| PatientBody::new(body, patience).boxed_unsync()));
         async move { Ok::<_, std::convert::Infallible>(answered.await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .serve_connection(TokioIo::new(Patient::new(stream, patience)), service);
     let mut connection = std::pin::pin!(connection);
     tokio::select! {
         // A client that goes away, or a guest that breaks off its answer, ends the connection and nothing else.
@@ -393,5 +411,51 @@ where
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// Sends a beginning, then nothing, and takes nothing: whether the connection ends, and what the request came to.
+    async fn stall(sent: &'static [u8], answer: usize) -> (bool, Option<bool>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let (told, tell) = mpsc::channel();
+        let served = serve_for(
+            stream,
+            stopped,
+            move |request| {
+                let told = told.clone();
+                async move {
+                    let _ = told.send(request.into_body().collect().await.is_ok());
+                    http::Response::new(server::full(vec![b'x'; answer]))
+                }
+            },
+            Duration::from_millis(200),
+        );
+        client.write_all(sent).await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(10), served).await.is_ok();
+        let mut rest = [0; 16];
+        let _ = client.read(&mut rest).await;
+        (ended, tell.try_recv().ok())
+    }
+
+    #[test]
+    fn a_client_that_stalls_is_left() {
+        let threads = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        threads.block_on(async {
+            assert_eq!(stall(b"GET / HTTP/1.1\r\nHost: a", 0).await, (true, None), "a head that does not end");
+            let body = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc";
+            assert_eq!(stall(body, 0).await.1, Some(false), "a body that does not come is no whole one");
+            let get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+            assert_eq!(stall(get, 64 << 20).await, (true, Some(true)), "an answer that is not taken");
+        });
     }
 }

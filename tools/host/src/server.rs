@@ -50,7 +50,7 @@ impl App {
             return self.route(request, client).await;
         }
         let start = Instant::now();
-        let line = format!("{} {}", request.method(), request.uri());
+        let line = format!("{} {}", request.method(), shown(request.uri()));
         let response = self.route(request, client).await;
         let elapsed = start.elapsed().as_secs_f64() * 1000.0;
         eprintln!("{line} {} {elapsed:.1} ms", response.status().as_u16());
@@ -104,7 +104,7 @@ impl App {
 
     async fn call(&self, id: &str, mut request: Request<WasiBody>, arrival: Arrival<'_>) -> Response<WasiBody> {
         if let Err(reason) = prepare(&mut request, arrival) {
-            eprintln!("{} {}: {reason}", request.method(), request.uri());
+            eprintln!("{} {}: {reason}", request.method(), shown(request.uri()));
             return empty(StatusCode::INTERNAL_SERVER_ERROR);
         }
         let Some(pool) = self.pools.get(id) else {
@@ -185,6 +185,15 @@ fn prepare(request: &mut Request<WasiBody>, arrival: Arrival<'_>) -> Result<(), 
     Ok(())
 }
 
+/// An address as a log may hold it: keys travel in queries, and some in front of a host.
+fn shown(uri: &Uri) -> String {
+    let scheme = uri.scheme_str().map(|scheme| format!("{scheme}://")).unwrap_or_default();
+    let authority = uri.authority().map_or("", Authority::as_str);
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let query = if uri.query().is_some() { "?…" } else { "" };
+    format!("{scheme}{host}{}{query}", uri.path())
+}
+
 pub(crate) fn full(body: impl Into<Bytes>) -> WasiBody {
     Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
 }
@@ -234,7 +243,7 @@ impl WasiHttpHooks for Outgoing {
     ) -> Box<dyn Future<Output = Result<Sent, Error>> + Send> {
         if !self.component.outbound.allows(request.uri()) {
             count(&self.component.tally.denied, 1);
-            let (id, uri) = (&self.component.id, request.uri());
+            let (id, uri) = (&self.component.id, shown(request.uri()));
             eprintln!("component {id}: a request to {uri} was refused; allowed_outbound_hosts does not cover it");
             return Box::new(std::future::ready(Err(Error::HttpRequestDenied)));
         }
@@ -267,4 +276,20 @@ async fn send(
     }
     let (response, connection) = default_send_request(request, options).await?;
     Ok((response.map(BodyExt::boxed_unsync), Box::new(connection)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_reaches_a_log() {
+        for (uri, logged) in [
+            ("/api/inserjeunes/bcn?apiKey=secret", "/api/inserjeunes/bcn?…"),
+            ("/api", "/api"),
+            ("http://compte:secret@hote:8080/a?apiKey=secret&page=2", "http://hote:8080/a?…"),
+        ] {
+            assert_eq!(uri.parse::<Uri>().map(|uri| shown(&uri)).ok().as_deref(), Some(logged));
+        }
+    }
 }

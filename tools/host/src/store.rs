@@ -29,6 +29,26 @@ const EXISTS: &str = "SELECT 1 FROM spin_key_value WHERE store = ?1 AND key = ?2
 const KEYS: &str = "SELECT key FROM spin_key_value WHERE store = ?1";
 const SWAP: &str = "UPDATE spin_key_value SET value = ?3 WHERE store = ?1 AND key = ?2 AND value = ?4";
 
+/// Makes the file its owner's alone before SQLite opens it, which gives its journal the same mode: it holds hashes of
+/// passwords, and figures of groups that nobody may see. A file that was made otherwise is closed too.
+fn private(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(file)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = opened.metadata()?.permissions().mode();
+        if mode & 0o077 != 0 {
+            // Somebody else's file cannot be closed by us; it is used as it is.
+            let _ = opened.set_permissions(std::fs::Permissions::from_mode(mode & 0o700));
+        }
+    }
+    Ok(())
+}
+
 /// A store file. Methods take the store's label first; `default` is the label of an application's default store.
 #[derive(Debug)]
 pub struct Store {
@@ -47,6 +67,7 @@ impl Store {
         if let Some(folder) = file.parent() {
             std::fs::create_dir_all(folder).map_err(|error| fault(error.to_string()))?;
         }
+        private(file).map_err(|error| fault(error.to_string()))?;
         let connection = Connection::open(file).map_err(|error| fault(error.to_string()))?;
         if unsafe_fast {
             connection.pragma_update(None, "synchronous", "OFF").map_err(|error| fault(error.to_string()))?;

@@ -97,3 +97,17 @@ fn a_file_that_is_no_store_is_refused() {
     let error = Store::open(&file, false).unwrap_err().to_string();
     assert!(error.ends_with("file is not a database"), "{error}");
 }
+
+/// It holds hashes of passwords, and figures of small groups.
+#[cfg(unix)]
+#[test]
+fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let file = common::folder("private").join("sqlite_key_value.db");
+    let mode = || std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+    Store::open(&file, true).unwrap().set("default", "k", b"v").unwrap();
+    assert_eq!(mode(), 0o600);
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = Store::open(&file, true).unwrap();
+    assert_eq!((mode(), store.get("default", "k").unwrap()), (0o600, Some(b"v".to_vec())));
+}

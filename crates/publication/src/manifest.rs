@@ -5,6 +5,7 @@ use crate::writer::{Writer, put_long, read_long};
 use domain::{DeclaredMaille, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::PerFamily;
 use store::keys;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::pointer::{LAYOUT, MillesimesInForce};
@@ -20,7 +21,7 @@ pub(crate) struct Manifest {
     pub(crate) digest: String,
     pub(crate) documents: DocumentCounts,
     #[serde(rename = "octets")]
-    pub(crate) bytes: Vec<u64>,
+    pub(crate) bytes: PerFamily<u64>,
     pub(crate) sources: RecordStream,
     pub(crate) sequence: u64,
     pub(crate) millesimes: MillesimesInForce,

@@ -65,7 +65,14 @@ impl Family {
     /// Its rank in [`Self::ALL`].
     #[must_use]
     pub fn rank(self) -> usize {
-        Self::ALL.iter().position(|f| *f == self).unwrap_or_default()
+        match self {
+            Self::Documents(Maille::National) => 0,
+            Self::Documents(Maille::Regionale) => 1,
+            Self::Documents(Maille::Etablissement) => 2,
+            Self::Nomenclature => 3,
+            Self::Counts => 4,
+            Self::Documents(Maille::Declared) => 5,
+        }
     }
 }
 

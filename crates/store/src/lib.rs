@@ -25,6 +25,7 @@ pub mod keys;
 pub mod kv;
 pub mod list;
 pub mod memory;
+mod per_family;
 pub mod pointer;
 pub mod public_record;
 pub mod reading;
@@ -33,5 +34,6 @@ pub mod version_set;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};
 pub use memory::MemoryStore;
+pub use per_family::PerFamily;
 pub use pointer::Pointer;
 pub use reading::Reader;

@@ -24,12 +24,12 @@ const DOUBLINGS: u32 = 6;
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     pub(super) async fn build(&mut self) -> Result<Option<JobStep>, PublicationError> {
         let (partition, _) = self.state.cursor;
-        let docs: usize = self.state.partitions.iter().sum();
+        let docs: usize = self.state.partitions.total();
         self.job.progress = (partition, docs + 1);
         if partition > docs {
             return Ok(Some(JobStep::List));
         }
-        if partition == docs {
+        let Some((family, local)) = self.state.partitions.locate(partition) else {
             // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search. It is one
             // partition of any size, in no order: read a piece at a time, from the last one.
             let others = self.state.sources.partitions() - 1;
@@ -51,17 +51,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.state.cursor.1 += 1;
             self.flush_some().await?;
             return Ok(None);
-        }
-        let mut locale = partition;
-        let mut family = Family::ALL[0];
-        for (f, n) in Family::ALL.into_iter().zip(self.state.partitions) {
-            family = f;
-            if locale < n {
-                break;
-            }
-            locale -= n;
-        }
-        if !self.build_partition(family, partition, locale).await? {
+        };
+        if !self.build_partition(family, partition, local).await? {
             let (base, bytes) = (self.state.base.take(), self.state.bytes);
             let doublings = self.state.doublings + 1;
             if doublings > DOUBLINGS {
@@ -82,17 +73,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         &mut self,
         family: Family,
         partition: usize,
-        locale: usize,
+        local: usize,
     ) -> Result<bool, PublicationError> {
         let damaged = || StoreError::Damaged("source".into());
         let read = self.state.sources.read(self.kv, &self.generation, partition).await?;
-        let n_bundles = self.state.bundles.get(family.rank()).copied().unwrap_or(1);
-        let by_partition = n_bundles / self.state.partitions.get(family.rank()).copied().unwrap_or(1).max(1);
+        let n_bundles = self.state.bundles[family];
+        let by_partition = n_bundles / self.state.partitions[family].max(1);
         let mut by_bundle: Vec<Vec<BundledDocument<'_>>> = vec![Vec::new(); by_partition];
         for record in read.records() {
             let (kind, sequence, pair, json) = read_source(record).ok_or_else(damaged)?;
             let n = keys::bundle(keys::hash(pair), n_bundles);
-            by_bundle.get_mut(n - locale * by_partition).ok_or_else(damaged)?.push((pair, sequence, kind, json));
+            by_bundle.get_mut(n - local * by_partition).ok_or_else(damaged)?.push((pair, sequence, kind, json));
         }
         for (rank, mut docs) in by_bundle.into_iter().enumerate() {
             // By entry, then in the order of the push.
@@ -123,7 +114,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             if bundle.len() > VALUE_MAX {
                 return Ok(false);
             }
-            self.writer.put(family.name(), locale * by_partition + rank, bundle).await?;
+            self.writer.put(family.name(), local * by_partition + rank, bundle).await?;
         }
         Ok(true)
     }
@@ -139,9 +130,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     }
 
     pub(super) fn add_cards(&mut self, family: Family, count: usize) {
-        if let Some(total) = self.state.cards.get_mut(family.rank()) {
-            *total += count as u64;
-        }
+        self.state.cards[family] += count as u64;
     }
 
     async fn build_entry(

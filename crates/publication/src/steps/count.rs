@@ -19,7 +19,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(Some(JobStep::Index));
         }
         let damaged = || StoreError::Damaged("comptes".into());
-        let n_bundles = self.state.bundles.get(Family::Counts.rank()).copied().unwrap_or(1);
+        let n_bundles = self.state.bundles[Family::Counts];
         let by_partition = n_bundles / partitions;
         let read = self.state.counts.read(self.kv, &self.generation, partition).await?;
         let mut by_bundle: Vec<BTreeMap<String, BTreeMap<u64, &[u8]>>> = vec![BTreeMap::new(); by_partition];

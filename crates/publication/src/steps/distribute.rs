@@ -12,6 +12,7 @@ use crate::staging::Staging;
 use crate::{Environment, PublicationError};
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX};
 use domain::{Document, Kind, Maille};
+use store::PerFamily;
 use store::codec::Encoder;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError};
@@ -30,14 +31,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             Some(served) => Some(Manifest::read(self.kv, &served.pointer.generation).await?),
             None => None,
         };
-        let mut bytes = [0; 6];
-        for (total, n) in bytes.iter_mut().zip(base.iter().flat_map(|b| &b.bytes)) {
-            *total = *n;
-        }
+        let mut bytes = base.as_ref().map(|b| b.bytes).unwrap_or_default();
         let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
         for (kind, n) in &self.job.bytes {
-            if let Some(total) = family_of(kind).and_then(|f| bytes.get_mut(f.rank())) {
-                *total += n;
+            if let Some(family) = family_of(kind) {
+                bytes[family] += n;
             }
         }
         declarations.extend(self.job.mailles.clone());
@@ -58,23 +56,20 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
     /// its partitions, so that a bundle lies in one partition.
-    pub(super) fn size(&mut self, base: Option<Manifest>, bytes: [u64; 6], doublings: u32) {
+    pub(super) fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>, doublings: u32) {
         let parts = |n: u64, by: u64| usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX);
-        let mut partitions = bytes.map(|n| parts(n, PARTITION));
-        if self.state.declarations.is_empty()
-            && let Some(declared) = partitions.get_mut(Family::Documents(Maille::Declared).rank())
-        {
-            *declared = 0;
-        }
-        // Counts are spread by a stream of their own.
-        if let Some(counts) = partitions.get_mut(Family::Counts.rank()) {
-            *counts = 0;
-        }
-        let mut bundles = [0; 6];
-        for ((bundles, partitions), bytes) in bundles.iter_mut().zip(partitions).zip(bytes) {
-            // A family without partitions has no bundles.
-            *bundles = (parts(bytes, BUNDLE).div_ceil(partitions.max(1)) * partitions) << doublings;
-        }
+        let none_declared = self.state.declarations.is_empty();
+        let partitions = PerFamily::of(|family| match family {
+            // Counts are spread by a stream of their own.
+            Family::Counts => 0,
+            Family::Documents(Maille::Declared) if none_declared => 0,
+            family => parts(bytes[family], PARTITION),
+        });
+        // A family without partitions has no bundles.
+        let bundles = PerFamily::of(|family| {
+            let partitions = partitions[family];
+            (parts(bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions) << doublings
+        });
         let declarations = std::mem::take(&mut self.state.declarations);
         let lists = LISTS.iter().map(|(name, maille)| ListInProgress::new((*name).to_owned(), *maille));
         let declared =
@@ -86,7 +81,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             doublings,
             bundles,
             partitions,
-            sources: RecordStream::new("sources", partitions.iter().sum::<usize>() + 1),
+            sources: RecordStream::new("sources", partitions.total() + 1),
             sequence: 0,
             ..JobState::default()
         };
@@ -173,8 +168,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 sample.add(String::from_utf8(row.sort_key(order)).unwrap_or_default());
             }
         }
-        if let Some(bytes) = keys.family.and_then(|f| self.state.bytes.get_mut(f.rank())) {
-            *bytes += json.len() as u64;
+        if let Some(family) = keys.family {
+            self.state.bytes[family] += json.len() as u64;
         }
         let partition = partition_source(&self.state.partitions, keys.family, keys::hash(&keys.pair));
         let mut record = Encoder::default();
@@ -197,14 +192,13 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     }
 
     fn prepare_sorts(&mut self) {
-        let bytes = self.state.bytes;
-        let size = |rank: usize| bytes.get(rank).copied().unwrap_or_default();
+        let sizes = self.state.bytes;
         let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(SORT_PARTITION).max(1)).unwrap_or(1);
         for (rank, list) in self.state.lists.iter_mut().enumerate() {
             // Declared mailles share a family of bundles, but no list.
             let bytes = match list.maille {
                 Some(Maille::Declared) => list.bytes,
-                maille => size(maille.map_or(Family::Nomenclature, Family::Documents).rank()),
+                maille => sizes[maille.map_or(Family::Nomenclature, Family::Documents)],
             };
             let by_order = std::mem::take(&mut list.samples);
             if let (Some(places), Some(sample)) = (&mut list.places, by_order.first()) {
@@ -221,17 +215,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 self.state.sorts.push(ListSort { list: rank, codes: order == Order::Codes, separators, stream });
             }
         }
-        let counts = Family::Counts.rank();
-        let declared = size(Family::Documents(Maille::Declared).rank());
-        let count_bytes = (size(0) + size(1) + declared) / 4;
-        if let Some(bundles) = self.state.bundles.get_mut(counts) {
-            let partitions = parts(count_bytes / 2);
-            let wanted_ones = usize::try_from(count_bytes.div_ceil(BUNDLE).max(1)).unwrap_or(1);
-            *bundles = (wanted_ones.div_ceil(partitions) * partitions) << self.state.doublings;
-            self.state.counts = RecordStream::new("comptes", partitions);
-        }
-        let nomenclature = size(Family::Nomenclature.rank());
-        self.state.index = index::Index::new(nomenclature, size(0) + size(1) + size(2));
+        let documents = |maille| sizes[Family::Documents(maille)];
+        let summed = documents(Maille::National) + documents(Maille::Regionale);
+        let count_bytes = (summed + documents(Maille::Declared)) / 4;
+        let partitions = parts(count_bytes / 2);
+        let wanted_ones = usize::try_from(count_bytes.div_ceil(BUNDLE).max(1)).unwrap_or(1);
+        self.state.bundles[Family::Counts] = (wanted_ones.div_ceil(partitions) * partitions) << self.state.doublings;
+        self.state.counts = RecordStream::new("comptes", partitions);
+        self.state.index = index::Index::new(sizes[Family::Nomenclature], summed + documents(Maille::Etablissement));
     }
 }
 

@@ -3,16 +3,16 @@
 use crate::lists::ListRow;
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{Document, Filiere, Kind, Maille, Universe};
+use store::PerFamily;
 use store::codec::Decoder;
 use store::keys::{self, Family};
 use store::list::RowKey;
 
 /// The partition of the sources that holds what is only kept for the treatments.
-pub(super) fn partition_source(partitions: &[usize; 6], family: Option<Family>, hash: u64) -> usize {
-    let before = |rank: usize| partitions.iter().take(rank).sum::<usize>();
+pub(super) fn partition_source(partitions: &PerFamily<usize>, family: Option<Family>, hash: u64) -> usize {
     match family {
-        None => before(partitions.len()),
-        Some(f) => before(f.rank()) + keys::bundle(hash, partitions.get(f.rank()).copied().unwrap_or(1)),
+        None => partitions.total(),
+        Some(family) => partitions.before(family) + keys::bundle(hash, partitions[family]),
     }
 }
 

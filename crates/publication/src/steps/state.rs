@@ -6,6 +6,7 @@ use crate::record_stream::{PiecePlace, RecordStream};
 use domain::{DeclaredMaille, Maille};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::PerFamily;
 use store::keys;
 use store::list::Order;
 use store::pointer::MillesimesInForce;
@@ -149,9 +150,9 @@ pub(super) struct JobState {
     #[serde(rename = "listes")]
     pub(super) lists: Vec<ListInProgress>,
     #[serde(rename = "octets")]
-    pub(super) bytes: [u64; 6],
-    pub(super) bundles: [usize; 6],
-    pub(super) partitions: [usize; 6],
+    pub(super) bytes: PerFamily<u64>,
+    pub(super) bundles: PerFamily<usize>,
+    pub(super) partitions: PerFamily<usize>,
     pub(super) sources: RecordStream,
     pub(super) sequence: u64,
     #[serde(rename = "curseur")]
@@ -163,7 +164,7 @@ pub(super) struct JobState {
     #[serde(rename = "empreinte")]
     pub(super) digest: [u64; 4],
     #[serde(rename = "fiches")]
-    pub(super) cards: [u64; 6],
+    pub(super) cards: PerFamily<u64>,
     pub(super) millesimes: MillesimesInForce,
     #[serde(rename = "constructeur")]
     pub(super) builder: Option<Vec<u8>>,

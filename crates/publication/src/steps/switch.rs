@@ -34,11 +34,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             generation: self.generation.clone(),
             digest: self.job.summary.digest.clone(),
             documents: self.job.summary.documents.clone(),
-            bytes: self.state.bytes.to_vec(),
+            bytes: self.state.bytes,
             sources: self.state.sources.clone(),
             sequence: self.state.sequence,
             millesimes: self.state.millesimes.clone(),
-            statistics: self.state.partitions.iter().take(Family::Nomenclature.rank()).sum(),
+            statistics: self.state.partitions.before(Family::Nomenclature),
             declarations: self.declared(),
             rendering: rendering(self.indicators),
         };
@@ -70,14 +70,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         if text(&relu) != text(&manifest) {
             return Err(StoreError::Damaged(keys::value(&self.generation, MANIFEST_FAMILY, 0)).into());
         }
-        let [national, regionale, etablissement, nomenclature, counts, bundles_mailles] = self.state.bundles;
-        let bundles = [national, regionale, etablissement, nomenclature, counts];
+        let [national, regionale, etablissement, nomenclature, counts, declared] = Family::ALL;
+        let bundles = self.state.bundles;
         let pointer = Pointer {
             format: FORMAT,
             layout: LAYOUT,
             generation: self.generation.clone(),
-            bundles,
-            bundles_mailles,
+            bundles: [national, regionale, etablissement, nomenclature, counts].map(|family| bundles[family]),
+            bundles_mailles: bundles[declared],
             millesimes: self.state.millesimes.clone(),
             previous: served.as_ref().map(|served| Box::new(served.pointer.clone())),
         };

@@ -36,8 +36,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let lists = self.state.lists.len();
         self.job.progress = (rank, Family::ALL.len() + lists + 1);
         if let Some(family) = Family::ALL.get(rank).copied() {
-            let count = self.state.bundles.get(rank).copied().unwrap_or_default();
-            for n in departure..count {
+            for n in departure..self.state.bundles[family] {
                 let key = keys::value(&self.generation, family.name(), n);
                 let damaged = || StoreError::Damaged(key.clone());
                 let value = self.kv.get(&key).await?.ok_or_else(damaged)?;
@@ -53,15 +52,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                     }
                 }
                 // What was counted when it was built must be found: to zero over the whole family.
-                if let Some(cards) = self.state.cards.get_mut(rank) {
-                    *cards = cards.checked_sub(entries.len() as u64).ok_or_else(damaged)?;
-                }
+                let cards = &mut self.state.cards[family];
+                *cards = cards.checked_sub(entries.len() as u64).ok_or_else(damaged)?;
                 if !self.has_time() {
                     self.state.cursor = (rank, n + 1);
                     return Ok(None);
                 }
             }
-            if self.state.cards.get(rank).is_some_and(|f| *f != 0) {
+            if self.state.cards[family] != 0 {
                 return Err(StoreError::Damaged(family.name().into()).into());
             }
             self.state.cursor = (rank + 1, 0);

@@ -30,7 +30,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use store::faulty::{Chance, Faults, Faulty};
+use store::faulty::{Chance, FaultRates, Faulty};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::reading::Cache;
 use store::{Pointer, Reader};
@@ -138,7 +138,7 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
 type RecordedCall<'a> = (&'a str, &'a str, &'a [u8]);
 
 impl Harness {
-    fn new(seed: u64, faults: Faults, tuer: bool) -> Self {
+    fn new(seed: u64, faults: FaultRates, tuer: bool) -> Self {
         let services = Services::default();
         services.pass(1_700_000_000_000);
         Self {
@@ -431,13 +431,13 @@ fn number(variable: &str, default: u64) -> u64 {
 /// Killed at any moment and called again, everything ends as it does without kills.
 #[test]
 fn invariant_11_whatever_is_killed_everything_ends_as_without_kills() {
-    let reference = Harness::new(0, Faults::default(), false);
+    let reference = Harness::new(0, FaultRates::default(), false);
     let expected = reference.all();
     reference.verify_housekeeping();
     let (wanted_ones, seed) = (number("ENDURANCE_KILLS", 60), number("ENDURANCE_SEED", 1));
     let (mut tues, mut vies) = (0, 0);
     while tues < wanted_ones {
-        let harness = Harness::new(seed.wrapping_add(vies), Faults::default(), true);
+        let harness = Harness::new(seed.wrapping_add(vies), FaultRates::default(), true);
         let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let digests = harness.all();
             harness.verify_housekeeping();
@@ -454,14 +454,14 @@ fn invariant_11_whatever_is_killed_everything_ends_as_without_kills() {
 /// A store that refuses, tears batches and loses answers: the same, called again.
 #[test]
 fn invariant_11_a_store_that_fails_now_and_then_changes_nothing() {
-    let reference = Harness::new(0, Faults::default(), false);
+    let reference = Harness::new(0, FaultRates::default(), false);
     let expected = reference.all();
     for seed in 0..number("ENDURANCE_FAULTS", 3) {
-        let faults = Faults { error: 4, answer_lost: 3, torn_batch: 5, ..Faults::default() };
+        let faults = FaultRates { error: 4, answer_lost: 3, torn_batch: 5, ..FaultRates::default() };
         let harness = Harness::new(seed, faults, false);
         assert_eq!(harness.all(), expected, "seed {seed}");
         assert!(harness.read_store.0.struck.get() > 0);
-        harness.read_store.0.faults.set(Faults::default());
+        harness.read_store.0.faults.set(FaultRates::default());
         harness.verify_housekeeping();
     }
 }
@@ -471,12 +471,12 @@ fn invariant_11_a_store_that_fails_now_and_then_changes_nothing() {
 #[test]
 fn invariant_11_a_store_that_lies_stops_nothing_for_good() {
     for seed in 0..number("ENDURANCE_FAULTS", 12) {
-        let harness = Harness::new(seed, Faults::default(), false);
+        let harness = Harness::new(seed, FaultRates::default(), false);
         harness.push(&[part(0, 40)]);
         let faults = match seed % 3 {
-            0 => Faults { lost_write: 4, ..Faults::default() },
-            1 => Faults { stale_read: 4, ..Faults::default() },
-            _ => Faults { lost_write: 3, stale_read: 3, error: 3, ..Faults::default() },
+            0 => FaultRates { lost_write: 4, ..FaultRates::default() },
+            1 => FaultRates { stale_read: 4, ..FaultRates::default() },
+            _ => FaultRates { lost_write: 3, stale_read: 3, error: 3, ..FaultRates::default() },
         };
         harness.read_store.0.faults.set(faults);
         for round in 0..3 {
@@ -487,7 +487,7 @@ fn invariant_11_a_store_that_lies_stops_nothing_for_good() {
                 harness.pass(61_000);
             }
         }
-        harness.read_store.0.faults.set(Faults::default());
+        harness.read_store.0.faults.set(FaultRates::default());
         let (status, body) = harness.insister(("GET", "status", b""));
         assert_eq!(status, 200, "seed {seed}: {body}");
         harness.pass(4 * 24 * 60 * 60 * 1_000);
@@ -508,7 +508,7 @@ fn invariant_11_a_store_that_lies_stops_nothing_for_good() {
 /// Whatever is wrong with the first in the queue, its callers are told, and the scheduler serves what is behind it.
 #[test]
 fn invariant_11_a_job_that_cannot_go_on_stops_no_other() {
-    let harness = Harness::new(1, Faults::default(), false);
+    let harness = Harness::new(1, FaultRates::default(), false);
     let kv = &harness.read_store.0.inner;
     let open = || harness.open();
     let (absent, unreadable, empty, last) = (open(), open(), open(), open());
@@ -558,7 +558,7 @@ fn invariant_11_a_job_that_cannot_go_on_stops_no_other() {
 
 #[test]
 fn what_is_not_there_is_told_to_the_operator_alone() {
-    let harness = Harness::new(0, Faults::default(), false);
+    let harness = Harness::new(0, FaultRates::default(), false);
     for path in ["jobs/rien", "reports/rien", "rien"] {
         assert_eq!(harness.call(("GET", path, b"")).map(|(status, _)| status), Some(404), "{path}");
     }

@@ -8,7 +8,7 @@ use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
-use store::faulty::{Faults, Faulty};
+use store::faulty::{FaultRates, Faulty};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::list::{self, Filter, Format};
 use store::reading::Cache;
@@ -453,7 +453,7 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
     const BUDGET: u64 = 20_000;
     const MAX: u64 = 25_000;
     for (get_ms, set_ms, batch) in [(10, 10, 25), (30, 100, 25), (10, 10, 1)] {
-        let kv = Faulty::new(1, Faults::default());
+        let kv = Faulty::new(1, FaultRates::default());
         let runtime = Lent(Rc::clone(&kv.clock), batch);
         let mut longs: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
         let mut note = |what: String, duration: u64| {
@@ -463,9 +463,9 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
         block_on(async {
             for (round, budget) in [("a", BUDGET), ("b", 1), ("c", 1_000)] {
                 let count = if round == "b" { 30 } else { 20 };
-                kv.faults.set(Faults::default());
+                kv.faults.set(FaultRates::default());
                 stage(&kv, round, &de_tout(6_000, count)).await.unwrap();
-                kv.faults.set(Faults { get_ms, set_ms, ..Faults::default() });
+                kv.faults.set(FaultRates { get_ms, set_ms, ..FaultRates::default() });
                 loop {
                     let before = Job::status(&kv, round).await.unwrap().step;
                     let start = kv.clock.get();

@@ -1,5 +1,7 @@
 //! Rooms: what may know what.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use tidy::{imports, module_of, root, sources};

@@ -603,7 +603,7 @@ fn invariant_11_a_run_whose_values_are_lost_ends_and_the_next_one_publishes() {
 /// Invariant 11: a step of a pull keeps its time whatever a get or a write takes.
 #[test]
 fn invariant_11_every_step_of_a_run_keeps_its_time_on_a_slow_store() {
-    use store::faulty::{Faults, Faulty};
+    use store::faulty::{FaultRates, Faulty};
     struct Lent<'a>(&'a Services, Rc<Cell<u64>>);
     impl Environment for Lent<'_> {
         fn now_ms(&self) -> i64 {
@@ -620,7 +620,7 @@ fn invariant_11_every_step_of_a_run_keeps_its_time_on_a_slow_store() {
         }
     }
     for (get_ms, set_ms) in [(10, 10), (30, 100)] {
-        let kv = Faulty::new(1, Faults { get_ms, set_ms, ..Faults::default() });
+        let kv = Faulty::new(1, FaultRates { get_ms, set_ms, ..FaultRates::default() });
         let services = Services::default();
         services.pass(1_700_000_000_000);
         let world = Lent(&services, Rc::clone(&kv.clock));

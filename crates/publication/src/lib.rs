@@ -4,13 +4,13 @@
 //!
 //! | step | reads | writes |
 //! | --- | --- | --- |
-//! | `repartir` | parts, and the sources of the generation in use | sources, cut into partitions by hash |
-//! | `construire` | one partition at a time | bundles; rows and counts into sorting streams |
-//! | `lister` | one partition of rows at a time | segments, pages, plans |
-//! | `compter` | one partition of counts at a time | bundles of counts |
-//! | `indexer` | one partition of labels, words or places at a time | the search index |
-//! | `verifier` | every value written | nothing: each must be whole and add up |
-//! | `basculer` | the pointer | the pointer, in one write |
+//! | `distribute` | parts, and the sources of the generation in use | sources, cut into partitions by hash |
+//! | `build` | one partition at a time | bundles; rows and counts into sorting streams |
+//! | `list` | one partition of rows at a time | segments, pages, plans |
+//! | `count` | one partition of counts at a time | bundles of counts |
+//! | `index` | one partition of labels, words or places at a time | the search index |
+//! | `verify` | every value written | nothing: each must be whole and add up |
+//! | `switch` | the pointer | the pointer, in one write |
 //!
 //! No step holds more than one partition (some 3 MB) and the buffers of the streams, whatever the
 //! size of the data. Killed anywhere and started again, a job ends in the same bytes: what a

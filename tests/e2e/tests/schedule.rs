@@ -139,11 +139,11 @@ fn spins_cron_trigger_calls_at_the_same_times() {
 fn cron() -> PathBuf {
     let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned();
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "minuteur", "--target", "wasm32-wasip2", "--release", "--target-dir"])
+        .args(["build", "--quiet", "--package", "cron", "--target", "wasm32-wasip2", "--release", "--target-dir"])
         .arg(&target)
         .current_dir(root())
         .status();
-    assert!(built.unwrap().success(), "minuteur was not built");
+    assert!(built.unwrap().success(), "cron was not built");
     target.join("wasm32-wasip2/release/cron.wasm")
 }
 

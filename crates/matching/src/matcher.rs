@@ -101,11 +101,8 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
             Some((found, _)) => Insertion::BelowThreshold { found },
             None => self.not_covered(row, &candidates, &tried),
         };
-        let answer = Answer {
-            pay: self.pay(&candidates, &insertion),
-            success: self.success(row, &candidates),
-            insertion,
-        };
+        let answer =
+            Answer { pay: self.pay(&candidates, &insertion), success: self.success(row, &candidates), insertion };
         Judgement { answer, explanation: Explanation { resolutions, places, tried, untried } }
     }
 

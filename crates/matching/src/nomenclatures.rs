@@ -79,13 +79,7 @@ const TODAY: [Identifier; 6] = [
     identifier(Source::ID_RCO, Path::Catalogue, false, Some(40), Some(30)),
 ];
 
-const fn identifier(
-    source: Source,
-    path: Path,
-    list: bool,
-    secondary: Option<u8>,
-    higher: Option<u8>,
-) -> Identifier {
+const fn identifier(source: Source, path: Path, list: bool, secondary: Option<u8>, higher: Option<u8>) -> Identifier {
     Identifier { source, path, list, secondary, higher }
 }
 

@@ -76,9 +76,7 @@ impl Reason {
     #[must_use]
     pub fn text(self) -> ReasonText {
         let (code, libelle, qui, comment) = match self {
-            Self::Covered => {
-                ("couvert", "Les indicateurs sont affichés.", NOBODY, "Rien à corriger.")
-            }
+            Self::Covered => ("couvert", "Les indicateurs sont affichés.", NOBODY, "Rien à corriger."),
             Self::BelowThreshold => (
                 "sous_seuil",
                 "Moins de 20 jeunes : les taux ne peuvent pas être affichés.",

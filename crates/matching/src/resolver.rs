@@ -218,11 +218,7 @@ impl<'a, L: Links> Resolver<'a, L> {
     }
 
     /// The same, where figures of the row's establishment make a SISE code known.
-    pub(crate) fn resolve_with(
-        &self,
-        row: &CatalogueRow<'_>,
-        has_figures: &dyn Fn(&Code) -> bool,
-    ) -> Vec<Resolution> {
+    pub(crate) fn resolve_with(&self, row: &CatalogueRow<'_>, has_figures: &dyn Fn(&Code) -> bool) -> Vec<Resolution> {
         let mut found = self.by_hand(row);
         for (place, identifier) in self.nomenclatures.identifiers().iter().enumerate() {
             let value = row.identifier(place);
@@ -290,26 +286,12 @@ impl<'a, L: Links> Resolver<'a, L> {
             if identifier.secondary.is_some() {
                 for (form, voie) in [(Form::Normal, voie), (Form::Inverse, voie.other())] {
                     let codes = self.secondary_codes(reached, voie, declared && level == Level::Itself);
-                    found.push(resolution(
-                        identifier.source,
-                        Family::Secondary,
-                        form,
-                        level,
-                        codes,
-                        reached.too_long,
-                    ));
+                    found.push(resolution(identifier.source, Family::Secondary, form, level, codes, reached.too_long));
                 }
             }
             if identifier.higher.is_some() {
                 let codes = self.sise_codes(reached, has_figures);
-                found.push(resolution(
-                    identifier.source,
-                    Family::Higher,
-                    Form::Normal,
-                    level,
-                    codes,
-                    reached.too_long,
-                ));
+                found.push(resolution(identifier.source, Family::Higher, Form::Normal, level, codes, reached.too_long));
             }
         }
         keep_telling(found)
@@ -447,10 +429,7 @@ impl<'a, L: Links> Resolver<'a, L> {
         let named = of.iter().flat_map(|entry| self.links.certif_info(CertifInfoKey::Entry(entry)));
         let naming = of.iter().flat_map(|entry| self.links.certif_info(CertifInfoKey::Older(entry)));
         let named = named.filter_map(|row| row.newer);
-        named
-            .chain(naming.map(|row| row.entry))
-            .filter(|entry| !entry.is_empty() && !of.contains(entry))
-            .collect()
+        named.chain(naming.map(|row| row.entry)).filter(|entry| !entry.is_empty() && !of.contains(entry)).collect()
     }
 
     /// The codes of entries of Certif Info: their own, and the SISE codes of their RNCP where they have none.
@@ -647,9 +626,10 @@ fn distinct<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
 fn first_distinct(codes: impl Iterator<Item = Code>) -> BTreeSet<Code> {
     let mut kept = BTreeSet::new();
     for code in codes {
-        if kept.len() < MOST_CODES {
-            kept.insert(code);
+        if kept.len() >= MOST_CODES {
+            break;
         }
+        kept.insert(code);
     }
     kept
 }

@@ -61,13 +61,8 @@ impl Summary {
             self.types.insert(diploma_type.to_owned(), ());
         }
         let path = answer.retained().map(|retained| (retained.source, retained.form, retained.level));
-        let key = Key {
-            diploma_type: diploma_type.to_owned(),
-            voie: row.voie,
-            in_scope,
-            reason: answer.reason(),
-            path,
-        };
+        let key =
+            Key { diploma_type: diploma_type.to_owned(), voie: row.voie, in_scope, reason: answer.reason(), path };
         let count = self.cells.entry(key).or_default();
         *count = count.and(Count { rows: 1, demands: row.demands.unwrap_or(0).into() });
     }

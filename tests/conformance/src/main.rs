@@ -10,7 +10,8 @@ use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 Plays recorded cases and compares the answers. Folders of requests (files with `states`) are
-played against the built application; folders of import steps by the program import-cases.
+played against the built application; folders of import steps by the program import-cases, folders
+of catalogues by matching-cases.
 
   conformance [options] DIR…
 
@@ -54,9 +55,13 @@ fn run() -> anyhow::Result<bool> {
     let mut passed = true;
     for folder in folders {
         let files = json_files(&folder)?;
+        let (catalogues, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_of_catalogues(file));
+        if !catalogues.is_empty() {
+            passed &= hand_over(&folder, "matching-cases")?;
+        }
         let (requests, imports): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| is_of_requests(file));
         if !imports.is_empty() {
-            passed &= import_cases(&folder)?;
+            passed &= hand_over(&folder, "import-cases")?;
         }
         if requests.is_empty() {
             continue;
@@ -110,14 +115,17 @@ fn is_of_requests(file: &Path) -> bool {
     serde_json::from_str::<Value>(&text).is_ok_and(|value| value.get("states").is_some_and(Value::is_object))
 }
 
-/// Hands a folder to the program that plays steps of the import, which lies beside this one.
-fn import_cases(folder: &Path) -> anyhow::Result<bool> {
-    let program = std::env::current_exe()?.with_file_name("import-cases");
+/// Cases of the matching hold the tables that each of them needs.
+fn is_of_catalogues(file: &Path) -> bool {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    serde_json::from_str::<Value>(&text).is_ok_and(|value| value.pointer("/cases/0/tables").is_some())
+}
+
+/// Hands a folder to the program that plays its cases, which lies beside this one.
+fn hand_over(folder: &Path, player: &str) -> anyhow::Result<bool> {
+    let program = std::env::current_exe()?.with_file_name(player);
     if !program.exists() {
-        bail!(
-            "{} is a folder of import steps; build their program first: cargo build -p import-cases",
-            folder.display()
-        );
+        bail!("{} is for {player}; build that program first: cargo build -p {player}", folder.display());
     }
     Ok(Command::new(program).arg(folder).status()?.success())
 }

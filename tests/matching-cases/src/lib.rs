@@ -10,9 +10,11 @@ pub mod tables;
 
 pub use case::{Case, load};
 
+use case::Cells;
 use matching::explain::resolution_to_json;
-use matching::{Blocks, CatalogueRow, Day, Matcher, Nomenclatures, Options};
-use serde_json::{Map, Value};
+use matching::file::{Encoding, FileError, Format, Output, Reader, Writer};
+use matching::{Blocks, Day, Matcher, Nomenclatures, Options};
+use serde_json::Value;
 
 /// What became of a case.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Verdict {
 }
 
 /// Plays a case and compares.
+///
+/// Its rows are sent as a catalogue would be, once as JSON and once as CSV, and read back from the answer.
 #[must_use]
 pub fn play(case: &Case) -> Verdict {
     let Some(campaign) = Day::read(&case.campaign) else {
@@ -32,29 +36,62 @@ pub fn play(case: &Case) -> Verdict {
     let tables = tables::of(case);
     let nomenclatures = Nomenclatures::default();
     let matcher = Matcher::new(&tables, &nomenclatures, Options::of_campaign(campaign));
-    let mut answers = Vec::new();
-    let mut lines = Vec::new();
-    for cells in &case.rows {
-        let row = CatalogueRow::read(&nomenclatures, |column| tables::cell(cells, column));
-        answers.push(answer(cells, &row, &matcher));
-        let resolutions = matcher.resolver().resolve(&row);
-        lines.extend(resolutions.iter().map(|one| resolution_to_json(&row, one)));
+    let mut differences = Vec::new();
+    for (format, name, file) in [(Format::Json, "JSON", json(&case.rows)), (Format::Csv, "CSV", csv(&case.rows))] {
+        match answer(&file, format, &matcher, &nomenclatures) {
+            Ok((answers, lines)) => {
+                let mut found = compare::answers(&case.expected, &answers);
+                found.extend(compare::lines(&case.expected_resolver, &lines));
+                differences.extend(found.into_iter().map(|difference| format!("{name}: {difference}")));
+            }
+            Err(error) => differences.push(format!("{name}: {error}")),
+        }
     }
-    let mut differences = compare::answers(&case.expected, &answers);
-    differences.extend(compare::lines(&case.expected_resolver, &lines));
     if differences.is_empty() { Verdict::Passed } else { Verdict::Failed(differences) }
 }
 
-/// The cells of the row as they came, its columns under their own names, and the answer.
+/// The answers to a file, and the lines of the resolver.
 fn answer(
-    cells: &Map<String, Value>,
-    row: &CatalogueRow<'_>,
+    file: &str,
+    format: Format,
     matcher: &Matcher<'_, matching::Tables>,
-) -> Map<String, Value> {
-    let mut answer = cells.clone();
-    answer.insert("CODEFORMATIONACCUEIL".to_owned(), row.key.into());
-    let values = matcher.answer(row).values(Blocks::ALL);
-    let columns = Blocks::ALL.columns();
-    answer.extend(columns.iter().zip(values).map(|(column, value)| ((*column).to_owned(), value.to_json())));
-    answer
+    nomenclatures: &Nomenclatures,
+) -> Result<(Vec<Cells>, Vec<Value>), FileError> {
+    let mut reader = Reader::new(format, Encoding::Utf8, nomenclatures);
+    let mut writer = Writer::new(Output::Ndjson, Blocks::ALL);
+    let (mut answers, mut lines) = (Vec::new(), Vec::new());
+    for chunk in [file.as_bytes(), b""] {
+        reader.feed(chunk);
+        while let Some(line) = reader.next_line()? {
+            let row = line.record.row();
+            let resolutions = matcher.resolver().resolve(&row);
+            lines.extend(resolutions.iter().map(|one| resolution_to_json(&row, one)));
+            let mut text = Vec::new();
+            writer.line(&line, &matcher.answer(&row), &mut text);
+            let mut answer: Cells = serde_json::from_slice(&text).map_err(|_| FileError::NotJson)?;
+            // Under its own name, whatever the file calls it, and trimmed: what the answer is compared by.
+            answer.insert("CODEFORMATIONACCUEIL".to_owned(), row.key.into());
+            answers.push(answer);
+        }
+    }
+    Ok((answers, lines))
+}
+
+fn json(rows: &[Cells]) -> String {
+    Value::from(rows.iter().cloned().map(Value::Object).collect::<Vec<_>>()).to_string()
+}
+
+fn csv(rows: &[Cells]) -> String {
+    let mut names: Vec<&String> = Vec::new();
+    for name in rows.iter().flat_map(Cells::keys) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let line = |cells: Vec<&str>| cells.into_iter().map(quoted).collect::<Vec<_>>().join(";");
+    let cell = |row: &'_ Cells, name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let rows = rows.iter().map(|row| names.iter().map(|name| quoted(&cell(row, name))).collect::<Vec<_>>().join(";"));
+    let head = line(names.iter().map(|name| name.as_str()).collect());
+    std::iter::once(head).chain(rows).collect::<Vec<_>>().join("\r\n")
 }

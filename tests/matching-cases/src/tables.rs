@@ -99,8 +99,12 @@ fn figures(case: &Case, tables: &mut Tables) {
         let coverage = Coverage::of(number(row, "nb_annee_term"), rates.map(|rate| number(row, rate)));
         let final_years = cell(row, "terminales").split(';').filter_map(|text| code(of, text)).collect();
         let donnee_source = Some(cell(row, "type_source")).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
-        let statistic =
-            Statistic { final_years, donnee_source, millesime: Some(case.last_millesime.clone()), ..Statistic::new(coverage) };
+        let statistic = Statistic {
+            final_years,
+            donnee_source,
+            millesime: Some(case.last_millesime.clone()),
+            ..Statistic::new(coverage)
+        };
         tables.add_statistic(cell(row, "uai"), of_code, of, statistic);
     }
     for row in rows("certifications") {

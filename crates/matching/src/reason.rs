@@ -42,9 +42,9 @@ pub struct ReasonText {
     /// What it says.
     pub libelle: &'static str,
     /// Who can correct it.
-    pub qui: &'static str,
+    pub who: &'static str,
     /// Where, and how.
-    pub comment: &'static str,
+    pub how: &'static str,
 }
 
 const NOBODY: &str = "personne";
@@ -75,7 +75,7 @@ impl Reason {
     /// Its label, who can correct it, and where.
     #[must_use]
     pub fn text(self) -> ReasonText {
-        let (code, libelle, qui, comment) = match self {
+        let (code, libelle, who, how) = match self {
             Self::Covered => ("couvert", "Les indicateurs sont affichés.", NOBODY, "Rien à corriger."),
             Self::BelowThreshold => (
                 "sous_seuil",
@@ -138,7 +138,7 @@ impl Reason {
                 "Dans le fichier : encodage, guillemets, nombre de cellules.",
             ),
         };
-        ReasonText { code, libelle, qui, comment }
+        ReasonText { code, libelle, who, how }
     }
 }
 
@@ -250,7 +250,7 @@ mod tests {
         assert_eq!(names.len(), Reason::ALL.len());
         assert!(Reason::ALL.iter().all(|reason| {
             let text = reason.text();
-            !text.libelle.is_empty() && !text.qui.is_empty() && !text.comment.is_empty()
+            !text.libelle.is_empty() && !text.who.is_empty() && !text.how.is_empty()
         }));
         assert!(Reason::ALL.is_sorted());
     }

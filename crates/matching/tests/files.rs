@@ -1,4 +1,5 @@
 //! Catalogues as they are uploaded: what is read, what is refused, what comes back.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching::file::{Content, Encoding, FileError, Format, LONGEST_ROW, Line, Output, Reader, Writer};
 use matching::{Answer, Blocks, Nomenclatures};

@@ -1,4 +1,5 @@
 //! Rules that the recorded cases do not reach. The others: tests/matching-cases.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching::field::{cfd, filiere, mefstat11, sise, written};
 use matching::lookups::{CertifInfo, Establishment, Link, Mef, Statistic};

@@ -1,4 +1,5 @@
 //! The cases in the tree, each of which fixes a rule, and every recorded case where they are present.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching_cases::{Verdict, load, play};
 use std::path::Path;

@@ -5,7 +5,7 @@ use crate::lookups::{Pay, Rates, Success};
 use crate::nomenclatures::Source;
 use crate::places::PlaceField;
 use crate::reason::Reason;
-use crate::resolver::{Form, Level};
+use crate::resolution::{Form, Level};
 
 /// The code that is retained for a row, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

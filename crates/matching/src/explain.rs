@@ -3,7 +3,7 @@
 use crate::field::{Code, written};
 use crate::matcher::{Explanation, Tried};
 use crate::places::{Figures, SeveralYears, Trial};
-use crate::resolver::{Resolution, Validity};
+use crate::resolution::{Resolution, Validity};
 use crate::row::CatalogueRow;
 use serde_json::{Value, json};
 

@@ -19,7 +19,9 @@
 //! | rule | module |
 //! | --- | --- |
 //! | which identifiers exist, and their order | [`nomenclatures`] |
-//! | from an identifier to codes, levels, forms, refusals, order of candidates | [`resolver`] |
+//! | from an identifier to diplomas and entries of Certif Info | [`reach`] |
+//! | from there to codes of a voie, levels, codes by hand, refusals | [`resolver`] |
+//! | the order in which codes are tried | [`candidates`] |
 //! | final years of a diploma and of a first year | [`final_year`] |
 //! | order of establishments, mothers, shared first years | [`places`] |
 //! | the search, pay, rates of success | [`matcher`] |
@@ -28,6 +30,7 @@
 //! | files of catalogues, in and out | [`file`](mod@file) |
 
 pub mod answer;
+pub mod candidates;
 pub mod day;
 pub mod explain;
 pub mod field;
@@ -37,7 +40,9 @@ pub mod lookups;
 pub mod matcher;
 pub mod nomenclatures;
 pub mod places;
+pub mod reach;
 pub mod reason;
+pub mod resolution;
 pub mod resolver;
 pub mod row;
 pub mod summary;
@@ -51,7 +56,8 @@ pub use matcher::{Explanation, Judgement, Matcher};
 pub use nomenclatures::{Identifier, Nomenclatures, Path, Source};
 pub use places::places_asked;
 pub use reason::Reason;
-pub use resolver::{Family, Form, Level, Options, Resolution, Resolver, Validity};
+pub use resolution::{Family, Form, Level, Options, Resolution, Validity};
+pub use resolver::Resolver;
 pub use row::{CatalogueRow, Voie};
 pub use summary::Summary;
 pub use tables::Tables;

@@ -8,7 +8,8 @@ use crate::places::{
     Figures, Place, SeveralYears, Trial, best, own_places, places_asked, places_for, standing_for, statistic_of, trials,
 };
 use crate::reason::{Reason, is_badly_covered, is_new, is_open_in};
-use crate::resolver::{Family, Form, Options, Resolution, Resolver, Validity};
+use crate::resolution::{Family, Form, Options, Resolution, Validity};
+use crate::resolver::Resolver;
 use crate::row::CatalogueRow;
 
 /// Judges rows, one by one: a row's answer is a function of the row, the options and the data.

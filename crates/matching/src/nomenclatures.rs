@@ -60,20 +60,24 @@ pub struct Identifier {
     pub path: Path,
     /// Whether the cell is a list, separated by `;`.
     pub list: bool,
-    /// Its place among the sources of CFD and MEFSTAT11 codes; `None`: it gives none.
+    /// Its place among the sources of CFD and MEFSTAT11 codes; `None`: it gives none. Identifiers of one place are
+    /// tried as one.
     pub secondary: Option<u8>,
     /// Its place among the sources of SISE codes; `None`: it gives none.
     pub higher: Option<u8>,
 }
+
+/// Up to this place an identifier is a declared code, which comes before inferred ones of either family.
+pub const DECLARED: u8 = 10;
 
 /// The identifiers of today.
 ///
 /// Source: contract, "Choice": CODEMEF/CODECFD, LISTE_RNCP, LISTE_IDEO, ID_RCO for CFD and MEFSTAT11 codes;
 /// CODESISE, LISTE_RNCP, ID_RCO, LISTE_IDEO for SISE codes (two orders: details, 5.18).
 const TODAY: [Identifier; 6] = [
-    identifier(Source::MEF, Path::Mef, false, Some(10), None),
-    identifier(Source::CFD, Path::Cfd, false, Some(10), None),
-    identifier(Source::SISE, Path::Sise, false, None, Some(10)),
+    identifier(Source::MEF, Path::Mef, false, Some(DECLARED), None),
+    identifier(Source::CFD, Path::Cfd, false, Some(DECLARED), None),
+    identifier(Source::SISE, Path::Sise, false, None, Some(DECLARED)),
     identifier(Source::RNCP, Path::Rncp, true, Some(20), Some(20)),
     identifier(Source::IDEO, Path::Ideo, true, Some(30), Some(40)),
     identifier(Source::ID_RCO, Path::Catalogue, false, Some(40), Some(30)),

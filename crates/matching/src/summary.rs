@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::nomenclatures::Source;
 use crate::reason::Reason;
-use crate::resolver::{Form, Level};
+use crate::resolution::{Form, Level};
 use crate::row::{CatalogueRow, Voie};
 use std::collections::BTreeMap;
 

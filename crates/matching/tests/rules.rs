@@ -3,7 +3,7 @@
 
 use matching::field::{cfd, filiere, mefstat11, sise, written};
 use matching::lookups::{CertifInfo, Establishment, Link, Mef, Statistic};
-use matching::resolver::MOST_MEMBERS;
+use matching::reach::MOST_MEMBERS;
 use matching::{
     Answer, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Reason, Source, Success, Tables,
     Validity, Voie,
@@ -172,6 +172,20 @@ fn a_but_has_the_figures_of_the_one_code_that_is_published() {
     assert_eq!(path(&answer), expected);
     tables.add_published_sise(sise("2500999").unwrap(), sise("0000003").unwrap());
     assert_eq!(judge(&tables, &[at, SCHOOL, ("CODESISE", "2500999")]).reason(), Reason::SeveralFinalYears);
+}
+
+#[test]
+fn what_is_declared_comes_before_what_is_inferred() {
+    let mut tables = tables();
+    let cells = [AT, ("UAI_GES", UAI), APPRENTICESHIP, ("CODESISE", "2300002"), ("LISTE_RNCP", "1")];
+    tables.add_sise(sise("2300002").unwrap());
+    tables.add_cfd_of_rncp("1", cfd(CFD).unwrap());
+    add(&mut tables, UAI, CFD, "apprentissage");
+    assert_eq!(path(&judge(&tables, &cells)).0, "LISTE_RNCP");
+    add(&mut tables, UAI, "2300002", "superieur");
+    assert_eq!(path(&judge(&tables, &cells)).0, "CODESISE");
+    let with_cfd: Vec<_> = cells.iter().copied().chain([("CODECFD", CFD)]).collect();
+    assert_eq!(path(&judge(&tables, &with_cfd)).0, "CODECFD");
 }
 
 #[test]

@@ -10,7 +10,8 @@ use std::process::{Command, ExitCode};
 
 const HELP: &str = "\
 Plays recorded cases and compares the answers. Folders of requests (files with `states`) are
-played against the built application; folders of import steps by the program import-cases.
+played against the built application; folders of import steps by the program import-cases, folders
+of catalogues by matching-cases.
 
   conformance [options] DIR…
 
@@ -54,8 +55,13 @@ fn run() -> anyhow::Result<bool> {
     let mut passed = true;
     for folder in folders {
         let files = json_files(&folder)?;
-        if kind_of(&folder, &files)? == Kind::ImportSteps {
-            passed &= import_cases(&folder)?;
+        let player = match kind_of(&folder, &files)? {
+            Kind::Requests => None,
+            Kind::ImportSteps => Some("import-cases"),
+            Kind::Catalogues => Some("matching-cases"),
+        };
+        if let Some(player) = player {
+            passed &= hand_over(&folder, player)?;
             continue;
         }
         let files = files.iter().map(|file| CaseFile::read(file)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -109,6 +115,8 @@ enum Kind {
     Requests,
     /// Treatments and clients: cases with a `job`.
     ImportSteps,
+    /// The matching of a catalogue: cases with the `tables` that each of them needs.
+    Catalogues,
 }
 
 /// The kind of a folder. Cases that nothing plays are a fault: left out in silence, they would count as passed.
@@ -128,18 +136,18 @@ fn kind_of_file(file: &Value) -> Option<Kind> {
         return Some(Kind::Requests);
     }
     let cases = file.get("cases").and_then(Value::as_array)?;
-    let steps = !cases.is_empty() && cases.iter().all(|case| case.get("job").is_some_and(Value::is_string));
-    steps.then_some(Kind::ImportSteps)
+    let all = |has: fn(&Value) -> bool| !cases.is_empty() && cases.iter().all(has);
+    if all(|case| case.get("job").is_some_and(Value::is_string)) {
+        return Some(Kind::ImportSteps);
+    }
+    all(|case| case.get("tables").is_some()).then_some(Kind::Catalogues)
 }
 
-/// Hands a folder to the program that plays steps of the import, which lies beside this one.
-fn import_cases(folder: &Path) -> anyhow::Result<bool> {
-    let program = std::env::current_exe()?.with_file_name("import-cases");
+/// Hands a folder to the program that plays its cases, which lies beside this one.
+fn hand_over(folder: &Path, player: &str) -> anyhow::Result<bool> {
+    let program = std::env::current_exe()?.with_file_name(player);
     if !program.exists() {
-        bail!(
-            "{} is a folder of import steps; build their program first: cargo build -p import-cases",
-            folder.display()
-        );
+        bail!("{} is for {player}; build that program first: cargo build -p {player}", folder.display());
     }
     Ok(Command::new(program).arg(folder).status()?.success())
 }
@@ -153,6 +161,7 @@ mod tests {
     fn a_file_that_nothing_plays_has_no_kind() {
         assert_eq!(kind_of_file(&json!({"states": {}, "cases": []})), Some(Kind::Requests));
         assert_eq!(kind_of_file(&json!({"cases": [{"id": "a", "job": "importBCN"}]})), Some(Kind::ImportSteps));
+        assert_eq!(kind_of_file(&json!({"cases": [{"id": "a", "tables": {}}]})), Some(Kind::Catalogues));
         for other in [json!({"cases": [{"id": "1", "rows": []}]}), json!({"cases": []}), json!([]), json!({})] {
             assert_eq!(kind_of_file(&other), None, "{other}");
         }

@@ -1,0 +1,65 @@
+//! Days of the nomenclatures and of a campaign.
+
+/// A day of the calendar. Compared, and moved by whole years; nothing else is asked of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day {
+    year: i32,
+    month: u8,
+    day: u8,
+}
+
+impl Day {
+    /// Reads `31/08/2024` (the nomenclatures) or `2024-08-31`, with or without a time behind it.
+    ///
+    /// ```
+    /// use matching::Day;
+    /// assert_eq!(Day::read("31/08/2024"), Day::read("2024-08-31T00:00:00Z"));
+    /// assert_eq!(Day::read("31/13/2024"), None);
+    /// ```
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let date = text.get(..10)?;
+        let (year, month, day) = if date.contains('/') {
+            let (day, rest) = date.split_once('/')?;
+            let (month, year) = rest.split_once('/')?;
+            (year, month, day)
+        } else {
+            let (year, rest) = date.split_once('-')?;
+            let (month, day) = rest.split_once('-')?;
+            (year, month, day)
+        };
+        if year.len() != 4 || month.len() != 2 || day.len() != 2 {
+            return None;
+        }
+        let (year, month, day) = (year.parse().ok()?, month.parse().ok()?, day.parse().ok()?);
+        ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self { year, month, day })
+    }
+
+    /// The year.
+    #[must_use]
+    pub fn year(self) -> i32 {
+        self.year
+    }
+
+    /// The same day some years later. The 29th of February stays one: it is only compared.
+    #[must_use]
+    pub fn plus_years(self, years: u8) -> Self {
+        Self { year: self.year.saturating_add(i32::from(years)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_compared_and_moved() {
+        let campaign = Day::read("2024-08-31").unwrap();
+        assert_eq!(campaign.plus_years(2), Day::read("31/08/2026").unwrap());
+        assert!(Day::read("01/09/2024").unwrap() > campaign);
+        for text in ["", "2024", "1/9/2024", "31-08-2024", "2024/08/31", "aa/bb/cccc", "2024-00-10", "é/é/é/é/é"] {
+            assert_eq!(Day::read(text), None, "{text}");
+        }
+    }
+}

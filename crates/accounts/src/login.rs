@@ -172,7 +172,7 @@ mod tests {
 
     fn opens(world: &World, token: &str) -> bool {
         let token = access::read_token("secret", token, 0).unwrap();
-        block_on(accounts::accepts_token(&world.kv, &token)).unwrap()
+        block_on(accounts::accepts_token(&world.kv, &token.user, token.password_changes)).unwrap()
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
     let now = runtime.now_ms().div_euclid(1000);
     for token in [Some(key), token].into_iter().flatten() {
         if let Some(token) = read_token(&secret, token, now)
-            && accounts::accepts_token(&runtime.kv(), &token).await?
+            && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
         {
             return Ok(());
         }

@@ -3,7 +3,6 @@
 //! They lie in the store under `compte:`, apart from documents and generations. Names and keys are found by digest; neither
 //! passwords nor keys are kept.
 
-use crate::access::Token;
 use crate::error::ApiError;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -100,9 +99,9 @@ pub async fn read<K: KeyValue>(kv: &K, user: &str) -> Result<Option<Account>, Ap
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] where the store cannot be read.
-pub async fn accepts_token<K: KeyValue>(kv: &K, token: &Token) -> Result<bool, ApiError> {
-    let account = read(kv, &token.user).await?;
-    Ok(account.is_some_and(|c| !c.disabled && c.password_changes == token.password_changes))
+pub async fn accepts_token<K: KeyValue>(kv: &K, user: &str, password_changes: u64) -> Result<bool, ApiError> {
+    let account = read(kv, user).await?;
+    Ok(account.is_some_and(|c| !c.disabled && c.password_changes == password_changes))
 }
 
 /// Whether a personal key belongs to an active account.

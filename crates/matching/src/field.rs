@@ -1,6 +1,6 @@
 //! What this crate takes from `domain`. Everything else here goes through these few lines.
 
-pub use domain::{CodeCertification as Code, Filiere, CodeType};
+pub use domain::{CodeCertification as Code, CodeType, Filiere};
 
 /// The smallest group whose figures are published.
 pub const THRESHOLD: f64 = domain::PUBLICATION_THRESHOLD;

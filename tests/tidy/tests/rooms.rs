@@ -122,6 +122,7 @@ fn invariant_1_the_inner_rooms_know_no_runtime() {
         "api",
         "collection",
         "domain",
+        "matching",
         "pages",
         "publication",
         "sources",

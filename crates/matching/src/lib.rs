@@ -40,7 +40,6 @@ pub mod lookups;
 pub mod matcher;
 pub mod nomenclatures;
 pub mod places;
-pub mod reach;
 pub mod reason;
 pub mod resolution;
 pub mod resolver;

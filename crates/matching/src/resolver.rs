@@ -1,10 +1,12 @@
 //! From the identifiers of a row to codes of certifications: no establishment, no number.
 
+pub mod reach;
+
+use self::reach::Reached;
 use crate::field::{Code, CodeType, any_code, cfd};
 use crate::final_year::{cfds_of_mefstat11, final_year_codes, final_year_codes_of_declared};
 use crate::lookups::Links;
 use crate::nomenclatures::{Identifier, Nomenclatures, Path, Source};
-use crate::reach::Reached;
 use crate::resolution::{Family, Form, Level, Options, Resolution};
 use crate::row::{CatalogueRow, Voie};
 use std::collections::BTreeSet;

@@ -8,7 +8,7 @@ use matching::file::{Content, Encoding, FileError, Format, LONGEST_ROW, Line, Ou
 use matching::lookups::{
     CatalogueKey, CertifInfo, CertifInfoKey, Diplome, Establishment, Link, Links, Mef, Statistic, Statistics,
 };
-use matching::reach::MOST_MEMBERS;
+use matching::resolver::reach::MOST_MEMBERS;
 use matching::row::Column;
 use matching::{Blocks, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Success, Tables, Value};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 
 use matching::field::{cfd, filiere, mefstat11, sise, written};
 use matching::lookups::{CertifInfo, Establishment, Link, Mef, Statistic};
-use matching::reach::MOST_MEMBERS;
+use matching::resolver::reach::MOST_MEMBERS;
 use matching::{
     Answer, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Reason, Source, Success, Tables,
     Validity, Voie,

@@ -23,7 +23,7 @@ use crate::Document;
 use crate::indicator::{HEADCOUNTS, NB_ANNEE_TERM};
 use crate::threshold::{PUBLICATION_THRESHOLD, is_below_threshold};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The message that goes with a view whose figures would open a hidden group.
@@ -158,8 +158,12 @@ struct Group<'a> {
 impl<'a> Group<'a> {
     /// Members that hold the numbers of one group, together.
     fn of(members: &[Member<'a>]) -> Vec<Self> {
+        // Most views hold nothing that was lent: every statistic is a group by itself.
+        if members.iter().all(|member| member.source == DonneeSource::Own) {
+            return members.iter().map(|m| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]) }).collect();
+        }
         let mut links = Links::new(members.len());
-        let mut by_code: HashMap<&str, usize> = HashMap::new();
+        let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
         for (rank, member) in members.iter().enumerate() {
             // A code has one statistic in a view; who names it as a source, or names the same source, has its numbers.
             links.join(rank, *by_code.entry(member.code).or_insert(rank));
@@ -211,8 +215,12 @@ impl Part {
 fn is_publishable(groups: &[Group<'_>]) -> bool {
     let mut of_cfd: BTreeMap<&str, Part> = BTreeMap::new();
     let mut shared: BTreeMap<&BTreeSet<&str>, Part> = BTreeMap::new();
+    // What CFDs share, and what is left to each of them. Where they share nothing that is the CFDs again.
+    let sharing = groups.iter().any(|group| group.cfds.len() > 1);
     for group in groups {
-        shared.entry(&group.cfds).or_default().add(group.counts);
+        if sharing {
+            shared.entry(&group.cfds).or_default().add(group.counts);
+        }
         for cfd in &group.cfds {
             of_cfd.entry(cfd).or_default().add(group.counts);
         }
@@ -252,7 +260,7 @@ impl Links {
             .filter(|rank| members.get(*rank).is_some_and(|member| member.source == DonneeSource::Own))
             .map(|rank| self.root(rank))
             .collect();
-        let mut lenders: HashMap<[u64; 7], usize> = HashMap::new();
+        let mut lenders: BTreeMap<[u64; 7], usize> = BTreeMap::new();
         let mut orphans = Vec::new();
         for (rank, member) in members.iter().enumerate() {
             let Some(numbers) = member.counts.fingerprint() else { continue };
@@ -366,6 +374,16 @@ mod tests {
         ];
         assert!(view(&[&rows[..2]])[0].1 && view(&[&rows[2..]])[0].1);
         assert!(!view(&[&rows])[0].1);
+        // What is left to one of them is one too: view(A, B) - view(B) would be the 13.
+        let rest: [Row; 4] = [
+            ("A", "1", None, Some(12)),
+            ("A", "2", None, Some(9)),
+            ("A", "5", None, Some(13)),
+            ("B", "3", Some("1"), Some(12)),
+        ];
+        let both = [&rest[..], &[("B", "4", Some("2"), Some(9))]].concat();
+        assert!(view(&[&both[..3]])[0].1 && view(&[&both[3..]])[0].1);
+        assert!(!view(&[&both])[0].1);
     }
 
     #[test]

@@ -123,15 +123,10 @@ impl HeadCount {
     fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
         let ([filiere, millesime, code_certification, libelle, old_libelle, diplome, closing_date], headcounts) =
             read(decoder)?;
-        let mut next = Decoder(decoder.0);
-        let more = if next.0.is_empty() { None } else { Some(read(&mut next)?) };
-        let more = more.map(|(texts, _)| texts).filter(|[filiere, ..]| filiere == MORE);
+        let more = if Decoder(decoder.0).text() == Some(MORE) { Some(read(decoder)?.0) } else { None };
         let (region, lent_by, hidden) = match more {
             None => (SHORT_REGION.to_owned(), String::new(), None),
-            Some([_, region, lent_by, hidden, ..]) => {
-                decoder.0 = next.0;
-                (region, lent_by, Some(hidden != VISIBLE))
-            }
+            Some([_, region, lent_by, hidden, ..]) => (region, lent_by, Some(hidden != VISIBLE)),
         };
         let headcounts = RawCounts::from_stored(headcounts, hidden);
         Some(Self {

@@ -9,7 +9,7 @@ use accounts::password::{acceptable_password, hash_password};
 use api::access::equal;
 use api::accounts::read as read_account;
 use api::error::ApiError;
-use api::{Request, Response, Runtime, decoder_segment};
+use api::{Request, Response, Runtime, decode_segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::{Document, Kind};
@@ -78,7 +78,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         return Err(AdminError::Unauthorized);
     }
     verify_body(request)?;
-    let segments: Option<Vec<Cow<'_, str>>> = request.segments().into_iter().map(decoder_segment).collect();
+    let segments: Option<Vec<Cow<'_, str>>> = request.segments().into_iter().map(decode_segment).collect();
     let segments = segments.unwrap_or_default();
     let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let kv = runtime.kv();

@@ -67,7 +67,7 @@ struct Harness {
     random: Chance,
     chance: Chance,
     /// Whether calls are killed now; how many were.
-    tuer: Cell<bool>,
+    kills: Cell<bool>,
     tues: Cell<u32>,
     /// Attempts at one call since one that was not to be killed.
     attempts: Cell<u32>,
@@ -138,7 +138,7 @@ fn once<T>(future: impl Future<Output = T>) -> Option<T> {
 type RecordedCall<'a> = (&'a str, &'a str, &'a [u8]);
 
 impl Harness {
-    fn new(seed: u64, faults: FaultRates, tuer: bool) -> Self {
+    fn new(seed: u64, faults: FaultRates, kills: bool) -> Self {
         let services = Services::default();
         services.pass(1_700_000_000_000);
         Self {
@@ -149,7 +149,7 @@ impl Harness {
             step: 1,
             random: Chance::new(seed ^ 0x55),
             chance: Chance::new(seed ^ 0xaaaa),
-            tuer: Cell::new(tuer),
+            kills: Cell::new(kills),
             tues: Cell::new(0),
             attempts: Cell::new(0),
         }
@@ -171,7 +171,7 @@ impl Harness {
         };
         self.attempts.set(self.attempts.get() + 1);
         let kv = &self.read_store.0;
-        if self.tuer.get() && !self.attempts.get().is_multiple_of(3) {
+        if self.kills.get() && !self.attempts.get().is_multiple_of(3) {
             // Near its start, its end, or anywhere.
             let portee = [3, 12, 60, 400, 2_000][usize::try_from(self.chance.below(5)).unwrap()];
             kv.kill_after(Some(self.chance.below(portee)));

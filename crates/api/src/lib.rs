@@ -26,7 +26,7 @@ mod stream;
 pub mod validation;
 
 pub use body::read as read_body;
-pub use request::{Headers, Request, decoder_segment, one_value, read_segment};
+pub use request::{Headers, Request, decode_segment, one_value, read_segment};
 pub use response::{Header, Response, ResponseBody, accepts_gzip};
 pub use runtime::Runtime;
 pub use stream::{BodyStream, Piece};

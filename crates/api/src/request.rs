@@ -177,7 +177,7 @@ pub fn decode(text: &str, plus: bool) -> String {
 
 /// Decodes a segment of the path; `None` where an escape cannot be decoded.
 #[must_use]
-pub fn decoder_segment(text: &str) -> Option<Cow<'_, str>> {
+pub fn decode_segment(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(text.into());
     }
@@ -191,12 +191,12 @@ pub fn decoder_segment(text: &str) -> Option<Cow<'_, str>> {
     String::from_utf8(bytes(text, false)).ok().map(Cow::from)
 }
 
-/// [`decoder_segment`], or the fault that the client is told.
+/// [`decode_segment`], or the fault that the client is told.
 ///
 /// # Errors
 /// [`ApiError::Unreadable`].
 pub fn read_segment(text: &str) -> Result<Cow<'_, str>, ApiError> {
-    decoder_segment(text).ok_or(ApiError::Unreadable("Le chemin contient un échappement qui ne se décode pas"))
+    decode_segment(text).ok_or(ApiError::Unreadable("Le chemin contient un échappement qui ne se décode pas"))
 }
 
 fn bytes(text: &str, plus: bool) -> Vec<u8> {
@@ -278,9 +278,9 @@ mod tests {
 
     #[test]
     fn segments_that_cannot_be_decoded_are_told() {
-        assert_eq!(decoder_segment("12345678%7C8").as_deref(), Some("12345678|8"));
+        assert_eq!(decode_segment("12345678%7C8").as_deref(), Some("12345678|8"));
         for text in ["%E0%A4%A", "%", "%zz", "%ff"] {
-            assert_eq!(decoder_segment(text), None, "{text}");
+            assert_eq!(decode_segment(text), None, "{text}");
         }
     }
 }

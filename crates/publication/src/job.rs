@@ -1,7 +1,7 @@
 //! A job: what was asked for, where it stands, what came of it.
 
-use super::registry::{Registry, Served};
-use super::staging::{LineRefusal, PARTS_MAX, PartInfo};
+use crate::registry::{Registry, Served};
+use crate::staging::{LineRefusal, PARTS_MAX, PartInfo};
 use domain::declared::MAILLE_FIELD;
 use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
 use serde::{Deserialize, Serialize};

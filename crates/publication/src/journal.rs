@@ -2,7 +2,7 @@
 //!
 //! Unlike a [`super::RecordStream`] it is read a piece at a time, from its start, whatever its length.
 
-use super::writer::Writer;
+use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
 use store::codec::{self, Decoder, Encoder, SEAL};
 use store::keys;

@@ -1,6 +1,6 @@
 //! Building a list: rows come in sorted, segments, pages and runs go out.
 
-use super::writer::Writer;
+use crate::writer::Writer;
 use domain::declared::PLACE_FIELD;
 use domain::{Document, Maille, PublishedDocument, date, indicator};
 use serde_json::Value;

@@ -3,7 +3,7 @@
 //! Records of a partition are collected in memory and appended as pieces; each piece names the
 //! one before it of the same partition, so that the state holds one number a partition.
 
-use super::writer::Writer;
+use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
 use store::codec::{self, Decoder, Encoder, SEAL};
 use store::keys;

@@ -1,9 +1,9 @@
 //! What generations and jobs exist, who may publish, and the deletion of what nobody reads.
 
-use super::job::{FoundRecord, Job};
-use super::staging::Staging;
-use super::writer::{delete, forget};
-use super::{Environment, PublicationError};
+use crate::job::{FoundRecord, Job};
+use crate::staging::Staging;
+use crate::writer::{delete, forget};
+use crate::{Environment, PublicationError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::exchange;

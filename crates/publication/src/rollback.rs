@@ -25,7 +25,7 @@ pub(crate) async fn put_pointer<K: KeyValueWrite>(
 }
 
 /// Serves the generation before again; calling it once more goes forward again. Where the pointer is lost or damaged, the
-/// generation that was served last comes back, by the copy of the pointer that lies in it.
+/// youngest published generation comes back, by the copy of the pointer that lies in it.
 ///
 /// # Errors
 /// [`PublicationError::Refused`] where there is none.
@@ -51,8 +51,9 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
         }
         Ok(None) => return Err(StoreError::Empty.into()),
         Err(StoreError::Damaged(_)) => {
-            let pointer = last_served(kv).await?;
-            kv.set(keys::POINTER, pointer.write()?).await?;
+            let pointer = youngest_published(kv).await?;
+            // There are no whole bytes to swap: the lease is what keeps others away.
+            put_pointer(kv, None, &pointer).await?;
             pointer
         }
         Err(fault) => return Err(fault.into()),
@@ -62,7 +63,7 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
 }
 
 /// The pointer to the youngest published generation that holds a whole copy of its own.
-async fn last_served<K: KeyValueWrite>(kv: &K) -> Result<Pointer, PublicationError> {
+async fn youngest_published<K: KeyValueWrite>(kv: &K) -> Result<Pointer, PublicationError> {
     let registry = Registry::read(kv).await?;
     for generation in registry.generations.iter().rev().filter(|g| g.state == GenerationState::Published) {
         let copy = kv.get(&keys::value(&generation.id, FAMILY_POINTER, 0)).await?;

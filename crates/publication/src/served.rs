@@ -1,6 +1,6 @@
 //! The documents of the generation in use, for treatments that look them up.
 
-use super::Served;
+use crate::Served;
 use crate::manifest::Manifest;
 use crate::steps::read_source;
 use domain::Kind;

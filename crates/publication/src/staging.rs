@@ -1,8 +1,8 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
-use super::job::{NAME_MAX, short};
-use super::lines::{LineChecker, RefusedLine, ValidLine};
-use super::writer::Writer;
+use crate::job::{NAME_MAX, short};
+use crate::lines::{LineChecker, RefusedLine, ValidLine};
+use crate::writer::Writer;
 use domain::{DeclaredMaille, Document, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

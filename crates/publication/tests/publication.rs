@@ -452,7 +452,7 @@ fn invariant_9_over_an_unreadable_pointer_nothing_is_published_and_a_rollback_me
     for pointer in [Some(b"{}".to_vec()), None] {
         kv.corrupt("current", pointer);
         let back = block_on(roll_back(&kv, &runtime)).unwrap();
-        assert_eq!(back.generation, "g2", "the last one that was served");
+        assert_eq!(back.generation, "g2", "the youngest one");
         assert_eq!(block_on(kv.get("current")).unwrap().as_ref(), Some(&whole));
     }
     // The lease is free again, and publication goes on with its guard: everything but one document would go.

@@ -136,7 +136,7 @@ struct Head {
 
 /// Whether these bytes end as version 0.1 ended a pointer: with an object in the object. A sealed one ends with a number, so
 /// that one whose checksum lost its name to a flipped bit is not taken for it.
-fn is_own_form(bytes: &[u8]) -> bool {
+fn ends_unsealed(bytes: &[u8]) -> bool {
     bytes.ends_with(b"}}")
 }
 
@@ -158,7 +158,7 @@ impl Pointer {
         let is_whole = match (head.checksum, sealed_part(bytes)) {
             (Some(checksum), Some(part)) => codec::sum(part) == checksum,
             // Version 0.1 wrote layout 3 without a checksum, and no member but its own.
-            (None, None) => head.layout <= UNSEALED_LAYOUT && is_own_form(bytes),
+            (None, None) => head.layout <= UNSEALED_LAYOUT && ends_unsealed(bytes),
             _ => false,
         };
         if !is_whole {

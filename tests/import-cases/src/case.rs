@@ -1,9 +1,10 @@
 //! Cases, as they are recorded.
 
+use cases::{Files, LoadError};
 use domain::Document;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A case of a file.
 #[derive(Clone, Debug)]
@@ -28,48 +29,12 @@ pub struct Case {
     pub deviation: Vec<String>,
 }
 
-/// Why a file of cases cannot be played.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The folder or file cannot be read.
-    #[error("{}: {reason}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// It is no file of cases.
-    #[error("{}: {what} is missing or malformed", path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// What.
-        what: &'static str,
-    },
-}
-
-/// The cases of every `.json` file of a folder, by file.
+/// The cases of a file, or of every `.json` file of a folder, by file.
 ///
 /// # Errors
 /// [`LoadError`].
-pub fn load(folder: &Path) -> Result<BTreeMap<String, Vec<Case>>, LoadError> {
-    let unreadable = |path: &Path, reason: String| LoadError::Unreadable { path: path.to_owned(), reason };
-    let mut files = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(|e| unreadable(folder, e.to_string()))? {
-        let path = entry.map_err(|e| unreadable(folder, e.to_string()))?.path();
-        if path.extension().is_none_or(|e| e != "json") {
-            continue;
-        }
-        let text = std::fs::read(&path).map_err(|e| unreadable(&path, e.to_string()))?;
-        let value: Value = serde_json::from_slice(&text).map_err(|e| unreadable(&path, e.to_string()))?;
-        let malformed = |what| LoadError::Malformed { path: path.clone(), what };
-        let cases = value.get("cases").and_then(Value::as_array).ok_or_else(|| malformed("cases"))?;
-        let cases = cases.iter().map(|case| read(case).ok_or_else(|| malformed("a case"))).collect::<Result<_, _>>()?;
-        let name = path.file_stem().and_then(|n| n.to_str()).unwrap_or_default();
-        files.insert(name.to_owned(), cases);
-    }
-    Ok(files)
+pub fn load(path: &Path) -> Result<Files<Case>, LoadError> {
+    cases::load(path, read)
 }
 
 fn read(case: &Value) -> Option<Case> {

@@ -18,16 +18,8 @@ pub mod state;
 pub mod steps;
 
 pub use case::{Case, load};
+pub use cases::Verdict;
 pub use services::tables as real;
-
-/// What became of a case.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As recorded.
-    Passed,
-    /// Otherwise: the differences, a line each.
-    Failed(Vec<String>),
-}
 
 /// Plays a case and compares.
 #[must_use]
@@ -46,5 +38,5 @@ pub fn play(case: &Case) -> Verdict {
         }
         _ => {}
     }
-    if differences.is_empty() { Verdict::Passed } else { Verdict::Failed(differences) }
+    Verdict::of(differences)
 }

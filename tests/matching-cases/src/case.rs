@@ -1,8 +1,9 @@
 //! Cases, as they are recorded.
 
+use cases::{Files, LoadError};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A row of a table or of a catalogue: every cell a text, empty where it is `null`.
 pub type Cells = Map<String, Value>;
@@ -28,53 +29,12 @@ pub struct Case {
     pub expected_resolver: Vec<Value>,
 }
 
-/// Why a file of cases cannot be played.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The folder or file cannot be read.
-    #[error("{}: {reason}", path.display())]
-    Unreadable {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// It is no file of cases.
-    #[error("{}: {what} is missing or malformed", path.display())]
-    Malformed {
-        /// Which.
-        path: PathBuf,
-        /// What.
-        what: &'static str,
-    },
-}
-
 /// The cases of a file, or of every `.json` file of a folder, by file.
 ///
 /// # Errors
 /// [`LoadError`].
-pub fn load(path: &Path) -> Result<BTreeMap<String, Vec<Case>>, LoadError> {
-    let unreadable = |path: &Path, reason: String| LoadError::Unreadable { path: path.to_owned(), reason };
-    let mut paths = Vec::new();
-    if path.is_dir() {
-        for entry in std::fs::read_dir(path).map_err(|e| unreadable(path, e.to_string()))? {
-            paths.push(entry.map_err(|e| unreadable(path, e.to_string()))?.path());
-        }
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-    } else {
-        paths.push(path.to_owned());
-    }
-    let mut files = BTreeMap::new();
-    for path in paths {
-        let text = std::fs::read(&path).map_err(|e| unreadable(&path, e.to_string()))?;
-        let value: Value = serde_json::from_slice(&text).map_err(|e| unreadable(&path, e.to_string()))?;
-        let malformed = |what| LoadError::Malformed { path: path.clone(), what };
-        let cases = value.get("cases").and_then(Value::as_array).ok_or_else(|| malformed("cases"))?;
-        let cases = cases.iter().map(|case| read(case).ok_or_else(|| malformed("a case"))).collect::<Result<_, _>>()?;
-        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-        files.insert(name.to_owned(), cases);
-    }
-    Ok(files)
+pub fn load(path: &Path) -> Result<Files<Case>, LoadError> {
+    cases::load(path, read)
 }
 
 fn read(case: &Value) -> Option<Case> {

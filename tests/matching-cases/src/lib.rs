@@ -9,21 +9,13 @@ pub mod compare;
 pub mod tables;
 
 pub use case::{Case, load};
+pub use cases::Verdict;
 
 use case::Cells;
 use matching::explain::resolution_to_json;
 use matching::file::{Encoding, FileError, Format, Output, Reader, Writer};
 use matching::{Blocks, Day, Matcher, Nomenclatures, Options};
 use serde_json::Value;
-
-/// What became of a case.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// As recorded.
-    Passed,
-    /// Otherwise: the differences, a line each.
-    Failed(Vec<String>),
-}
 
 /// Plays a case and compares.
 ///
@@ -47,7 +39,7 @@ pub fn play(case: &Case) -> Verdict {
             Err(error) => differences.push(format!("{name}: {error}")),
         }
     }
-    if differences.is_empty() { Verdict::Passed } else { Verdict::Failed(differences) }
+    Verdict::of(differences)
 }
 
 /// The answers to a file, and the lines of the resolver.

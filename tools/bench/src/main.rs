@@ -11,6 +11,7 @@ mod pull;
 mod report;
 mod requests;
 mod server;
+mod soak;
 
 use anyhow::{Context, bail, ensure};
 use report::{Growth, ImportRow, Pair, Report, Row};
@@ -26,7 +27,7 @@ const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
 Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--caches] [--stored] [--rounds N] [--seconds N] [--data DIR]
-             [--pull F] [--runtime host|spin]
+             [--pull F] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
@@ -37,6 +38,9 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --caches      the same with caches simulated (32 KiB of code, 48 of data, 2 MiB of both): what they lack is counted too
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
+  --soak        instead of all that: so many minutes of campaign traffic while generations are published, rolled back and
+                given up, on a data set of factor 0.05; every answer is checked, and that memory is flat
+  --soak-requests  the same until so many requests have been answered
   --rounds      rounds of every row (5)
   --seconds     seconds of a row in a round, each after one of bare-get (3)
   --data        folder of reference data, for real keys (../shared/data from the project's root; else invented ones)
@@ -57,6 +61,8 @@ const REUSE_IDLE: &str = "30s";
 /// Seconds of a row's own traffic before a row that is measured warm: twenty to thirty instances come of 32 connections,
 /// and each fills a store of answers of its own, which takes them some 150,000 requests.
 const CAMPAIGN_S: u32 = 20;
+/// The size of the data set of a soak: small enough to be published every few seconds.
+const SOAK_FACTOR: f64 = 0.05;
 /// Longest that an instance without work is kept, and some.
 const IDLE: Duration = Duration::from_millis(1_300);
 /// The share of bare-get's rate that the open-loop runs are held to.
@@ -69,6 +75,7 @@ struct Options {
     data: PathBuf,
     runtime: Runtime,
     pull: Option<f64>,
+    soak: Option<soak::Length>,
     rows: Vec<String>,
     stored: bool,
     counts: Option<Runtime>,
@@ -112,6 +119,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         data: root().join("../shared/data"),
         runtime: installed_runtime(),
         pull: None,
+        soak: None,
         rows: Vec::new(),
         stored: false,
         counts: None,
@@ -129,6 +137,8 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
             }
             "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
             "--pull" => options.pull = Some(value()?.parse()?),
+            "--soak" => options.soak = Some(soak::Length::Minutes(value()?.parse()?)),
+            "--soak-requests" => options.soak = Some(soak::Length::Requests(value()?.parse()?)),
             "--rows" => options.rows = value()?.split(',').map(str::to_owned).collect(),
             "--counts" => options.counts = Some(Runtime::Counted { caches: false }),
             "--caches" => options.counts = Some(Runtime::Counted { caches: true }),
@@ -167,6 +177,32 @@ struct Site {
     data: PathBuf,
 }
 
+impl Site {
+    /// Makes its data, where they are not there.
+    fn make(&self, options: &Options) -> anyhow::Result<()> {
+        if !self.data.join("formation.ndjson").exists() {
+            eprintln!("making data × {} …", self.factor);
+            let reference = options.data.join("bcn").is_dir().then_some(options.data.as_path());
+            let production = dataset::production::Production::new(self.factor, reference)?;
+            dataset::write(&self.data, production.lines(), |_, _| ())?;
+        }
+        Ok(())
+    }
+
+    /// Imports them into a store made anew.
+    fn import(&self, options: &Options) -> anyhow::Result<(Server, server::Import)> {
+        eprintln!("importing data × {} …", self.factor);
+        match std::fs::remove_dir_all(&self.folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+        let server = Server::start(options.runtime, &self.folder, "0-1", None)?;
+        let import = server.publish(&self.data)?;
+        server.seed()?;
+        Ok((server, import))
+    }
+}
+
 fn run(options: &Options) -> anyhow::Result<()> {
     let out = root().join("target/bench");
     std::fs::create_dir_all(&out)?;
@@ -176,6 +212,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report::print_pull(&pull::measure(options.runtime, &out, factor)?);
         return Ok(());
     }
+    if let Some(length) = options.soak {
+        let site = Site { factor: SOAK_FACTOR, folder: out.join("store-soak"), data: out.join("data-soak") };
+        site.make(options)?;
+        let server = site.import(options)?.0;
+        return soak::run(&server, &site.data, length);
+    }
     let mut report = Report { runtime: format!("{:?}", options.runtime).to_lowercase(), ..Report::default() };
     report.load_average = std::fs::read_to_string("/proc/loadavg").unwrap_or_default().trim().to_owned();
     report.sizes = report::component_sizes(&root())?;
@@ -184,24 +226,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
     for &factor in &options.factors {
         let site =
             Site { factor, folder: out.join(format!("store-{factor}")), data: out.join(format!("data-{factor}")) };
-        if !site.data.join("formation.ndjson").exists() {
-            eprintln!("making data × {factor} …");
-            let reference = options.data.join("bcn").is_dir().then_some(options.data.as_path());
-            dataset::write(&site.data, dataset::production::Production::new(factor, reference)?.lines(), |_, _| ())?;
-        }
+        site.make(options)?;
         if options.stored && site.folder.join(".spin/sqlite_key_value.db").exists() {
             sites.push(site);
             continue;
         }
-        eprintln!("importing data × {factor} …");
-        // A store of its own, made anew: an import into an empty store.
-        match std::fs::remove_dir_all(&site.folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let server = Server::start(options.runtime, &site.folder, "0-1", None)?;
-        let import = server.publish(&site.data)?;
-        server.seed()?;
+        let import = site.import(options)?.1;
         let lines = count_lines(&site.data)?;
         report.imports.push(ImportRow { factor, lines, import });
         sites.push(site);
@@ -519,7 +549,7 @@ fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> any
         ("regionales", api("regionales?items_par_page=10")),
         ("formations", first(&requests.documents)),
         ("mailles", api("mailles")),
-        ("listes", api("formations.csv?items_par_page=10")),
+        ("lists", api("formations.csv?items_par_page=10")),
         ("bcn", api("bcn?items_par_page=10")),
         ("recherche", first(&requests.searches)),
         ("status", "/api".to_owned()),
@@ -562,7 +592,7 @@ fn measure_streams(options: &Options, site: &Site, report: &mut Report) -> anyho
         let answer = client.send("GET", "/yardstick/bare-get/bare-get/1", &[], &[], false)?;
         report.streams.entry("bare-get".to_owned()).or_default().push(answer);
     }
-    report.csv_memory = server.counter("listes", "peak_memory");
+    report.csv_memory = server.counter("lists", "peak_memory");
     report.login_memory = server.counter("auth", "peak_memory");
     Ok(())
 }

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// The components of the application whose memory is told.
 pub const COMPONENTS: &[&str] =
-    &["certifications", "regionales", "formations", "mailles", "bcn", "listes", "auth", "status", "import"];
+    &["certifications", "regionales", "formations", "mailles", "bcn", "lists", "auth", "status", "import"];
 
 /// Budgets on rates, as shares of bare-get (docs/ARCHITECTURE.md): row, whether with the raised reuse count, least.
 const BUDGETS: &[(&str, bool, f64)] = &[

@@ -49,6 +49,11 @@ impl Chance {
         Self(0x9e37_79b9_7f4a_7c15)
     }
 
+    /// One of several that run side by side.
+    pub fn seeded(seed: usize) -> Self {
+        Self(Self::new().0.rotate_left(u32::try_from(seed % 64).unwrap_or_default()))
+    }
+
     /// Between 0 and 1.
     pub fn unit(&mut self) -> f64 {
         self.0 ^= self.0 << 13;

@@ -23,7 +23,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use store::codec::hex;
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_value};
 use store::pointer::MillesimesInForce;
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
@@ -69,7 +69,7 @@ pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response
 }
 
 async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let secret = runtime.variable("import_secret").await;
+    let secret = runtime.variable("import_secret").await?;
     let received = request
         .header("authorization")
         .and_then(|e| e.split_once(' '))
@@ -88,7 +88,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
     match (request.method.as_ref(), rest) {
         ("POST", ["jobs"]) => {
             let job = open(&kv, &new_id(runtime), json_of_body(request)?, now).await?;
-            Ok(Response::json(201, &serde_json::to_value(job).unwrap_or_default()))
+            respond(201, &job)
         }
         ("PUT", ["jobs", id, "parts", n]) => {
             let job = Job::status(&kv, id).await?;
@@ -101,7 +101,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
                 .parse()
                 .map_err(|_| AdminError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
             let info =
-                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await).await?;
+                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await?).await?;
             respond(200, &info)
         }
         ("POST", ["jobs", id, "publish"]) => respond(202, &Job::publish(&kv, id, json_of_body(request)?, now).await?),
@@ -121,7 +121,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
 }
 
 fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, AdminError> {
-    Ok(Response::json(status, &serde_json::to_value(value).unwrap_or_default()))
+    Ok(Response::json(status, &to_value("answer", value)?))
 }
 
 /// A body that was cut, or that is not what its sender meant, changes nothing.
@@ -158,9 +158,10 @@ pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {
     format!("j{}{}", runtime.now_ms(), hex(random.get(..4).unwrap_or_default()))
 }
 
-pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Vec<String> {
-    let variable = runtime.variable("indicateurs").await;
-    variable.split(',').map(|i| i.trim().to_owned()).filter(|i| domain::indicator::is_indicator(i)).collect()
+pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Result<Vec<String>, AdminError> {
+    let variable = runtime.variable("indicateurs").await?;
+    let names = variable.split(',').map(|i| i.trim().to_owned());
+    Ok(names.filter(|i| domain::indicator::is_indicator(i)).collect())
 }
 
 fn parameter(request: &Request, name: &str) -> Option<String> {
@@ -173,7 +174,7 @@ pub(crate) fn budget(request: &Request) -> u64 {
 
 pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, AdminError> {
     let kv = runtime.kv();
-    let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await).await?;
+    let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await?).await?;
     if job.step.is_final() {
         runs::keep(runtime, id).await?;
     }
@@ -220,7 +221,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
     let id = new_id(runtime);
     open_in_one_call(&kv, &id, opening, now).await?;
     let published = async {
-        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await).await?;
+        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await?).await?;
         Ok::<Job, AdminError>(Job::publish(&kv, &id, options, now).await?)
     };
     let mut job = match published.await {
@@ -315,7 +316,7 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
     let mut jobs = Vec::new();
     for id in &registry.jobs {
         match Job::status(&kv, id).await {
-            Ok(job) => jobs.push(serde_json::to_value(job).unwrap_or_default()),
+            Ok(job) => jobs.push(to_value(id, &job)?),
             Err(PublicationError::UnknownJob(_)) => {}
             Err(error) => return Err(error.into()),
         }

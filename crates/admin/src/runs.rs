@@ -9,7 +9,9 @@
 
 use crate::error::AdminError;
 use crate::import::{Env, ImportRuntime, advance_job, budget, indicators, json_of_body, new_id};
+use crate::services::WrongVariables;
 use crate::{reports, services};
+use api::error::NotFound;
 use api::{Request, Response};
 use collection::{Configuration, Demand, Millesimes, Run, RunReport, RunStep};
 use domain::Millesime;
@@ -56,7 +58,7 @@ pub(crate) async fn handle<M: ImportRuntime>(
             Ok(Response::json(200, &json!({"collecte": run, "travail": job})))
         }
         ("GET", []) => {
-            let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound("Aucune collecte"))?;
+            let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound(NotFound::Run))?;
             let job = match Job::status(&kv, &run.id).await {
                 Err(PublicationError::UnknownJob(_)) => None,
                 job => Some(job?),
@@ -73,12 +75,15 @@ pub(crate) async fn handle<M: ImportRuntime>(
 }
 
 async fn services<M: ImportRuntime>(runtime: &M) -> Result<Config, AdminError> {
-    services::configuration(runtime).await.map_err(|wrong| AdminError::Refused(wrong.to_string()))
+    services::configuration(runtime).await.map_err(|wrong| match wrong {
+        WrongVariables::Invalid(_) => AdminError::Refused(wrong.to_string()),
+        WrongVariables::Unreadable(fault) => fault.into(),
+    })
 }
 
 /// A variable that may be empty, read as a number.
 async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u32) -> Result<u32, AdminError> {
-    let text = runtime.variable(name).await;
+    let text = runtime.variable(name).await?;
     match text.trim() {
         "" => Ok(default),
         text => text.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| {
@@ -90,7 +95,7 @@ async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u3
 /// What the variables of the application say about runs.
 async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result<Configuration, AdminError> {
     let millesimes = async |name: &str| -> Result<Vec<String>, AdminError> {
-        let text = runtime.variable(name).await;
+        let text = runtime.variable(name).await?;
         let read: Vec<String> = text.split(',').map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect();
         match read.iter().find(|m| Millesime::parse(m).is_none()) {
             Some(wrong) => Err(AdminError::Refused(format!(
@@ -101,7 +106,7 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
     };
     let switches = async |source: &str| {
         let name = format!("traitements_coupes_{source}");
-        Switches::read(&runtime.variable(&name).await).map_err(|wrong| {
+        Switches::read(&runtime.variable(&name).await?).map_err(|wrong| {
             let known: Vec<&str> = treatments::Treatment::ALL.iter().map(|t| t.name()).collect();
             AdminError::Refused(format!(
                 "variable {name} : « {wrong} » n'est pas un traitement ; attendu : {}",
@@ -174,7 +179,7 @@ pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Resul
     let per_second = number(runtime, "collecte_par_seconde", 5, 1_000).await?;
     let limits = Limits { interval_ms: 1_000 / u64::from(per_second), ..Limits::default() };
     let sources = Sources::with_limits(runtime.fetch(), runtime.clock(), config, limits);
-    let run = collection::advance(&kv, &Env(runtime), &sources, budget, &indicators(runtime).await).await?;
+    let run = collection::advance(&kv, &Env(runtime), &sources, budget, &indicators(runtime).await?).await?;
     match run.step {
         RunStep::HandedOver => {
             keep_replaced(runtime, &kv).await?;

@@ -1,6 +1,6 @@
 //! One document: the version asked for, its final years, as JSON or as an image.
 
-use crate::error::{self, ApiError};
+use crate::error::{ApiError, NotFound};
 use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
 use crate::response::{AGE, Freshness, JSON, Response, SVG, accepts_gzip};
 use crate::{Request, Runtime, filieres};
@@ -42,7 +42,7 @@ pub async fn respond<M: Runtime>(
     let read = LazyCell::new(|| runtime.now_ms());
     let now: Now<'_> = &|| *read;
     let found = if !LookupPlace::of(&target).is_known(reader.pointer()) {
-        Err(error::UNKNOWN_MAILLE)
+        Err(ApiError::NotFound(NotFound::Maille))
     } else if parameters.filieres_view {
         filieres::respond(reader, &parameters, &target, now()).await
     } else {
@@ -225,21 +225,21 @@ async fn absence<K: KeyValue>(
     year: &AskedYear,
 ) -> Result<ApiError, ApiError> {
     let without_row = match place.maille {
-        Maille::National => error::UNKNOWN_CERTIFICATION,
+        Maille::National => ApiError::NotFound(NotFound::Certification),
         Maille::Regionale | Maille::Declared => {
             if reader.nomenclature("bcn", code.as_str()).await?.is_none() {
-                return Ok(error::UNKNOWN_FORMATION);
+                return Ok(ApiError::NotFound(NotFound::Formation));
             }
-            error::NO_DATA
+            ApiError::NotFound(NotFound::Data)
         }
         Maille::Etablissement => {
             if reader.nomenclature(nomenclature(code), code.as_str()).await?.is_none() {
-                return Ok(error::UNKNOWN_FORMATION);
+                return Ok(ApiError::NotFound(NotFound::Formation));
             }
             if reader.nomenclature("etablissement", place.place).await?.is_none() {
-                return Ok(error::UNKNOWN_ETABLISSEMENT);
+                return Ok(ApiError::NotFound(NotFound::Etablissement));
             }
-            error::UNKNOWN_FORMATION
+            ApiError::NotFound(NotFound::Formation)
         }
     };
     if version_set.versions.is_empty() {
@@ -265,8 +265,8 @@ async fn find_final<K: KeyValue>(
 ) -> Result<Version, ApiError> {
     match code_of_final_year(template, code) {
         Some(code) => find(reader, place, &code, year).await,
-        None if place.maille == Maille::National => Err(error::UNKNOWN_CERTIFICATION),
-        None => Err(error::UNKNOWN_FORMATION),
+        None if place.maille == Maille::National => Err(ApiError::NotFound(NotFound::Certification)),
+        None => Err(ApiError::NotFound(NotFound::Formation)),
     }
 }
 
@@ -303,7 +303,7 @@ async fn nest<K: KeyValue>(
                 let mut name = error.name().ok_or(ApiError::Unavailable)?;
                 // One text for two causes: a code that is nowhere, or a place that does not teach it.
                 if let (Maille::Etablissement, true, Some(code)) =
-                    (place.maille, error == error::UNKNOWN_FORMATION, code_of_final_year(template, code))
+                    (place.maille, error == ApiError::NotFound(NotFound::Formation), code_of_final_year(template, code))
                     && reader.nomenclature(nomenclature(&code), code.as_str()).await?.is_some()
                 {
                     name = "ErrorFormationNotFound";
@@ -341,7 +341,8 @@ fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Res
         messages: &messages,
         indicators: indicators(&document),
     };
-    let svg = widget::render(&formation, parameters.theme, parameters.direction).ok_or(error::DATA_NOT_AVAILABLE)?;
+    let svg = widget::render(&formation, parameters.theme, parameters.direction)
+        .ok_or(ApiError::NotFound(NotFound::Drawing))?;
     Ok(public(image_without_age(svg), [version.closing], now))
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use sources::{Call, Sources};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
-use store::kv::StoreError;
+use store::kv::{StoreError, to_json};
 use treatments::Treatment;
 
 /// The key of the record of the latest run. It is created once and then only swapped.
@@ -152,7 +152,7 @@ impl Run {
     }
 
     async fn write<K: KeyValueWrite>(&self, kv: &K, before: Option<&[u8]>) -> Result<(), PublicationError> {
-        let new = serde_json::to_vec(self).unwrap_or_default();
+        let new = to_json(KEY, self)?;
         match before {
             None => Ok(kv.set(KEY, new).await?),
             Some(before) if new == before || kv.swap(KEY, before, new).await? => Ok(()),
@@ -647,17 +647,17 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         self.state.report.writes += std::mem::take(&mut self.writer.writes);
         if self.run.step.is_final() {
             self.run.ended_ms = Some(now);
-            let text = |report: &RunReport| serde_json::to_vec(&(&self.run.id, report)).unwrap_or_default();
-            if let Err(error) = self.kv.set(REPORT_KEY, text(&self.state.report)).await {
+            let text = |report: &RunReport| to_json(REPORT_KEY, &(&self.run.id, report));
+            if let Err(error) = self.kv.set(REPORT_KEY, text(&self.state.report)?).await {
                 // A report that does not fit says how much of what it was about, and no more.
                 error.reason().ok_or(error)?;
-                self.kv.set(REPORT_KEY, text(&self.state.report.shortened())).await?;
+                self.kv.set(REPORT_KEY, text(&self.state.report.shortened())?).await?;
             }
             self.run.write(self.kv, Some(before)).await?;
             release(self.kv, &self.run, now).await?;
             return Ok(self.run);
         }
-        let bytes = serde_json::to_vec(&self.state).unwrap_or_default();
+        let bytes = to_json(&state_family(self.number), &self.state)?;
         let count = put_long(&mut self.writer, &state_family(self.number), 0, &bytes).await?;
         self.writer.flush().await?;
         self.run.state = Some((self.number, count));

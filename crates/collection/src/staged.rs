@@ -8,7 +8,7 @@ use sources::{AnswerReader, Call, ReadReport, SourceError};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::exchange::change_or_rebuild;
-use store::kv::StoreError;
+use store::kv::{StoreError, to_json};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const KEY: &str = "work:reserve";
@@ -53,7 +53,7 @@ impl StagedLot {
         bytes: u64,
         (number, journal): (u64, &Journal),
     ) -> Result<Self, StoreError> {
-        let text = serde_json::to_vec(journal).unwrap_or_default();
+        let text = to_json(prefix, journal)?;
         let mut fresh =
             Self { prefix: prefix.to_owned(), obtained_ms, bytes, journal: Journal::default(), elsewhere: None };
         if text.len() <= JOURNAL_MAX {

@@ -46,7 +46,7 @@ fn iso(ms: Option<i64>) -> Value {
 }
 
 async fn state<M: Runtime>(runtime: &M) -> Value {
-    let env = runtime.variable("environnement").await;
+    let env = runtime.variable("environnement").await.ok();
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"), "env": env, "etat": "ok", "generation": null, "generation_precedente": null,
         "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "imports": [],

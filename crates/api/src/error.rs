@@ -218,7 +218,7 @@ impl ApiError {
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default())
+        let response = Response::new(status, JSON, body.to_string().into_bytes())
             .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
         match self {
             Self::TooMany(seconds) => {

@@ -11,9 +11,12 @@ use outside::{Clock, Fetch};
 use publication::{Environment, Position, walk_served};
 use sources::Service;
 use store::KeyValueWrite;
-use store::kv::StoreError;
+use store::kv::{StoreError, to_json};
 use treatments::etablissements::etablissement;
 use treatments::{Acce, CodeGroups, Context};
+
+/// The journal of what is kept for the treatments.
+const CONTEXT: &str = "contexte";
 
 /// What is built so far in this call.
 #[derive(Default)]
@@ -105,14 +108,14 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
     pub(crate) async fn keep(&mut self, kind: Kind, document: &Document) -> Result<(), StoreError> {
         let mut record = vec![kind.rank()];
         let json = match fields(kind) {
-            None => serde_json::to_vec(document),
+            None => to_json(CONTEXT, document)?,
             Some(names) => {
                 let choice: serde_json::Map<_, _> =
                     names.iter().filter_map(|n| Some(((*n).to_owned(), document.get(*n)?.clone()))).collect();
-                serde_json::to_vec(&choice)
+                to_json(CONTEXT, &choice)?
             }
         };
-        record.extend(json.unwrap_or_default());
+        record.extend(json);
         let number = self.number;
         self.state.context.add(&mut self.writer, number, &record).await
     }
@@ -130,7 +133,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
             return Ok(());
         }
         let mut contexts = Contexts { ready: true, ..Contexts::default() };
-        let damaged = || StoreError::Damaged("contexte".into());
+        let damaged = || StoreError::Damaged(CONTEXT.into());
         let mut reading = self.state.context.reading(self.kv, &self.prefix, Position::default());
         while let Some(record) = reading.next().await? {
             let (rank, json) = record.split_first().ok_or_else(damaged)?;

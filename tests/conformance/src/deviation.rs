@@ -8,6 +8,7 @@ use crate::case::{Case, RecordedRequest};
 use crate::compare::{self, Findings};
 use crate::play::{Server, check_head, check_recorded};
 use crate::table::{self, Table};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use support::Answer;
 
@@ -356,21 +357,7 @@ fn parameters(request: &RecordedRequest) -> Vec<(String, String)> {
 }
 
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escape = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        rest = after;
-        match (first, escape) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            (b'+', _) => bytes.push(b' '),
-            (byte, _) => bytes.push(*byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// A path without these parameters of its query.

@@ -7,13 +7,15 @@
 //! | `GET pull` | where it stands, and its report so far |
 //! | `DELETE pull` | gives it up |
 
+use crate::call::{budget, json_of_body};
 use crate::error::AdminError;
-use crate::import::{Env, ImportRuntime, advance_job, budget, indicators, json_of_body, new_id};
+use crate::jobs::{advance_job, keep, latest_run};
+use crate::runtime::{Env, ImportRuntime, indicators, new_id};
+use crate::services;
 use crate::services::WrongVariables;
-use crate::{reports, services};
 use api::error::NotFound;
 use api::{Request, Response};
-use collection::{Configuration, Demand, Millesimes, Run, RunReport, RunStep};
+use collection::{Configuration, Demand, Millesimes, Run, RunStep};
 use domain::Millesime;
 use publication::{Job, PublicationError, Registry};
 use serde_json::json;
@@ -34,9 +36,6 @@ pub const VARIABLES: [&str; 11] = [
     "collecte_reprises",
     "collecte_attente_s",
 ];
-
-/// The latest run and its report.
-pub(crate) type LatestRun = (Run, Option<RunReport>);
 
 pub(crate) async fn handle<M: ImportRuntime>(
     runtime: &M,
@@ -141,14 +140,6 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
     })
 }
 
-/// The latest run and its report; `None` before the first.
-pub(crate) async fn latest_run<M: ImportRuntime>(runtime: &M) -> Result<Option<LatestRun>, AdminError> {
-    let kv = runtime.kv();
-    let Some(run) = collection::status(&kv).await? else { return Ok(None) };
-    let report = collection::report(&kv).await?;
-    Ok(Some((run, report)))
-}
-
 /// Whether a run is under way and can go on now; one that waits for a service cannot. Once it has
 /// ended its publication is a job like any other; killed before its report was kept, it is kept here.
 pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, AdminError> {
@@ -207,19 +198,4 @@ async fn keep_replaced<M: ImportRuntime>(runtime: &M, kv: &M::Kv) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// Keeps the report of an ended import.
-pub(crate) async fn keep<M: ImportRuntime>(runtime: &M, id: &str) -> Result<(), AdminError> {
-    let kv = runtime.kv();
-    let job = match Job::status(&kv, id).await {
-        // A run that was given up before its first step has no job.
-        Err(PublicationError::UnknownJob(_)) => {
-            let mut job = Job::default();
-            id.clone_into(&mut job.id);
-            job
-        }
-        other => other?,
-    };
-    reports::keep(&kv, &job, latest_run(runtime).await?.as_ref()).await
 }

@@ -2,32 +2,18 @@
 
 use crate::error::{ApiError, NotFound};
 use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
-use crate::response::{AGE, Freshness, JSON, Response, SVG, accepts_gzip};
+use crate::place::LookupPlace;
+use crate::public::{Now, image, image_without_age, indicators, public};
+use crate::response::{JSON, Response, accepts_gzip};
 use crate::{Request, Runtime, filieres};
-use domain::{CodeCertification, CodeType, Maille, Millesime, Universe};
+use domain::{CodeCertification, CodeType, Maille, Millesime};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::cell::LazyCell;
 use store::Reader;
 use store::kv::KeyValue;
 use store::pointer::Pointer;
 use store::version_set::{Shape, Version, VersionSet};
-use widget::{Formation, Indicators, Source};
-
-/// The instant of a request, looked up when the first closing date asks for it: a call of the runtime that most
-/// documents do without.
-pub type Now<'a> = &'a dyn Fn() -> i64;
-
-/// The age of [`AGE`], in seconds.
-const MAX_AGE_S: i64 = 600;
-
-/// The place of a lookup.
-#[derive(Clone, Copy, Debug)]
-pub struct LookupPlace<'a> {
-    pub maille: Maille,
-    /// Region, UAI, declared maille with its place, or nothing.
-    pub place: &'a str,
-}
+use widget::{Formation, Source};
 
 /// Answers one document of a maille, or the filieres view of its codes, and keeps the answer under `rendered_key`.
 pub async fn respond<M: Runtime>(
@@ -76,60 +62,6 @@ pub fn rendered_key(request: &Request) -> String {
 pub fn already_rendered<M: Runtime>(runtime: &M, request: &Request, key: &str, monotonic: u64) -> Option<Response> {
     let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
     runtime.cache().rendered(key, monotonic, read)?
-}
-
-pub fn image(svg: String, max_age: i64) -> Response {
-    image_without_age(svg).with("cache-control", format!("public, max-age={max_age}"))
-}
-
-/// An image whose age [`public`] decides.
-pub fn image_without_age(svg: String) -> Response {
-    Response::new(200, SVG, svg.into_bytes())
-}
-
-/// A public answer: kept until the next publication may be seen, or a course closes.
-pub fn public(response: Response, closings: impl IntoIterator<Item = Option<i64>>, now: Now<'_>) -> Response {
-    let next = closings.into_iter().flatten().filter(|f| *f >= now()).min();
-    let remainder = next.map(|f| (f - now()).div_euclid(1000) + 1);
-    let max_age = remainder.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
-    let age = if max_age == MAX_AGE_S { AGE.into() } else { Cow::from(format!("public, max-age={max_age}")) };
-    let mut response = response.with("cache-control", age);
-    // As long as no closing shortens its age, the answer is the same at every instant.
-    response.freshness = match next {
-        None => Freshness::Generation,
-        Some(_) if max_age < MAX_AGE_S => Freshness::No,
-        Some(closing) => Freshness::Until(closing - MAX_AGE_S * 1000),
-    };
-    response
-}
-
-impl<'a> LookupPlace<'a> {
-    pub fn of(target: &'a Target) -> Self {
-        match (&target.uai, &target.place, target.region) {
-            (Some(uai), ..) => Self { maille: Maille::Etablissement, place: uai.as_str() },
-            (None, Some(place), _) => Self { maille: Maille::Declared, place },
-            (None, None, Some(region)) => Self { maille: Maille::Regionale, place: region },
-            (None, None, None) => Self { maille: Maille::National, place: "" },
-        }
-    }
-
-    /// The latest millesime of the maille: the default of its documents.
-    pub fn in_force<'p>(&self, pointer: &'p Pointer, universe: Universe) -> Option<&'p str> {
-        match self.maille {
-            Maille::Declared => pointer.millesimes.mailles.get(self.declared()).map(String::as_str),
-            maille => pointer.millesimes.of(maille, universe),
-        }
-    }
-
-    /// The name of a declared maille.
-    fn declared(&self) -> &'a str {
-        self.place.split('/').next().unwrap_or_default()
-    }
-
-    /// Whether data is published on this maille: those of the contract are always known.
-    fn is_known(&self, pointer: &Pointer) -> bool {
-        self.maille != Maille::Declared || pointer.millesimes.mailles.contains_key(self.declared())
-    }
 }
 
 async fn one_document<K: KeyValue>(
@@ -344,24 +276,4 @@ fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Res
     let svg = widget::render(&formation, parameters.theme, parameters.direction)
         .ok_or(ApiError::NotFound(NotFound::Drawing))?;
     Ok(public(image_without_age(svg), [version.closing], now))
-}
-
-/// The three indicators of an image.
-pub fn indicators(document: &Value) -> Indicators {
-    let rate = |field: &str| document.get(field).and_then(Value::as_f64);
-    Indicators {
-        employment_rate_6_months: rate("taux_en_emploi_6_mois"),
-        training_rate: rate("taux_en_formation"),
-        other_rate_6_months: rate("taux_autres_6_mois"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_age_is_written_once_and_counted_once() {
-        assert_eq!(AGE, format!("public, max-age={MAX_AGE_S}"));
-    }
 }

@@ -1,8 +1,9 @@
 //! The filieres view: what becomes of those who took a course, by school and by apprenticeship.
 
-use crate::document::{LookupPlace, image_without_age, indicators, public};
 use crate::error::{ApiError, NotFound};
 use crate::parameters::{DocumentParameters, Target};
+use crate::place::LookupPlace;
+use crate::public::{image_without_age, indicators, public};
 use crate::response::{JSON, Response};
 use domain::{CodeType, Document, Filiere, Maille, Universe};
 use serde_json::Value;

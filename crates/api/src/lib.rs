@@ -17,6 +17,8 @@ pub mod error;
 mod filieres;
 mod list;
 mod parameters;
+mod place;
+mod public;
 mod request;
 mod response;
 pub mod routes;

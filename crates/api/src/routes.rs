@@ -5,6 +5,7 @@ use crate::document;
 use crate::error::{ApiError, NotFound};
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
+use crate::public;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::{Request, Runtime, body};
@@ -268,7 +269,7 @@ async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -
             })
         })
         .collect();
-    Ok(document::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
+    Ok(public::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
 }
 
 /// The answer to OPTIONS on a known path.

@@ -1,8 +1,9 @@
 //! Treatments 1 to 4, the establishments and the catalogue: raw tables to documents.
 
 use crate::demand::Lot;
-use crate::run::{Next, RunStep, RunStepper, StepFault};
+use crate::record::RunStep;
 use crate::staged::{LotReader, StagedLot, StagedLots};
+use crate::stepper::{Next, RunStepper, StepFault};
 use domain::code::is_rncp;
 use domain::{Document, Kind};
 use outside::{Clock, Fetch};

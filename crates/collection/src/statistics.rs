@@ -2,8 +2,9 @@
 
 use crate::demand::Lot;
 use crate::nomenclature::unreadable;
-use crate::run::{BUFFERS, Next, RunStep, RunStepper, StepFault};
+use crate::record::RunStep;
 use crate::staged::{LotReader, StagedLot, StagedLots};
+use crate::stepper::{BUFFERS, Next, RunStepper, StepFault};
 use domain::{Document, Maille, Millesime};
 use outside::{Clock, Fetch};
 use publication::{Environment, RecordStream};

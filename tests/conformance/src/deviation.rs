@@ -6,7 +6,8 @@
 
 use crate::case::{Case, RecordedRequest};
 use crate::compare::{self, Findings};
-use crate::play::{Server, check_head, check_recorded};
+use crate::recorded::{check_head, check_recorded};
+use crate::server::{Server, without};
 use crate::table::{self, Table};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
@@ -358,15 +359,6 @@ fn parameters(request: &RecordedRequest) -> Vec<(String, String)> {
 
 fn decoded(text: &str) -> String {
     percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
-}
-
-/// A path without these parameters of its query.
-#[must_use]
-pub fn without(path_with_query: &str, names: &[&str]) -> String {
-    let Some((path, query)) = path_with_query.split_once('?') else { return path_with_query.to_owned() };
-    let kept: Vec<&str> =
-        query.split('&').filter(|pair| !names.contains(&pair.split('=').next().unwrap_or_default())).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
 }
 
 /// Dates that are the present instant, which stood for missing ones, taken out.

@@ -38,9 +38,9 @@ impl Guest for cron::Cron {
 }
 
 async fn call() -> Result<(), String> {
-    let origin = edge::variable("exposition_origine").await;
-    let path = edge::variable("chemin").await;
-    let secret = edge::variable("import_secret").await;
+    let origin = edge::variable("exposition_origine").await.map_err(|fault| fault.to_string())?;
+    let path = edge::variable("chemin").await.map_err(|fault| fault.to_string())?;
+    let secret = edge::variable("import_secret").await.map_err(|fault| fault.to_string())?;
     if secret.is_empty() {
         return Err("import_secret is empty: the import would refuse the call".to_owned());
     }

@@ -7,10 +7,10 @@ pub mod login;
 pub mod password;
 
 use api::accounts::{Account, PersonalKey, account_key, digest, key_of_key, read};
-use api::error::ApiError;
+use api::error::{ApiError, NotFound};
 use sha2::{Digest, Sha256};
 use store::exchange::update;
-use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
 
 /// Where the names of all accounts are kept, so that they can be listed without listing keys: by their digests, so that
 /// no list grows beyond a value.
@@ -21,7 +21,7 @@ const LISTS: u8 = 64;
 const KEYS_MAX: usize = 100;
 const LIBELLE_MAX: usize = 200;
 
-const UNKNOWN_USER: ApiError = ApiError::NotFound("Utilisateur inconnu");
+const UNKNOWN_USER: ApiError = ApiError::NotFound(NotFound::User);
 
 fn index_key(list: u8) -> String {
     format!("{INDEX}:{list}")
@@ -45,7 +45,7 @@ pub async fn change<K: KeyValueWrite, T>(
         let Some(bytes) = kv.get(&key).await? else { return Ok(None) };
         let mut account = Account::decode(&key, &bytes)?;
         let output = change(&mut account);
-        let new = serde_json::to_vec(&account).unwrap_or_default();
+        let new = to_json(&key, &account)?;
         if new == bytes || kv.swap(&key, &bytes, new).await? {
             return Ok(Some(output));
         }
@@ -92,7 +92,8 @@ async fn make<K: KeyValueWrite>(
     });
     if changed.await?.is_none() {
         let account = Account::new(user, password.to_owned());
-        kv.set(&account_key(user), serde_json::to_vec(&account).unwrap_or_default()).await?;
+        let key = account_key(user);
+        kv.set(&key, to_json(&key, &account)?).await?;
     }
     Ok(())
 }
@@ -159,7 +160,7 @@ pub async fn remove_key<K: KeyValueWrite>(kv: &K, user: &str, start: &str) -> Re
         let rank = account.keys.iter().position(|c| start.len() >= 8 && c.digest.starts_with(start))?;
         Some(account.keys.remove(rank))
     });
-    let removed = removed.await?.ok_or(UNKNOWN_USER)?.ok_or(ApiError::NotFound("Clé inconnue"))?;
+    let removed = removed.await?.ok_or(UNKNOWN_USER)?.ok_or(ApiError::NotFound(NotFound::Key))?;
     Ok(kv.delete_many(vec![key_of_key(&removed.digest)]).await?)
 }
 

@@ -58,7 +58,7 @@ where
         };
         crate::change(&kv, &user, resume).await?;
     }
-    let secret = runtime.variable("jwt_secret").await;
+    let secret = runtime.variable("jwt_secret").await?;
     let token = Token { user, password_changes: account.password_changes };
     let token = access::write_token(&secret, &token, runtime.now_ms().div_euclid(1000));
     let token = token.ok_or(ApiError::Credentials)?;
@@ -94,6 +94,7 @@ fn credentials(fields: &Value) -> Result<(String, String), ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::VariableFault;
     use futures_executor::block_on;
     use std::cell::Cell;
     use std::rc::Rc;
@@ -133,8 +134,8 @@ mod tests {
         fn cache(&self) -> Rc<Cache> {
             Rc::new(Cache::new())
         }
-        async fn variable(&self, _: &str) -> String {
-            "secret".into()
+        async fn variable(&self, _: &str) -> Result<String, VariableFault> {
+            Ok("secret".into())
         }
         fn now_ms(&self) -> i64 {
             0

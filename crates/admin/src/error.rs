@@ -1,6 +1,7 @@
 //! What an internal route cannot do, and how the caller is told.
 
-use api::error::ApiError;
+use api::VariableFault;
+use api::error::{ApiError, NotFound};
 use publication::{PublicationError, StagingError};
 use store::StoreError;
 
@@ -11,8 +12,8 @@ pub enum AdminError {
     Unauthorized,
     /// No such route.
     UnknownRoute,
-    /// No such job, account, key or report: the text says which.
-    NotFound(&'static str),
+    /// No such job, account, key or report.
+    NotFound(NotFound),
     /// The request cannot be done as it is: the text says what to send instead.
     Refused(String),
     /// The body did not arrive as it was announced: to be sent again.
@@ -33,6 +34,12 @@ impl From<ApiError> for AdminError {
     }
 }
 
+impl From<VariableFault> for AdminError {
+    fn from(fault: VariableFault) -> Self {
+        Self::Api(fault.into())
+    }
+}
+
 impl From<StoreError> for AdminError {
     fn from(error: StoreError) -> Self {
         Self::Api(error.into())
@@ -42,7 +49,7 @@ impl From<StoreError> for AdminError {
 impl From<PublicationError> for AdminError {
     fn from(error: PublicationError) -> Self {
         match error {
-            PublicationError::UnknownJob(_) => Self::NotFound("Travail inconnu"),
+            PublicationError::UnknownJob(_) => Self::NotFound(NotFound::Job),
             PublicationError::Busy { .. } | PublicationError::Overtaken => Self::Conflict(error.to_string()),
             PublicationError::Refused(text) => Self::Refused(text),
             PublicationError::Store(error) => error.into(),
@@ -66,7 +73,7 @@ impl From<AdminError> for ApiError {
         match error {
             AdminError::Unauthorized => Self::Unauthorized,
             AdminError::UnknownRoute => Self::UnknownRoute,
-            AdminError::NotFound(text) => Self::NotFound(text),
+            AdminError::NotFound(what) => Self::NotFound(what),
             AdminError::Refused(text) => Self::Refused(text),
             AdminError::Unreadable(text) => Self::Unreadable(text),
             AdminError::Conflict(text) => Self::Conflict(text),

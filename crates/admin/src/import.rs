@@ -3,60 +3,26 @@
 //! They are for operators and their programs, guarded by a bearer secret, and blocked at the
 //! gateway. Messages are in French, as the operators are.
 
+use crate::call::{BUDGET_MS, budget, json_of_body, parameter, respond, verify_body};
 use crate::error::AdminError;
-use crate::{reports, runs};
-use accounts::password::{acceptable_password, hash_password};
+use crate::jobs::advance_job;
+use crate::runtime::{Env, ImportRuntime, indicators, new_id};
+use crate::{jobs, reports, runs, users};
 use api::access::equal;
-use api::accounts::read as read_account;
 use api::error::ApiError;
-use api::{Request, Response, Runtime, decode_segment};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use domain::{Document, Kind};
-use outside::Outside;
+use api::{Request, Response, decode_segment};
+use domain::Kind;
 use publication::{
-    Environment, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging,
-    StagingError, advance, clean_up, open, open_in_one_call, roll_back, staging,
+    Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, clean_up, open,
+    open_in_one_call, roll_back, staging,
 };
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 use std::borrow::Cow;
-use store::codec::hex;
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{StoreError, to_value};
 use store::pointer::MillesimesInForce;
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
 pub const BODY_MAX: usize = staging::PART_MAX + 1;
-
-/// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
-const BUDGET_MS: u64 = 20_000;
-
-/// What these routes need: a store to write to, and the world outside.
-pub trait ImportRuntime: Runtime<Kv: KeyValueWrite> + Outside {}
-
-impl<R: Runtime<Kv: KeyValueWrite> + Outside> ImportRuntime for R {}
-
-pub(crate) struct Env<'a, M>(pub(crate) &'a M);
-
-impl<M: ImportRuntime> Environment for Env<'_, M> {
-    fn now_ms(&self) -> i64 {
-        self.0.now_ms()
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        self.0.monotonic_ms()
-    }
-
-    fn batch(&self) -> usize {
-        self.0.batch()
-    }
-
-    async fn user(&self, document: &Document) -> Result<(), StoreError> {
-        let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        accounts::set_password(&self.0.kv(), &text("username"), &text("password")).await
-    }
-}
 
 /// Answers a request to `/internal/import/…`.
 pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response {
@@ -69,7 +35,7 @@ pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response
 }
 
 async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let secret = runtime.variable("import_secret").await;
+    let secret = runtime.variable("import_secret").await?;
     let received = request
         .header("authorization")
         .and_then(|e| e.split_once(' '))
@@ -88,7 +54,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
     match (request.method.as_ref(), rest) {
         ("POST", ["jobs"]) => {
             let job = open(&kv, &new_id(runtime), json_of_body(request)?, now).await?;
-            Ok(Response::json(201, &serde_json::to_value(job).unwrap_or_default()))
+            respond(201, &job)
         }
         ("PUT", ["jobs", id, "parts", n]) => {
             let job = Job::status(&kv, id).await?;
@@ -101,7 +67,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
                 .parse()
                 .map_err(|_| AdminError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
             let info =
-                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await).await?;
+                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await?).await?;
             respond(200, &info)
         }
         ("POST", ["jobs", id, "publish"]) => respond(202, &Job::publish(&kv, id, json_of_body(request)?, now).await?),
@@ -115,69 +81,9 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
         ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
-        ("GET" | "POST" | "DELETE", ["users", ..]) => users(runtime, request, rest).await,
+        ("GET" | "POST" | "DELETE", ["users", ..]) => users::handle(runtime, request, rest).await,
         _ => Err(AdminError::UnknownRoute),
     }
-}
-
-fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, AdminError> {
-    Ok(Response::json(status, &serde_json::to_value(value).unwrap_or_default()))
-}
-
-/// A body that was cut, or that is not what its sender meant, changes nothing.
-fn verify_body(request: &Request) -> Result<(), AdminError> {
-    let announced = request.header("content-length").and_then(|l| l.parse::<usize>().ok());
-    if request.body.len() > staging::PART_MAX {
-        return Err(StagingError::PartTooLarge.into());
-    }
-    if announced.is_some_and(|announced| announced != request.body.len()) {
-        return Err(AdminError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
-    }
-    let Some(digest) = request.header("content-digest") else { return Ok(()) };
-    let expected = digest.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
-    let expected = expected.and_then(|e| STANDARD.decode(e).ok());
-    match expected {
-        Some(expected) if expected == Sha256::digest(&request.body).as_slice() => Ok(()),
-        Some(_) => Err(AdminError::Unreadable(
-            "Le corps reçu ne correspond pas à son empreinte (Content-Digest) : renvoyer la partie",
-        )),
-        None => Err(AdminError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
-    }
-}
-
-pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, AdminError> {
-    if request.body.is_empty() {
-        return Ok(T::default());
-    }
-    serde_json::from_slice(&request.body)
-        .map_err(|e| AdminError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
-}
-
-pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {
-    let random = runtime.random();
-    format!("j{}{}", runtime.now_ms(), hex(random.get(..4).unwrap_or_default()))
-}
-
-pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Vec<String> {
-    let variable = runtime.variable("indicateurs").await;
-    variable.split(',').map(|i| i.trim().to_owned()).filter(|i| domain::indicator::is_indicator(i)).collect()
-}
-
-fn parameter(request: &Request, name: &str) -> Option<String> {
-    request.values_of(name).next()
-}
-
-pub(crate) fn budget(request: &Request) -> u64 {
-    parameter(request, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
-}
-
-pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, AdminError> {
-    let kv = runtime.kv();
-    let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await).await?;
-    if job.step.is_final() {
-        runs::keep(runtime, id).await?;
-    }
-    Ok(job)
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.
@@ -220,7 +126,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
     let id = new_id(runtime);
     open_in_one_call(&kv, &id, opening, now).await?;
     let published = async {
-        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await).await?;
+        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await?).await?;
         Ok::<Job, AdminError>(Job::publish(&kv, &id, options, now).await?)
     };
     let mut job = match published.await {
@@ -283,7 +189,7 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Respo
     // Jobs that ended without a call of their own (lost, given up after a wait, replaced) have their reports kept first.
     for (id, _) in Registry::read(&kv).await?.to_delete {
         if Job::status(&kv, &id).await.is_ok_and(|job| job.summary.failure.is_some()) {
-            runs::keep(runtime, &id).await?;
+            jobs::keep(runtime, &id).await?;
         }
     }
     let mut again = true;
@@ -315,7 +221,7 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
     let mut jobs = Vec::new();
     for id in &registry.jobs {
         match Job::status(&kv, id).await {
-            Ok(job) => jobs.push(serde_json::to_value(job).unwrap_or_default()),
+            Ok(job) => jobs.push(to_value(id, &job)?),
             Err(PublicationError::UnknownJob(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -331,49 +237,4 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
             "rapports": reports::list(&kv).await?,
         }),
     ))
-}
-
-async fn users<M: ImportRuntime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, AdminError> {
-    let kv = runtime.kv();
-    let fields: Map<String, Value> = json_of_body(request)?;
-    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    match (request.method.as_ref(), rest) {
-        ("GET", ["users"]) => {
-            let mut read = Vec::new();
-            for name in accounts::list(&kv).await? {
-                if let Some(c) = read_account(&kv, &name).await? {
-                    read.push(json!({"username": c.username, "desactive": c.disabled, "cles": c.keys}));
-                }
-            }
-            Ok(Response::json(200, &json!({"users": read})))
-        }
-        ("POST", ["users"]) => {
-            let (username, password) = (text("username"), text("password"));
-            if username.is_empty() || username.len() > 100 {
-                return Err(AdminError::Refused("username : de 1 à 100 caractères".into()));
-            }
-            if !acceptable_password(password) {
-                return Err(AdminError::Refused(
-                    "password : de 8 à 50 caractères, dont un chiffre, une minuscule, une majuscule et un caractère spécial".into(),
-                ));
-            }
-            let hash = hash_password(password, runtime.random()).ok_or(AdminError::Unavailable)?;
-            accounts::open(&kv, username, &hash).await?;
-            Ok(Response::json(201, &json!({"username": username})))
-        }
-        ("DELETE", ["users", name]) => {
-            accounts::disable(&kv, name).await?;
-            Ok(Response::json(200, &json!({"username": name, "desactive": true})))
-        }
-        ("POST", ["users", name, "cles"]) => {
-            let key = format!("eij_{}{}", hex(&runtime.random()), hex(&runtime.random()));
-            accounts::add_key(&kv, name, &key, text("libelle")).await?;
-            Ok(Response::json(201, &json!({"username": name, "cle": key})))
-        }
-        ("DELETE", ["users", name, "cles", start]) => {
-            accounts::remove_key(&kv, name, start).await?;
-            Ok(Response::json(200, &json!({"username": name})))
-        }
-        _ => Err(AdminError::UnknownRoute),
-    }
 }

@@ -1,11 +1,12 @@
 //! Reports of the last imports: whole for operators, without reasons and values for everyone.
 
 use crate::error::AdminError;
+use api::error::NotFound;
 use collection::{Run, RunReport};
 use publication::Job;
 use serde_json::{Map, Value, json};
 use store::keys;
-use store::kv::{KeyValue, KeyValueWrite};
+use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
 
 /// Runs whose reports are kept.
 const KEPT: usize = 20;
@@ -29,7 +30,7 @@ pub async fn list<K: KeyValue>(kv: &K) -> Result<Vec<Value>, AdminError> {
 
 /// A kept report.
 pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, AdminError> {
-    let unknown = AdminError::NotFound("Rapport inconnu");
+    let unknown = AdminError::NotFound(NotFound::Report);
     if !list(kv).await?.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(id)) {
         return Err(unknown);
     }
@@ -49,7 +50,7 @@ pub async fn keep<K: KeyValueWrite>(
         return Ok(());
     }
     let run = run.filter(|(c, _)| c.id == job.id);
-    let mut report = serde_json::to_value(job).unwrap_or_default();
+    let mut report = to_value(&report_key(&job.id), job)?;
     if let (Some((run, run_report)), Some(object)) = (run, report.as_object_mut()) {
         object.insert(
             "collecte".into(),
@@ -63,7 +64,7 @@ pub async fn keep<K: KeyValueWrite>(
             object.insert("etape".into(), json!("echec"));
         }
     }
-    let mut bytes = serde_json::to_vec(&report).unwrap_or_default();
+    let mut bytes = to_json(&report_key(&job.id), &report)?;
     if bytes.len() > REPORT_MAX {
         // What would not fit says what it is about, how it ended, and that the rest is left out.
         let mut shortened = choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]);
@@ -74,7 +75,7 @@ pub async fn keep<K: KeyValueWrite>(
             object.insert("abrege".into(), true.into());
         }
         report = shortened;
-        bytes = serde_json::to_vec(&report).unwrap_or_default();
+        bytes = to_json(&report_key(&job.id), &report)?;
     }
     kv.set(&report_key(&job.id), bytes).await?;
     let reports_kept: Option<Vec<Value>> = kv.get(keys::REPORTS).await?.and_then(|b| serde_json::from_slice(&b).ok());
@@ -83,10 +84,10 @@ pub async fn keep<K: KeyValueWrite>(
     reports_kept.retain(|r| r.get("id") != id.as_ref());
     reports_kept.insert(0, public(&report));
     reports_kept.truncate(KEPT);
-    let mut bytes = serde_json::to_vec(&reports_kept).unwrap_or_default();
+    let mut bytes = to_json(keys::REPORTS, &reports_kept)?;
     while bytes.len() > PUBLIC_MAX && reports_kept.len() > 1 {
         reports_kept.pop();
-        bytes = serde_json::to_vec(&reports_kept).unwrap_or_default();
+        bytes = to_json(keys::REPORTS, &reports_kept)?;
     }
     kv.set(keys::REPORTS, bytes).await?;
     list.insert(0, choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]));
@@ -94,7 +95,7 @@ pub async fn keep<K: KeyValueWrite>(
         .drain(KEPT.min(list.len())..)
         .filter_map(|r| r.get("id").and_then(Value::as_str).map(report_key))
         .collect();
-    kv.set(LIST, serde_json::to_vec(&list).unwrap_or_default()).await?;
+    kv.set(LIST, to_json(LIST, &list)?).await?;
     Ok(kv.delete_many(old_codes).await?)
 }
 

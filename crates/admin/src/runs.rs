@@ -7,11 +7,15 @@
 //! | `GET pull` | where it stands, and its report so far |
 //! | `DELETE pull` | gives it up |
 
+use crate::call::{budget, json_of_body};
 use crate::error::AdminError;
-use crate::import::{Env, ImportRuntime, advance_job, budget, indicators, json_of_body, new_id};
-use crate::{reports, services};
+use crate::jobs::{advance_job, keep, latest_run};
+use crate::runtime::{Env, ImportRuntime, indicators, new_id};
+use crate::services;
+use crate::services::WrongVariables;
+use api::error::NotFound;
 use api::{Request, Response};
-use collection::{Configuration, Demand, Millesimes, Run, RunReport, RunStep};
+use collection::{Configuration, Demand, Millesimes, Run, RunStep};
 use domain::Millesime;
 use publication::{Job, PublicationError, Registry};
 use serde_json::json;
@@ -33,9 +37,6 @@ pub const VARIABLES: [&str; 11] = [
     "collecte_attente_s",
 ];
 
-/// The latest run and its report.
-pub(crate) type LatestRun = (Run, Option<RunReport>);
-
 pub(crate) async fn handle<M: ImportRuntime>(
     runtime: &M,
     request: &Request,
@@ -56,7 +57,7 @@ pub(crate) async fn handle<M: ImportRuntime>(
             Ok(Response::json(200, &json!({"collecte": run, "travail": job})))
         }
         ("GET", []) => {
-            let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound("Aucune collecte"))?;
+            let (run, report) = latest_run(runtime).await?.ok_or(AdminError::NotFound(NotFound::Run))?;
             let job = match Job::status(&kv, &run.id).await {
                 Err(PublicationError::UnknownJob(_)) => None,
                 job => Some(job?),
@@ -73,12 +74,15 @@ pub(crate) async fn handle<M: ImportRuntime>(
 }
 
 async fn services<M: ImportRuntime>(runtime: &M) -> Result<Config, AdminError> {
-    services::configuration(runtime).await.map_err(|wrong| AdminError::Refused(wrong.to_string()))
+    services::configuration(runtime).await.map_err(|wrong| match wrong {
+        WrongVariables::Invalid(_) => AdminError::Refused(wrong.to_string()),
+        WrongVariables::Unreadable(fault) => fault.into(),
+    })
 }
 
 /// A variable that may be empty, read as a number.
 async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u32) -> Result<u32, AdminError> {
-    let text = runtime.variable(name).await;
+    let text = runtime.variable(name).await?;
     match text.trim() {
         "" => Ok(default),
         text => text.parse().ok().filter(|n| (1..=max).contains(n)).ok_or_else(|| {
@@ -90,7 +94,7 @@ async fn number<M: ImportRuntime>(runtime: &M, name: &str, default: u32, max: u3
 /// What the variables of the application say about runs.
 async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result<Configuration, AdminError> {
     let millesimes = async |name: &str| -> Result<Vec<String>, AdminError> {
-        let text = runtime.variable(name).await;
+        let text = runtime.variable(name).await?;
         let read: Vec<String> = text.split(',').map(str::trim).filter(|m| !m.is_empty()).map(str::to_owned).collect();
         match read.iter().find(|m| Millesime::parse(m).is_none()) {
             Some(wrong) => Err(AdminError::Refused(format!(
@@ -101,7 +105,7 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
     };
     let switches = async |source: &str| {
         let name = format!("traitements_coupes_{source}");
-        Switches::read(&runtime.variable(&name).await).map_err(|wrong| {
+        Switches::read(&runtime.variable(&name).await?).map_err(|wrong| {
             let known: Vec<&str> = treatments::Treatment::ALL.iter().map(|t| t.name()).collect();
             AdminError::Refused(format!(
                 "variable {name} : « {wrong} » n'est pas un traitement ; attendu : {}",
@@ -136,14 +140,6 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
     })
 }
 
-/// The latest run and its report; `None` before the first.
-pub(crate) async fn latest_run<M: ImportRuntime>(runtime: &M) -> Result<Option<LatestRun>, AdminError> {
-    let kv = runtime.kv();
-    let Some(run) = collection::status(&kv).await? else { return Ok(None) };
-    let report = collection::report(&kv).await?;
-    Ok(Some((run, report)))
-}
-
 /// Whether a run is under way and can go on now; one that waits for a service cannot. Once it has
 /// ended its publication is a job like any other; killed before its report was kept, it is kept here.
 pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, AdminError> {
@@ -174,7 +170,7 @@ pub(crate) async fn advance<M: ImportRuntime>(runtime: &M, budget: u64) -> Resul
     let per_second = number(runtime, "collecte_par_seconde", 5, 1_000).await?;
     let limits = Limits { interval_ms: 1_000 / u64::from(per_second), ..Limits::default() };
     let sources = Sources::with_limits(runtime.fetch(), runtime.clock(), config, limits);
-    let run = collection::advance(&kv, &Env(runtime), &sources, budget, &indicators(runtime).await).await?;
+    let run = collection::advance(&kv, &Env(runtime), &sources, budget, &indicators(runtime).await?).await?;
     match run.step {
         RunStep::HandedOver => {
             keep_replaced(runtime, &kv).await?;
@@ -202,19 +198,4 @@ async fn keep_replaced<M: ImportRuntime>(runtime: &M, kv: &M::Kv) -> Result<(), 
         }
     }
     Ok(())
-}
-
-/// Keeps the report of an ended import.
-pub(crate) async fn keep<M: ImportRuntime>(runtime: &M, id: &str) -> Result<(), AdminError> {
-    let kv = runtime.kv();
-    let job = match Job::status(&kv, id).await {
-        // A run that was given up before its first step has no job.
-        Err(PublicationError::UnknownJob(_)) => {
-            let mut job = Job::default();
-            id.clone_into(&mut job.id);
-            job
-        }
-        other => other?,
-    };
-    reports::keep(&kv, &job, latest_run(runtime).await?.as_ref()).await
 }

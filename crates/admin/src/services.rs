@@ -5,7 +5,7 @@
 //! the runtime refuse every call of the component. So it is checked here before any call. `…_chemin` is the rest of the
 //! address; its default is the service's own.
 
-use api::Runtime;
+use api::{Runtime, VariableFault};
 use sources::{Config, Secret};
 
 /// Every variable of the services, as the manifest hands them to the import.
@@ -33,63 +33,80 @@ pub const VARIABLES: [&str; 21] = [
     "acce_chemin",
 ];
 
-/// Variables that make no address. Their values are not repeated: they may hold what should not be shown.
+/// Why the variables of the application do not say where the services are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InvalidVariables(Vec<String>);
+pub enum WrongVariables {
+    /// Some make no address: what each should be. Their values are not repeated: they may hold what should not be shown.
+    Invalid(Vec<String>),
+    /// One could not be read.
+    Unreadable(VariableFault),
+}
 
-impl std::fmt::Display for InvalidVariables {
+impl std::fmt::Display for WrongVariables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let faults = self.0.join(" ; ");
-        write!(f, "{faults}. Tant qu'une origine est fausse, aucun service ne peut être appelé")
+        match self {
+            Self::Invalid(faults) => {
+                let faults = faults.join(" ; ");
+                write!(f, "{faults}. Tant qu'une origine est fausse, aucun service ne peut être appelé")
+            }
+            Self::Unreadable(fault) => fault.fmt(f),
+        }
     }
 }
 
-impl std::error::Error for InvalidVariables {}
+impl std::error::Error for WrongVariables {}
+
+impl From<VariableFault> for WrongVariables {
+    fn from(fault: VariableFault) -> Self {
+        Self::Unreadable(fault)
+    }
+}
 
 /// The services, as the variables of the application say.
 ///
 /// # Errors
-/// [`InvalidVariables`] names each variable at fault and says what it should be.
-pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, InvalidVariables> {
+/// [`WrongVariables`] names each variable at fault and says what it should be.
+pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, WrongVariables> {
     let mut faults = Vec::new();
-    let secret = async |name: &str| Secret::new(runtime.variable(name).await.trim());
+    let secret = async |name: &str| Ok::<_, VariableFault>(Secret::new(runtime.variable(name).await?.trim()));
     let mut address = async |service: &str| {
         let (origin, path) = (format!("{service}_origine"), format!("{service}_chemin"));
-        let (o, c) = (runtime.variable(&origin).await, runtime.variable(&path).await);
-        compose(&o, &c).unwrap_or_else(|fault| {
+        let (o, c) = (runtime.variable(&origin).await?, runtime.variable(&path).await?);
+        let address = compose(&o, &c).unwrap_or_else(|fault| {
             faults.push(match fault {
                 AddressFault::Origin => format!("La variable {origin} doit être une origine : https://hote ou https://hote:port, sans chemin ni astérisque"),
                 AddressFault::Path => format!("La variable {path} doit commencer par « / » et ne contenir ni espace ni « # »"),
             });
             String::new()
-        })
+        });
+        Ok::<_, VariableFault>(address)
     };
     // The calls add their own paths to a base; InserSup and ACCE are asked at the whole address.
     let base = |address: String| address.trim_end_matches('/').to_owned();
-    let inserjeunes_url = base(address("inserjeunes").await);
-    let insersup_url = address("insersup").await;
-    let insersup_national_url = base(address("insersup_national").await);
-    let bcn_url = base(address("bcn").await);
-    let catalogue_url = base(address("catalogue").await);
-    let acce_url = address("acce").await;
+    let inserjeunes_url = base(address("inserjeunes").await?);
+    let insersup_url = address("insersup").await?;
+    let insersup_national_url = base(address("insersup_national").await?);
+    let bcn_url = base(address("bcn").await?);
+    let catalogue_url = base(address("catalogue").await?);
+    let acce_url = address("acce").await?;
     if !faults.is_empty() {
-        return Err(InvalidVariables(faults));
+        return Err(WrongVariables::Invalid(faults));
     }
     Ok(Config {
         inserjeunes_url,
-        inserjeunes_username: secret("inserjeunes_username").await,
-        inserjeunes_password: secret("inserjeunes_password").await,
+        inserjeunes_username: secret("inserjeunes_username").await?,
+        inserjeunes_password: secret("inserjeunes_password").await?,
         insersup_url,
-        insersup_key: secret("insersup_key").await,
+        insersup_key: secret("insersup_key").await?,
         insersup_national_url,
-        insersup_national_source: runtime.variable("insersup_national_source").await.trim().to_owned(),
+        insersup_national_source: runtime.variable("insersup_national_source").await?.trim().to_owned(),
         bcn_url,
-        bcn_key: secret("bcn_key").await,
-        bcn_login: secret("bcn_login").await,
-        bcn_password: secret("bcn_password").await,
+        bcn_key: secret("bcn_key").await?,
+        bcn_login: secret("bcn_login").await?,
+        bcn_password: secret("bcn_password").await?,
         catalogue_url,
-        catalogue_username: secret("catalogue_username").await,
-        catalogue_password: secret("catalogue_password").await,
+        catalogue_username: secret("catalogue_username").await?,
+        catalogue_password: secret("catalogue_password").await?,
         acce_url,
     })
 }
@@ -160,9 +177,9 @@ mod tests {
             Rc::new(Cache::new())
         }
 
-        async fn variable(&self, name: &str) -> String {
+        async fn variable(&self, name: &str) -> Result<String, VariableFault> {
             assert!(VARIABLES.contains(&name), "{name} is not in the list");
-            self.0.get(name).copied().unwrap_or_default().to_owned()
+            Ok(self.0.get(name).copied().unwrap_or_default().to_owned())
         }
 
         fn now_ms(&self) -> i64 {

@@ -18,7 +18,7 @@
 mod services;
 
 use admin::import::import;
-use api::{Request, ResponseBody, Runtime};
+use api::{Request, ResponseBody, Runtime, VariableFault};
 use futures_executor::block_on;
 use outside::Outside;
 use publication::{GenerationState, Registry};
@@ -81,7 +81,7 @@ impl Runtime for Harness {
     fn cache(&self) -> Rc<Cache> {
         Rc::clone(&self.cache)
     }
-    async fn variable(&self, name: &str) -> String {
+    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
         let value = match name {
             "import_secret" => "secret",
             "inserjeunes_origine" => "https://ij",
@@ -100,7 +100,7 @@ impl Runtime for Harness {
             "millesimes_formations" => "2020_2021,2021_2022",
             _ => "",
         };
-        value.to_owned()
+        Ok(value.to_owned())
     }
     fn now_ms(&self) -> i64 {
         i64::try_from(self.services.now() + self.read_store.0.clock.get()).unwrap()

@@ -32,10 +32,10 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 /// # Errors
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
 pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), ApiError> {
-    let mode = runtime.variable("authentification").await;
+    let mode = runtime.variable("authentification").await?;
     if matches!(mode.as_str(), "gateway" | "both") {
-        let name = runtime.variable("entete_passerelle").await.to_ascii_lowercase();
-        let secret = runtime.variable("secret_passerelle").await;
+        let name = runtime.variable("entete_passerelle").await?.to_ascii_lowercase();
+        let secret = runtime.variable("secret_passerelle").await?;
         if request.header(name).is_some_and(|received| equal(secret.as_bytes(), received.as_bytes())) {
             return Ok(());
         }
@@ -49,7 +49,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
         [alone] => alone,
         _ => return Err(ApiError::Unauthorized),
     };
-    let old = runtime.variable("legacy_api_key").await;
+    let old = runtime.variable("legacy_api_key").await?;
     if equal(old.as_bytes(), key.as_bytes()) {
         return Ok(());
     }
@@ -57,7 +57,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
         let (schema, token) = header.split_once(' ')?;
         schema.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let secret = runtime.variable("jwt_secret").await;
+    let secret = runtime.variable("jwt_secret").await?;
     let now = runtime.now_ms().div_euclid(1000);
     for token in [Some(key), token].into_iter().flatten() {
         if let Some(token) = read_token(&secret, token, now)

@@ -1,33 +1,19 @@
 //! One document: the version asked for, its final years, as JSON or as an image.
 
-use crate::error::{self, ApiError};
+use crate::error::{ApiError, NotFound};
 use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
-use crate::response::{AGE, Freshness, JSON, Response, SVG, accepts_gzip};
+use crate::place::LookupPlace;
+use crate::public::{Now, image, image_without_age, indicators, public};
+use crate::response::{JSON, Response, accepts_gzip};
 use crate::{Request, Runtime, filieres};
-use domain::{CodeCertification, CodeType, Maille, Millesime, Universe};
+use domain::{CodeCertification, CodeType, Maille, Millesime};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use std::cell::LazyCell;
 use store::Reader;
 use store::kv::KeyValue;
 use store::pointer::Pointer;
 use store::version_set::{Shape, Version, VersionSet};
-use widget::{Formation, Indicators, Source};
-
-/// The instant of a request, looked up when the first closing date asks for it: a call of the runtime that most
-/// documents do without.
-pub type Now<'a> = &'a dyn Fn() -> i64;
-
-/// The age of [`AGE`], in seconds.
-const MAX_AGE_S: i64 = 600;
-
-/// The place of a lookup.
-#[derive(Clone, Copy, Debug)]
-pub struct LookupPlace<'a> {
-    pub maille: Maille,
-    /// Region, UAI, declared maille with its place, or nothing.
-    pub place: &'a str,
-}
+use widget::{Formation, Source};
 
 /// Answers one document of a maille, or the filieres view of its codes, and keeps the answer under `rendered_key`.
 pub async fn respond<M: Runtime>(
@@ -42,7 +28,7 @@ pub async fn respond<M: Runtime>(
     let read = LazyCell::new(|| runtime.now_ms());
     let now: Now<'_> = &|| *read;
     let found = if !LookupPlace::of(&target).is_known(reader.pointer()) {
-        Err(error::UNKNOWN_MAILLE)
+        Err(ApiError::NotFound(NotFound::Maille))
     } else if parameters.filieres_view {
         filieres::respond(reader, &parameters, &target, now()).await
     } else {
@@ -76,60 +62,6 @@ pub fn rendered_key(request: &Request) -> String {
 pub fn already_rendered<M: Runtime>(runtime: &M, request: &Request, key: &str, monotonic: u64) -> Option<Response> {
     let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
     runtime.cache().rendered(key, monotonic, read)?
-}
-
-pub fn image(svg: String, max_age: i64) -> Response {
-    image_without_age(svg).with("cache-control", format!("public, max-age={max_age}"))
-}
-
-/// An image whose age [`public`] decides.
-pub fn image_without_age(svg: String) -> Response {
-    Response::new(200, SVG, svg.into_bytes())
-}
-
-/// A public answer: kept until the next publication may be seen, or a course closes.
-pub fn public(response: Response, closings: impl IntoIterator<Item = Option<i64>>, now: Now<'_>) -> Response {
-    let next = closings.into_iter().flatten().filter(|f| *f >= now()).min();
-    let remainder = next.map(|f| (f - now()).div_euclid(1000) + 1);
-    let max_age = remainder.unwrap_or(MAX_AGE_S).min(MAX_AGE_S);
-    let age = if max_age == MAX_AGE_S { AGE.into() } else { Cow::from(format!("public, max-age={max_age}")) };
-    let mut response = response.with("cache-control", age);
-    // As long as no closing shortens its age, the answer is the same at every instant.
-    response.freshness = match next {
-        None => Freshness::Generation,
-        Some(_) if max_age < MAX_AGE_S => Freshness::No,
-        Some(closing) => Freshness::Until(closing - MAX_AGE_S * 1000),
-    };
-    response
-}
-
-impl<'a> LookupPlace<'a> {
-    pub fn of(target: &'a Target) -> Self {
-        match (&target.uai, &target.place, target.region) {
-            (Some(uai), ..) => Self { maille: Maille::Etablissement, place: uai.as_str() },
-            (None, Some(place), _) => Self { maille: Maille::Declared, place },
-            (None, None, Some(region)) => Self { maille: Maille::Regionale, place: region },
-            (None, None, None) => Self { maille: Maille::National, place: "" },
-        }
-    }
-
-    /// The latest millesime of the maille: the default of its documents.
-    pub fn in_force<'p>(&self, pointer: &'p Pointer, universe: Universe) -> Option<&'p str> {
-        match self.maille {
-            Maille::Declared => pointer.millesimes.mailles.get(self.declared()).map(String::as_str),
-            maille => pointer.millesimes.of(maille, universe),
-        }
-    }
-
-    /// The name of a declared maille.
-    fn declared(&self) -> &'a str {
-        self.place.split('/').next().unwrap_or_default()
-    }
-
-    /// Whether data is published on this maille: those of the contract are always known.
-    fn is_known(&self, pointer: &Pointer) -> bool {
-        self.maille != Maille::Declared || pointer.millesimes.mailles.contains_key(self.declared())
-    }
 }
 
 async fn one_document<K: KeyValue>(
@@ -225,21 +157,21 @@ async fn absence<K: KeyValue>(
     year: &AskedYear,
 ) -> Result<ApiError, ApiError> {
     let without_row = match place.maille {
-        Maille::National => error::UNKNOWN_CERTIFICATION,
+        Maille::National => ApiError::NotFound(NotFound::Certification),
         Maille::Regionale | Maille::Declared => {
             if reader.nomenclature("bcn", code.as_str()).await?.is_none() {
-                return Ok(error::UNKNOWN_FORMATION);
+                return Ok(ApiError::NotFound(NotFound::Formation));
             }
-            error::NO_DATA
+            ApiError::NotFound(NotFound::Data)
         }
         Maille::Etablissement => {
             if reader.nomenclature(nomenclature(code), code.as_str()).await?.is_none() {
-                return Ok(error::UNKNOWN_FORMATION);
+                return Ok(ApiError::NotFound(NotFound::Formation));
             }
             if reader.nomenclature("etablissement", place.place).await?.is_none() {
-                return Ok(error::UNKNOWN_ETABLISSEMENT);
+                return Ok(ApiError::NotFound(NotFound::Etablissement));
             }
-            error::UNKNOWN_FORMATION
+            ApiError::NotFound(NotFound::Formation)
         }
     };
     if version_set.versions.is_empty() {
@@ -265,8 +197,8 @@ async fn find_final<K: KeyValue>(
 ) -> Result<Version, ApiError> {
     match code_of_final_year(template, code) {
         Some(code) => find(reader, place, &code, year).await,
-        None if place.maille == Maille::National => Err(error::UNKNOWN_CERTIFICATION),
-        None => Err(error::UNKNOWN_FORMATION),
+        None if place.maille == Maille::National => Err(ApiError::NotFound(NotFound::Certification)),
+        None => Err(ApiError::NotFound(NotFound::Formation)),
     }
 }
 
@@ -303,7 +235,7 @@ async fn nest<K: KeyValue>(
                 let mut name = error.name().ok_or(ApiError::Unavailable)?;
                 // One text for two causes: a code that is nowhere, or a place that does not teach it.
                 if let (Maille::Etablissement, true, Some(code)) =
-                    (place.maille, error == error::UNKNOWN_FORMATION, code_of_final_year(template, code))
+                    (place.maille, error == ApiError::NotFound(NotFound::Formation), code_of_final_year(template, code))
                     && reader.nomenclature(nomenclature(&code), code.as_str()).await?.is_some()
                 {
                     name = "ErrorFormationNotFound";
@@ -341,26 +273,7 @@ fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Res
         messages: &messages,
         indicators: indicators(&document),
     };
-    let svg = widget::render(&formation, parameters.theme, parameters.direction).ok_or(error::DATA_NOT_AVAILABLE)?;
+    let svg = widget::render(&formation, parameters.theme, parameters.direction)
+        .ok_or(ApiError::NotFound(NotFound::Drawing))?;
     Ok(public(image_without_age(svg), [version.closing], now))
-}
-
-/// The three indicators of an image.
-pub fn indicators(document: &Value) -> Indicators {
-    let rate = |field: &str| document.get(field).and_then(Value::as_f64);
-    Indicators {
-        employment_rate_6_months: rate("taux_en_emploi_6_mois"),
-        training_rate: rate("taux_en_formation"),
-        other_rate_6_months: rate("taux_autres_6_mois"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_age_is_written_once_and_counted_once() {
-        assert_eq!(AGE, format!("public, max-age={MAX_AGE_S}"));
-    }
 }

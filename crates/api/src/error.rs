@@ -22,8 +22,8 @@ pub enum ApiError {
     Credentials,
     /// 404 for a path that is no route.
     UnknownRoute,
-    /// 404 of the data, one text each.
-    NotFound(&'static str),
+    /// 404 of the data: what there is none of.
+    NotFound(NotFound),
     /// 404: the place and certification are known, not the millesime.
     Millesime {
         /// As asked for, or the default.
@@ -45,20 +45,96 @@ pub enum ApiError {
     Unavailable,
 }
 
-/// No national row of the code.
-pub const UNKNOWN_CERTIFICATION: ApiError = ApiError::NotFound("Certification inconnue");
-/// Nothing found for a filieres view.
-pub const UNKNOWN_CERTIFICATIONS: ApiError = ApiError::NotFound("Certifications inconnues");
-/// The code is in no nomenclature, or the place does not teach it.
-pub const UNKNOWN_FORMATION: ApiError = ApiError::NotFound("Formation inconnue");
-/// No data is published under this declared maille.
-pub const UNKNOWN_MAILLE: ApiError = ApiError::NotFound("Maille inconnue");
-/// The UAI is in no directory.
-pub const UNKNOWN_ETABLISSEMENT: ApiError = ApiError::NotFound("Etablissement inconnu");
-/// No row for the code and the region.
-pub const NO_DATA: ApiError = ApiError::NotFound("Pas de données disponibles");
-/// No rate to draw.
-pub const DATA_NOT_AVAILABLE: ApiError = ApiError::NotFound("Données non disponibles");
+/// What was asked for and is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFound {
+    /// No national row of the code.
+    Certification,
+    /// Nothing found for a filieres view.
+    Certifications,
+    /// The code is in no nomenclature, or the place does not teach it.
+    Formation,
+    /// No data is published under this declared maille.
+    Maille,
+    /// The UAI is in no directory.
+    Etablissement,
+    /// No row for the code and the region.
+    Data,
+    /// No rate to draw.
+    Drawing,
+    /// No report of this id.
+    Report,
+    /// No run was ever opened.
+    Run,
+    /// No job of this id.
+    Job,
+    /// No user of this name.
+    User,
+    /// The user has no such key.
+    Key,
+}
+
+impl NotFound {
+    /// Everything that may be missing.
+    pub const ALL: [Self; 12] = [
+        Self::Certification,
+        Self::Certifications,
+        Self::Formation,
+        Self::Maille,
+        Self::Etablissement,
+        Self::Data,
+        Self::Drawing,
+        Self::Report,
+        Self::Run,
+        Self::Job,
+        Self::User,
+        Self::Key,
+    ];
+
+    /// The message, part of the contract.
+    #[must_use]
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::Certification => "Certification inconnue",
+            Self::Certifications => "Certifications inconnues",
+            Self::Formation => "Formation inconnue",
+            Self::Maille => "Maille inconnue",
+            Self::Etablissement => "Etablissement inconnu",
+            Self::Data => "Pas de données disponibles",
+            Self::Drawing => "Données non disponibles",
+            Self::Report => "Rapport inconnu",
+            Self::Run => "Aucune collecte",
+            Self::Job => "Travail inconnu",
+            Self::User => "Utilisateur inconnu",
+            Self::Key => "Clé inconnue",
+        }
+    }
+
+    /// The name the former service gives it inside a document (final years).
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Certification | Self::Certifications => Some("ErrorCertificationNotFound"),
+            Self::Formation => Some("ErrorFormationNotExist"),
+            Self::Etablissement => Some("ErrorEtablissementNotExist"),
+            Self::Data => Some("ErrorRegionaleNotFound"),
+            Self::Maille | Self::Drawing | Self::Report | Self::Run | Self::Job | Self::User | Self::Key => None,
+        }
+    }
+
+    /// Its place on the page of errors of the documentation.
+    #[must_use]
+    pub fn anchor(self) -> &'static str {
+        match self {
+            Self::Certification | Self::Certifications => "certification-inconnue",
+            Self::Formation => "formation-inconnue",
+            Self::Etablissement => "etablissement-inconnu",
+            Self::Maille => "maille-inconnue",
+            Self::Drawing => "donnees-non-disponibles",
+            Self::Data | Self::Report | Self::Run | Self::Job | Self::User | Self::Key => "pas-de-donnees",
+        }
+    }
+}
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
@@ -81,13 +157,7 @@ impl ApiError {
     pub fn name(&self) -> Option<&'static str> {
         match self {
             Self::Millesime { .. } => Some("ErrorNoDataForMillesime"),
-            Self::NotFound(text) => match *text {
-                "Certification inconnue" | "Certifications inconnues" => Some("ErrorCertificationNotFound"),
-                "Formation inconnue" => Some("ErrorFormationNotExist"),
-                "Etablissement inconnu" => Some("ErrorEtablissementNotExist"),
-                "Pas de données disponibles" => Some("ErrorRegionaleNotFound"),
-                _ => None,
-            },
+            Self::NotFound(what) => what.name(),
             _ => None,
         }
     }
@@ -101,14 +171,7 @@ impl ApiError {
             Self::Unauthorized => "non-autorise",
             Self::Credentials => "identifiants",
             Self::UnknownRoute => "route-inconnue",
-            Self::NotFound(text) => match *text {
-                "Certification inconnue" | "Certifications inconnues" => "certification-inconnue",
-                "Formation inconnue" => "formation-inconnue",
-                "Etablissement inconnu" => "etablissement-inconnu",
-                "Maille inconnue" => "maille-inconnue",
-                "Données non disponibles" => "donnees-non-disponibles",
-                _ => "pas-de-donnees",
-            },
+            Self::NotFound(what) => what.anchor(),
             Self::Millesime { .. } => "millesime",
             Self::Conflict(_) | Self::Refused(_) => "import",
             Self::TooLarge(_) => "trop-grand",
@@ -127,7 +190,7 @@ impl ApiError {
             Self::Unauthorized => (401, "Unauthorized", "Not authorized"),
             Self::Credentials => (401, "Unauthorized", "Votre nom d'utilisateur ou votre mot de passe est invalide"),
             Self::UnknownRoute => (404, "Not Found", "Not Found"),
-            Self::NotFound(text) => (404, "Not Found", *text),
+            Self::NotFound(what) => (404, "Not Found", what.message()),
             Self::Millesime { .. } => (404, "Not Found", "Pas de données pour le millésime"),
             Self::Conflict(text) => (409, "Conflict", text.as_str()),
             Self::TooLarge(text) => (413, "Request Entity Too Large", text.as_str()),
@@ -155,7 +218,7 @@ impl ApiError {
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default())
+        let response = Response::new(status, JSON, body.to_string().into_bytes())
             .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
         match self {
             Self::TooMany(seconds) => {

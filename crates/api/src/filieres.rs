@@ -1,8 +1,9 @@
 //! The filieres view: what becomes of those who took a course, by school and by apprenticeship.
 
-use crate::document::{LookupPlace, image_without_age, indicators, public};
-use crate::error::{self, ApiError};
+use crate::error::{ApiError, NotFound};
 use crate::parameters::{DocumentParameters, Target};
+use crate::place::LookupPlace;
+use crate::public::{image_without_age, indicators, public};
 use crate::response::{JSON, Response};
 use domain::{CodeType, Document, Filiere, Maille, Universe};
 use serde_json::Value;
@@ -22,7 +23,11 @@ pub async fn respond<K: KeyValue>(
     let cfds = cfds(reader, target).await?;
     if cfds.is_empty() {
         let national = place.maille == Maille::National;
-        return Err(if national { error::UNKNOWN_CERTIFICATIONS } else { error::UNKNOWN_FORMATION });
+        return Err(if national {
+            ApiError::NotFound(NotFound::Certifications)
+        } else {
+            ApiError::NotFound(NotFound::Formation)
+        });
     }
     let mut entries = Vec::new();
     for cfd in cfds {
@@ -35,7 +40,11 @@ pub async fn respond<K: KeyValue>(
     let view = counts::view(&entries, |m| Some(m) == millesime, place.place, now).ok_or(ApiError::Unavailable)?;
     if view.0.is_empty() {
         let national = place.maille == Maille::National;
-        return Err(if national { error::UNKNOWN_CERTIFICATIONS } else { error::NO_DATA });
+        return Err(if national {
+            ApiError::NotFound(NotFound::Certifications)
+        } else {
+            ApiError::NotFound(NotFound::Data)
+        });
     }
     let closings = view.0.iter().map(|(_, d)| d.as_document().get("date_fermeture").and_then(domain::date::read_value));
     let closings: Vec<Option<i64>> = closings.collect();
@@ -112,7 +121,7 @@ fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response
         pro: read(Filiere::Pro),
         apprentissage: read(Filiere::Apprentissage),
     };
-    let svg =
-        widget::render_filieres(&filieres, parameters.theme, parameters.direction).ok_or(error::DATA_NOT_AVAILABLE)?;
+    let svg = widget::render_filieres(&filieres, parameters.theme, parameters.direction)
+        .ok_or(ApiError::NotFound(NotFound::Drawing))?;
     Ok(image_without_age(svg))
 }

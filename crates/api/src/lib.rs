@@ -17,6 +17,8 @@ pub mod error;
 mod filieres;
 mod list;
 mod parameters;
+mod place;
+mod public;
 mod request;
 mod response;
 pub mod routes;
@@ -28,7 +30,7 @@ pub mod validation;
 pub use body::read as read_body;
 pub use request::{Headers, Request, decode_segment, one_value, read_segment};
 pub use response::{Header, Response, ResponseBody, accepts_gzip};
-pub use runtime::Runtime;
+pub use runtime::{Runtime, VariableFault};
 pub use stream::{BodyStream, Piece};
 
 /// Version of how answers are rendered: part of every ETag, so that a change of rendering is seen.

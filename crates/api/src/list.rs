@@ -1,7 +1,7 @@
 //! Lists: filters to ranges, ranges to rows, rows to the wire.
 
 use crate::access::KEY_IN_QUERY;
-use crate::error::{self, ApiError};
+use crate::error::{ApiError, NotFound};
 use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
 use crate::stream::BodyStream;
@@ -74,7 +74,7 @@ pub async fn respond<M: Runtime>(
 ) -> Result<Response, ApiError> {
     let parameters = ListParameters::read(request.parameters()?, ext, place, list.allowed())?;
     if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
-        return Err(error::UNKNOWN_MAILLE);
+        return Err(ApiError::NotFound(NotFound::Maille));
     }
     let filter = filter(&reader, list, &parameters);
     let plan = reader.plan(&list.key()).await?;

@@ -74,7 +74,7 @@ impl Response {
     /// A JSON answer.
     #[must_use]
     pub fn json(status: u16, value: &serde_json::Value) -> Self {
-        Self::new(status, JSON, serde_json::to_vec(value).unwrap_or_default())
+        Self::new(status, JSON, value.to_string().into_bytes())
     }
 
     /// With one more header.

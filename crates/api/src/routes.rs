@@ -2,9 +2,10 @@
 
 use crate::access;
 use crate::document;
-use crate::error::{self, ApiError};
+use crate::error::{ApiError, NotFound};
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
+use crate::public;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::{Request, Runtime, body};
@@ -182,7 +183,7 @@ async fn handle<M: Runtime>(
 /// recorded bodies of errors are part of the contract.
 fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>) -> Response {
     let (
-        ApiError::NotFound(text),
+        ApiError::NotFound(what),
         Route::Certification { codes, .. }
         | Route::Regionale { codes, .. }
         | Route::Declared { codes, .. }
@@ -191,11 +192,11 @@ fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>
     else {
         return response;
     };
-    if *error == error::UNKNOWN_MAILLE {
+    if *what == NotFound::Maille {
         return response;
     }
-    let looks_for = match (*text, route) {
-        ("Etablissement inconnu", Route::Formation { uai, .. }) => uai,
+    let looks_for = match (*what, route) {
+        (NotFound::Etablissement, Route::Formation { uai, .. }) => uai,
         _ => codes,
     };
     // A header is no place for what could split it.
@@ -268,7 +269,7 @@ async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -
             })
         })
         .collect();
-    Ok(document::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
+    Ok(public::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
 }
 
 /// The answer to OPTIONS on a known path.
@@ -297,7 +298,7 @@ async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         _ => return Err(ApiError::UnknownRoute),
     }
     let read_store = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await.is_ok();
-    let env = runtime.variable("environnement").await;
+    let env = runtime.variable("environnement").await?;
     let body = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": read_store}});
     Ok(Response::json(200, &body).with("cache-control", "no-store"))
 }

@@ -1,9 +1,37 @@
 //! What a route needs of the world around it.
 
+use crate::error::ApiError;
+use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use store::kv::KeyValue;
 use store::reading::Cache;
+
+/// A variable that could not be read, because what keeps it did not answer. It may hold a secret, so a request that needs
+/// it is neither let through nor turned away: it is told to try again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableFault {
+    /// The variable.
+    pub name: String,
+    /// What the runtime said, for the log.
+    pub reason: String,
+}
+
+impl fmt::Display for VariableFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the variable {} could not be read: {}", self.name, self.reason)
+    }
+}
+
+impl std::error::Error for VariableFault {}
+
+impl From<VariableFault> for ApiError {
+    fn from(fault: VariableFault) -> Self {
+        // The reason is for the log.
+        eprintln!("variables: {fault}");
+        Self::Unavailable
+    }
+}
 
 /// The runtime, as routes see it.
 pub trait Runtime {
@@ -17,7 +45,10 @@ pub trait Runtime {
     fn cache(&self) -> Rc<Cache>;
 
     /// A variable of the application; empty where it is not set.
-    fn variable(&self, name: &str) -> impl Future<Output = String>;
+    ///
+    /// # Errors
+    /// [`VariableFault`] where it could not be read: nobody knows then whether it is set.
+    fn variable(&self, name: &str) -> impl Future<Output = Result<String, VariableFault>>;
 
     /// Milliseconds since 1970.
     fn now_ms(&self) -> i64;

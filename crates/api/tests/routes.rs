@@ -1,7 +1,8 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::{Request, Response, ResponseBody, Runtime, access, routes};
+use api::error::{ApiError, NotFound};
+use api::{Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
 use domain::Document;
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
@@ -30,6 +31,8 @@ struct Harness {
     read_store: ReadStore,
     cache: Rc<Cache>,
     variables: BTreeMap<&'static str, &'static str>,
+    /// A variable that whatever keeps it does not give.
+    unreadable: Option<String>,
     now: Cell<i64>,
     monotonic: Cell<u64>,
 }
@@ -42,8 +45,11 @@ impl Runtime for Harness {
     fn cache(&self) -> Rc<Cache> {
         Rc::clone(&self.cache)
     }
-    async fn variable(&self, name: &str) -> String {
-        self.variables.get(name).copied().unwrap_or_default().to_owned()
+    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
+        if self.unreadable == Some(name.to_owned()) {
+            return Err(VariableFault { name: name.to_owned(), reason: "vault is sealed".to_owned() });
+        }
+        Ok(self.variables.get(name).copied().unwrap_or_default().to_owned())
     }
     fn now_ms(&self) -> i64 {
         self.now.get()
@@ -320,6 +326,31 @@ fn an_answer_is_not_kept_past_its_generation() {
     assert_eq!(runtime.get(ONE).body, before.body, "within the second");
     runtime.monotonic.set(store::reading::POINTER_TTL_MS);
     assert_eq!(runtime.get(ONE).json()["nb_annee_term"], 77, "after it");
+}
+
+/// Nobody can say whether the key is right: neither 401 nor the list.
+#[test]
+fn a_variable_that_cannot_be_read_is_a_503_never_a_401() {
+    let mut harness = with(2);
+    for variable in ["authentification", "legacy_api_key", "jwt_secret"] {
+        harness.unreadable = Some(variable.to_owned());
+        let seen = harness.call("GET", LIST, &[("x-api-key", "une-autre")]);
+        assert_eq!((seen.status, seen.header("retry-after")), (503, "5"), "{variable}");
+        assert_eq!(harness.call("GET", ONE, &[]).status, 200, "a document asks for no key");
+    }
+    harness.unreadable = None;
+    assert_eq!(harness.call("GET", LIST, &[("x-api-key", "une-autre")]).status, 401, "read, and another");
+}
+
+#[test]
+fn what_is_not_found_has_a_message_of_its_own() {
+    let messages: std::collections::BTreeSet<&str> = NotFound::ALL.iter().map(|what| what.message()).collect();
+    assert_eq!(messages.len(), NotFound::ALL.len());
+    for what in NotFound::ALL {
+        let error = ApiError::NotFound(what);
+        assert_eq!((error.name(), error.anchor()), (what.name(), what.anchor()));
+    }
+    assert_eq!(NotFound::Data.name(), Some("ErrorRegionaleNotFound"));
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The first step: calls, lot by lot, into the staging of raw answers.
 
-use crate::context;
 use crate::demand::Lot;
+use crate::lookups;
+use crate::record::{ASKED_WAIT_MAX_S, RunStep};
 use crate::report::FailedCall;
-use crate::run::{LotInProgress, Next, RunStep, RunStepper, StepFault};
 use crate::staged::{LotReader, LotWriter, StagedLot, StagedLots, StreamedAnswer};
+use crate::state::LotInProgress;
+use crate::stepper::{Next, RunStepper, StepFault};
 use futures_util::future::{Either, join_all, select};
 use outside::{Clock, Fetch, FetchError};
 use publication::{Environment, GenerationState, Journal, Registry, Writer};
@@ -23,8 +25,6 @@ const LAST_CALL_MS: u64 = 14_000;
 const PARALLEL: usize = 4;
 /// The longest wait before a call is taken up again, in seconds.
 const WAIT_MAX_S: u64 = 900;
-/// The longest wait that a service may ask for: an hour. After that it is asked again, as often as calls are taken up.
-pub(crate) const ASKED_WAIT_MAX_S: u64 = sources::RETRY_AFTER_MAX_MS / 1_000;
 /// Failed calls that a lot of many may have, at least; beyond, one in fifty.
 const FAILURES_TOLERATED: usize = 10;
 /// How far ahead the marks of a lot are raised: its pieces are written a few a step.
@@ -88,7 +88,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
             }
         }
         if matches!(lot, Lot::Etablissements(_)) && self.state.uais.is_none() {
-            let acce = context::raw_acce(self).await?;
+            let acce = lookups::raw_acce(self).await?;
             let report = self.state.report.treatment(sources::Service::Acce);
             self.state.uais = Some(acce.to_ask(report).into_iter().map(str::to_owned).collect());
         }

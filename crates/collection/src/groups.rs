@@ -1,7 +1,8 @@
 //! Treatments 6 to 8, a partition of groups at a time.
 
+use crate::record::RunStep;
 use crate::report::RunReport;
-use crate::run::{Next, RunStep, RunStepper, StepFault};
+use crate::stepper::{Next, RunStepper, StepFault};
 use domain::{Document, Kind, Maille};
 use outside::{Clock, Fetch};
 use publication::{Environment, RecordStream};

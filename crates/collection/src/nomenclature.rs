@@ -1,13 +1,15 @@
 //! Treatments 1 to 4, the establishments and the catalogue: raw tables to documents.
 
 use crate::demand::Lot;
-use crate::run::{Next, RunStep, RunStepper, StepFault};
+use crate::record::RunStep;
 use crate::staged::{LotReader, StagedLot, StagedLots};
+use crate::stepper::{Next, RunStepper, StepFault};
 use domain::code::is_rncp;
 use domain::{Document, Kind};
 use outside::{Clock, Fetch};
 use publication::staging::PARTS_MAX;
 use publication::{Environment, Position, Staging};
+use serde_json::Value;
 use sources::{BcnTable, Call, Service, SourceError};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
@@ -37,8 +39,8 @@ struct Tables {
     sises: Vec<Vec<u8>>,
 }
 
-fn text(document: &Document) -> Vec<u8> {
-    serde_json::to_vec(document).unwrap_or_default()
+fn text(document: Document) -> Vec<u8> {
+    Value::Object(document).to_string().into_bytes()
 }
 
 impl Tables {
@@ -55,10 +57,10 @@ impl Tables {
             BcnTable::NMef => {
                 self.nomenclature.add_mef_row(&row);
                 self.nomenclature.add(mef(&row, &self.levels)?);
-                self.mefs.push(text(&bcn_mef(&row)?));
+                self.mefs.push(text(bcn_mef(&row)?));
             }
             BcnTable::NTypeDiplomeSise => self.types.add(&row)?,
-            BcnTable::NDiplomeSise => self.sises.push(text(&bcn_sise(&row, &self.types)?)),
+            BcnTable::NDiplomeSise => self.sises.push(text(bcn_sise(&row, &self.types)?)),
             BcnTable::NGroupeFormation => self.families.add_group(&row)?,
             BcnTable::NLienFormationGroupe => self.families.add_link(&row)?,
         }

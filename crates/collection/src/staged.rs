@@ -8,7 +8,7 @@ use sources::{AnswerReader, Call, ReadReport, SourceError};
 use std::collections::BTreeMap;
 use store::KeyValueWrite;
 use store::exchange::change_or_rebuild;
-use store::kv::StoreError;
+use store::kv::{StoreError, to_json};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const KEY: &str = "work:reserve";
@@ -53,7 +53,7 @@ impl StagedLot {
         bytes: u64,
         (number, journal): (u64, &Journal),
     ) -> Result<Self, StoreError> {
-        let text = serde_json::to_vec(journal).unwrap_or_default();
+        let text = to_json(prefix, journal)?;
         let mut fresh =
             Self { prefix: prefix.to_owned(), obtained_ms, bytes, journal: Journal::default(), elsewhere: None };
         if text.len() <= JOURNAL_MAX {
@@ -130,8 +130,8 @@ fn record(nature: u8, body: &[u8]) -> Vec<u8> {
     record
 }
 
-fn text(call: &Call) -> Vec<u8> {
-    serde_json::to_vec(call).unwrap_or_default()
+fn text(call: &Call) -> Result<Vec<u8>, StoreError> {
+    to_json(KEY, call)
 }
 
 /// The writing half of a lot.
@@ -148,8 +148,8 @@ impl<K: KeyValueWrite> LotWriter<'_, '_, K> {
 
     /// Writes a whole answer; `None`: the service has nothing.
     pub async fn put(&mut self, call: &Call, body: Option<&[u8]>) -> Result<(), StoreError> {
-        let Some(body) = body else { return self.add(NO_DATA, &text(call)).await };
-        self.add(CALL, &text(call)).await?;
+        let Some(body) = body else { return self.add(NO_DATA, &text(call)?).await };
+        self.add(CALL, &text(call)?).await?;
         for slice in body.chunks(SLICE) {
             self.add(BODY, slice).await?;
         }
@@ -174,7 +174,7 @@ impl<'a, 'k, K: KeyValueWrite> StreamedAnswer<'a, 'k, K> {
     pub async fn open(mut lot_writer: LotWriter<'a, 'k, K>, call: &'a Call) -> Result<Self, StoreError> {
         lot_writer.flush().await?;
         let bookmark = lot_writer.journal.clone();
-        lot_writer.add(CALL, &text(call)).await?;
+        lot_writer.add(CALL, &text(call)?).await?;
         Ok(Self { lot_writer, call, bookmark, reader: Some(AnswerReader::new(call)), fault: None })
     }
 
@@ -204,7 +204,8 @@ impl<K: KeyValueWrite> Sink for StreamedAnswer<'_, '_, K> {
         self.lot_writer.journal.go_back(&self.bookmark);
         self.reader = Some(AnswerReader::new(self.call));
         self.fault = None;
-        self.lot_writer.add(CALL, &text(self.call)).await.map_err(|_| SinkError)
+        let call = text(self.call).map_err(|_| SinkError)?;
+        self.lot_writer.add(CALL, &call).await.map_err(|_| SinkError)
     }
 
     async fn write(&mut self, chunk: &[u8]) -> Result<(), SinkError> {

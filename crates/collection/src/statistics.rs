@@ -2,8 +2,9 @@
 
 use crate::demand::Lot;
 use crate::nomenclature::unreadable;
-use crate::run::{BUFFERS, Next, RunStep, RunStepper, StepFault};
+use crate::record::RunStep;
 use crate::staged::{LotReader, StagedLot, StagedLots};
+use crate::stepper::{BUFFERS, Next, RunStepper, StepFault};
 use domain::{Document, Maille, Millesime};
 use outside::{Clock, Fetch};
 use publication::{Environment, RecordStream};
@@ -11,7 +12,7 @@ use sources::{AnswerReader, Call, Service};
 use store::KeyValueWrite;
 use store::codec::Encoder;
 use store::keys;
-use store::kv::StoreError;
+use store::kv::{StoreError, to_json};
 use treatments::inserjeunes::{Measures, StatisticPlace, asked_region, deliver};
 use treatments::insersup::{self, Disciplines};
 use treatments::{Collection, Treatment};
@@ -187,7 +188,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
             self.state.partitions.iter().take(rank).sum::<usize>() + keys::bundle(keys::hash(&group), count);
         let mut record = Encoder::default();
         record.text(&group);
-        record.0.extend(serde_json::to_vec(document).unwrap_or_default());
+        record.0.extend(to_json(&group, document)?);
         let number = self.number;
         match &mut self.state.groups {
             Some(stream) => stream.add(&mut self.writer, number, partition, &record.0).await,

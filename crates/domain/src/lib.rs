@@ -14,6 +14,7 @@ pub mod disclosure;
 pub mod filiere;
 pub mod indicator;
 pub mod kind;
+pub mod letters;
 pub mod maille;
 pub mod millesime;
 pub mod password;

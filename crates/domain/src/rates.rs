@@ -4,6 +4,10 @@
 //! precision, then rounded half to even. It is a whole percentage, 0 and above; it may pass 100
 //! where the counts do not belong together, and is published as it is.
 
+use crate::Document;
+use crate::indicator::NB_ANNEE_TERM;
+use serde_json::Value;
+
 /// Rounds half to even, as the former service did.
 #[must_use]
 pub fn round(value: f64) -> f64 {
@@ -22,16 +26,35 @@ pub fn other_rate(employment_rate: f64, training_rate: f64) -> f64 {
     (100.0 - employment_rate - training_rate).max(0.0)
 }
 
+/// Adds the rates of some delays (in months) to a document that has its counts and `taux_en_formation`; a missing term
+/// leaves a rate out.
+///
+/// Rule (contract, "Statistics"): `taux_en_emploi` is the count of those employed over `nb_annee_term`, `taux_autres` what
+/// that rounded rate and `taux_en_formation` leave.
+pub fn add_rates(document: &mut Document, delays: &[u8]) {
+    let value = |document: &Document, field: &str| document.get(field).and_then(Value::as_f64);
+    let Some(total) = value(document, NB_ANNEE_TERM) else { return };
+    let training_rate = value(document, "taux_en_formation");
+    for delay in delays {
+        let headcount = value(document, &format!("nb_en_emploi_{delay}_mois"));
+        let Some(employment_rate) = headcount.and_then(|headcount| rate(headcount, total)) else { continue };
+        document.insert(format!("taux_en_emploi_{delay}_mois"), number(employment_rate));
+        if let Some(training_rate) = training_rate {
+            document.insert(format!("taux_autres_{delay}_mois"), number(other_rate(employment_rate, training_rate)));
+        }
+    }
+}
+
 /// A rounded rate or a count as JSON: a whole number without a decimal point wherever it is one.
 #[must_use]
-pub fn number(value: f64) -> serde_json::Value {
+pub fn number(value: f64) -> Value {
     const EXACT: f64 = 9_007_199_254_740_992.0; // 2^53: whole numbers are exact below
     if value.fract() == 0.0 && value.abs() < EXACT {
         #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
         let whole_number = value as i64;
         whole_number.into()
     } else {
-        serde_json::Number::from_f64(value).map_or(serde_json::Value::Null, Into::into)
+        serde_json::Number::from_f64(value).map_or(Value::Null, Into::into)
     }
 }
 
@@ -64,6 +87,6 @@ mod tests {
     fn whole_numbers_have_no_decimal_point() {
         assert_eq!(number(12.0).to_string(), "12");
         assert_eq!(number(12.5).to_string(), "12.5");
-        assert_eq!(number(f64::NAN), serde_json::Value::Null);
+        assert_eq!(number(f64::NAN), Value::Null);
     }
 }

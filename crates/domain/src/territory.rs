@@ -207,6 +207,14 @@ pub fn region_of_departement(code: &str) -> Option<&'static Region> {
     REGIONS.iter().skip(1).find(holds).or_else(|| REGIONS.iter().find(holds))
 }
 
+/// The region of a `departement_insee_3` of the ACCE file: the code of the departement, after a zero where it has two
+/// characters.
+#[must_use]
+pub fn region_of_departement_insee_3(code: &str) -> Option<&'static Region> {
+    let bare = code.strip_prefix('0').filter(|rest| rest.len() == 2);
+    region_of_departement(bare.unwrap_or(code))
+}
+
 /// The region that holds an academie, and the academie.
 #[must_use]
 pub fn academie(code: &str) -> Option<(&'static Region, &'static Academie)> {
@@ -248,6 +256,15 @@ mod tests {
             }
         }
         assert_eq!(REGIONS.iter().map(|r| r.academies.len()).sum::<usize>(), 36);
+    }
+
+    #[test]
+    fn departements_lose_their_leading_zero() {
+        for (code, region) in
+            [("001", Some("84")), ("02A", Some("94")), ("974", Some("04")), ("invalid", None), ("", None)]
+        {
+            assert_eq!(region_of_departement_insee_3(code).map(|r| r.code), region, "{code}");
+        }
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub use spin_sdk::wasip3;
 pub use spin_sdk::wasip3::http::types::{Request, Response};
 pub use write_store::{WriteProfile, WriteStore};
 
-use api::{Request as ApiRequest, Response as ApiResponse, Runtime};
+use api::error::ApiError;
+use api::{Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -51,7 +52,7 @@ impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
         CACHE.with(Rc::clone)
     }
 
-    async fn variable(&self, name: &str) -> String {
+    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
         variable(name).await
     }
 
@@ -90,7 +91,10 @@ impl outside::Outside for Spin<WriteStore> {
 const VARIABLE_TTL_MS: u64 = store::reading::POINTER_TTL_MS;
 
 /// A variable of the component, at most [`VARIABLE_TTL_MS`] old; empty where it is not set.
-pub async fn variable(name: &str) -> String {
+///
+/// # Errors
+/// [`VariableFault`] where what keeps the variables failed.
+pub async fn variable(name: &str) -> Result<String, VariableFault> {
     let now = monotonic_ms();
     let known = VARIABLES.with_borrow(|variables| {
         let known =
@@ -98,14 +102,18 @@ pub async fn variable(name: &str) -> String {
         known.map(|(_, _, value)| value.clone())
     });
     if let Some(value) = known {
-        return value;
+        return Ok(value);
     }
-    let value = spin_sdk::variables::get(name).await.unwrap_or_default();
+    let value = match spin_sdk::variables::get(name).await {
+        Ok(value) => value,
+        Err(spin_sdk::variables::Error::Undefined(_)) => String::new(),
+        Err(fault) => return Err(VariableFault { name: name.to_owned(), reason: fault.to_string() }),
+    };
     VARIABLES.with_borrow_mut(|variables| {
         variables.retain(|(known, _, _)| known != name);
         variables.push((name.to_owned(), now, value.clone()));
     });
-    value
+    Ok(value)
 }
 
 /// Milliseconds since 1970.
@@ -165,7 +173,10 @@ pub async fn serve_writing(
     route: impl AsyncFnOnce(&Spin<WriteStore>, ApiRequest) -> ApiResponse,
 ) -> Response {
     let api_request = http::read(request, body_max.saturating_add(1), true).await;
-    let profile = WriteProfile::read(&variable("store_profile").await);
+    let profile = match variable("store_profile").await {
+        Ok(profile) => WriteProfile::read(&profile),
+        Err(fault) => return http::respond(ApiError::from(fault).response()),
+    };
     let runtime = Spin(WriteStore::open(profile).await);
     http::respond(route(&runtime, api_request).await)
 }

@@ -688,27 +688,23 @@ mod tests {
 
     #[test]
     fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
-        use api::error::{self, ApiError};
+        use api::error::{ApiError, NotFound};
         for error in [
             ApiError::Validation(Vec::new()),
             ApiError::Unreadable(""),
             ApiError::Unauthorized,
             ApiError::Credentials,
             ApiError::UnknownRoute,
-            error::UNKNOWN_CERTIFICATION,
-            error::UNKNOWN_CERTIFICATIONS,
-            error::UNKNOWN_FORMATION,
-            error::UNKNOWN_ETABLISSEMENT,
-            error::NO_DATA,
-            error::UNKNOWN_MAILLE,
-            error::DATA_NOT_AVAILABLE,
             ApiError::Millesime { millesime: String::new(), available: Vec::new() },
             ApiError::Conflict(String::new()),
             ApiError::TooLarge(String::new()),
             ApiError::Charset,
             ApiError::Refused(String::new()),
             ApiError::Unavailable,
-        ] {
+        ]
+        .into_iter()
+        .chain(NotFound::ALL.map(ApiError::NotFound))
+        {
             assert!(ERRORS.iter().any(|e| e.anchor == error.anchor()), "{error:?}");
         }
     }

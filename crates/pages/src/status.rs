@@ -9,6 +9,7 @@ use api::error::ApiError;
 use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
 use serde_json::{Value, json};
+use store::kv::to_value;
 use store::public_record::DocumentCounts;
 use store::{Reader, StoreError};
 
@@ -46,34 +47,29 @@ fn iso(ms: Option<i64>) -> Value {
 }
 
 async fn state<M: Runtime>(runtime: &M) -> Value {
-    let env = runtime.variable("environnement").await;
+    let env = runtime.variable("environnement").await.ok();
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"), "env": env, "etat": "ok", "generation": null, "generation_precedente": null,
         "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "imports": [],
     });
-    let reader = match Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await {
-        Ok(reader) => reader,
-        Err(error) => {
-            // The reason is for the log.
-            eprintln!("store: {error}");
-            let word = if error == StoreError::Empty { "vide" } else { "indisponible" };
-            put(&mut state, "etat", word.into());
-            return state;
-        }
-    };
+    if let Err(error) = read(runtime, &mut state).await {
+        // The reason is for the log.
+        eprintln!("store: {error}");
+        let word = if error == StoreError::Empty { "vide" } else { "indisponible" };
+        put(&mut state, "etat", word.into());
+    }
+    state
+}
+
+/// Reads into the state what is published, as far as it can be read.
+async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreError> {
+    let reader = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await?;
     let pointer = reader.pointer();
-    put(&mut state, "generation", pointer.generation.as_str().into());
+    put(state, "generation", pointer.generation.as_str().into());
     let previous = pointer.previous.as_ref().map(|p| p.generation.as_str());
-    put(&mut state, "generation_precedente", previous.into());
-    put(&mut state, "millesimes_en_vigueur", serde_json::to_value(&pointer.millesimes).unwrap_or_default());
-    let (record, reports) = match (reader.public_record().await, reader.public_reports().await) {
-        (Ok(record), Ok(reports)) => (record, reports),
-        (Err(error), _) | (_, Err(error)) => {
-            eprintln!("store: {error}");
-            put(&mut state, "etat", "indisponible".into());
-            return state;
-        }
-    };
+    put(state, "generation_precedente", previous.into());
+    put(state, "millesimes_en_vigueur", to_value("millesimes", &pointer.millesimes)?);
+    let (record, reports) = (reader.public_record().await?, reader.public_reports().await?);
     let mut reports: Vec<Value> = reports.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
     let mut commissioning = None;
     for report in &mut reports {
@@ -91,18 +87,18 @@ async fn state<M: Runtime>(runtime: &M) -> Value {
     }
     if let Some(record) = record {
         put(
-            &mut state,
+            state,
             "publication",
             json!({
                 "travail": record.work, "ouverte_le": iso(Some(record.opened_ms)), "mise_en_service_le": iso(commissioning),
                 "lignes_recues": record.rows, "documents_repris": record.carried_over, "empreinte": record.digest,
             }),
         );
-        put(&mut state, "documents", serde_json::to_value(&record.documents).unwrap_or_default());
-        put(&mut state, "sous_seuil", serde_json::to_value(&record.below_threshold).unwrap_or_default());
+        put(state, "documents", to_value("documents", &record.documents)?);
+        put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
-    put(&mut state, "imports", reports.into());
-    state
+    put(state, "imports", reports.into());
+    Ok(())
 }
 
 fn put(state: &mut Value, field: &str, value: Value) {

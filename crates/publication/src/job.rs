@@ -6,7 +6,7 @@ use domain::declared::MAILLE_FIELD;
 use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::pointer::MillesimesInForce;
 use store::public_record::DocumentCounts;
 
@@ -474,7 +474,7 @@ impl Job {
 
     /// Writes the record if nobody else has since it was read.
     pub(super) async fn write<K: KeyValueWrite>(&self, kv: &K, before: &[u8]) -> Result<Vec<u8>, PublicationError> {
-        let new = serde_json::to_vec(self).unwrap_or_default();
+        let new = to_json(&job_key(&self.id), self)?;
         if new == before || kv.swap(&job_key(&self.id), before, new.clone()).await? {
             Ok(new)
         } else {
@@ -756,7 +756,7 @@ async fn record<K: KeyValueWrite>(kv: &K, job: Job) -> Result<Job, PublicationEr
     // Told at once, before anything is sent: over an unreadable pointer nothing can be published.
     Served::read(kv).await?;
     let refusal = |text: String| Err(PublicationError::Refused(text));
-    let record = serde_json::to_vec(&job).unwrap_or_default();
+    let record = to_json(&job_key(&job.id), &job)?;
     if record.len() > DEMAND_MAX {
         return refusal(format!("l'ouverture dépasse {} Kio", DEMAND_MAX / 1024));
     }

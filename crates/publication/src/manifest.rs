@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::PerFamily;
 use store::keys;
-use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
 use store::pointer::{LAYOUT, MillesimesInForce};
 use store::public_record::DocumentCounts;
 
@@ -64,7 +64,7 @@ impl Manifest {
     }
 
     pub(crate) async fn write<K: KeyValueWrite>(&self, writer: &mut Writer<'_, K>) -> Result<(), StoreError> {
-        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        let bytes = to_json(MANIFEST_FAMILY, self)?;
         let count = put_long(writer, MANIFEST_FAMILY, 1, &bytes).await?;
         writer.put(MANIFEST_FAMILY, 0, count.to_string().into_bytes()).await
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::exchange;
 use store::keys;
-use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
 use store::pointer::Pointer;
 
 /// How long a generation stays after it left the pointer: readers may still follow a copy of it,
@@ -310,7 +310,7 @@ impl Lease {
         let bytes = match kv.get(keys::LEASE).await? {
             Some(bytes) => bytes,
             None => {
-                let bytes = serde_json::to_vec(&free()).unwrap_or_default();
+                let bytes = to_json(keys::LEASE, &free())?;
                 kv.set(keys::LEASE, bytes.clone()).await?;
                 bytes
             }
@@ -331,7 +331,7 @@ impl Lease {
             return Err(PublicationError::Busy { job: lease.job, seconds: (lease.until_ms - now) / 1000 + 1 });
         }
         let taken = Self { number: lease.number + 1, job: job.to_owned(), until_ms: now + LEASE_MS };
-        let new = serde_json::to_vec(&taken).unwrap_or_default();
+        let new = to_json(keys::LEASE, &taken)?;
         // Swapped, then read back: some stores answer a lost swap as if it were won.
         let wins = kv.swap(keys::LEASE, &bytes, new.clone()).await?
             && kv.get(keys::LEASE).await?.is_some_and(|read| read == new);
@@ -354,7 +354,7 @@ impl Lease {
         let (lease, bytes) = Self::read(kv, 0).await?;
         if lease.number == self.number {
             let free = Self { number: self.number, job: String::new(), until_ms: 0 };
-            kv.swap(keys::LEASE, &bytes, serde_json::to_vec(&free).unwrap_or_default()).await?;
+            kv.swap(keys::LEASE, &bytes, to_json(keys::LEASE, &free)?).await?;
         }
         Ok(())
     }

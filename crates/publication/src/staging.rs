@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use store::codec::{Decoder, Encoder, hex};
 use store::keys;
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 
 /// Largest part, in bytes.
 pub const PART_MAX: usize = 8 * 1024 * 1024;
@@ -222,7 +222,8 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
 
     /// The record of a part goes last: the part counts only once all of it lies in the store.
     async fn record(&self, part: usize, info: &PartInfo) -> Result<(), StoreError> {
-        self.kv.set(&self.info_key(part), serde_json::to_vec(info).unwrap_or_default()).await
+        let key = self.info_key(part);
+        self.kv.set(&key, to_json(&key, info)?).await
     }
 
     /// Deletes the parts from `part` on, in order: the number of the next one to delete, or

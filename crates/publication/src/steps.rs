@@ -18,7 +18,7 @@ use crate::record_stream::RecordStream;
 use crate::registry::{Lease, Registry};
 use crate::writer::{Writer, put_long, read_long};
 use crate::{Environment, PublicationError};
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 
 /// Bytes of a partition: what a step holds at once, parsed and rendered on top.
 const PARTITION: u64 = 3 * 1024 * 1024;
@@ -178,7 +178,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let number = self.number;
         if !self.job.step.is_final() {
             self.flush().await?;
-            let bytes = serde_json::to_vec(&self.state).unwrap_or_default();
+            let bytes = to_json(&state_family(number), &self.state)?;
             let count = put_long(&mut self.writer, &state_family(number), 0, &bytes).await?;
             self.job.state = Some((number, 0, count));
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use store::chain::{self, ChainHead};
 use store::keys;
-use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX};
+use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX, to_json};
 
 /// How far ahead a high-water mark is raised: one write of marks covers so many values.
 const AHEAD: usize = 256;
@@ -36,8 +36,8 @@ async fn read_marks<K: KeyValueWrite>(kv: &K, key: &str) -> Result<Marks, StoreE
     serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(key.to_owned()))
 }
 
-fn text(marks: &Marks) -> Vec<u8> {
-    serde_json::to_vec(marks).unwrap_or_default()
+fn text(marks: &Marks) -> Result<Vec<u8>, StoreError> {
+    to_json("work:marks", marks)
 }
 
 /// Writes bytes of any length as consecutive values of a family, from `start` on: how many.
@@ -140,14 +140,14 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
 
     async fn raise(&mut self, family: &str, mark: usize) -> Result<(), StoreError> {
         self.marks.insert(family.to_owned(), mark);
-        let mut marks = text(&self.marks);
+        let mut marks = text(&self.marks)?;
         if marks.len() > MARKS_MAX {
             // The page is full. The copy goes first: a mark that lies twice is no harm, one that lies nowhere is.
             let archives = self.marks.remove(ARCHIVES).unwrap_or(0);
-            self.kv.set(&archive_key(&self.prefix, archives), text(&self.marks)).await?;
+            self.kv.set(&archive_key(&self.prefix, archives), text(&self.marks)?).await?;
             self.writes += 1;
             self.marks = [(ARCHIVES.to_owned(), archives + 1), (family.to_owned(), mark)].into();
-            marks = text(&self.marks);
+            marks = text(&self.marks)?;
         }
         self.kv.set(&marks_key(&self.prefix), marks).await?;
         self.writes += 1;
@@ -252,7 +252,7 @@ async fn delete_page<K: KeyValueWrite>(
 }
 
 async fn put_marks<K: KeyValueWrite>(kv: &K, key: &str, page: &Marks) -> Result<(), StoreError> {
-    if page.is_empty() { kv.delete_many(vec![key.to_owned()]).await } else { kv.set(key, text(page)).await }
+    if page.is_empty() { kv.delete_many(vec![key.to_owned()]).await } else { kv.set(key, text(page)?).await }
 }
 
 /// Lets go of the marks of a prefix that cannot be read: what lies under it is lost to deletion, but in nobody's way.

@@ -17,6 +17,7 @@ use crate::error::SourceError;
 use crate::plan::CATALOGUE_PAGE;
 use crate::transport::{Answer, Limits, Tally, Transport, message};
 use outside::{Clock, Fetch, Method, ServiceRequest, Sink};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -174,8 +175,7 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
         if !self.config.insersup_national_source.is_empty() {
             filters.push(("source", &self.config.insersup_national_source));
         }
-        let filters: Vec<String> =
-            filters.iter().map(|(n, v)| format!("refine={}", encode(&format!("{n}:{v}")))).collect();
+        let filters: Vec<String> = filters.iter().map(|(n, v)| format!("refine={n}%3A{}", encode(v))).collect();
         format!("{base}/catalog/datasets/fr-esr-insersup/exports/json?{}", filters.join("&"))
     }
 
@@ -278,15 +278,9 @@ fn catalogue_url(base: &str, page: u64, limit: u64) -> String {
     format!("{base}/entity/formations?page={page}&limit={limit}&query={}", encode(query))
 }
 
-/// Percent-encodes everything but letters, digits and `-._~`.
-fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+/// Letters, digits and `-._~` of a part of an address stay.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn encode(part: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(part, KEPT)
 }

@@ -278,7 +278,7 @@ fn aggregate(
         published.put("date_fermeture", closing.into());
     }
     if cfds.len() == 1 {
-        let closed = closing.and_then(domain::date::read_iso).is_some_and(|f| f < now);
+        let closed = domain::date::is_closed(closing.and_then(domain::date::read_iso), || now);
         published.put("formation_fermee", closed.into());
     }
     let message = match (published.is_below_threshold(), sum.is_open()) {

@@ -1,6 +1,6 @@
 //! A small value that several calls may change at once: created once, from then on only swapped.
 
-use crate::kv::{KeyValueWrite, StoreError};
+use crate::kv::{KeyValueWrite, StoreError, to_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -41,14 +41,14 @@ async fn swap<K: KeyValueWrite, V: Default + Serialize, T>(
         let bytes = match kv.get(key).await? {
             Some(bytes) => bytes,
             None => {
-                let empty = serde_json::to_vec(&V::default()).unwrap_or_default();
+                let empty = to_json(key, &V::default())?;
                 kv.set(key, empty.clone()).await?;
                 empty
             }
         };
         let mut value = read(&bytes)?;
         let output = change(&mut value);
-        let new = serde_json::to_vec(&value).unwrap_or_default();
+        let new = to_json(key, &value)?;
         if new == bytes || kv.swap(key, &bytes, new).await? {
             return Ok(output);
         }

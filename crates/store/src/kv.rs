@@ -1,5 +1,7 @@
 //! The few operations this crate needs of a key-value store.
 
+use serde::Serialize;
+use serde_json::Value;
 use std::future::Future;
 
 /// Largest value this crate writes, in bytes. The smallest limit of the hosts is 400 KB
@@ -60,6 +62,22 @@ impl StoreError {
             )),
         }
     }
+}
+
+/// The JSON of what is to lie under a key.
+///
+/// # Errors
+/// [`StoreError::Invalid`] where it has none: nothing is written in its place.
+pub fn to_json<V: Serialize + ?Sized>(key: &str, value: &V) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|fault| StoreError::Invalid { key: key.to_owned(), reason: fault.to_string() })
+}
+
+/// The same as a value that more is put into.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn to_value<V: Serialize + ?Sized>(key: &str, value: &V) -> Result<Value, StoreError> {
+    serde_json::to_value(value).map_err(|fault| StoreError::Invalid { key: key.to_owned(), reason: fault.to_string() })
 }
 
 /// Whether a value may be written: invariant 8, at every write.
@@ -129,5 +147,17 @@ impl<K: KeyValueWrite + ?Sized> KeyValueWrite for &K {
 
     fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
         (**self).swap_raw(key, old, new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_without_json_is_an_error_and_not_an_empty_value() {
+        let without = std::collections::BTreeMap::from([((1, 2), "a key of JSON is a text")]);
+        assert!(matches!(to_json("k", &without), Err(StoreError::Invalid { key, .. }) if key == "k"));
+        assert_eq!(to_json("k", &1), Ok(b"1".to_vec()));
     }
 }

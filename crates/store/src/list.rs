@@ -109,7 +109,7 @@ pub fn write_row(out: &mut Vec<u8>, row: &[u8], now: Instant) -> Result<(), Dama
     let pieces = (|| Some((decoder.instant()?, decoder.bytes()?, decoder.bytes()?)))().ok_or(Damaged)?;
     out.extend_from_slice(pieces.1);
     if !pieces.2.is_empty() {
-        out.extend_from_slice(crate::version_set::is_closed(pieces.0, || now));
+        out.extend_from_slice(crate::version_set::closed_json(pieces.0, || now));
         out.extend_from_slice(pieces.2);
     }
     Ok(())

@@ -20,6 +20,7 @@ use crate::codec::{Decoder, Encoder};
 use crate::keys;
 use crate::kv::{KeyValue, StoreError};
 use crate::reading::Reader;
+use domain::letters::fold;
 use std::rc::Rc;
 
 /// The family of the plan.
@@ -72,27 +73,6 @@ pub fn words(text: &str) -> Vec<String> {
         }
     }
     words
-}
-
-/// A letter without case and accent; `None` for what separates words.
-fn fold(c: char) -> Option<String> {
-    let folded = match c {
-        'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'À' | 'Á' | 'Â' | 'Ã' | 'Ä' | 'Å' => "a",
-        'ç' | 'Ç' => "c",
-        'è' | 'é' | 'ê' | 'ë' | 'È' | 'É' | 'Ê' | 'Ë' => "e",
-        'ì' | 'í' | 'î' | 'ï' | 'Ì' | 'Í' | 'Î' | 'Ï' => "i",
-        'ñ' | 'Ñ' => "n",
-        'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'Ò' | 'Ó' | 'Ô' | 'Õ' | 'Ö' => "o",
-        'ù' | 'ú' | 'û' | 'ü' | 'Ù' | 'Ú' | 'Û' | 'Ü' => "u",
-        'ÿ' | 'Ÿ' | 'ý' | 'Ý' => "y",
-        'œ' | 'Œ' => "oe",
-        'æ' | 'Æ' => "ae",
-        // A combining accent belongs to the letter before it.
-        '\u{300}'..='\u{36f}' => "",
-        c if c.is_alphanumeric() => return Some(c.to_lowercase().collect()),
-        _ => return None,
-    };
-    Some(folded.to_owned())
 }
 
 /// The words of a text that are looked for; all of them where none is left.

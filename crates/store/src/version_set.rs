@@ -161,7 +161,7 @@ impl Version {
             out.extend_from_slice(json);
         }
         out.extend_from_slice(b",\"formation_fermee\":");
-        out.extend_from_slice(is_closed(self.closing, now));
+        out.extend_from_slice(closed_json(self.closing, now));
         self.write_tail(out, shape);
     }
 
@@ -215,11 +215,10 @@ impl Version {
     }
 }
 
-/// Whether a course is closed on a day, as JSON. The day is asked for only where there is a closing date: a look at the
-/// clock is a call of the runtime.
+/// [`date::is_closed`] as JSON.
 #[must_use]
-pub fn is_closed(closing: Option<Instant>, now: impl FnOnce() -> Instant) -> &'static [u8] {
-    if closing.is_some_and(|f| f < now()) { b"true" } else { b"false" }
+pub fn closed_json(closing: Option<Instant>, now: impl FnOnce() -> Instant) -> &'static [u8] {
+    if date::is_closed(closing, now) { b"true" } else { b"false" }
 }
 
 fn json(out: &mut Vec<u8>, value: &Value) {

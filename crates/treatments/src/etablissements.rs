@@ -7,7 +7,7 @@
 
 use crate::rejection::Rejection;
 use crate::text::{date_value, field, put};
-use domain::date::{Instant, date, days};
+use domain::date::read_paris_day;
 use domain::territory::{self, Academie, Region};
 use domain::{Document, Uai};
 use serde_json::{Value, json};
@@ -33,47 +33,12 @@ pub fn etablissement(row: &Document) -> Result<Document, Rejection> {
     for name in row.keys() {
         let Some(value) = field(row, name) else { continue };
         if DATES.contains(&name.as_str()) {
-            put(&mut document, name, day_of_paris(value).map(date_value));
+            put(&mut document, name, read_paris_day(value).map(date_value));
         } else {
             document.insert(name.clone(), value.into());
         }
     }
     Ok(document)
-}
-
-/// The instant at which a day written `JJ/MM/AAAA` begins in Paris.
-///
-/// Summer time: 1976 to 1980 by decree of each year, then from the last Sunday of March to the
-/// last one of September (1995) or of October (since 1996). Before 1976 an hour ahead of UTC all
-/// the year, which holds back to 1945; opening days before that are an hour off at most.
-#[must_use]
-pub fn day_of_paris(text: &str) -> Option<Instant> {
-    let (day, remainder) = text.split_once('/')?;
-    let (month, year) = remainder.split_once('/')?;
-    let number = |t: &str| t.bytes().all(|b| b.is_ascii_digit()).then(|| t.parse::<i64>().ok())?;
-    let (year, month, day) = (number(year.get(..4)?)?, number(month)?, number(day)?);
-    let midnight = days(year, month, day);
-    if date(midnight) != (year, month, day) {
-        return None;
-    }
-    let last_sunday = |month: i64, last: i64| {
-        let end = days(year, month, last);
-        end - (end + 4).rem_euclid(7)
-    };
-    // The change happens during the night: the first day still begins in winter time, the last
-    // one still in summer time.
-    let (start, end) = match year {
-        ..1976 => (i64::MAX, i64::MIN),
-        1976 => (days(1976, 3, 28), days(1976, 9, 26)),
-        1977 => (days(1977, 4, 3), days(1977, 9, 25)),
-        1978 => (days(1978, 4, 2), days(1978, 10, 1)),
-        1979 => (days(1979, 4, 1), days(1979, 9, 30)),
-        1980 => (days(1980, 4, 6), days(1980, 9, 28)),
-        1981..1996 => (last_sunday(3, 31), last_sunday(9, 30)),
-        _ => (last_sunday(3, 31), last_sunday(10, 31)),
-    };
-    let ahead = if start < midnight && midnight <= end { 2 } else { 1 };
-    Some((midnight * 24 - ahead) * 3_600_000)
 }
 
 /// What statistics need of an establishment.
@@ -172,9 +137,8 @@ impl Acce {
         let etablissement =
             self.etablissement(uai).ok_or_else(|| Rejection::UnknownEtablissement { uai: uai.to_owned() })?;
         let departement = etablissement.departement.as_deref().unwrap_or_default();
-        let region = region_of_departement(departement).ok_or_else(|| Rejection::UnknownDepartement {
-            uai: uai.to_owned(),
-            departement: departement.to_owned(),
+        let region = territory::region_of_departement_insee_3(departement).ok_or_else(|| {
+            Rejection::UnknownDepartement { uai: uai.to_owned(), departement: departement.to_owned() }
         })?;
         let code = etablissement.academie.as_deref().unwrap_or_default();
         let (_, academie) = territory::academie(code)
@@ -200,44 +164,5 @@ impl Acce {
         uais.sort_unstable();
         uais.retain(|uai| self.verify(uai).map_err(|rejection| report.reject(&rejection)).is_ok());
         uais
-    }
-}
-
-/// The region of a `departement_insee_3`: the departement, after a zero where it has two characters.
-fn region_of_departement(code: &str) -> Option<&'static Region> {
-    let nu = code.strip_prefix('0').filter(|remainder| remainder.len() == 2);
-    territory::region_of_departement(nu.unwrap_or(code))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use domain::date::write_iso;
-
-    #[test]
-    fn days_begin_at_midnight_in_paris() {
-        for (day, utc) in [
-            ("01/05/1965", Some("1965-04-30T23:00:00.000Z")),
-            ("08/05/2023", Some("2023-05-07T22:00:00.000Z")),
-            ("01/10/1985", Some("1985-09-30T23:00:00.000Z")),
-            ("01/10/1996", Some("1996-09-30T22:00:00.000Z")),
-            ("29/03/1998", Some("1998-03-28T23:00:00.000Z")),
-            ("30/03/1998", Some("1998-03-29T22:00:00.000Z")),
-            ("25/10/1998", Some("1998-10-24T22:00:00.000Z")),
-            ("26/10/1998", Some("1998-10-25T23:00:00.000Z")),
-            ("31/02/2020", None),
-            ("2020-01-01", None),
-        ] {
-            assert_eq!(day_of_paris(day).map(write_iso).as_deref(), utc, "{day}");
-        }
-    }
-
-    #[test]
-    fn departements_lose_their_leading_zero() {
-        for (code, region) in
-            [("001", Some("84")), ("02A", Some("94")), ("974", Some("04")), ("invalid", None), ("", None)]
-        {
-            assert_eq!(region_of_departement(code).map(|r| r.code), region, "{code}");
-        }
     }
 }

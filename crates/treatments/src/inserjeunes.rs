@@ -16,7 +16,7 @@ use crate::report::TreatmentReport;
 use crate::text::{field, put};
 use crate::writing::{Collection, WriteCounts};
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
-use domain::rates::{number, other_rate, rate};
+use domain::rates::{add_rates, number};
 use domain::territory::{REGIONS, Region, region_academie};
 use domain::{Document, Filiere, Maille};
 use serde_json::{Map, Value};
@@ -214,19 +214,9 @@ pub fn complete(document: &mut Document) {
 
 /// Computes the rates at 12, 18 and 24 months; a missing term leaves a rate out.
 ///
-/// Rule: `employment_rate` = count / `nb_annee_term` × 100, rounded half to even; `other_rate` =
-/// what that rounded rate and `taux_en_formation` leave of 100, never below 0. The rates at 6
-/// months and `taux_en_formation` are the service's own.
+/// Rule: that of [`add_rates`]. The rates at 6 months and `taux_en_formation` are the service's own.
 pub fn compute(document: &mut Document) {
-    let Some(headcount) = value(document, NB_ANNEE_TERM) else { return };
-    for month in [12, 18, 24] {
-        let Some(with_job) = value(document, &format!("nb_en_emploi_{month}_mois")) else { continue };
-        let Some(employed) = rate(with_job, headcount) else { continue };
-        document.insert(format!("taux_en_emploi_{month}_mois"), number(employed));
-        if let Some(formation) = value(document, "taux_en_formation") {
-            document.insert(format!("taux_autres_{month}_mois"), number(other_rate(employed, formation)));
-        }
-    }
+    add_rates(document, &[12, 18, 24]);
 }
 
 /// The place of a statistic.

@@ -9,7 +9,7 @@ use crate::nomenclature::Nomenclature;
 use crate::rejection::Rejection;
 use crate::text::{field, put, scalar, sub_field};
 use domain::indicator::{DELAYS, NB_ANNEE_TERM};
-use domain::rates::{number, other_rate, rate};
+use domain::rates::{add_rates, number, rate};
 use domain::{Document, Millesime};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -51,20 +51,13 @@ pub fn is_wanted(millesime: &Millesime, wanted_ones: &[Millesime]) -> bool {
 
 /// Computes the rates; a missing term leaves a rate out.
 ///
-/// Rule: count / `nb_annee_term` × 100, rounded half to even, `taux_en_formation` from
-/// `nb_poursuite_etudes`; `other_rate` = what the two rounded rates leave of 100, never below 0.
+/// Rule: `taux_en_formation` is `nb_poursuite_etudes` over `nb_annee_term`; then that of [`add_rates`].
 pub fn compute(document: &mut Document) {
     let value = |document: &Document, name: &str| document.get(name).and_then(Value::as_f64);
     let Some(total) = value(document, NB_ANNEE_TERM) else { return };
     let formation = value(document, "nb_poursuite_etudes").and_then(|n| rate(n, total));
     put(document, "taux_en_formation", formation.map(number));
-    for month in DELAYS {
-        let with_job = value(document, &format!("nb_en_emploi_{month}_mois"));
-        let Some(employed) = with_job.and_then(|n| rate(n, total)) else { continue };
-        document.insert(format!("taux_en_emploi_{month}_mois"), number(employed));
-        let others = formation.map(|f| number(other_rate(employed, f)));
-        put(document, &format!("taux_autres_{month}_mois"), others);
-    }
+    add_rates(document, &DELAYS);
 }
 
 fn meta(fields: Map<String, Value>) -> Value {

@@ -8,6 +8,7 @@
 //! Why: readers look for a diploma under the name it had when they went to school.
 
 use crate::nomenclature::{Nature, Nomenclature};
+use domain::letters::without_accents;
 use std::collections::BTreeSet;
 
 /// Gives MEFs their CFD's label, and everything its old label. Returns the codes that changed.
@@ -61,36 +62,6 @@ fn old_libelle<'a>(nomenclature: &'a Nomenclature, code: &str) -> Option<&'a str
             return Some(other);
         }
     }
-}
-
-/// A French text without its accents; letters keep their case.
-fn without_accents(text: &str) -> String {
-    let mut output = String::with_capacity(text.len());
-    for letter in text.chars() {
-        let bare = match letter {
-            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' => 'a',
-            'À' | 'Á' | 'Â' | 'Ã' | 'Ä' | 'Å' => 'A',
-            'ç' => 'c',
-            'Ç' => 'C',
-            'è' | 'é' | 'ê' | 'ë' => 'e',
-            'È' | 'É' | 'Ê' | 'Ë' => 'E',
-            'ì' | 'í' | 'î' | 'ï' => 'i',
-            'Ì' | 'Í' | 'Î' | 'Ï' => 'I',
-            'ñ' => 'n',
-            'Ñ' => 'N',
-            'ò' | 'ó' | 'ô' | 'õ' | 'ö' => 'o',
-            'Ò' | 'Ó' | 'Ô' | 'Õ' | 'Ö' => 'O',
-            'ù' | 'ú' | 'û' | 'ü' => 'u',
-            'Ù' | 'Ú' | 'Û' | 'Ü' => 'U',
-            'ý' | 'ÿ' => 'y',
-            'Ý' | 'Ÿ' => 'Y',
-            // A letter and a combining accent are the same text as the accented letter.
-            '\u{300}'..='\u{36f}' => continue,
-            other => other,
-        };
-        output.push(bare);
-    }
-    output
 }
 
 #[cfg(test)]

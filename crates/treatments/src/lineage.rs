@@ -18,6 +18,9 @@ struct LineageLinks {
     new_ones: Vec<String>,
 }
 
+/// The years of the first and the last session, by code.
+type Sessions = HashMap<String, [Option<String>; 2]>;
+
 fn note(list: &mut Vec<String>, code: &str) {
     if !list.iter().any(|c| c == code) {
         list.push(code.to_owned());
@@ -32,7 +35,7 @@ pub fn lineage_cfd<'a>(
     rows: impl IntoIterator<Item = &'a Document>,
 ) -> BTreeSet<String> {
     let mut links: BTreeMap<String, LineageLinks> = BTreeMap::new();
-    let mut sessions: HashMap<String, [Option<String>; 2]> = HashMap::new();
+    let mut sessions = Sessions::new();
     for row in rows {
         let Some(code) = field(row, "formation_diplome") else { continue };
         if nomenclature.certification(code).is_none() {
@@ -59,6 +62,20 @@ pub fn lineage_cfd<'a>(
             note(&mut links.entry(new.clone()).or_default().old_codes, old);
         }
     }
+    apply(nomenclature, links, sessions)
+}
+
+fn edges(code: &str, links: &LineageLinks) -> Vec<(String, String)> {
+    let old_codes = links.old_codes.iter().map(|a| (a.clone(), code.to_owned()));
+    old_codes.chain(links.new_ones.iter().map(|n| (code.to_owned(), n.clone()))).collect()
+}
+
+/// Puts links and sessions into the nomenclature: the codes that changed. A session that nothing names stays.
+fn apply(
+    nomenclature: &mut Nomenclature,
+    links: BTreeMap<String, LineageLinks>,
+    mut sessions: Sessions,
+) -> BTreeSet<String> {
     let mut changes = BTreeSet::new();
     for (code, LineageLinks { old_codes, new_ones }) in links {
         let Some(certification) = nomenclature.certification_mut(&code) else { continue };
@@ -74,11 +91,6 @@ pub fn lineage_cfd<'a>(
         }
     }
     changes
-}
-
-fn edges(code: &str, links: &LineageLinks) -> Vec<(String, String)> {
-    let old_codes = links.old_codes.iter().map(|a| (a.clone(), code.to_owned()));
-    old_codes.chain(links.new_ones.iter().map(|n| (code.to_owned(), n.clone()))).collect()
 }
 
 /// The MEF that stands for `mef` among those of another CFD, if there is exactly one.
@@ -100,7 +112,7 @@ fn counterpart<'a>(nomenclature: &'a Nomenclature, mef: &str, cfd: &str, other: 
 /// Lineage of MEFs, through that of their CFDs. Returns the codes that changed.
 pub fn lineage_mef(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
     let mut links: BTreeMap<String, LineageLinks> = BTreeMap::new();
-    let mut sessions: HashMap<String, [Option<String>; 2]> = HashMap::new();
+    let mut sessions = Sessions::new();
     for mef in nomenclature.certifications().filter(|c| c.nature == Nature::Mef) {
         let here = links.entry(mef.code.clone()).or_default();
         let Some(cfd) = nomenclature.certification(&mef.cfd).filter(|c| c.nature == Nature::Cfd) else { continue };
@@ -121,21 +133,7 @@ pub fn lineage_mef(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
         note(&mut links.entry(old.clone()).or_default().new_ones, new);
         note(&mut links.entry(new.clone()).or_default().old_codes, old);
     }
-    let mut changes = BTreeSet::new();
-    for (code, LineageLinks { old_codes, new_ones }) in links {
-        let Some(certification) = nomenclature.certification_mut(&code) else { continue };
-        let before = certification.clone();
-        certification.old_codes = old_codes;
-        certification.new_ones = new_ones;
-        if let Some([first, last]) = sessions.remove(&code) {
-            certification.first_session = first.or(certification.first_session.take());
-            certification.last_session = last.or(certification.last_session.take());
-        }
-        if *certification != before {
-            changes.insert(code);
-        }
-    }
-    changes
+    apply(nomenclature, links, sessions)
 }
 
 /// The line of a code: itself, the older ones while there is exactly one, then the newer ones

@@ -1,35 +1,11 @@
 //! Writes SVG: escaped text, whole numbers, the few shapes the layouts need.
 
 use crate::skin::Skin;
+use crate::style::Style;
 
 /// One SVG document while it is drawn. Everything is in whole pixels.
 pub(crate) struct Canvas {
     body: String,
-}
-
-/// How a text is set.
-#[derive(Clone, Copy)]
-pub(crate) struct Style {
-    pub(crate) size: i32,
-    pub(crate) bold: bool,
-    pub(crate) color: &'static str,
-}
-
-impl Style {
-    /// The distance between two baselines.
-    pub(crate) fn line(self) -> i32 {
-        self.size * 4 / 3
-    }
-
-    /// The height of that many lines.
-    pub(crate) fn height(self, lines: &[String]) -> i32 {
-        i32::try_from(lines.len()).unwrap_or(0) * self.line()
-    }
-
-    /// Breaks a text for a column `width` pixels wide.
-    pub(crate) fn wrap(self, text: &str, width: i32, max_lines: usize) -> Vec<String> {
-        crate::wrap::wrap(text, width, self.size, self.bold, max_lines)
-    }
 }
 
 impl Canvas {

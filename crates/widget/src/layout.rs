@@ -2,8 +2,9 @@
 
 use crate::{
     Direction, Filieres, Formation, Indicators, Source, Theme,
-    canvas::{Canvas, RING_RADIUS, RING_STROKE, Style, push_uint},
+    canvas::{Canvas, RING_RADIUS, RING_STROKE, push_uint},
     skin::{Indicator, Skin},
+    style::Style,
 };
 
 const HEADING: &str = "Que deviennent les jeunes après leur formation\u{a0}?";

@@ -42,6 +42,7 @@
 mod canvas;
 mod layout;
 mod skin;
+mod style;
 mod wrap;
 
 /// The look.

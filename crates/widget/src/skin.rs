@@ -1,6 +1,6 @@
 //! Colours, fonts and pictograms of the two themes.
 
-use crate::{Indicators, Theme, canvas::Style, percent};
+use crate::{Indicators, Theme, percent, style::Style};
 
 /// The look of a theme. Text colours reach 4.5:1 on the card and on every tint they are set on; gauges
 /// reach 3:1 on the card and on their track (WCAG AA; `tests::contrast` computes each pair).

@@ -6,8 +6,10 @@
 
 use crate::case::{Case, RecordedRequest};
 use crate::compare::{self, Findings};
-use crate::play::{Server, check_head, check_recorded};
+use crate::recorded::{check_head, check_recorded};
+use crate::server::{Server, without};
 use crate::table::{self, Table};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use support::Answer;
 
@@ -356,30 +358,7 @@ fn parameters(request: &RecordedRequest) -> Vec<(String, String)> {
 }
 
 fn decoded(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let escape = after.get(..2).and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
-        rest = after;
-        match (first, escape) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            (b'+', _) => bytes.push(b' '),
-            (byte, _) => bytes.push(*byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-/// A path without these parameters of its query.
-#[must_use]
-pub fn without(path_with_query: &str, names: &[&str]) -> String {
-    let Some((path, query)) = path_with_query.split_once('?') else { return path_with_query.to_owned() };
-    let kept: Vec<&str> =
-        query.split('&').filter(|pair| !names.contains(&pair.split('=').next().unwrap_or_default())).collect();
-    if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) }
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 /// Dates that are the present instant, which stood for missing ones, taken out.

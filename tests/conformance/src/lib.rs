@@ -3,7 +3,7 @@
 //! A file of cases ([`case`]) holds states of the store, requests and the answers that the former service gave. The
 //! cases of one state and configuration are played together ([`play`]): the application starts on an empty store,
 //! gets the state through the import routes ([`state`]), its clock stands still at each case's instant, and each
-//! answer is compared by the rules of the format ([`compare`], [`table`], [`image`]). Where this service differs on
+//! answer is compared by the rules of the format ([`recorded`], [`compare`], [`table`], [`image`]). Where this service differs on
 //! purpose, the case says so and another answer is required ([`deviation`]). [`report`] counts, and holds the count
 //! against a floor that only rises.
 
@@ -15,6 +15,8 @@ pub mod deviation;
 pub mod image;
 pub mod jwt;
 pub mod play;
+pub mod recorded;
 pub mod report;
+pub mod server;
 pub mod state;
 pub mod table;

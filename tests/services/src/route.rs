@@ -1,6 +1,7 @@
 //! What a request asks of which service.
 
 use crate::Service;
+use percent_encoding::percent_decode_str;
 use sources::BcnTable;
 
 /// What is asked.
@@ -73,22 +74,9 @@ pub(crate) fn asked(service: Service, method: &str, path: &str, query: &str) -> 
     }
 }
 
-/// Undoes percent-encoding.
+/// Undoes percent-encoding, as a form writes it.
 fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        match (byte, byte == b'%') {
-            (_, true) => match (digit(rest.next()), digit(rest.next())) {
-                (Some(high), Some(low)) => bytes.extend(u8::try_from(high * 16 + low)),
-                _ => bytes.push(b'?'),
-            },
-            (b'+', _) => bytes.push(b' '),
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
 
 #[cfg(test)]

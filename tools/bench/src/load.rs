@@ -1,6 +1,7 @@
 //! Load: closed-loop by wrk on a core of its own, open-loop by threads of this program.
 
 use crate::http::Client;
+use crate::processor::stolen;
 use crate::server::Server;
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -19,8 +20,6 @@ const WARM_UP: (usize, u32) = (2, 1);
 const STOLEN: f64 = 0.05;
 /// How often a run that lost more is run again.
 const AGAIN: usize = 2;
-/// Ticks of the kernel's clocks in a second, as `/proc` tells them on every Linux of today.
-pub const TICKS: f64 = 100.0;
 
 /// What wrk runs: the requests of a file in turn, each run from a place of its own, so that one does not ask for what the
 /// one before it has made instances keep; and a line of JSON at the end.
@@ -117,7 +116,7 @@ impl Load<'_> {
         for (name, value) in headers {
             command.args([name, value]);
         }
-        let (cpu, stolen, start) = (server.cpu()?, stolen()?, Instant::now());
+        let (cpu, stolen_before, start) = (server.cpu()?, stolen()?, Instant::now());
         let output = command.output().context("wrk does not run: is it installed?")?;
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().rfind(|line| line.starts_with('{')).with_context(|| format!("wrk says {text}"))?;
@@ -132,18 +131,9 @@ impl Load<'_> {
             p50: number("p50"),
             p99: number("p99"),
             cpu: (server.cpu()? - cpu) * 1e6 / requests,
-            stolen: (self::stolen()? - stolen) / start.elapsed().as_secs_f64(),
+            stolen: (stolen()? - stolen_before) / start.elapsed().as_secs_f64(),
         })
     }
-}
-
-/// Seconds that the server's core was given to other machines of the same hardware.
-fn stolen() -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string("/proc/stat")?;
-    let name = format!("cpu{} ", crate::SERVER_CORE);
-    let line = text.lines().find(|line| line.starts_with(&name)).context("no such core in /proc/stat")?;
-    let ticks: f64 = line.split_whitespace().nth(8).unwrap_or("0").parse()?;
-    Ok(ticks / TICKS)
 }
 
 /// Latencies at a fixed rate, in microseconds, sorted: each from the instant its request was due, so that a stalled

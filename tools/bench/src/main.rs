@@ -7,6 +7,7 @@
 mod counts;
 mod http;
 mod load;
+mod processor;
 mod pull;
 mod report;
 mod requests;

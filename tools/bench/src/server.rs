@@ -1,6 +1,7 @@
 //! The application, served by `spin` or by the bundled host, pinned to a core.
 
 use crate::http::Client;
+use crate::processor::TICKS;
 use anyhow::{Context, bail, ensure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -196,7 +197,7 @@ impl Server {
             true
         };
         let ticks = processes.iter().filter(|(pid, _)| own(**pid)).map(|(_, (_, ticks))| f64::from(*ticks));
-        Ok(ticks.sum::<f64>() / crate::load::TICKS)
+        Ok(ticks.sum::<f64>() / TICKS)
     }
 
     /// Its process.

@@ -25,6 +25,7 @@ mod bucket;
 mod control;
 mod error;
 mod interfaces;
+mod loader;
 pub mod manifest;
 pub mod outbound;
 mod patience;
@@ -40,9 +41,10 @@ pub use error::Error;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use loader::Loader;
 use manifest::{Manifest, Target};
 use patience::{Patient, PatientBody};
-use runtime::{Loader, Runtime};
+use runtime::{Inside, Runtime};
 use server::App;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -172,7 +174,8 @@ impl Host {
             .map_err(|error| broken(error.to_string()))?;
         let (listener, address) = listen(&threads, config.listen)?;
         let app = Arc::new(App { router, pools, address, runtime, info, log_requests: config.log_requests });
-        let _ = app.runtime.app.set(Arc::downgrade(&app));
+        let inside: Arc<dyn Inside> = app.clone();
+        let _ = app.runtime.app.set(Arc::downgrade(&inside));
         let (stop, stopped) = watch::channel(false);
         threads.spawn(accept(listener, app.clone(), stopped, |app, request, client| async move {
             app.answer(request, client).await

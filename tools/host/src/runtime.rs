@@ -1,20 +1,19 @@
-//! Engine, components, instances.
+//! Components and their instances.
 //!
 //! Every component has a pool of instances: wasmtime-wasi-http's `ProxyHandler`, told by [`Worker`] and [`Idle`] how
 //! often an instance is used and how long it may wait. All pools share one bound on living instances; past it a
 //! request fails at once instead of waiting, as under Spin.
 
+use crate::Reuse;
 use crate::outbound::Allowed;
-use crate::server::{App, Outgoing};
 use crate::store::Store;
 use crate::testing::{Clock, FaultBoard, Tally, count};
 use crate::variables::{Template, Variables};
-use crate::{Error, Reuse, interfaces, manifest};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{
     AtomicBool, AtomicUsize,
@@ -24,16 +23,27 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use wasmtime::component::{GuestTaskId, Linker, ResourceTable};
-use wasmtime::{
-    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Result, StoreContextMut,
-    format_err,
-};
+use wasmtime::component::{GuestTaskId, ResourceTable};
+use wasmtime::{Engine, ResourceLimiter, Result, StoreContextMut, format_err};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::handler::{
     HandlerState, Instance, ProxyHandler, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
 };
-use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView, p2, p3};
+use wasmtime_wasi_http::{WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+/// The application as its components see it: where they reach each other, and themselves.
+pub(crate) trait Inside: Send + Sync {
+    /// Where it listens.
+    fn address(&self) -> SocketAddr;
+
+    /// Hands a request to a component by name; `None` where there is none. Boxed, because a component may call a
+    /// component that calls a component.
+    fn call_by_name(
+        self: Arc<Self>,
+        id: String,
+        request: http::Request<WasiBody>,
+    ) -> Pin<Box<dyn Future<Output = Option<http::Response<WasiBody>>> + Send>>;
+}
 
 /// What all components share.
 pub(crate) struct Runtime {
@@ -44,7 +54,7 @@ pub(crate) struct Runtime {
     pub(crate) reuse: Reuse,
     pub(crate) fuel: bool,
     /// Set once the application is whole; components reach each other through it.
-    pub(crate) app: OnceLock<Weak<App>>,
+    pub(crate) app: OnceLock<Weak<dyn Inside>>,
     /// Store operations under way or waiting that may take long: writes, batches, listings.
     pub(crate) long_operations: AtomicUsize,
     /// The host is going away: instances that end unfinished are no news.
@@ -77,110 +87,18 @@ pub(crate) struct Component {
     pub(crate) variables: BTreeMap<String, Template>,
     pub(crate) outbound: Allowed,
     pub(crate) tally: Tally,
-    environment: BTreeMap<String, String>,
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
 /// The pool of a component's instances.
 pub(crate) type Pool = ProxyHandler<Factory>;
 
-/// Compiles and links components.
-pub(crate) struct Loader {
-    engine: Engine,
-    linker: Linker<State>,
-}
-
-impl Loader {
-    pub(crate) fn new(fuel: bool, perf_map: bool, max_instances: usize) -> Result<Self> {
-        let mut config = Config::new();
-        config.wasm_component_model_async(true).consume_fuel(fuel);
-        if perf_map {
-            config.profiler(wasmtime::ProfilingStrategy::PerfMap);
-        }
-        // Without a place to keep compiled code every start compiles anew; that is slower, not wrong.
-        config.cache(wasmtime::Cache::from_file(None).ok());
-        config.allocation_strategy(pool(max_instances));
-        // Where there is no address space for a pool, memories and stacks are mapped one by one, as under Spin.
-        let engine = Engine::new(&config)
-            .or_else(|_| Engine::new(config.allocation_strategy(InstanceAllocationStrategy::OnDemand)))?;
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-        wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-        p2::add_only_http_to_linker_async(&mut linker)?;
-        p3::add_to_linker(&mut linker)?;
-        interfaces::add_to_linker(&mut linker)?;
-        Ok(Self { engine, linker })
-    }
-
-    /// Loads a component and makes its pool, empty at first.
-    pub(crate) fn load(&self, id: &str, manifest: &manifest::Component, runtime: &Arc<Runtime>) -> Result<Pool, Error> {
-        let fault = |reason: String| Error::Component { component: id.to_owned(), reason };
-        let pre = self.link(&manifest.source, manifest.build.as_deref()).map_err(fault)?;
-        let outbound = Allowed::parse(&manifest.allowed_outbound_hosts, &runtime.variables).map_err(fault)?;
-        if let Some(reason) = outbound.fault() {
-            eprintln!("component {id}: every outgoing request will be refused: {reason}");
-        }
-        let component = Arc::new(Component {
-            id: id.to_owned(),
-            stores: manifest.key_value_stores.clone(),
-            variables: manifest.variables.clone(),
-            outbound,
-            tally: Tally::default(),
-            environment: manifest.environment.clone(),
-        });
-        Ok(ProxyHandler::new(Factory { engine: self.engine.clone(), pre, component, runtime: runtime.clone() }))
-    }
-
-    fn link(&self, file: &Path, build: Option<&str>) -> Result<ProxyPre<State>, String> {
-        if !file.exists() {
-            let build = build.unwrap_or("cargo build --target wasm32-wasip2 --release");
-            return Err(format!("{} is missing; run the build first: {build}", file.display()));
-        }
-        let component = wasmtime::component::Component::from_file(&self.engine, file)
-            .map_err(|error| format!("{} is no usable component: {error:#}", file.display()))?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .map_err(|error| format!("imports something this host does not offer: {error:#}"))?;
-        p3::bindings::ServicePre::new(pre.clone())
-            .map(ProxyPre::P3)
-            .or_else(|_| p2::bindings::ProxyPre::new(pre).map(ProxyPre::P2))
-            .map_err(|_| "exports neither wasi:http/handler@0.3.0 nor wasi:http/incoming-handler@0.2".to_owned())
-    }
-}
-
-/// Memories, tables and stacks that are there before an instance asks for them, with Spin's limits: as many as instances
-/// may live, those on their way out on top, and twice the stacks. What it gains was not measured apart.
-fn pool(max_instances: usize) -> InstanceAllocationStrategy {
-    /// Instances that have given their permit back may still be on their way out.
-    const LEAVING: u32 = 64;
-    const INSTANCE_BYTES: usize = 10 << 20;
-    let instances = u32::try_from(max_instances).unwrap_or(u32::MAX).saturating_add(LEAVING);
-    let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(instances)
-        .total_memories(instances)
-        .total_tables(instances.saturating_mul(2))
-        .total_stacks(instances.saturating_mul(2))
-        .total_core_instances(instances.saturating_mul(4))
-        .table_elements(100_000)
-        .max_component_instance_size(INSTANCE_BYTES)
-        .max_core_instance_size(INSTANCE_BYTES)
-        .max_core_instances_per_component(200)
-        .max_tables_per_component(64)
-        .max_memories_per_component(32)
-        .max_tables_per_module(2)
-        .max_memories_per_module(2)
-        .max_memory_size(4 << 30)
-        .linear_memory_keep_resident(2 << 20)
-        .table_keep_resident(512 << 10);
-    InstanceAllocationStrategy::Pooling(pool)
-}
-
 /// Makes a component's instances.
 pub(crate) struct Factory {
-    engine: Engine,
-    pre: ProxyPre<State>,
+    pub(crate) engine: Engine,
+    pub(crate) pre: ProxyPre<State>,
     pub(crate) component: Arc<Component>,
-    runtime: Arc<Runtime>,
+    pub(crate) runtime: Arc<Runtime>,
 }
 
 impl HandlerState for Factory {
@@ -355,6 +273,12 @@ impl WorkerExpiration for Idle {
     }
 }
 
+/// A component's way out: every outgoing request, of WASI 0.2 and 0.3 alike, passes its `send_request`.
+pub(crate) struct Outgoing {
+    pub(crate) component: Arc<Component>,
+    pub(crate) runtime: Arc<Runtime>,
+}
+
 /// The host's side of one instance.
 pub(crate) struct State {
     pub(crate) table: ResourceTable,
@@ -382,7 +306,7 @@ impl State {
             runtime: runtime.clone(),
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
-            outgoing: Outgoing::new(component.clone(), runtime.clone()),
+            outgoing: Outgoing { component: component.clone(), runtime: runtime.clone() },
             fuel_left: u64::MAX,
             memory: 0,
             _permit: permit,

@@ -2,7 +2,7 @@
 
 use crate::manifest::{StaticResponse, Target};
 use crate::router::{Match, Router};
-use crate::runtime::{Component, Pool, Runtime};
+use crate::runtime::{Component, Inside, Outgoing, Pool, Runtime};
 use crate::testing::count;
 use crate::{outbound, runtime, testing};
 use bytes::Bytes;
@@ -133,6 +133,20 @@ impl App {
     }
 }
 
+impl Inside for App {
+    fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    fn call_by_name(
+        self: Arc<Self>,
+        id: String,
+        request: Request<WasiBody>,
+    ) -> Pin<Box<dyn Future<Output = Option<Response<WasiBody>>> + Send>> {
+        Box::pin(async move { self.call_component(&id, request).await })
+    }
+}
+
 /// Gives the request an absolute URI and the headers that tell the component how it was reached.
 ///
 /// The headers are added after those the client sent, and not in their place: a client's own `spin-…` header is the
@@ -219,18 +233,6 @@ fn fixed(answer: &StaticResponse) -> Response<WasiBody> {
     response.body(full(answer.body.clone())).unwrap_or_else(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))
 }
 
-/// A component's way out: every outgoing request, of WASI 0.2 and 0.3 alike, passes [`Outgoing::send_request`].
-pub(crate) struct Outgoing {
-    component: Arc<Component>,
-    runtime: Arc<Runtime>,
-}
-
-impl Outgoing {
-    pub(crate) fn new(component: Arc<Component>, runtime: Arc<Runtime>) -> Self {
-        Self { component, runtime }
-    }
-}
-
 /// A response, and the work that keeps its connection going.
 type Sent = (Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>);
 
@@ -253,7 +255,7 @@ impl WasiHttpHooks for Outgoing {
 }
 
 async fn send(
-    app: Option<Arc<App>>,
+    app: Option<Arc<dyn Inside>>,
     mut request: Request<WasiBody>,
     options: Option<RequestOptions>,
 ) -> Result<Sent, Error> {
@@ -261,14 +263,14 @@ async fn send(
     if let Some(id) = outbound::internal_component(request.uri()).map(str::to_owned) {
         let app = app.ok_or_else(stopped)?;
         request.headers_mut().remove(HOST);
-        // Boxed, because a component may call a component that calls a component.
-        let call: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(async move { app.call_component(&id, request).await });
-        let response = call.await.ok_or_else(|| Error::InternalError(Some("no component of this name".to_owned())))?;
+        let response = app
+            .call_by_name(id, request)
+            .await
+            .ok_or_else(|| Error::InternalError(Some("no component of this name".to_owned())))?;
         return Ok((response, Box::new(std::future::ready(Ok(())))));
     }
     if outbound::is_self(request.uri()) {
-        let address = app.ok_or_else(stopped)?.address.to_string();
+        let address = app.ok_or_else(stopped)?.address().to_string();
         let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
         *request.uri_mut() = format!("http://{address}{path}").parse().map_err(|_| Error::HttpRequestUriInvalid)?;
         let host = HeaderValue::from_str(&address).map_err(|_| Error::HttpRequestUriInvalid)?;

@@ -3,6 +3,7 @@
 use crate::options::Action;
 use crate::service::{Body, Refusal, Service};
 use anyhow::{Context, ensure};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal, Read, Write};
 use std::process::Command;
@@ -57,13 +58,11 @@ fn text(value: &Value) -> &str {
 
 /// A name as one segment of a path.
 fn encoded(name: &str) -> String {
-    name.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        })
-        .collect()
+    utf8_percent_encode(name, SEGMENT).to_string()
 }
+
+/// Letters, digits and `-_.` of a segment stay.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
 
 /// The rule of the service, told before the call.
 fn acceptable(password: &str) -> anyhow::Result<()> {

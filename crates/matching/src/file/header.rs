@@ -3,6 +3,7 @@
 use super::{FileError, MOST_COLUMNS};
 use crate::nomenclatures::Nomenclatures;
 use crate::row::{CatalogueRow, Column};
+use domain::letters::without_accents;
 use std::sync::Arc;
 
 /// A name without case, accents and surrounding blanks.
@@ -10,23 +11,7 @@ use std::sync::Arc;
 /// Source: contract, "Input" ("case and accents ignored"); case 112.
 #[must_use]
 pub fn fold(name: &str) -> String {
-    name.trim().chars().filter_map(base).flat_map(char::to_lowercase).collect()
-}
-
-/// The letter under the accent; `None` for an accent that stands alone.
-fn base(letter: char) -> Option<char> {
-    Some(match letter {
-        'À'..='Å' | 'à'..='å' => 'a',
-        'Ç' | 'ç' => 'c',
-        'È'..='Ë' | 'è'..='ë' => 'e',
-        'Ì'..='Ï' | 'ì'..='ï' => 'i',
-        'Ñ' | 'ñ' => 'n',
-        'Ò'..='Ö' | 'ò'..='ö' => 'o',
-        'Ù'..='Ü' | 'ù'..='ü' => 'u',
-        'Ý' | 'ý' | 'ÿ' => 'y',
-        '\u{300}'..='\u{36f}' => return None,
-        other => other,
-    })
+    without_accents(name.trim()).to_lowercase()
 }
 
 /// Which columns are looked for, their names folded.

@@ -2,7 +2,7 @@
 
 use super::JobStepper;
 use super::index;
-use super::placement::{BundledDocument, PlacementKeys, read_source, text};
+use super::placement::{BundledDocument, PlacementKeys, place_of, read_source, text};
 use super::state::BCN;
 use crate::job::{HEADCOUNTS_MAX, JobStep, NAME_MAX, short};
 use crate::lists::ListRow;
@@ -198,7 +198,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             versions.push(version);
         }
         if let Some(entry) = known.as_ref().filter(|_| maille != Maille::Declared) {
-            let place = index::place(maille, &entry.document);
+            let place = place_of(maille, &entry.document);
             self.index_entry(&index::DocumentPlace { maille, place: &place, code: &code }, entry).await?;
         }
         Ok(VersionSet::new(versions).encode())

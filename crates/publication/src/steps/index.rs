@@ -15,7 +15,6 @@ use super::{JobStepper, PARTITION};
 use crate::record_stream::RecordStream;
 use crate::{Environment, JobStep, PublicationError};
 use domain::code::is_rncp;
-use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{CodeType, Document, Kind, Maille, territory};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -127,16 +126,6 @@ pub(super) struct DocumentPlace<'a> {
     pub code: &'a str,
 }
 
-/// The place of a document: region, UAI, or nothing.
-pub(super) fn place(maille: Maille, document: &Document) -> String {
-    match maille {
-        Maille::National => String::new(),
-        Maille::Regionale => code_of(document, "region"),
-        Maille::Etablissement => text(document, "uai"),
-        Maille::Declared => keys::declared_place(&text(document, MAILLE_FIELD), &text(document, PLACE_FIELD)),
-    }
-}
-
 /// What every document of an entry says together.
 pub(super) struct IndexEntry {
     /// `filiere` and millesime of each version.
@@ -222,9 +211,7 @@ fn group_of(code: &str, cfd: &str) -> String {
 }
 
 fn region_acce(document: &Document) -> &'static str {
-    let departement = text(document, "departement_insee_3");
-    let departement = departement.strip_prefix('0').filter(|d| d.len() == 2).unwrap_or(&departement);
-    territory::region_of_departement(departement)
+    territory::region_of_departement_insee_3(&text(document, "departement_insee_3"))
         .or_else(|| territory::academie(&text(document, "academie")).map(|(region, _)| region))
         .map_or("", |r| r.code)
 }

@@ -35,6 +35,16 @@ pub(super) fn code_of(document: &Document, field: &str) -> String {
     document.get(field).and_then(|r| r.get("code")).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned()
 }
 
+/// The place of a document: region, UAI, declared maille and place, or nothing.
+pub(super) fn place_of(maille: Maille, document: &Document) -> String {
+    match maille {
+        Maille::National => String::new(),
+        Maille::Regionale => code_of(document, "region"),
+        Maille::Etablissement => text(document, "uai"),
+        Maille::Declared => keys::declared_place(&text(document, MAILLE_FIELD), &text(document, PLACE_FIELD)),
+    }
+}
+
 impl PlacementKeys {
     pub(super) fn read(kind: Kind, json: &[u8]) -> Option<Self> {
         let document: Document = serde_json::from_slice(json).ok()?;
@@ -45,14 +55,7 @@ impl PlacementKeys {
         };
         let (family, pair, version) = match (kind, kind.maille()) {
             (_, Some(maille)) => {
-                let place = match maille {
-                    Maille::National => String::new(),
-                    Maille::Regionale => code_of(&document, "region"),
-                    Maille::Etablissement => text(&document, "uai"),
-                    Maille::Declared => {
-                        keys::declared_place(&text(&document, MAILLE_FIELD), &text(&document, PLACE_FIELD))
-                    }
-                };
+                let place = place_of(maille, &document);
                 let version = format!("{}|{}", text(&document, "millesime"), text(&document, "filiere"));
                 (Some(Family::Documents(maille)), keys::pair(&place, &code), version)
             }

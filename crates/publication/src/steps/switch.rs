@@ -10,7 +10,7 @@ use crate::{Environment, PublicationError};
 use domain::DeclaredMaille;
 use std::collections::BTreeMap;
 use store::keys::{self, Family};
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::pointer::{FORMAT, LAYOUT, Pointer};
 use store::public_record::{self, PublicRecord};
 use store::reading::PublishedMaille;
@@ -45,7 +45,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         manifest.write(&mut self.writer).await?;
         if !manifest.declarations.is_empty() {
             let published: Vec<PublishedMaille> = self.published_mailles();
-            self.writer.put(keys::DECLARATIONS, 0, serde_json::to_vec(&published).unwrap_or_default()).await?;
+            self.writer.put(keys::DECLARATIONS, 0, to_json(keys::DECLARATIONS, &published)?).await?;
         }
         let summary = &self.job.summary;
         let public = PublicRecord {
@@ -57,7 +57,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             below_threshold: summary.below_threshold.clone(),
             digest: summary.digest.clone(),
         };
-        self.writer.put(public_record::FAMILY, 0, serde_json::to_vec(&public).unwrap_or_default()).await?;
+        self.writer.put(public_record::FAMILY, 0, to_json(public_record::FAMILY, &public)?).await?;
         self.writer.flush().await?;
         // What was written since the verification is read again too: without it no publication could follow this one.
         let relu = Manifest::read(self.kv, &self.generation).await?;
@@ -66,8 +66,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for family in others {
             read_long(self.kv, &self.generation, family, 0, 1).await?;
         }
-        let text = |m: &Manifest| serde_json::to_vec(m).unwrap_or_default();
-        if text(&relu) != text(&manifest) {
+        let text = |m: &Manifest| to_json(MANIFEST_FAMILY, m);
+        if text(&relu)? != text(&manifest)? {
             return Err(StoreError::Damaged(keys::value(&self.generation, MANIFEST_FAMILY, 0)).into());
         }
         let [national, regionale, etablissement, nomenclature, counts, declared] = Family::ALL;

@@ -11,7 +11,7 @@ use store::bundle;
 use store::chain::{self, ChainHead};
 use store::codec::hex;
 use store::keys::{self, Family};
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::list::{self, CodeEntry, Format, Order, UaiEntry};
 use store::pointer::MillesimesInForce;
 use store::public_record::DocumentCounts;
@@ -80,7 +80,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(None);
         }
         for declared in self.declared().into_values() {
-            self.count_digest(Kind::Maille, &serde_json::to_vec(&declared).unwrap_or_default());
+            self.count_digest(Kind::Maille, &to_json(keys::DECLARATIONS, &declared)?);
         }
         self.job.summary.digest = hex(&self.state.digest.map(u64::to_le_bytes).concat());
         if let Some(millesimes) = &self.job.options.millesimes {

@@ -1,0 +1,54 @@
+//! What every internal route reads of its request, and how it answers.
+
+use crate::error::AdminError;
+use api::{Request, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use publication::{StagingError, staging};
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use store::kv::to_value;
+
+/// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
+pub(crate) const BUDGET_MS: u64 = 20_000;
+
+pub(crate) fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, AdminError> {
+    Ok(Response::json(status, &to_value("answer", value)?))
+}
+
+/// A body that was cut, or that is not what its sender meant, changes nothing.
+pub(crate) fn verify_body(request: &Request) -> Result<(), AdminError> {
+    let announced = request.header("content-length").and_then(|l| l.parse::<usize>().ok());
+    if request.body.len() > staging::PART_MAX {
+        return Err(StagingError::PartTooLarge.into());
+    }
+    if announced.is_some_and(|announced| announced != request.body.len()) {
+        return Err(AdminError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
+    }
+    let Some(digest) = request.header("content-digest") else { return Ok(()) };
+    let expected = digest.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
+    let expected = expected.and_then(|e| STANDARD.decode(e).ok());
+    match expected {
+        Some(expected) if expected == Sha256::digest(&request.body).as_slice() => Ok(()),
+        Some(_) => Err(AdminError::Unreadable(
+            "Le corps reçu ne correspond pas à son empreinte (Content-Digest) : renvoyer la partie",
+        )),
+        None => Err(AdminError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
+    }
+}
+
+pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, AdminError> {
+    if request.body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&request.body)
+        .map_err(|e| AdminError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
+}
+
+pub(crate) fn parameter(request: &Request, name: &str) -> Option<String> {
+    request.values_of(name).next()
+}
+
+pub(crate) fn budget(request: &Request) -> u64 {
+    parameter(request, "budget_ms").and_then(|b| b.parse().ok()).unwrap_or(BUDGET_MS).clamp(1, BUDGET_MS)
+}

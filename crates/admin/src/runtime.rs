@@ -1,0 +1,47 @@
+//! What the internal routes need of the world around them.
+
+use crate::error::AdminError;
+use api::Runtime;
+use domain::Document;
+use outside::Outside;
+use publication::Environment;
+use serde_json::Value;
+use store::codec::hex;
+use store::kv::{KeyValueWrite, StoreError};
+
+/// What these routes need: a store to write to, and the world outside.
+pub trait ImportRuntime: Runtime<Kv: KeyValueWrite> + Outside {}
+
+impl<R: Runtime<Kv: KeyValueWrite> + Outside> ImportRuntime for R {}
+
+pub(crate) struct Env<'a, M>(pub(crate) &'a M);
+
+impl<M: ImportRuntime> Environment for Env<'_, M> {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.monotonic_ms()
+    }
+
+    fn batch(&self) -> usize {
+        self.0.batch()
+    }
+
+    async fn user(&self, document: &Document) -> Result<(), StoreError> {
+        let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        accounts::set_password(&self.0.kv(), &text("username"), &text("password")).await
+    }
+}
+
+pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {
+    let random = runtime.random();
+    format!("j{}{}", runtime.now_ms(), hex(random.get(..4).unwrap_or_default()))
+}
+
+pub(crate) async fn indicators<M: Runtime>(runtime: &M) -> Result<Vec<String>, AdminError> {
+    let variable = runtime.variable("indicateurs").await?;
+    let names = variable.split(',').map(|i| i.trim().to_owned());
+    Ok(names.filter(|i| domain::indicator::is_indicator(i)).collect())
+}

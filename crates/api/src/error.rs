@@ -5,6 +5,7 @@
 //! out of this very error in the documentation ([`ApiError::anchor`]), one with `rel="search"` to the
 //! closest known codes.
 
+use crate::links::Link;
 use crate::response::{JSON, Response};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -155,8 +156,8 @@ impl ApiError {
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default())
-            .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
+        let response =
+            Response::new(status, JSON, serde_json::to_vec(&body).unwrap_or_default()).link(Link::help(self.anchor()));
         match self {
             Self::TooMany(seconds) => {
                 response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")

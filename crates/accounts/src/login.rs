@@ -19,7 +19,7 @@ where
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 async fn connect<M: Runtime>(runtime: &M, request: &Request, random: [u8; 16]) -> Result<Response, ApiError>

@@ -8,7 +8,7 @@ use crate::error::AdminError;
 use crate::jobs::advance_job;
 use crate::runtime::{Env, ImportRuntime, indicators, new_id};
 use crate::{jobs, reports, runs, users};
-use api::access::equal;
+use api::access::holds_secret;
 use api::error::ApiError;
 use api::{Request, Response, decode_segment};
 use domain::Kind;
@@ -31,16 +31,16 @@ pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response
         Err(error) => ApiError::from(error).response(),
     };
     // What an operator is told, an absence too, is nobody else's to keep.
-    response.not_kept().finish(&request)
+    response.not_kept().finish(runtime, &request).await
 }
 
 async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let secret = runtime.variable("import_secret").await?;
     let received = request
         .header("authorization")
         .and_then(|e| e.split_once(' '))
         .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-    if !received.is_some_and(|(_, token)| equal(secret.as_bytes(), token.trim().as_bytes())) {
+    let Some((_, token)) = received else { return Err(AdminError::Unauthorized) };
+    if !holds_secret(runtime, "import_secret", token.trim()).await? {
         return Err(AdminError::Unauthorized);
     }
     verify_body(request)?;

@@ -27,6 +27,30 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     !a.is_empty() && a.ct_eq(b).into()
 }
 
+/// What is added to the name of a secret for the one that it replaces, or that will replace it.
+const OTHER: &str = "_precedent";
+
+/// The values that a secret may have at this time, in turn: while it is changed, the old one and the new one.
+async fn secret<M: Runtime>(runtime: &M, name: &str, rank: usize) -> Result<String, ApiError> {
+    Ok(match rank {
+        0 => runtime.variable(name).await?,
+        _ => runtime.variable(&[name, OTHER].concat()).await?,
+    })
+}
+
+/// Whether this is the secret of that name, or its other value while it is changed.
+///
+/// # Errors
+/// [`ApiError::Unavailable`] where a variable cannot be read.
+pub async fn holds_secret<M: Runtime>(runtime: &M, name: &str, received: &str) -> Result<bool, ApiError> {
+    for rank in 0..2 {
+        if equal(secret(runtime, name, rank).await?.as_bytes(), received.as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// Lets through whoever carries a valid credential.
 ///
 /// # Errors
@@ -35,8 +59,9 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
     let mode = runtime.variable("authentification").await?;
     if matches!(mode.as_str(), "gateway" | "both") {
         let name = runtime.variable("entete_passerelle").await?.to_ascii_lowercase();
-        let secret = runtime.variable("secret_passerelle").await?;
-        if request.header(name).is_some_and(|received| equal(secret.as_bytes(), received.as_bytes())) {
+        if let Some(received) = request.header(name)
+            && holds_secret(runtime, "secret_passerelle", received).await?
+        {
             return Ok(());
         }
         if mode == "gateway" {
@@ -49,21 +74,22 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
         [alone] => alone,
         _ => return Err(ApiError::Unauthorized),
     };
-    let old = runtime.variable("legacy_api_key").await?;
-    if equal(old.as_bytes(), key.as_bytes()) {
+    if holds_secret(runtime, "legacy_api_key", key).await? {
         return Ok(());
     }
     let token = request.header("authorization").and_then(|header| {
         let (schema, token) = header.split_once(' ')?;
         schema.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let secret = runtime.variable("jwt_secret").await?;
     let now = runtime.now_ms().div_euclid(1000);
-    for token in [Some(key), token].into_iter().flatten() {
-        if let Some(token) = read_token(&secret, token, now)
-            && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
-        {
-            return Ok(());
+    for rank in 0..2 {
+        let secret = secret(runtime, "jwt_secret", rank).await?;
+        for token in [Some(key), token].into_iter().flatten() {
+            if let Some(token) = read_token(&secret, token, now)
+                && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
+            {
+                return Ok(());
+            }
         }
     }
     if accounts::valid_key(&runtime.kv(), key).await? { Ok(()) } else { Err(ApiError::Unauthorized) }

@@ -5,6 +5,7 @@
 //! out of this very error in the documentation ([`ApiError::anchor`]), one with `rel="search"` to the
 //! closest known codes.
 
+use crate::links::Link;
 use crate::response::{JSON, Response};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -218,8 +219,7 @@ impl ApiError {
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, body.to_string().into_bytes())
-            .with("link", format!("</api/doc/erreurs#{}>; rel=\"help\"", self.anchor()));
+        let response = Response::new(status, JSON, body.to_string().into_bytes()).link(Link::help(self.anchor()));
         match self {
             Self::TooMany(seconds) => {
                 response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")

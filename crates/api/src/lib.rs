@@ -15,6 +15,7 @@ mod body;
 mod document;
 pub mod error;
 mod filieres;
+pub mod links;
 mod list;
 mod parameters;
 mod place;

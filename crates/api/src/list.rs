@@ -2,6 +2,7 @@
 
 use crate::access::KEY_IN_QUERY;
 use crate::error::{ApiError, NotFound};
+use crate::links::Link;
 use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
 use crate::stream::BodyStream;
@@ -103,10 +104,7 @@ pub async fn respond<M: Runtime>(
         // A CSV or an NDJSON that was cut looks whole: these two tell a client whether it has every row.
         .with("x-total-count", total.to_string())
         .with("x-row-count", sent.to_string());
-    let response = match links(request, &parameters, total) {
-        Some(links) => response.with("link", links),
-        None => response,
-    };
+    let response = Response { links: links(request, &parameters, total), ..response };
     let body = if slices.len() <= WHOLE_SEGMENTS {
         ResponseBody::Bytes(rows.together(&slices).await?)
     } else {
@@ -209,12 +207,17 @@ fn envelope(parameters: &ListParameters, list: &List, plan: &Plan, total: u64) -
 }
 
 /// `next` and `prev`, with the query as it was sent but for the page and the key.
-fn links(request: &Request, parameters: &ListParameters, total: u64) -> Option<String> {
+fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<Link> {
     let pages = total.div_ceil(parameters.items_per_page).max(1);
     let others = request.query_without(&["page", KEY_IN_QUERY]);
-    let link = |page: u64, rel: &str| {
+    // A header is no place for what could split it.
+    let own = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
+    if !own(&request.path) || !others.iter().all(|parameter| own(parameter)) {
+        return Vec::new();
+    }
+    let link = |page: u64, rel| {
         let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain([format!("page={page}")]).collect();
-        format!("<{}?{}>; rel=\"{rel}\"", request.path, query.join("&"))
+        Link::new(format!("{}?{}", request.path, query.join("&")), rel)
     };
     let mut links = Vec::new();
     if parameters.page < pages {
@@ -223,9 +226,7 @@ fn links(request: &Request, parameters: &ListParameters, total: u64) -> Option<S
     if parameters.page > 1 {
         links.push(link((parameters.page - 1).min(pages), "prev"));
     }
-    // A header is no place for what could split it.
-    let own = |l: &String| l.bytes().all(|b| (0x20..0x7f).contains(&b));
-    (!links.is_empty() && links.iter().all(own)).then(|| links.join(", "))
+    links
 }
 
 /// The rows of an answer, read segment by segment.

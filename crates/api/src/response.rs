@@ -1,7 +1,8 @@
 //! Answers, and what every one of them carries.
 
-use crate::Request;
+use crate::links::Link;
 use crate::stream::BodyStream;
+use crate::{Request, Runtime, links};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::borrow::Cow;
@@ -31,6 +32,8 @@ pub struct Response {
     pub status: u16,
     /// Its headers.
     pub headers: Vec<Header>,
+    /// Where it leads: written as `Link` when the answer is finished.
+    pub links: Vec<Link>,
     /// The body.
     pub body: ResponseBody,
     /// How long an instance may send it again.
@@ -59,8 +62,9 @@ impl std::fmt::Debug for Response {
 pub const JSON: &str = "application/json; charset=utf-8";
 /// The type of images.
 pub(crate) const SVG: &str = "image/svg+xml; charset=utf-8";
-/// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes.
-pub(crate) const AGE: &str = "public, max-age=600";
+/// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes, by
+/// caches that answer before they ask within eleven. A day without the service is bridged.
+pub(crate) const AGE: &str = "public, max-age=600, stale-while-revalidate=60, stale-if-error=86400";
 
 impl Response {
     /// An answer with a body of this type.
@@ -68,7 +72,7 @@ impl Response {
     pub fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         let mut headers = Vec::with_capacity(HEADERS);
         headers.push(("content-type", content_type.into()));
-        Self { status, headers, body: ResponseBody::Bytes(body), freshness: Freshness::No }
+        Self { status, headers, links: Vec::new(), body: ResponseBody::Bytes(body), freshness: Freshness::No }
     }
 
     /// A JSON answer.
@@ -81,6 +85,13 @@ impl Response {
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
         self.headers.push((name, value.into()));
+        self
+    }
+
+    /// With one more link.
+    #[must_use]
+    pub fn link(mut self, link: Link) -> Self {
+        self.links.push(link);
         self
     }
 
@@ -143,7 +154,7 @@ impl Response {
             Freshness::Until(instant) => Some(instant),
         };
         let ResponseBody::Bytes(body) = &self.body else { return None };
-        if self.status != 200 {
+        if self.status != 200 || !self.links.is_empty() {
             return None;
         }
         let mut encoder = Encoder(Vec::with_capacity(body.len() + 256));
@@ -178,7 +189,8 @@ impl Response {
         let etag = headers.iter().find(|(name, _)| *name == "etag").map_or("", |(_, etag)| etag.as_ref());
         // A body that is not sent is not copied.
         let body = if holds(request, etag) { Vec::new() } else { decoder.0.to_vec() };
-        let response = Self { status: 200, headers, body: ResponseBody::Bytes(body), freshness: Freshness::No };
+        let body = ResponseBody::Bytes(body);
+        let response = Self { status: 200, headers, links: Vec::new(), body, freshness: Freshness::No };
         Some(response.conditional(request))
     }
 
@@ -206,9 +218,17 @@ impl Response {
         self
     }
 
-    /// What every answer carries, and what a HEAD answer does not.
-    #[must_use]
-    pub fn finish(mut self, request: &Request) -> Self {
+    /// What every answer carries, and what a HEAD answer does not; its links, as the client must follow them.
+    pub async fn finish<M: Runtime>(mut self, runtime: &M, request: &Request) -> Self {
+        // The address is a call of the runtime: documents lead nowhere and do without.
+        if !self.links.is_empty() {
+            let base = links::base(runtime, request).await;
+            self.headers.push(("link", links::header(&self.links, &base).into()));
+        }
+        self.complete(request)
+    }
+
+    fn complete(mut self, request: &Request) -> Self {
         self.headers.push(("access-control-allow-origin", "*".into()));
         self.headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
         self.headers.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
@@ -327,10 +347,10 @@ mod tests {
 
     #[test]
     fn an_image_runs_and_loads_nothing_and_an_error_may_be_kept_by_no_one() {
-        let image = Response::new(200, SVG, b"<svg/>".to_vec()).finish(&Request::default());
+        let image = Response::new(200, SVG, b"<svg/>".to_vec()).complete(&Request::default());
         assert!(image.header("content-security-policy").unwrap().starts_with("default-src 'none'"));
         assert_eq!(
-            Response::new(200, JSON, Vec::new()).finish(&Request::default()).header("content-security-policy"),
+            Response::new(200, JSON, Vec::new()).complete(&Request::default()).header("content-security-policy"),
             None
         );
         let private = Response::new(404, JSON, Vec::new()).with("cache-control", "public, max-age=60").not_kept();

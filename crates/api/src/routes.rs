@@ -3,6 +3,7 @@
 use crate::access;
 use crate::document;
 use crate::error::{ApiError, NotFound};
+use crate::links::Link;
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
 use crate::public;
@@ -130,7 +131,7 @@ async fn read<M: Runtime>(
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 async fn handle<M: Runtime>(
@@ -203,7 +204,7 @@ fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>
     if looks_for.is_empty() || !looks_for.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
         return response;
     }
-    response.with("link", format!("</api/recherche?q={looks_for}>; rel=\"search\""))
+    response.link(Link::new(format!("api/recherche?q={looks_for}"), "search"))
 }
 
 fn decode(route: Route<&str>) -> Result<Route<Cow<'_, str>>, ApiError> {
@@ -284,7 +285,7 @@ pub async fn status<M: Runtime>(runtime: &M, request: Request) -> Response {
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {

@@ -4,6 +4,8 @@
 //! found says where to ask for them.
 
 use crate::error::ApiError;
+use crate::links::Link;
+use crate::response::AGE;
 use crate::{Request, Response, Runtime, read_body, read_segment, routes};
 use domain::{CodeCertification, CodeType, Uai, territory};
 use serde_json::{Map, Value, json};
@@ -17,8 +19,6 @@ pub const Q_MAX: usize = 200;
 pub const PER_PAGE: usize = 10;
 /// Last page that can be asked for: results beyond are better found by more words.
 pub const PAGE_MAX: usize = 1_000;
-/// How long an answer may be kept, in seconds.
-const MAX_AGE: &str = "public, max-age=600";
 
 /// Answers `/api/recherche…`.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
@@ -27,12 +27,10 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
         Err(SearchRefusal::Error(error)) => error.response(),
         Err(SearchRefusal::Help(status, body)) => {
             let anchor = if status == 400 { "recherche" } else { "pas-de-donnees" };
-            Response::json(status, &body)
-                .with("cache-control", "public, max-age=60")
-                .with("link", format!("</api/doc/erreurs#{anchor}>; rel=\"help\""))
+            Response::json(status, &body).with("cache-control", "public, max-age=60").link(Link::help(anchor))
         }
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 /// Why there is no answer.
@@ -79,7 +77,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => serve(&previous, request, rest).await,
         (body, _) => body,
     }?;
-    Ok(Response::json(200, &body).with("cache-control", MAX_AGE).with_etag(request))
+    Ok(Response::json(200, &body).with("cache-control", AGE).with_etag(request))
 }
 
 async fn serve<K: KeyValue>(reader: &Reader<K>, request: &Request, rest: &[&str]) -> Result<Value, SearchRefusal> {

@@ -213,6 +213,114 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
     assert_eq!(harness.call("GET", LIST, &[("x-api-key", &token)]).status, 200);
 }
 
+/// A relative link, as a client resolves it against the request.
+fn resolve(request: &str, link: &str) -> String {
+    let mut folders: Vec<&str> = request.split('?').next().unwrap().split('/').collect();
+    folders.pop();
+    let mut rest = link.strip_prefix("./").unwrap_or(link);
+    while let Some(up) = rest.strip_prefix("../") {
+        assert!(folders.len() > 1, "{link} leaves the service");
+        folders.pop();
+        rest = up;
+    }
+    format!("{}/{rest}", folders.join("/"))
+}
+
+#[test]
+fn links_hold_under_a_prefix_and_begin_with_the_public_address_where_it_is_told() {
+    let mut harness = with(30);
+    let links = |harness: &Harness, target: &str| {
+        let seen = harness.get(target);
+        let header = seen.header("link").to_owned();
+        header
+            .split(", ")
+            .map(|l| l.strip_prefix('<').unwrap().split('>').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let missing = format!("{LIST}/0750000A-99999999");
+    for (target, expected) in [
+        (format!("{LIST}?items_par_page=10&page=2"), vec!["?items_par_page=10&page=3", "?items_par_page=10&page=1"]),
+        (format!("{LIST}/?items_par_page=10"), vec!["/?items_par_page=10&page=2"]),
+    ] {
+        let whole: Vec<String> = expected.iter().map(|rest| format!("{LIST}{rest}")).collect();
+        for prefix in ["", "/exposition-inserjeunes-insersup"] {
+            let seen: Vec<String> =
+                links(&harness, &target).iter().map(|link| resolve(&format!("{prefix}{target}"), link)).collect();
+            assert_eq!(seen, whole.iter().map(|path| format!("{prefix}{path}")).collect::<Vec<_>>());
+        }
+    }
+    let help = links(&harness, &missing);
+    assert_eq!(help.len(), 2, "{help:?}");
+    assert_eq!(resolve(&missing, &help[0]), "/api/doc/erreurs#formation-inconnue");
+    assert_eq!(resolve(&missing, &help[1]), "/api/recherche?q=99999999");
+    for (address, start) in [
+        ("https://hote/prefixe", "https://hote/prefixe/api/"),
+        ("https://hote/prefixe/", "https://hote/prefixe/api/"),
+        // What is no address, or could split a header, is not told.
+        ("hote/prefixe", "../../../api/"),
+        ("https://hote/\r\nx: y", "../../../api/"),
+        ("https://hote/>; rel=x", "../../../api/"),
+    ] {
+        harness.variables.insert("adresse_publique", address);
+        assert!(links(&harness, &missing).iter().all(|link| link.starts_with(start)), "{address}");
+    }
+}
+
+#[test]
+fn while_a_secret_is_changed_the_old_one_and_the_new_one_hold() {
+    let mut harness = with(1);
+    block_on(::accounts::open(&*harness.read_store.0, "test", "x")).unwrap();
+    let first = access::Token { user: "test".into(), password_changes: 0 };
+    let token = |secret| access::write_token(secret, &first, 0).unwrap();
+    harness.variables.extend([
+        ("authentification", "both"),
+        ("entete_passerelle", "x-passerelle"),
+        ("secret_passerelle", "p2"),
+        ("secret_passerelle_precedent", "p1"),
+        ("legacy_api_key_precedent", "cle-d-avant"),
+        ("jwt_secret_precedent", "jwt-d-avant"),
+    ]);
+    let status = |harness: &Harness, header| harness.call("GET", LIST, &[header]).status;
+    let (new, old) = (token("secret"), token("jwt-d-avant"));
+    let both = [
+        ("x-api-key", "cle"),
+        ("x-api-key", "cle-d-avant"),
+        ("x-passerelle", "p1"),
+        ("x-passerelle", "p2"),
+        ("x-api-key", new.as_str()),
+        ("x-api-key", old.as_str()),
+    ];
+    assert_eq!(both.map(|header| status(&harness, header)), [200; 6]);
+    for name in ["secret_passerelle_precedent", "legacy_api_key_precedent", "jwt_secret_precedent"] {
+        harness.variables.insert(name, "");
+    }
+    assert_eq!(both.map(|header| status(&harness, header)), [200, 401, 401, 200, 200, 401]);
+    assert_eq!(status(&harness, ("x-api-key", "")), 401, "an empty other value denies");
+}
+
+#[test]
+fn a_token_of_the_gateway_changes_no_public_answer() {
+    let harness = with(1);
+    let seen = |target: &str, headers: &[(&str, &str)]| {
+        let seen = harness.call("GET", target, headers);
+        (seen.status, seen.headers, seen.body)
+    };
+    for target in [ONE, &format!("{ONE}.svg"), &format!("{LIST}/x-y"), "/api/inserjeunes/formations/9999999A-12345678"]
+    {
+        let alone = seen(target, &[]);
+        for (name, value) in [
+            ("authorization", "Bearer un-jeton-de-la-passerelle"),
+            ("authorization", "Bearer a.b.c"),
+            ("authorization", "Bearer"),
+            ("authorization", "Basic dTpw"),
+            ("x-omogen-api-key", "x"),
+            ("x-api-key", "inconnue"),
+        ] {
+            assert_eq!(seen(target, &[(name, value)]), alone, "{target} {name}: {value}");
+        }
+    }
+}
+
 #[test]
 fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
     let harness = with(25);
@@ -225,7 +333,7 @@ fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
         assert!(!page.header("link").contains("cle"), "a key never leaves in a link");
         let next = page.header("link").split(", ").find(|l| l.ends_with("rel=\"next\""));
         match next.and_then(|l| l.strip_prefix('<')?.split('>').next()) {
-            Some(next) => url = next.to_owned(),
+            Some(next) => url = resolve(&url, next),
             None => break,
         }
     }
@@ -282,7 +390,7 @@ fn public_answers_may_be_kept_until_a_course_closes_and_private_ones_by_their_ow
     harness.now.set(120_001);
     let closed = harness.get(ONE);
     assert_eq!(closed.json()["formation_fermee"], true);
-    assert_eq!(closed.header("cache-control"), "public, max-age=600");
+    assert!(closed.header("cache-control").starts_with("public, max-age=600, "), "{}", closed.header("cache-control"));
     assert!(harness.get(LIST).header("cache-control").starts_with("private"));
 }
 
@@ -311,7 +419,9 @@ fn an_answer_is_kept_by_its_instance_until_something_in_it_changes() {
     for (instant, age, closed) in [(86_400_000 - 60_000, 61, false), (86_400_001, 600, true)] {
         harness.now.set(instant);
         let read = harness.get(ONE);
-        assert_eq!(read.header("cache-control"), format!("public, max-age={age}"));
+        // Nobody answers beyond a closing without asking again.
+        let beyond = if age == 600 { ", stale-while-revalidate=60, stale-if-error=86400" } else { "" };
+        assert_eq!(read.header("cache-control"), format!("public, max-age={age}{beyond}"));
         assert_eq!(read.json()["formation_fermee"], closed);
     }
 }
@@ -566,7 +676,7 @@ fn a_declared_maille_is_listed_filtered_and_exported() {
     assert_eq!((read("/academies?regions=11").len(), read("/academies?academies=10").len()), (0, 2));
     let page = harness.mailles("/academies?items_par_page=2&page=2", "cle");
     assert_eq!(page.json()["pagination"], json!({"page": 2, "items_par_page": 2, "nombre_de_page": 2, "total": 3}));
-    assert!(page.header("link").contains("</api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
+    assert!(page.header("link").contains("api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
 
     let csv = String::from_utf8(harness.mailles("/academies.csv", "cle").body).unwrap();
     let rows: Vec<&str> = csv.lines().collect();

@@ -2,7 +2,7 @@
 // The description of this very service, with calls that can be tried.
 window.addEventListener("DOMContentLoaded", () => {
   SwaggerUIBundle({
-    url: "/api/doc/openapi.json",
+    url: document.querySelector("a[href$='openapi.json']").href,
     dom_id: "#swagger",
     deepLinking: true,
     docExpansion: "list",

@@ -19,6 +19,10 @@ function el(nom, attributs, ...enfants) {
 const texteMillesime = (m) => m.replace("_", "-");
 const nombre = (n) => new Intl.NumberFormat("fr-FR").format(n);
 
+// The explorer lies at the root of the service, whatever path the gateway adds: all addresses are relative. Those that
+// are copied elsewhere are whole, and begin as the operator tells it.
+const entiere = (chemin) => new URL(chemin, document.documentElement.dataset.adresse || document.baseURI).href;
+
 // --- calls ------------------------------------------------------------------------------------------
 async function lire(chemin) {
   const reponse = await fetch(chemin, { headers: { accept: "application/json" } });
@@ -64,7 +68,7 @@ function ligne(r) {
 }
 
 async function resultats(q, page, encore) {
-  const { statut, corps } = await appeler(`/api/recherche?q=${encodeURIComponent(q)}&page=${page}`);
+  const { statut, corps } = await appeler(`api/recherche?q=${encodeURIComponent(q)}&page=${page}`);
   if (!encore()) return;
   if (statut !== 200) {
     liste.replaceChildren();
@@ -83,15 +87,15 @@ async function resultats(q, page, encore) {
 
 // Nothing asked yet: some certifications to begin with, whatever data is published.
 async function debut(encore) {
-  const { statut, corps } = await appeler("/api/recherche?q=bac&type=certification");
+  const { statut, corps } = await appeler("api/recherche?q=bac&type=certification");
   if (!encore() || statut !== 200 || !corps.resultats.length) return;
   liste.replaceChildren(el("h2", {}, "Pour commencer"), el("ul", { class: "resultats" }, corps.resultats.slice(0, 5).map(ligne)));
 }
 
 // --- an establishment ----------------------------------------------------------------------------------
 async function etablissement(uai, encore) {
-  const [lieux, nom] = await Promise.all([appeler(`/api/recherche/etablissements/${encodeURIComponent(uai)}`),
-    appeler(`/api/recherche?q=${encodeURIComponent(uai)}&type=etablissement`)]);
+  const [lieux, nom] = await Promise.all([appeler(`api/recherche/etablissements/${encodeURIComponent(uai)}`),
+    appeler(`api/recherche?q=${encodeURIComponent(uai)}&type=etablissement`)]);
   if (!encore()) return;
   const connu = nom.corps?.resultats?.find((r) => r.uai === uai);
   const region = connu?.region?.code;
@@ -108,7 +112,7 @@ async function etablissement(uai, encore) {
 
 const absence = (corps) => el("div", { class: "avis attention" }, el("p", {}, corps?.message || "Aucune donnée."),
   corps?.data?.millesimesDisponible?.length ? el("p", {}, "Millésimes disponibles : " + corps.data.millesimesDisponible.map(texteMillesime).join(", ") + ".") : null,
-  el("p", {}, el("a", { href: "/api/doc/erreurs" }, "Les erreurs et leurs causes")));
+  el("p", {}, el("a", { href: "api/doc/erreurs" }, "Les erreurs et leurs causes")));
 
 // --- a certification --------------------------------------------------------------------------------------
 const unique = (liste) => [...new Set(liste)];
@@ -123,8 +127,8 @@ function choix(id, nom, options, valeur, change) {
 async function certification(p, encore) {
   const c = p.get("c"), r = p.get("r") || "", e = p.get("e") || "", m = p.get("m") || "";
   const freres = (p.get("s") || c).split(",");
-  const lieux = await appeler(`/api/recherche/certifications/${encodeURIComponent(c)}`);
-  const dans = r && lieux.statut === 200 ? await appeler(`/api/recherche/certifications/${encodeURIComponent(c)}?region=${r}`) : null;
+  const lieux = await appeler(`api/recherche/certifications/${encodeURIComponent(c)}`);
+  const dans = r && lieux.statut === 200 ? await appeler(`api/recherche/certifications/${encodeURIComponent(c)}?region=${r}`) : null;
   if (!encore()) return;
   const focus = document.activeElement?.id;
   annonce.textContent = "";
@@ -138,7 +142,7 @@ async function certification(p, encore) {
   const etablissements = dans?.corps?.etablissements || [];
   const ici = etablissements.find((x) => x.uai === e);
   const millesimes = tri(ici ? ici.millesimes : r ? region?.millesimes || [] : Object.values(l.nationales).flat());
-  const base = e ? `/api/inserjeunes/formations/${e}-${c}` : r ? `/api/inserjeunes/regionales/${r}/certifications/${c}` : `/api/inserjeunes/certifications/${c}`;
+  const base = e ? `api/inserjeunes/formations/${e}-${c}` : r ? `api/inserjeunes/regionales/${r}/certifications/${c}` : `api/inserjeunes/certifications/${c}`;
   const choisi = millesimes.includes(m) ? m : millesimes[0];
   const aller = (v) => { location.hash = adresse({ c, s: p.get("s"), r, e, m, ...v }); };
   const choisir = el("div", { class: "choix" },
@@ -218,7 +222,7 @@ function bloc(titre, texte) {
 }
 
 function reprendre(chemin, svg, un) {
-  const url = location.origin + chemin, image = location.origin + svg;
+  const url = entiere(chemin), image = entiere(svg);
   const titre = un.corps?._meta?.titre || "Indicateurs de la formation";
   const embarque = `<img src="${image}&imageOnError=true" alt="${titre}" loading="lazy">`;
   return [
@@ -231,7 +235,7 @@ function reprendre(chemin, svg, un) {
     el("h2", {}, "Intégrer l’image"),
     el("p", {}, el("img", { class: "image", src: `${svg}&imageOnError=true`, alt: titre })),
     ...bloc("Code à intégrer", embarque),
-    el("p", {}, "Thèmes, sens et image de remplacement : voir la ", el("a", { href: "/api/doc" }, "documentation"), "."),
+    el("p", {}, "Thèmes, sens et image de remplacement : voir la ", el("a", { href: "api/doc" }, "documentation"), "."),
   ];
 }
 

@@ -3,7 +3,7 @@
 use crate::errors;
 use crate::template::{html, page};
 use api::error::ApiError;
-use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, read_body, routes};
+use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
 use flate2::read::GzDecoder;
 use std::io::Read;
 
@@ -20,34 +20,50 @@ const STYLE: &[u8] = include_bytes!("../pages/style.css");
 const EXPLORER_JS: &[u8] = include_bytes!("../pages/explorateur.js");
 const DOC_JS: &[u8] = include_bytes!("../pages/doc.js");
 const EXPLORER: &str = include_str!("../pages/explorateur.html");
-const OPENAPI: &[u8] = include_bytes!("../openapi.json");
+const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Files change with the version of the application only.
 const CACHE: &str = "public, max-age=3600";
 
 /// Answers `/`, `/static/…` and `/api/doc…`; `files` are those of the build.
-pub async fn respond<M: Runtime>(_: &M, request: Request, files: &[PackedFile]) -> Response {
-    let response = match handle(&request, files) {
+pub async fn respond<M: Runtime>(runtime: &M, request: Request, files: &[PackedFile]) -> Response {
+    let address = links::public_address(runtime).await;
+    let response = match handle(&request, files, address.as_deref()) {
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
-fn handle(request: &Request, files: &[PackedFile]) -> Result<Response, ApiError> {
+fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Result<Response, ApiError> {
     read_body(request)?;
     let segments = request.segments();
     // The former service has no page at `/`: programs still get its 404, people the explorer.
     let for_one_person = request.header("accept").is_some_and(|a| a.to_ascii_lowercase().contains("text/html"));
+    let show = |page: &str| html(request, 200, page, address);
     let response = match segments.as_slice() {
-        [] if for_one_person => html(200, page("Explorateur", "/", EXPLORER_HEAD, EXPLORER)).with("vary", "Accept"),
+        [] if for_one_person => show(&page("Explorateur", "/", EXPLORER_HEAD, EXPLORER)).with("vary", "Accept"),
         ["static", name] => return file(request, name, files),
-        ["api", "doc"] => html(200, documentation(files)),
-        ["api", "doc", "erreurs"] => html(200, errors::show()),
-        ["api", "doc", "openapi.json"] => Response::new(200, "application/json; charset=utf-8", OPENAPI.to_vec()),
+        ["api", "doc"] => show(&documentation(files)),
+        ["api", "doc", "erreurs"] => show(&errors::show()),
+        ["api", "doc", "openapi.json"] => {
+            let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
+            Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
+        }
         _ => return Err(ApiError::UnknownRoute),
     };
     reading(request)?.map_or_else(|| Ok(response.with("cache-control", CACHE).with_etag(request)), Ok)
+}
+
+/// The description of the API, which names this server: by its address, or by the way to the root from where the
+/// description lies.
+fn description(server: &str) -> String {
+    let root = "\"/\"";
+    let place = OPENAPI.find("\"servers\"").and_then(|servers| Some(servers + OPENAPI.get(servers..)?.find(root)?));
+    match place.and_then(|place| OPENAPI.split_at_checked(place)) {
+        Some((before, after)) => [before, "\"", server, "\"", after.strip_prefix(root).unwrap_or(after)].concat(),
+        None => OPENAPI.to_owned(),
+    }
 }
 
 /// `None` where the method reads; the answer to OPTIONS; 404 for another one.
@@ -135,10 +151,47 @@ mod tests {
 
     #[test]
     fn people_get_the_explorer_and_programs_the_recorded_404() {
-        assert_eq!(handle(&request("/", "text/html,*/*;q=0.8"), &[]).map(|r| r.status).ok(), Some(200));
+        assert_eq!(handle(&request("/", "text/html,*/*;q=0.8"), &[], None).map(|r| r.status).ok(), Some(200));
         for accept in ["", "*/*", "application/json"] {
-            assert_eq!(handle(&request("/", accept), &[]).err(), Some(ApiError::UnknownRoute), "{accept}");
+            assert_eq!(handle(&request("/", accept), &[], None).err(), Some(ApiError::UnknownRoute), "{accept}");
         }
+    }
+
+    fn body(path: &str, address: Option<&str>) -> String {
+        let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
+        match handle(&request(path, "text/html"), &files, address).unwrap().body {
+            ResponseBody::Bytes(body) => String::from_utf8(body).unwrap(),
+            ResponseBody::Stream(_) => panic!("a page is whole"),
+        }
+    }
+
+    #[test]
+    fn no_page_and_no_script_names_a_path_from_the_root() {
+        for path in ["/", "/api/doc", "/api/doc/", "/api/doc/erreurs", "/api/doc/erreurs/"] {
+            let page = body(path, None);
+            assert!(!page.contains("=\"/"), "{path}: {page}");
+            let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
+            assert!(page.contains(&style), "{path}: {style}");
+        }
+        for script in [EXPLORER_JS, DOC_JS] {
+            let text = std::str::from_utf8(script).unwrap();
+            for start in ["\"/", "`/", "'/", "location.origin"] {
+                assert!(!text.contains(start), "{start}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_description_and_the_explorer_name_the_public_address_where_it_is_told() {
+        let server = |path: &str, address| {
+            let description: serde_json::Value = serde_json::from_str(&body(path, address)).unwrap();
+            description["servers"][0]["url"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(server("/api/doc/openapi.json", None), "../../");
+        assert_eq!(server("/api/doc/openapi.json/", None), "../../../");
+        assert_eq!(server("/api/doc/openapi.json", Some("https://hote/prefixe")), "https://hote/prefixe");
+        assert!(body("/", Some("https://hote/prefixe")).contains("<html data-adresse=\"https://hote/prefixe/\" "));
+        assert!(!body("/", None).contains("data-adresse"));
     }
 
     #[test]

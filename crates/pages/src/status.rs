@@ -25,7 +25,7 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
         Ok(response) => response,
         Err(error) => error.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Result<Response, ApiError> {
@@ -37,7 +37,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Re
     }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
-    let response = if as_page { html(status, show(&state)) } else { Response::json(status, &state) };
+    let response = if as_page { html(request, status, &show(&state), None) } else { Response::json(status, &state) };
     let response = if status == 503 { response.with("retry-after", "5") } else { response };
     Ok(response.with("cache-control", "no-store").compress(request))
 }

@@ -1,6 +1,6 @@
 //! The frame of every page.
 
-use api::Response;
+use api::{Request, Response, links};
 
 /// What a page may load: its own origin, nothing else. The API's documentation sets styles in place.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -53,9 +53,19 @@ pub fn page(title: &str, here: &str, head: &str, body: &str) -> String {
     )
 }
 
-/// The answer that shows a page.
+/// The answer that shows a page. Its links, written from the root, leave as those from where the page lies: the service
+/// does not know under which path its gateway shows it. What the page writes out whole begins with `address`, where that
+/// is told.
 #[must_use]
-pub fn html(status: u16, page: String) -> Response {
+pub fn html(request: &Request, status: u16, page: &str, address: Option<&str>) -> Response {
+    let root = links::way_to_root(&request.path);
+    let mut page = page.to_owned();
+    for attribute in ["href", "src", "action"] {
+        page = page.replace(&format!(" {attribute}=\"/"), &format!(" {attribute}=\"{root}"));
+    }
+    if let Some(address) = address {
+        page = page.replacen("<html ", &format!("<html data-adresse=\"{}/\" ", escape(address)), 1);
+    }
     Response::new(status, "text/html; charset=utf-8", page.into_bytes())
         .with("content-security-policy", POLICY)
         .with("referrer-policy", "same-origin")

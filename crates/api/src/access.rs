@@ -32,12 +32,20 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 /// # Errors
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
 pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), ApiError> {
+    caller(runtime, request).await.map(|_| ())
+}
+
+/// The user whose credential a request carries; empty for a key or a gateway that stands for nobody in particular.
+///
+/// # Errors
+/// Those of [`require`].
+pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<String, ApiError> {
     let mode = runtime.variable("authentification").await;
     if matches!(mode.as_str(), "gateway" | "both") {
         let name = runtime.variable("entete_passerelle").await.to_ascii_lowercase();
         let secret = runtime.variable("secret_passerelle").await;
         if request.header(name).is_some_and(|received| equal(secret.as_bytes(), received.as_bytes())) {
-            return Ok(());
+            return Ok(String::new());
         }
         if mode == "gateway" {
             return Err(ApiError::Unauthorized);
@@ -51,7 +59,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
     };
     let old = runtime.variable("legacy_api_key").await;
     if equal(old.as_bytes(), key.as_bytes()) {
-        return Ok(());
+        return Ok(String::new());
     }
     let token = request.header("authorization").and_then(|header| {
         let (schema, token) = header.split_once(' ')?;
@@ -63,10 +71,10 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
         if let Some(token) = read_token(&secret, token, now)
             && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
         {
-            return Ok(());
+            return Ok(token.user);
         }
     }
-    if accounts::valid_key(&runtime.kv(), key).await? { Ok(()) } else { Err(ApiError::Unauthorized) }
+    accounts::owner_of_key(&runtime.kv(), key).await?.ok_or(ApiError::Unauthorized)
 }
 
 fn sign(secret: &str, text: &str) -> Option<Hmac<Sha256>> {

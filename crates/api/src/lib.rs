@@ -16,6 +16,7 @@ mod document;
 pub mod error;
 mod filieres;
 mod list;
+pub mod matcher;
 mod parameters;
 mod request;
 mod response;

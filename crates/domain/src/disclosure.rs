@@ -13,9 +13,9 @@
 //! A view over several CFDs is the sum of such parts. Where one of them is not publishable, the view shows no count and
 //! no rate, of no filiere: only sizes, which are always shown.
 //!
-//! Numbers lent along the lineage are those of one group under several codes ([`DonneeSource`]): they are added once. Taking a
-//! second time away is a subtraction too, so what several CFDs of a view share is a part of its own. What views of
-//! different CFDs that share groups give away together is not seen from one of them.
+//! Numbers lent along the lineage are those of one group under several codes ([`DonneeSource`]): they are added once. A hidden
+//! group is a part of one CFD only, that of the code whose own it is. A view that holds a copy of it and not that code is not
+//! publishable: three sums of two shared groups each would give all three away, and none of the three views sees the others.
 //!
 //! [`RawCounts`] have no getter: [`sum`] alone reads them, and what it returns ([`Sum`]) is what may be shown.
 
@@ -52,6 +52,12 @@ impl RawCounts {
         Self { counts: HEADCOUNTS.map(|name| document.get(name).and_then(Value::as_f64)), hidden }
     }
 
+    /// The same, hidden: the document does not show them either.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
     /// For the store: each count as one number, 0 where it is missing, then whether they are hidden.
     #[must_use]
     pub fn stored(&self) -> ([u64; 7], bool) {
@@ -76,6 +82,11 @@ impl RawCounts {
     fn size(&self) -> Option<f64> {
         let [size, ..] = self.counts;
         size
+    }
+
+    /// Whether it counts anyone, by its size or by any other count.
+    fn counts_anyone(&self) -> bool {
+        self.counts.iter().flatten().any(|count| *count != 0.0)
     }
 
     /// The numbers, where there are enough of them for a copy to be known by them.
@@ -153,6 +164,8 @@ pub fn sum(filieres: &[Vec<Member<'_>>]) -> Vec<Sum> {
 struct Group<'a> {
     counts: &'a RawCounts,
     cfds: BTreeSet<&'a str>,
+    /// The CFD of the code whose own the numbers are, where it is part of the view.
+    owner: Option<&'a str>,
 }
 
 impl<'a> Group<'a> {
@@ -160,7 +173,8 @@ impl<'a> Group<'a> {
     fn of(members: &[Member<'a>]) -> Vec<Self> {
         // Most views hold nothing that was lent: every statistic is a group by itself.
         if members.iter().all(|member| member.source == DonneeSource::Own) {
-            return members.iter().map(|m| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]) }).collect();
+            let alone = |m: &Member<'a>| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]), owner: Some(m.cfd) };
+            return members.iter().map(alone).collect();
         }
         let mut links = Links::new(members.len());
         let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
@@ -172,17 +186,16 @@ impl<'a> Group<'a> {
             }
         }
         links.join_copies(members);
-        let mut groups: BTreeMap<usize, (bool, Self)> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, Self> = BTreeMap::new();
         for (rank, member) in members.iter().enumerate() {
-            let own = member.source == DonneeSource::Own;
-            let first = || (own, Self { counts: member.counts, cfds: BTreeSet::new() });
-            let (has_own, group) = groups.entry(links.root(rank)).or_insert_with(first);
+            let first = || Self { counts: member.counts, cfds: BTreeSet::new(), owner: None };
+            let group = groups.entry(links.root(rank)).or_insert_with(first);
             group.cfds.insert(member.cfd);
-            if own && !*has_own {
-                (*has_own, group.counts) = (true, member.counts);
+            if member.source == DonneeSource::Own && group.owner.is_none() {
+                (group.owner, group.counts) = (Some(member.cfd), member.counts);
             }
         }
-        groups.into_values().map(|(_, group)| group).collect()
+        groups.into_values().collect()
     }
 }
 
@@ -192,6 +205,8 @@ struct Part {
     size: f64,
     hidden_size: f64,
     hides: bool,
+    /// Counts of a hidden group that says of nobody: how many they are about is not known.
+    of_unknown_size: bool,
 }
 
 impl Part {
@@ -201,32 +216,33 @@ impl Part {
         if counts.hidden {
             self.hides = true;
             self.hidden_size += size;
+            self.of_unknown_size |= size == 0.0 && counts.counts_anyone();
         }
     }
 
     /// What is hidden in it counts nobody, or is no smaller a group than those that are published.
     fn hides_enough(&self) -> bool {
         let nobody = self.hidden_size == 0.0;
-        nobody || self.hidden_size >= PUBLICATION_THRESHOLD
+        !self.of_unknown_size && (nobody || self.hidden_size >= PUBLICATION_THRESHOLD)
     }
 }
 
-/// Whether the statistics of one filiere may be added up: each CFD's by themselves, and what several share.
+/// Whether the statistics of one filiere may be added up: each CFD's by themselves, and of each what is its own.
 fn is_publishable(groups: &[Group<'_>]) -> bool {
     let mut of_cfd: BTreeMap<&str, Part> = BTreeMap::new();
-    let mut shared: BTreeMap<&BTreeSet<&str>, Part> = BTreeMap::new();
-    // What CFDs share, and what is left to each of them. Where they share nothing that is the CFDs again.
-    let sharing = groups.iter().any(|group| group.cfds.len() > 1);
+    let mut own: BTreeMap<&str, Part> = BTreeMap::new();
     for group in groups {
-        if sharing {
-            shared.entry(&group.cfds).or_default().add(group.counts);
-        }
         for cfd in &group.cfds {
             of_cfd.entry(cfd).or_default().add(group.counts);
         }
+        match group.owner {
+            Some(cfd) => own.entry(cfd).or_default().add(group.counts),
+            None if group.counts.hidden && group.counts.counts_anyone() => return false,
+            None => {}
+        }
     }
-    let alone = |part: &Part| !part.hides || part.size >= PUBLICATION_THRESHOLD && part.hides_enough();
-    of_cfd.values().all(alone) && shared.values().all(Part::hides_enough)
+    let is_large = |part: &Part| !part.hides || part.size >= PUBLICATION_THRESHOLD;
+    of_cfd.values().all(is_large) && own.values().all(Part::hides_enough)
 }
 
 /// Disjoint sets of members.
@@ -365,15 +381,16 @@ mod tests {
 
     /// 12 and 13 make 25 by themselves, but view(A) + view(B) - view(A, B) would be the 12.
     #[test]
-    fn what_two_cfds_share_is_a_part_of_its_own() {
+    fn a_hidden_group_is_a_part_of_the_cfd_whose_own_it_is() {
         let rows: [Row; 4] = [
             ("A", "1", None, Some(12)),
             ("A", "2", None, Some(13)),
             ("B", "3", Some("1"), Some(12)),
             ("B", "4", None, Some(14)),
         ];
-        assert!(view(&[&rows[..2]])[0].1 && view(&[&rows[2..]])[0].1);
-        assert!(!view(&[&rows])[0].1);
+        assert!(view(&[&rows[..2]])[0].1);
+        assert!(!view(&[&rows[2..]])[0].1, "of the 12 it holds a copy");
+        assert!(!view(&[&rows])[0].1, "what is its own are 14");
         // What is left to one of them is one too: view(A, B) - view(B) would be the 13.
         let rest: [Row; 4] = [
             ("A", "1", None, Some(12)),
@@ -382,8 +399,31 @@ mod tests {
             ("B", "3", Some("1"), Some(12)),
         ];
         let both = [&rest[..], &[("B", "4", Some("2"), Some(9))]].concat();
-        assert!(view(&[&both[..3]])[0].1 && view(&[&both[3..]])[0].1);
-        assert!(!view(&[&both])[0].1);
+        assert!(view(&[&both[..3]])[0].1 && !view(&[&both[3..]])[0].1);
+        assert!(!view(&[&both[..4]])[0].1, "what is left to B is nobody, what it holds are 12");
+        let large: [Row; 3] = [("A", "1", None, Some(12)), ("A", "2", None, Some(13)), ("B", "3", Some("9"), Some(50))];
+        assert!(view(&[&large])[0].1, "a copy that is shown by itself opens nothing");
+    }
+
+    /// 12 and 12 in each of three CFDs: three sums of three unknowns.
+    #[test]
+    fn three_cfds_that_hold_copies_of_each_other_show_no_sum() {
+        for [(cfd, own), (_, lender)] in [[("A", "1"), ("B", "2")], [("B", "2"), ("C", "3")], [("C", "3"), ("A", "1")]]
+        {
+            let rows: [Row; 2] = [(cfd, own, None, Some(12)), (cfd, "9", Some(lender), Some(12))];
+            assert!(!view(&[&rows])[0].1, "{cfd}");
+        }
+    }
+
+    #[test]
+    fn counts_of_a_group_of_nobody_or_of_unknown_size_close_a_sum() {
+        for size in [json!(null), json!(0)] {
+            let document = json!({"nb_annee_term": size, "nb_sortant": 7});
+            let odd = RawCounts::of(document.as_object().unwrap());
+            let large = counts(Some(100), 30);
+            let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+            assert!(!sum(&[vec![member("1", &large), member("2", &odd)]])[0].is_open(), "{size}");
+        }
     }
 
     #[test]

@@ -98,6 +98,12 @@ impl HeadCount {
         })
     }
 
+    /// The same, of a document that does not show its counts.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { headcounts: self.headcounts.hidden(), ..self }
+    }
+
     /// Appends the stored form.
     pub fn encode(&self, encoder: &mut Encoder) {
         let (headcounts, hidden) = self.headcounts.stored();

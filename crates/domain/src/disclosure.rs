@@ -8,7 +8,8 @@
 //!
 //! - together they count 20 young people or more, and
 //! - those of them that the threshold hides count none, or 20 or more: what is left after everything that is known has
-//!   been taken away is then no smaller group than those that are published.
+//!   been taken away is then no smaller group than those that are published. For each count those are meant that have it:
+//!   where one of two hidden groups has no figures at all, the sum of both is the other's.
 //!
 //! A view over several CFDs is the sum of such parts. Where one of them is not publishable, the view shows no count and
 //! no rate, of no filiere: only sizes, which are always shown.
@@ -36,6 +37,8 @@ pub struct RawCounts {
     counts: [Option<f64>; 7],
     /// Whether the threshold hides them.
     hidden: bool,
+    /// Whether they are hidden for the sake of a smaller group's: no sum may hold them.
+    withheld: bool,
 }
 
 impl fmt::Debug for RawCounts {
@@ -49,13 +52,25 @@ impl RawCounts {
     #[must_use]
     pub fn of(document: &Document) -> Self {
         let hidden = is_below_threshold(document.get(NB_ANNEE_TERM));
-        Self { counts: HEADCOUNTS.map(|name| document.get(name).and_then(Value::as_f64)), hidden }
+        Self { counts: HEADCOUNTS.map(|name| document.get(name).and_then(Value::as_f64)), hidden, withheld: false }
     }
 
     /// The same, hidden: the document does not show them either.
     #[must_use]
     pub fn hidden(self) -> Self {
         Self { hidden: true, ..self }
+    }
+
+    /// The same, withheld: what protects a smaller group by being unknown is in no sum either.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        Self { hidden: true, withheld: true, ..self }
+    }
+
+    /// Whether it is withheld.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
     }
 
     /// For the store: each count as one number, 0 where it is missing, then whether they are hidden.
@@ -76,7 +91,7 @@ impl RawCounts {
         let counts = stored.map(read);
         let [size, ..] = counts;
         let hidden = hidden.unwrap_or_else(|| size.is_none_or(|size| size < PUBLICATION_THRESHOLD));
-        Self { counts, hidden }
+        Self { counts, hidden, withheld: false }
     }
 
     fn size(&self) -> Option<f64> {
@@ -203,10 +218,11 @@ impl<'a> Group<'a> {
 #[derive(Default)]
 struct Part {
     size: f64,
-    hidden_size: f64,
+    /// Hidden young people of whom there is each count.
+    hidden: [f64; 7],
     hides: bool,
-    /// Counts of a hidden group that says of nobody: how many they are about is not known.
-    of_unknown_size: bool,
+    /// It holds a withheld group, or counts of a hidden one that says of nobody: how many they are about is not known.
+    closed: bool,
 }
 
 impl Part {
@@ -215,15 +231,17 @@ impl Part {
         self.size += size;
         if counts.hidden {
             self.hides = true;
-            self.hidden_size += size;
-            self.of_unknown_size |= size == 0.0 && counts.counts_anyone();
+            for (hidden, _) in self.hidden.iter_mut().zip(counts.counts).filter(|(_, count)| count.is_some()) {
+                *hidden += size;
+            }
+            self.closed |= counts.withheld || size == 0.0 && counts.counts_anyone();
         }
     }
 
     /// What is hidden in it counts nobody, or is no smaller a group than those that are published.
     fn hides_enough(&self) -> bool {
-        let nobody = self.hidden_size == 0.0;
-        !self.of_unknown_size && (nobody || self.hidden_size >= PUBLICATION_THRESHOLD)
+        let enough = |people: &f64| *people == 0.0 || *people >= PUBLICATION_THRESHOLD;
+        !self.closed && self.hidden.iter().all(enough)
     }
 }
 
@@ -413,6 +431,24 @@ mod tests {
             let rows: [Row; 2] = [(cfd, own, None, Some(12)), (cfd, "9", Some(lender), Some(12))];
             assert!(!view(&[&rows])[0].1, "{cfd}");
         }
+    }
+
+    /// A source that counts groups of five and more only: 19 and 3 are 22, but all that is counted are the 19.
+    #[test]
+    fn a_hidden_group_without_figures_protects_no_other() {
+        let bare = RawCounts::of(json!({"nb_annee_term": 3}).as_object().unwrap());
+        let hidden = counts(Some(19), 7);
+        let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+        assert!(!sum(&[vec![member("1", &hidden), member("2", &bare)]])[0].is_open());
+        let other = counts(Some(12), 7);
+        assert!(sum(&[vec![member("1", &hidden), member("2", &bare), member("3", &other)]])[0].is_open());
+    }
+
+    #[test]
+    fn a_withheld_group_closes_its_sum() {
+        let (withheld, large) = (counts(Some(45), 7).withheld(), counts(Some(100), 30));
+        let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+        assert!(!sum(&[vec![member("1", &withheld), member("2", &large)]])[0].is_open());
     }
 
     #[test]

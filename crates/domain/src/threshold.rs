@@ -95,11 +95,10 @@ impl PublishedDocument {
     }
 
     /// The same, as far as the threshold reaches under `secrecy`. A document that is `withheld` hides its counts and rates
-    /// though its group is large enough: those of a smaller one would follow from them.
+    /// though its group may be large enough: those of a smaller one would follow from them.
     #[must_use]
     pub fn under(mut document: Document, secrecy: Secrecy, withheld: bool) -> Self {
         let below_the_threshold = secrecy.hides(&document);
-        let withheld = withheld && !below_the_threshold;
         if below_the_threshold || withheld {
             let salaries = below_the_threshold && secrecy == Secrecy::Strict;
             for (field, value) in &mut document {
@@ -117,7 +116,7 @@ impl PublishedDocument {
         self.below_threshold
     }
 
-    /// Whether figures were withheld so that a smaller group's do not follow.
+    /// Whether it was withheld, so that a smaller group's figures do not follow.
     #[must_use]
     pub fn is_withheld(&self) -> bool {
         self.withheld

@@ -2,9 +2,9 @@
 #![allow(clippy::indexing_slicing, reason = "cells and groups are numbered here, and by nobody else")]
 
 use crate::answers::{COUNTS, Cell, Told, ViewAnswer};
-use crate::system::{System, Unknown};
 use domain::Millesime;
 use std::collections::{BTreeMap, BTreeSet};
+use treatments::linear::{System, Unknown};
 
 /// What the attacker makes use of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Finding {
 /// What came of an attack.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
-    /// Every hidden cell.
+    /// Every hidden cell of one to 19 people, or of nobody knows how many.
     pub findings: Vec<Finding>,
     /// Equations that contradict others and were left out.
     pub contradictions: usize,
@@ -162,7 +162,7 @@ pub fn attack(cells: &mut Vec<Cell>, views: &[ViewAnswer], means: Means) -> Outc
     let findings = cells
         .iter()
         .enumerate()
-        .filter(|(_, cell)| cell.is_hidden() && cell.size != Some(0))
+        .filter(|(_, cell)| cell.is_hidden() && cell.size.is_none_or(|size| (1..20).contains(&size)))
         .map(|(rank, cell)| judge(rank, cell, &values[group_of[rank]], &system, &pooled))
         .collect();
     Outcome { findings, contradictions: system.contradictions, given_up: system.given_up }
@@ -332,7 +332,7 @@ fn add_up(cells: &[Cell], total: usize, parts: &[usize]) -> bool {
 /// Unknowns whose sum is known though it is one of fewer than 20 young people.
 fn pools(
     system: &System,
-    rows: &[Vec<(Unknown, i128)>],
+    rows: &[Vec<(Unknown, i64)>],
     values: &[[Value; 6]],
     sizes: &[Option<i64>],
 ) -> BTreeSet<Unknown> {
@@ -346,7 +346,7 @@ fn pools(
     }
     let mut pooled = BTreeSet::new();
     for row in rows {
-        let left: Vec<&(Unknown, i128)> = row
+        let left: Vec<&(Unknown, i64)> = row
             .iter()
             .filter(|(unknown, _)| {
                 let (low, high) = system.bounds(*unknown);

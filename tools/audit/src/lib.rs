@@ -2,13 +2,13 @@
 //!
 //! It knows public answers only ([`answers`]): documents, lists, declared mailles and filieres views. It writes them down as
 //! linear equations over unknown counts ([`equations`]), adds the sums that the data holds by itself, as far as the published
-//! sizes confirm them, and narrows the bounds of every unknown, by substitution and by elimination ([`system`]). What ends up
+//! sizes confirm them, and narrows the bounds of every unknown, by substitution and by elimination ([`treatments::linear`]). What ends up
 //! known exactly, or within ±2, is reported cell by cell ([`report`]).
 //!
 //! Images hold three rates of the same answers in JSON and add nothing.
 //!
-//! It shares no code with what hides: neither the rule of sums nor the treatment is asked what it would do. [`service`] stands
-//! in for the routes, natively: documents as they are published, and the function that the view's route calls.
+//! It knows nothing of what hides: neither the rule of sums nor the treatment is asked what it would do; all that it has in common
+//! with the treatment is how equations are solved. [`service`] stands in for the routes, natively: documents as they are published, and the function that the view's route calls.
 //!
 //! Bounds are those of propagation over every equation and every row of the eliminated system. They are right, but a solver of
 //! integer programmes may find narrower ones.
@@ -17,4 +17,3 @@ pub mod answers;
 pub mod equations;
 pub mod report;
 pub mod service;
-pub mod system;

@@ -21,6 +21,7 @@ Usage:
   audit FILE… [OPTIONS]            pushed documents, lines {\"kind\": …, \"doc\": {…}}
 
   --secret contrat|strict   how far the threshold reaches (contrat)
+  --secondaire              with the treatment secret_secondaire
   --sans-protection         views add up whatever there is, as in the former service
   --csv FILE                writes the cells of which something is known; it names counts and says none
 
@@ -42,12 +43,19 @@ struct Options {
     files: Vec<PathBuf>,
     secrecy: Secrecy,
     protection: Protection,
+    secondary: bool,
     csv: Option<PathBuf>,
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Options>> {
-    let mut options =
-        Options { data: None, files: Vec::new(), secrecy: Secrecy::Contract, protection: Protection::Sums, csv: None };
+    let mut options = Options {
+        data: None,
+        files: Vec::new(),
+        secrecy: Secrecy::Contract,
+        protection: Protection::Sums,
+        secondary: false,
+        csv: None,
+    };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} needs a value (see --help)"));
         match arg.as_str() {
@@ -61,6 +69,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
                     bail!("--secret {name}: contrat or strict (see --help)");
                 }
             }
+            "--secondaire" => options.secondary = true,
             "--sans-protection" => options.protection = Protection::None,
             _ if arg.starts_with('-') => bail!("unknown option {arg} (see --help)"),
             _ => options.files.push(arg.into()),
@@ -116,7 +125,15 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     };
     let strict = documents.iter().filter(|document| Secrecy::strict_would_hide(document)).count();
     let documents_read = documents.len();
-    let service = Service::publish_hiding(documents, options.protection, options.secrecy, |_| false);
+    let shown = documents.iter().filter(|document| !options.secrecy.hides(document)).count();
+    let service = if options.secondary {
+        let (service, result) = Service::publish_withholding(documents, options.protection, options.secrecy);
+        println!("secret_secondaire : {} documents de plus masqués sur {shown} montrés", result.further);
+        println!("groupes que rien ne restait pour protéger : {}", result.exposed);
+        service
+    } else {
+        Service::publish_hiding(documents, options.protection, options.secrecy, |_| false)
+    };
     let (views, of_one) = service.asked_views();
     println!("{documents_read} documents ; secret = {} ; {} réponses de vues", options.secrecy.name(), views.len());
     println!("documents où « strict » montre moins que « contrat » : {strict}");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::codec::Encoder;
 use store::counts::{self, HeadCount};
 use store::keys;
+use treatments::secondary::{self, SecondaryResult, Statistic};
 
 /// What the service does against differences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,12 +43,47 @@ impl Service {
         Self::publish_hiding(documents, protection, Secrecy::Contract, |_| false)
     }
 
+    /// Publishes with `secret_secondaire`: what the treatment withholds, set of codes by set of codes.
+    pub fn publish_withholding(
+        documents: Vec<Document>,
+        protection: Protection,
+        secrecy: Secrecy,
+    ) -> (Self, Withholding) {
+        let statistics: Vec<Statistic> = documents.iter().map(|d| Statistic::read(d, secrecy)).collect();
+        let mut sets = treatments::secondary::CodeSets::default();
+        for statistic in &statistics {
+            sets.tie(statistic.ties());
+        }
+        let mut by_set: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (rank, statistic) in statistics.iter().enumerate() {
+            by_set.entry(sets.set(statistic.ties())).or_default().push(rank);
+        }
+        let mut all = SecondaryResult::default();
+        for ranks in by_set.into_values() {
+            let of: Vec<Statistic> = ranks.iter().filter_map(|rank| statistics.get(*rank).cloned()).collect();
+            let global = |rank: usize| ranks.get(rank).copied().unwrap_or_default();
+            let result = secondary::withhold(&of);
+            all.exposed.extend(result.exposed.into_iter().map(global));
+            all.withheld.extend(result.withheld.into_iter().map(|w| secondary::Withheld {
+                rank: global(w.rank),
+                protects: global(w.protects),
+                ..w
+            }));
+        }
+        let withheld: BTreeSet<usize> = all.withheld.iter().map(|w| w.rank).collect();
+        let mut rank = 0..;
+        let hides = |_: &Cell| rank.next().is_some_and(|rank| withheld.contains(&rank));
+        let further = all.withheld.iter().filter(|w| statistics.get(w.rank).is_some_and(|s| !s.is_hidden())).count();
+        let withholding = Withholding { further, exposed: all.exposed.len() };
+        (Self::publish_hiding(documents, protection, secrecy, hides), withholding)
+    }
+
     /// The same, where some documents are hidden though their group is large enough.
     pub fn publish_hiding(
         documents: impl IntoIterator<Item = Document>,
         protection: Protection,
         secrecy: Secrecy,
-        hides: impl Fn(&Cell) -> bool,
+        mut hides: impl FnMut(&Cell) -> bool,
     ) -> Self {
         let mut service = Self {
             protection,
@@ -65,7 +101,13 @@ impl Service {
             let key = cell.key.clone();
             let count = count.filter(|_| key.maille != "etablissement");
             if let Some(count) = count {
-                let count = if published.hides() { count.hidden() } else { count };
+                let count = if published.is_withheld() {
+                    count.withheld()
+                } else if published.hides() {
+                    count.hidden()
+                } else {
+                    count
+                };
                 let place = match key.maille.as_str() {
                     "national" | "regionale" => key.place.clone(),
                     _ => keys::declared_place(&text(&document, MAILLE_FIELD), &text(&document, PLACE_FIELD)),
@@ -191,6 +233,15 @@ impl Service {
         answers.retain(ViewAnswer::tells);
         (answers, of_one)
     }
+}
+
+/// What the treatment did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withholding {
+    /// Documents that it hides and the threshold does not.
+    pub further: usize,
+    /// Hidden groups that nothing was left to protect with.
+    pub exposed: usize,
 }
 
 /// Views of one CFD.

@@ -1,6 +1,4 @@
 //! Linear equations over unknown whole numbers, and the bounds that follow.
-#![allow(clippy::indexing_slicing, reason = "unknowns and rows are numbered here, and by nobody else")]
-
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// An unknown.
@@ -9,9 +7,9 @@ pub type Unknown = usize;
 /// `low <= sum of coefficient * unknown <= high`.
 #[derive(Clone, Debug)]
 struct Row {
-    terms: Vec<(Unknown, i128)>,
-    low: i128,
-    high: i128,
+    terms: Vec<(Unknown, i64)>,
+    low: i64,
+    high: i64,
     /// Whether elimination may use it.
     eliminates: bool,
 }
@@ -19,7 +17,7 @@ struct Row {
 /// Unknowns with their bounds, and what is known of their sums.
 #[derive(Clone, Debug, Default)]
 pub struct System {
-    bounds: Vec<(i128, i128)>,
+    bounds: Vec<(i64, i64)>,
     rows: Vec<Row>,
     /// Rows that contradict what is known otherwise: they say something else than they seem to, and are left out.
     pub contradictions: usize,
@@ -27,20 +25,22 @@ pub struct System {
     pub given_up: usize,
 }
 
+/// Coefficients of an eliminated row, at most: times the largest group they are still numbers.
+const COEFFICIENT_MAX: i64 = 1_000_000;
 /// Terms of an eliminated row, at most: a longer one bounds nothing.
 const TERMS_MAX: usize = 400;
 
 impl System {
     /// A new unknown.
     pub fn unknown(&mut self, low: i64, high: i64) -> Unknown {
-        self.bounds.push((low.into(), high.into()));
+        self.bounds.push((low, high));
         self.bounds.len() - 1
     }
 
     /// What is known of it.
     #[must_use]
-    pub fn bounds(&self, unknown: Unknown) -> (i128, i128) {
-        self.bounds[unknown]
+    pub fn bounds(&self, unknown: Unknown) -> (i64, i64) {
+        self.bounds.get(unknown).copied().unwrap_or((i64::MIN, i64::MAX))
     }
 
     /// A sum is known, or lies between bounds.
@@ -54,17 +54,17 @@ impl System {
     }
 
     fn put(&mut self, terms: &[(Unknown, i64)], low: i64, high: i64, eliminates: bool) {
-        let mut of: BTreeMap<Unknown, i128> = BTreeMap::new();
+        let mut of: BTreeMap<Unknown, i64> = BTreeMap::new();
         for (unknown, coefficient) in terms {
-            *of.entry(*unknown).or_default() += i128::from(*coefficient);
+            *of.entry(*unknown).or_default() += *coefficient;
         }
         let terms = of.into_iter().filter(|(_, coefficient)| *coefficient != 0).collect();
-        self.rows.push(Row { terms, low: low.into(), high: high.into(), eliminates });
+        self.rows.push(Row { terms, low, high, eliminates });
     }
 
     /// Narrows all bounds as far as the rows, and what elimination makes of them, allow. What it answers are the sums that
     /// are known exactly.
-    pub fn solve(&mut self) -> Vec<Vec<(Unknown, i128)>> {
+    pub fn solve(&mut self) -> Vec<Vec<(Unknown, i64)>> {
         self.propagate(0);
         let first = self.rows.len();
         let eliminated = self.eliminate();
@@ -79,16 +79,18 @@ impl System {
         let mut of: Vec<Vec<usize>> = vec![Vec::new(); self.bounds.len()];
         for (rank, row) in self.rows.iter().enumerate() {
             for (unknown, _) in &row.terms {
-                of[*unknown].push(rank);
+                if let Some(ranks) = of.get_mut(*unknown) {
+                    ranks.push(rank);
+                }
             }
         }
         let mut waiting: VecDeque<usize> = (first..self.rows.len()).collect();
-        let mut queued: Vec<bool> = (0..self.rows.len()).map(|rank| rank >= first).collect();
+        let mut queued: BTreeSet<usize> = waiting.iter().copied().collect();
         while let Some(rank) = waiting.pop_front() {
-            queued[rank] = false;
+            queued.remove(&rank);
             for unknown in self.narrow(rank) {
-                for other in &of[unknown] {
-                    if !std::mem::replace(&mut queued[*other], true) {
+                for other in of.get(unknown).into_iter().flatten() {
+                    if queued.insert(*other) {
                         waiting.push_back(*other);
                     }
                 }
@@ -98,31 +100,34 @@ impl System {
 
     /// The unknowns whose bounds a row narrows.
     fn narrow(&mut self, rank: usize) -> Vec<Unknown> {
-        let Row { terms, low, high, .. } = &self.rows[rank];
-        let ends = |unknown: Unknown, coefficient: i128| {
-            let (low, high) = self.bounds[unknown];
-            let (a, b) = (coefficient * low, coefficient * high);
+        let Some(Row { terms, low, high, .. }) = self.rows.get(rank) else { return Vec::new() };
+        let ends = |unknown: Unknown, coefficient: i64| {
+            let (low, high) = self.bounds(unknown);
+            let (a, b) = (coefficient.saturating_mul(low), coefficient.saturating_mul(high));
             (a.min(b), a.max(b))
         };
-        let (mut least, mut most) = (0, 0);
+        let (mut least, mut most) = (0_i64, 0_i64);
         for (unknown, coefficient) in terms {
             let (a, b) = ends(*unknown, *coefficient);
-            (least, most) = (least + a, most + b);
+            (least, most) = (least.saturating_add(a), most.saturating_add(b));
         }
         if least > *high || most < *low {
             self.contradictions += 1;
-            self.rows[rank] = Row { terms: Vec::new(), low: 0, high: 0, eliminates: false };
+            if let Some(row) = self.rows.get_mut(rank) {
+                *row = Row { terms: Vec::new(), low: 0, high: 0, eliminates: false };
+            }
             return Vec::new();
         }
         let mut narrowed = Vec::new();
         for (unknown, coefficient) in terms {
             let (a, b) = ends(*unknown, *coefficient);
             // What the others leave for this term.
-            let (from, to) = (low - (most - b), high - (least - a));
+            let from = low.saturating_sub(most.saturating_sub(b));
+            let to = high.saturating_sub(least.saturating_sub(a));
             let (from, to) = if *coefficient > 0 { (from, to) } else { (-to, -from) };
             let divisor = coefficient.abs();
             let (from, to) = (-(-from).div_euclid(divisor), to.div_euclid(divisor));
-            let known = self.bounds[*unknown];
+            let known = self.bounds(*unknown);
             let now = (known.0.max(from), known.1.min(to));
             if now != known && now.0 <= now.1 {
                 narrowed.push((*unknown, now));
@@ -130,18 +135,20 @@ impl System {
         }
         // The sums above were taken before: written only now, every one of them is right.
         for (unknown, now) in &narrowed {
-            self.bounds[*unknown] = *now;
+            if let Some(bounds) = self.bounds.get_mut(*unknown) {
+                *bounds = *now;
+            }
         }
         narrowed.into_iter().map(|(unknown, _)| unknown).collect()
     }
 
     /// The reduced form of all exact rows, known unknowns taken out.
     fn eliminate(&mut self) -> Vec<Row> {
-        let mut exact: Vec<(BTreeMap<Unknown, i128>, i128)> = Vec::new();
+        let mut exact: Vec<(BTreeMap<Unknown, i64>, i64)> = Vec::new();
         for row in self.rows.iter().filter(|row| row.eliminates && row.low == row.high && !row.terms.is_empty()) {
             let (mut terms, mut total) = (BTreeMap::new(), row.low);
             for (unknown, coefficient) in &row.terms {
-                let (low, high) = self.bounds[*unknown];
+                let (low, high) = self.bounds(*unknown);
                 if low == high {
                     total -= coefficient * low;
                 } else {
@@ -170,16 +177,16 @@ impl System {
 /// Rows by their pivot; no pivot stands in another row.
 #[derive(Default)]
 struct Reduced {
-    rows: BTreeMap<Unknown, (BTreeMap<Unknown, i128>, i128)>,
+    rows: BTreeMap<Unknown, (BTreeMap<Unknown, i64>, i64)>,
     /// The pivots of the rows that an unknown stands in.
     holders: BTreeMap<Unknown, BTreeSet<Unknown>>,
 }
 
-type Equation = (BTreeMap<Unknown, i128>, i128);
+type Equation = (BTreeMap<Unknown, i64>, i64);
 
 impl Reduced {
     /// `false` where numbers grew too large.
-    fn add(&mut self, terms: BTreeMap<Unknown, i128>, total: i128) -> bool {
+    fn add(&mut self, terms: BTreeMap<Unknown, i64>, total: i64) -> bool {
         let mut row = (terms, total);
         let pivots: Vec<Unknown> = row.0.keys().filter(|unknown| self.rows.contains_key(unknown)).copied().collect();
         for pivot in pivots {
@@ -230,6 +237,9 @@ fn without(row: &Equation, by: &Equation, unknown: Unknown) -> Option<Equation> 
     let mut total = row.1.checked_mul(b)?.checked_sub(by.1.checked_mul(a)?)?;
     let divisor = terms.values().fold(0, |divisor, value| common_divisor(divisor, *value));
     // A total that the divisor does not divide belongs to no whole numbers: it stays as it is, and contradicts.
+    if terms.values().any(|value| value.abs() > COEFFICIENT_MAX) {
+        return None;
+    }
     if divisor > 1 && total % divisor == 0 {
         terms.values_mut().for_each(|value| *value /= divisor);
         total /= divisor;
@@ -237,7 +247,7 @@ fn without(row: &Equation, by: &Equation, unknown: Unknown) -> Option<Equation> 
     Some((terms, total))
 }
 
-fn common_divisor(a: i128, b: i128) -> i128 {
+fn common_divisor(a: i64, b: i64) -> i64 {
     if b == 0 { a.abs() } else { common_divisor(b, a % b) }
 }
 

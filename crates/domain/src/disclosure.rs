@@ -8,14 +8,15 @@
 //!
 //! - together they count 20 young people or more, and
 //! - those of them that the threshold hides count none, or 20 or more: what is left after everything that is known has
-//!   been taken away is then no smaller group than those that are published.
+//!   been taken away is then no smaller group than those that are published. For each count those are meant that have it:
+//!   where one of two hidden groups has no figures at all, the sum of both is the other's.
 //!
 //! A view over several CFDs is the sum of such parts. Where one of them is not publishable, the view shows no count and
 //! no rate, of no filiere: only sizes, which are always shown.
 //!
-//! Numbers lent along the lineage are those of one group under several codes ([`DonneeSource`]): they are added once. Taking a
-//! second time away is a subtraction too, so what several CFDs of a view share is a part of its own. What views of
-//! different CFDs that share groups give away together is not seen from one of them.
+//! Numbers lent along the lineage are those of one group under several codes ([`DonneeSource`]): they are added once. A hidden
+//! group is a part of one CFD only, that of the code whose own it is. A view that holds a copy of it and not that code is not
+//! publishable: three sums of two shared groups each would give all three away, and none of the three views sees the others.
 //!
 //! [`RawCounts`] have no getter: [`sum`] alone reads them, and what it returns ([`Sum`]) is what may be shown.
 
@@ -36,6 +37,8 @@ pub struct RawCounts {
     counts: [Option<f64>; 7],
     /// Whether the threshold hides them.
     hidden: bool,
+    /// Whether they are hidden for the sake of a smaller group's: no sum may hold them.
+    withheld: bool,
 }
 
 impl fmt::Debug for RawCounts {
@@ -49,7 +52,25 @@ impl RawCounts {
     #[must_use]
     pub fn of(document: &Document) -> Self {
         let hidden = is_below_threshold(document.get(NB_ANNEE_TERM));
-        Self { counts: HEADCOUNTS.map(|name| document.get(name).and_then(Value::as_f64)), hidden }
+        Self { counts: HEADCOUNTS.map(|name| document.get(name).and_then(Value::as_f64)), hidden, withheld: false }
+    }
+
+    /// The same, hidden: the document does not show them either.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    /// The same, withheld: what protects a smaller group by being unknown is in no sum either.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        Self { hidden: true, withheld: true, ..self }
+    }
+
+    /// Whether it is withheld.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        self.withheld
     }
 
     /// For the store: each count as one number, 0 where it is missing, then whether they are hidden.
@@ -70,12 +91,17 @@ impl RawCounts {
         let counts = stored.map(read);
         let [size, ..] = counts;
         let hidden = hidden.unwrap_or_else(|| size.is_none_or(|size| size < PUBLICATION_THRESHOLD));
-        Self { counts, hidden }
+        Self { counts, hidden, withheld: false }
     }
 
     fn size(&self) -> Option<f64> {
         let [size, ..] = self.counts;
         size
+    }
+
+    /// Whether it counts anyone, by its size or by any other count.
+    fn counts_anyone(&self) -> bool {
+        self.counts.iter().flatten().any(|count| *count != 0.0)
     }
 
     /// The numbers, where there are enough of them for a copy to be known by them.
@@ -153,6 +179,8 @@ pub fn sum(filieres: &[Vec<Member<'_>>]) -> Vec<Sum> {
 struct Group<'a> {
     counts: &'a RawCounts,
     cfds: BTreeSet<&'a str>,
+    /// The CFD of the code whose own the numbers are, where it is part of the view.
+    owner: Option<&'a str>,
 }
 
 impl<'a> Group<'a> {
@@ -160,7 +188,8 @@ impl<'a> Group<'a> {
     fn of(members: &[Member<'a>]) -> Vec<Self> {
         // Most views hold nothing that was lent: every statistic is a group by itself.
         if members.iter().all(|member| member.source == DonneeSource::Own) {
-            return members.iter().map(|m| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]) }).collect();
+            let alone = |m: &Member<'a>| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]), owner: Some(m.cfd) };
+            return members.iter().map(alone).collect();
         }
         let mut links = Links::new(members.len());
         let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
@@ -172,17 +201,16 @@ impl<'a> Group<'a> {
             }
         }
         links.join_copies(members);
-        let mut groups: BTreeMap<usize, (bool, Self)> = BTreeMap::new();
+        let mut groups: BTreeMap<usize, Self> = BTreeMap::new();
         for (rank, member) in members.iter().enumerate() {
-            let own = member.source == DonneeSource::Own;
-            let first = || (own, Self { counts: member.counts, cfds: BTreeSet::new() });
-            let (has_own, group) = groups.entry(links.root(rank)).or_insert_with(first);
+            let first = || Self { counts: member.counts, cfds: BTreeSet::new(), owner: None };
+            let group = groups.entry(links.root(rank)).or_insert_with(first);
             group.cfds.insert(member.cfd);
-            if own && !*has_own {
-                (*has_own, group.counts) = (true, member.counts);
+            if member.source == DonneeSource::Own && group.owner.is_none() {
+                (group.owner, group.counts) = (Some(member.cfd), member.counts);
             }
         }
-        groups.into_values().map(|(_, group)| group).collect()
+        groups.into_values().collect()
     }
 }
 
@@ -190,8 +218,11 @@ impl<'a> Group<'a> {
 #[derive(Default)]
 struct Part {
     size: f64,
-    hidden_size: f64,
+    /// Hidden young people of whom there is each count.
+    hidden: [f64; 7],
     hides: bool,
+    /// It holds a withheld group, or counts of a hidden one that says of nobody: how many they are about is not known.
+    closed: bool,
 }
 
 impl Part {
@@ -200,33 +231,36 @@ impl Part {
         self.size += size;
         if counts.hidden {
             self.hides = true;
-            self.hidden_size += size;
+            for (hidden, _) in self.hidden.iter_mut().zip(counts.counts).filter(|(_, count)| count.is_some()) {
+                *hidden += size;
+            }
+            self.closed |= counts.withheld || size == 0.0 && counts.counts_anyone();
         }
     }
 
     /// What is hidden in it counts nobody, or is no smaller a group than those that are published.
     fn hides_enough(&self) -> bool {
-        let nobody = self.hidden_size == 0.0;
-        nobody || self.hidden_size >= PUBLICATION_THRESHOLD
+        let enough = |people: &f64| *people == 0.0 || *people >= PUBLICATION_THRESHOLD;
+        !self.closed && self.hidden.iter().all(enough)
     }
 }
 
-/// Whether the statistics of one filiere may be added up: each CFD's by themselves, and what several share.
+/// Whether the statistics of one filiere may be added up: each CFD's by themselves, and of each what is its own.
 fn is_publishable(groups: &[Group<'_>]) -> bool {
     let mut of_cfd: BTreeMap<&str, Part> = BTreeMap::new();
-    let mut shared: BTreeMap<&BTreeSet<&str>, Part> = BTreeMap::new();
-    // What CFDs share, and what is left to each of them. Where they share nothing that is the CFDs again.
-    let sharing = groups.iter().any(|group| group.cfds.len() > 1);
+    let mut own: BTreeMap<&str, Part> = BTreeMap::new();
     for group in groups {
-        if sharing {
-            shared.entry(&group.cfds).or_default().add(group.counts);
-        }
         for cfd in &group.cfds {
             of_cfd.entry(cfd).or_default().add(group.counts);
         }
+        match group.owner {
+            Some(cfd) => own.entry(cfd).or_default().add(group.counts),
+            None if group.counts.hidden && group.counts.counts_anyone() => return false,
+            None => {}
+        }
     }
-    let alone = |part: &Part| !part.hides || part.size >= PUBLICATION_THRESHOLD && part.hides_enough();
-    of_cfd.values().all(alone) && shared.values().all(Part::hides_enough)
+    let is_large = |part: &Part| !part.hides || part.size >= PUBLICATION_THRESHOLD;
+    of_cfd.values().all(is_large) && own.values().all(Part::hides_enough)
 }
 
 /// Disjoint sets of members.
@@ -365,15 +399,16 @@ mod tests {
 
     /// 12 and 13 make 25 by themselves, but view(A) + view(B) - view(A, B) would be the 12.
     #[test]
-    fn what_two_cfds_share_is_a_part_of_its_own() {
+    fn a_hidden_group_is_a_part_of_the_cfd_whose_own_it_is() {
         let rows: [Row; 4] = [
             ("A", "1", None, Some(12)),
             ("A", "2", None, Some(13)),
             ("B", "3", Some("1"), Some(12)),
             ("B", "4", None, Some(14)),
         ];
-        assert!(view(&[&rows[..2]])[0].1 && view(&[&rows[2..]])[0].1);
-        assert!(!view(&[&rows])[0].1);
+        assert!(view(&[&rows[..2]])[0].1);
+        assert!(!view(&[&rows[2..]])[0].1, "of the 12 it holds a copy");
+        assert!(!view(&[&rows])[0].1, "what is its own are 14");
         // What is left to one of them is one too: view(A, B) - view(B) would be the 13.
         let rest: [Row; 4] = [
             ("A", "1", None, Some(12)),
@@ -382,8 +417,49 @@ mod tests {
             ("B", "3", Some("1"), Some(12)),
         ];
         let both = [&rest[..], &[("B", "4", Some("2"), Some(9))]].concat();
-        assert!(view(&[&both[..3]])[0].1 && view(&[&both[3..]])[0].1);
-        assert!(!view(&[&both])[0].1);
+        assert!(view(&[&both[..3]])[0].1 && !view(&[&both[3..]])[0].1);
+        assert!(!view(&[&both[..4]])[0].1, "what is left to B is nobody, what it holds are 12");
+        let large: [Row; 3] = [("A", "1", None, Some(12)), ("A", "2", None, Some(13)), ("B", "3", Some("9"), Some(50))];
+        assert!(view(&[&large])[0].1, "a copy that is shown by itself opens nothing");
+    }
+
+    /// 12 and 12 in each of three CFDs: three sums of three unknowns.
+    #[test]
+    fn three_cfds_that_hold_copies_of_each_other_show_no_sum() {
+        for [(cfd, own), (_, lender)] in [[("A", "1"), ("B", "2")], [("B", "2"), ("C", "3")], [("C", "3"), ("A", "1")]]
+        {
+            let rows: [Row; 2] = [(cfd, own, None, Some(12)), (cfd, "9", Some(lender), Some(12))];
+            assert!(!view(&[&rows])[0].1, "{cfd}");
+        }
+    }
+
+    /// A source that counts groups of five and more only: 19 and 3 are 22, but all that is counted are the 19.
+    #[test]
+    fn a_hidden_group_without_figures_protects_no_other() {
+        let bare = RawCounts::of(json!({"nb_annee_term": 3}).as_object().unwrap());
+        let hidden = counts(Some(19), 7);
+        let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+        assert!(!sum(&[vec![member("1", &hidden), member("2", &bare)]])[0].is_open());
+        let other = counts(Some(12), 7);
+        assert!(sum(&[vec![member("1", &hidden), member("2", &bare), member("3", &other)]])[0].is_open());
+    }
+
+    #[test]
+    fn a_withheld_group_closes_its_sum() {
+        let (withheld, large) = (counts(Some(45), 7).withheld(), counts(Some(100), 30));
+        let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+        assert!(!sum(&[vec![member("1", &withheld), member("2", &large)]])[0].is_open());
+    }
+
+    #[test]
+    fn counts_of_a_group_of_nobody_or_of_unknown_size_close_a_sum() {
+        for size in [json!(null), json!(0)] {
+            let document = json!({"nb_annee_term": size, "nb_sortant": 7});
+            let odd = RawCounts::of(document.as_object().unwrap());
+            let large = counts(Some(100), 30);
+            let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
+            assert!(!sum(&[vec![member("1", &large), member("2", &odd)]])[0].is_open(), "{size}");
+        }
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub use kind::Kind;
 pub use maille::Maille;
 pub use millesime::Millesime;
 pub use password::StoredPassword;
-pub use threshold::{PUBLICATION_THRESHOLD, PublishedDocument};
+pub use threshold::{PUBLICATION_THRESHOLD, PublishedDocument, Secrecy};
 pub use uai::Uai;
 
 /// A JSON object whose fields keep the order in which they were pushed.

@@ -37,6 +37,8 @@ const MORE: &str = "+";
 /// How [`MORE`] tells whether the threshold hides a statistic.
 const HIDDEN: &str = "h";
 const VISIBLE: &str = "v";
+/// Read as [`HIDDEN`] by the version before.
+const WITHHELD: &str = "w";
 
 /// Regions that hold the fields of the table are written as a letter: with the code of the region academique, or without.
 const WHOLE_REGION: &str = "R";
@@ -98,6 +100,18 @@ impl HeadCount {
         })
     }
 
+    /// The same, of a document that does not show its counts.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { headcounts: self.headcounts.hidden(), ..self }
+    }
+
+    /// The same, of one that is withheld: no view adds it up.
+    #[must_use]
+    pub fn withheld(self) -> Self {
+        Self { headcounts: self.headcounts.withheld(), ..self }
+    }
+
     /// Appends the stored form.
     pub fn encode(&self, encoder: &mut Encoder) {
         let (headcounts, hidden) = self.headcounts.stored();
@@ -112,8 +126,16 @@ impl HeadCount {
         ];
         write(encoder, texts.map(String::as_str), headcounts);
         let inferred = RawCounts::from_stored(headcounts, None).stored().1;
-        if !matches!(self.region.as_str(), "" | SHORT_REGION) || !self.lent_by.is_empty() || hidden != inferred {
-            let hidden = if hidden { HIDDEN } else { VISIBLE };
+        if !matches!(self.region.as_str(), "" | SHORT_REGION)
+            || !self.lent_by.is_empty()
+            || hidden != inferred
+            || self.headcounts.is_withheld()
+        {
+            let hidden = match (hidden, self.headcounts.is_withheld()) {
+                (_, true) => WITHHELD,
+                (true, false) => HIDDEN,
+                (false, false) => VISIBLE,
+            };
             write(encoder, [MORE, &self.region, &self.lent_by, hidden, "", "", ""], [0; 7]);
         }
     }
@@ -124,11 +146,14 @@ impl HeadCount {
         let ([filiere, millesime, code_certification, libelle, old_libelle, diplome, closing_date], headcounts) =
             read(decoder)?;
         let more = if Decoder(decoder.0).text() == Some(MORE) { Some(read(decoder)?.0) } else { None };
-        let (region, lent_by, hidden) = match more {
+        let (region, lent_by, word) = match more {
             None => (SHORT_REGION.to_owned(), String::new(), None),
-            Some([_, region, lent_by, hidden, ..]) => (region, lent_by, Some(hidden != VISIBLE)),
+            Some([_, region, lent_by, word, ..]) => (region, lent_by, Some(word)),
         };
-        let headcounts = RawCounts::from_stored(headcounts, hidden);
+        let mut headcounts = RawCounts::from_stored(headcounts, word.as_deref().map(|word| word != VISIBLE));
+        if word.as_deref() == Some(WITHHELD) {
+            headcounts = headcounts.withheld();
+        }
         Some(Self {
             filiere,
             millesime,

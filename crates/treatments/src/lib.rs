@@ -1,4 +1,4 @@
-//! From source tables to documents: the eight treatments of the import, as pure functions.
+//! From source tables to documents: the treatments of the import, as pure functions.
 //!
 //! | # | treatment | module | works on |
 //! | --- | --- | --- | --- |
@@ -10,6 +10,8 @@
 //! | 6 | lineage of statistics | [`continuum`] | the documents of one group of codes |
 //! | 7 | non-final years | [`years`] | the documents of one group of codes |
 //! | 8 | establishments | [`roles`] | the formations of one group of codes |
+//!
+//! A ninth, [`secondary`], works at publication on whatever is to be published, and hides more; [`linear`] is what it reckons with.
 //!
 //! Nothing here reads a file, calls a service or knows a runtime. What a treatment looks up lies
 //! in small tables, built once from stored documents: [`Nomenclature`], [`Acce`], [`Catalogue`].
@@ -30,10 +32,12 @@ pub mod inserjeunes;
 pub mod insersup;
 pub mod libelles;
 pub mod lineage;
+pub mod linear;
 pub mod nomenclature;
 pub mod rejection;
 pub mod report;
 pub mod roles;
+pub mod secondary;
 pub mod settings;
 mod text;
 pub mod writing;

@@ -1,5 +1,5 @@
-//! Every error of the API: its status, its message, its cause, what to do. The page of errors and
-//! the OpenAPI description are made from this one table; `api` names its anchors.
+//! Every error of the API: its status, its message, its cause, what to do. The page of errors is
+//! made from this table, the OpenAPI description repeats its words, `api` names its anchors.
 
 use crate::template::{escape, page};
 

@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use host::testing::{Fault, Faults, Operation};
-use pages::openapi;
 use pages_tests::start;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::process::Command;
 use support::{Application, Request, root};
 
@@ -158,21 +157,56 @@ fn a_search_leads_to_documents() {
     assert_eq!(json("/api/recherche?q=9749801K")["resultats"][0]["uai"], "9749801K");
 }
 
+/// The examples of the description (`components.examples`): a name, and the path that answers it.
+const EXAMPLES: [(&str, &str); 24] = [
+    ("certification", "/api/inserjeunes/certifications/40099011?millesime=2023"),
+    ("certification-superieur", "/api/inserjeunes/certifications/SISE:2599901?millesime=2023"),
+    ("certification-inconnue", "/api/inserjeunes/certifications/99999999"),
+    ("certification-millesime", "/api/inserjeunes/certifications/40099011?millesime=1999"),
+    ("certification-validation", "/api/inserjeunes/certifications/abc"),
+    ("filieres", "/api/inserjeunes/certifications/40099011?vue=filieres"),
+    ("certifications", "/api/inserjeunes/certifications?items_par_page=1"),
+    ("regionale", "/api/inserjeunes/regionales/04/certifications/40099013"),
+    ("regionale-pas-de-donnees", "/api/inserjeunes/regionales/94/certifications/40099013"),
+    ("regionales", "/api/inserjeunes/regionales?items_par_page=1"),
+    ("regionales-region", "/api/inserjeunes/regionales/11?items_par_page=1"),
+    ("formation", "/api/inserjeunes/formations/9749801K-01099051"),
+    ("formation-sous-seuil", "/api/inserjeunes/formations/0359834Z-16X99082"),
+    ("formation-etablissement-inconnu", "/api/inserjeunes/formations/9999999X-01099051"),
+    ("formations", "/api/inserjeunes/formations?items_par_page=1"),
+    ("bcn", "/api/inserjeunes/bcn?items_par_page=1"),
+    ("mailles", "/api/inserjeunes/mailles"),
+    ("maille", "/api/inserjeunes/mailles/academies?items_par_page=1"),
+    ("maille-lieu", "/api/inserjeunes/mailles/academies/10?items_par_page=1"),
+    ("maille-certification", "/api/inserjeunes/mailles/academies/28/certifications/40099013"),
+    ("recherche", "/api/recherche?q=accueil"),
+    ("recherche-certification", "/api/recherche/certifications/40099013"),
+    ("recherche-region", "/api/recherche/certifications/40099013?region=04"),
+    ("recherche-etablissement", "/api/recherche/etablissements/9749801K"),
+];
+
+/// Paths that need no description: pages, not answers of the API.
+const PAGES: [&str; 4] = ["/", "/etat", "/api/doc", "/api/doc/erreurs"];
+
 /// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
 #[test]
 fn examples_are_what_the_application_answers() {
     let app = start().unwrap();
-    let mut found = Map::new();
-    for (name, path) in openapi::EXAMPLES {
-        found.insert(name.to_owned(), app.get(path).unwrap().json());
+    let file = root().join("crates/pages/openapi.json");
+    let mut description: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let examples = description["components"]["examples"].as_object_mut().unwrap();
+    assert!(examples.keys().eq(EXAMPLES.map(|(name, _)| name)), "{:?}", examples.keys());
+    let record = std::env::var_os("ENREGISTRER").is_some();
+    for (name, path) in EXAMPLES {
+        let found = app.get(path).unwrap().json();
+        if record {
+            examples[name]["value"] = found;
+        } else {
+            assert_eq!(examples[name]["value"], found, "{name}: record again with ENREGISTRER=1");
+        }
     }
-    let file = root().join("crates/pages/exemples.json");
-    if std::env::var_os("ENREGISTRER").is_some() {
-        std::fs::write(&file, serde_json::to_string_pretty(&found).unwrap() + "\n").unwrap();
-    }
-    let recorded: Map<String, Value> = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
-    for (name, _) in openapi::EXAMPLES {
-        assert_eq!(recorded.get(name), found.get(name), "{name}: record again with ENREGISTRER=1");
+    if record {
+        std::fs::write(&file, serde_json::to_string_pretty(&description).unwrap() + "\n").unwrap();
     }
 }
 
@@ -203,7 +237,7 @@ fn the_description_is_served_and_its_routes_exist() {
             }
         }
     }
-    for page in openapi::PAGES {
+    for page in PAGES {
         assert_eq!(app.send(&Request::get(page).header("accept", "text/html")).unwrap().status, 200, "{page}");
     }
 }

@@ -1,0 +1,116 @@
+//! `openapi.json` is written by hand; what it repeats of the code is held to the code here. That its examples are what the
+//! application answers, and its routes those that there are, is shown in `tests/pages`.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
+
+use api::error::{ApiError, NotFound};
+use api::search;
+use domain::{PUBLICATION_THRESHOLD, indicator, territory};
+use pages::errors::ERRORS;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+fn description() -> Value {
+    serde_json::from_str(include_str!("../openapi.json")).unwrap()
+}
+
+/// Recording examples writes the file anew: only what lies in this form stays as it was.
+#[test]
+fn the_file_is_indented_as_it_is_written() {
+    let written = serde_json::to_string_pretty(&description()).unwrap() + "\n";
+    assert!(include_str!("../openapi.json") == written, "ENREGISTRER=1 cargo test -p pages-tests examples");
+}
+
+#[test]
+fn every_reference_resolves_and_everything_is_referred_to() {
+    let description = description();
+    let text = description.to_string();
+    let references: BTreeSet<&str> =
+        text.split("\"$ref\":\"#").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    for reference in &references {
+        assert!(description.pointer(reference).is_some(), "{reference}");
+    }
+    for kind in ["headers", "responses", "examples", "parameters"] {
+        for name in description["components"][kind].as_object().unwrap().keys() {
+            let pointer = format!("/components/{kind}/{name}");
+            assert!(references.contains(pointer.as_str()), "{pointer} is of no use");
+        }
+    }
+}
+
+/// Every error of the routes is told in the words of the page of errors.
+#[test]
+fn errors_are_told_as_their_page_tells_them() {
+    let rows: Vec<String> = ERRORS.iter().map(|e| format!("- **{}** : {} {}", e.message, e.cause, e.remedy)).collect();
+    let description = description();
+    let mut told = 0;
+    let mut check = |status: &str, response: &Value| {
+        let text = response["description"].as_str().unwrap_or_default();
+        for line in text.lines().filter(|line| line.starts_with("- **")) {
+            assert!(rows.iter().any(|row| row == line), "{status}: {line}");
+            told += 1;
+        }
+    };
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        for operation in operations.as_object().unwrap().values() {
+            for (status, response) in operation["responses"].as_object().unwrap() {
+                check(&format!("{path} {status}"), response);
+            }
+        }
+    }
+    for (name, response) in description["components"]["responses"].as_object().unwrap() {
+        check(name, response);
+    }
+    assert!(told > 15, "{told}");
+}
+
+#[test]
+fn bounds_and_lists_are_those_of_the_code() {
+    let description = description();
+    let regions: Vec<&str> = territory::REGIONS.iter().map(|region| region.code).collect();
+    let academies: Vec<&str> = territory::REGIONS.iter().flat_map(|region| region.academies).map(|a| a.code).collect();
+    let several = |codes: &[&str]| format!("^({0})([,|]({0}))*$", codes.join("|"));
+    let parameter = |name: &str| description["components"]["parameters"][name]["schema"].clone();
+    assert_eq!(parameter("region")["enum"], json!(regions));
+    assert_eq!(parameter("regions")["pattern"], several(&regions));
+    assert_eq!(parameter("academies")["pattern"], several(&academies));
+    let searched = &description["paths"]["/api/recherche"]["get"]["parameters"];
+    let schema = |name: &str| {
+        let parameter = searched.as_array().unwrap().iter().find(|parameter| parameter["name"] == name);
+        parameter.unwrap()["schema"].clone()
+    };
+    assert_eq!(
+        (&schema("q")["maxLength"], &schema("page")["maximum"]),
+        (&json!(search::Q_MAX), &json!(search::PAGE_MAX))
+    );
+    let there = &description["paths"]["/api/recherche/certifications/{code_certification}"]["get"]["parameters"][1];
+    assert_eq!((&there["name"], &there["schema"]["enum"]), (&json!("region"), &json!(regions)));
+    let fields = &description["components"]["schemas"]["Document"]["properties"];
+    let hidden = format!("null si nb_annee_term est inférieur à {PUBLICATION_THRESHOLD}.");
+    for field in indicator::columns(true, &[indicator::NB_DIPLOME.to_owned()]) {
+        let text = fields[field]["description"].as_str().unwrap_or_default();
+        assert_eq!(text.contains(&hidden), indicator::below_threshold(field), "{field}: {text}");
+    }
+}
+
+#[test]
+fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
+    for error in [
+        ApiError::Validation(Vec::new()),
+        ApiError::Unreadable(""),
+        ApiError::Unauthorized,
+        ApiError::Credentials,
+        ApiError::UnknownRoute,
+        ApiError::Millesime { millesime: String::new(), available: Vec::new() },
+        ApiError::Conflict(String::new()),
+        ApiError::TooLarge(String::new()),
+        ApiError::Charset,
+        ApiError::Refused(String::new()),
+        ApiError::TooMany(1),
+        ApiError::Unavailable,
+    ]
+    .into_iter()
+    .chain(NotFound::ALL.map(ApiError::NotFound))
+    {
+        assert!(ERRORS.iter().any(|e| e.anchor == error.anchor()), "{error:?}");
+    }
+}

@@ -35,11 +35,30 @@ pub enum Kind {
     Statistic,
     /// The entry of the national directory (RNCP) that a CFD or a SISE code leads to.
     Rncp,
+    /// An entry of Certif Info, for the matching of catalogues.
+    CertifInfo,
+    /// What Onisep says of its identifier.
+    Ideo,
+    /// The mother establishment that ACCE gives.
+    #[serde(rename = "uai_mere")]
+    UaiMother,
+    /// A code given by hand for a row of a catalogue: private to who pushed it.
+    #[serde(rename = "encodage")]
+    ManualCode,
+    /// Rates of success of a diploma of higher education in an establishment.
+    #[serde(rename = "reussite")]
+    SuccessRate,
+    /// Whether a campaign counts a type of diploma in.
+    #[serde(rename = "perimetre")]
+    CampaignScope,
+    /// The code under which the figures of a SISE code are published.
+    #[serde(rename = "equivalence_sise")]
+    SiseEquivalence,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 19] = [
         Self::Certification,
         Self::Regionale,
         Self::Formation,
@@ -52,6 +71,13 @@ impl Kind {
         Self::Maille,
         Self::Statistic,
         Self::Rncp,
+        Self::CertifInfo,
+        Self::Ideo,
+        Self::UaiMother,
+        Self::ManualCode,
+        Self::SuccessRate,
+        Self::CampaignScope,
+        Self::SiseEquivalence,
     ];
 
     /// Its name on a line.
@@ -70,6 +96,13 @@ impl Kind {
             Self::Maille => "maille",
             Self::Statistic => "statistique",
             Self::Rncp => "rncp",
+            Self::CertifInfo => "certif_info",
+            Self::Ideo => "ideo",
+            Self::UaiMother => "uai_mere",
+            Self::ManualCode => "encodage",
+            Self::SuccessRate => "reussite",
+            Self::CampaignScope => "perimetre",
+            Self::SiseEquivalence => "equivalence_sise",
         }
     }
 
@@ -127,6 +160,15 @@ impl Kind {
             Self::Maille => simple("nom"),
             Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
             Self::Statistic => statistic(&format!("{}/{}", simple(MAILLE_FIELD)?, simple(PLACE_FIELD)?)),
+            Self::CertifInfo => simple("code"),
+            Self::Ideo => simple("ideo"),
+            Self::UaiMother => Some(format!("{}/{}", simple("numero_uai_trouve")?, simple("numero_uai_mere")?)),
+            Self::ManualCode => Some(format!("{}/{}", simple("auteur").unwrap_or_default(), simple("cle")?)),
+            Self::SuccessRate => Some(format!("{}/{}", simple("uai")?, simple("code_certification")?)),
+            Self::CampaignScope => {
+                Some(format!("{}/{}/{}", simple("campagne")?, simple("type_diplome")?, simple("filiere")?))
+            }
+            Self::SiseEquivalence => Some(format!("{}/{}", simple("code")?, simple("code_publie")?)),
         }
     }
 }

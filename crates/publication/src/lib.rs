@@ -22,6 +22,7 @@ mod journal;
 mod lines;
 mod lists;
 mod manifest;
+mod matching_lines;
 mod record_stream;
 mod registry;
 mod rollback;

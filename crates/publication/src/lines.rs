@@ -1,5 +1,6 @@
 //! Pushed lines: what is accepted, what is refused and why, what is kept out.
 
+use crate::matching_lines;
 use domain::code::is_rncp;
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX, PLACE_FIELD};
 use domain::indicator::{self, is_indicator};
@@ -128,6 +129,13 @@ impl LineChecker<'_> {
                     return Err(refusal("rncp : RNCP suivi d'un à six chiffres est attendu".into()));
                 }
             }
+            Kind::CertifInfo
+            | Kind::Ideo
+            | Kind::UaiMother
+            | Kind::ManualCode
+            | Kind::SuccessRate
+            | Kind::CampaignScope
+            | Kind::SiseEquivalence => matching_lines::check(kind, &document).map_err(RefusedLine)?,
             Kind::User => {
                 require(&document, &["username"])?;
                 // Never repeated in a message: it may be a password as well as its hash.

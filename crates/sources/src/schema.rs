@@ -218,7 +218,10 @@ const CATALOGUE: &[&str] = &[
     "num_academie",
     "num_departement",
     "region",
-    // Of no document of the catalogue, but of the search.
+    // How a row of Parcoursup's catalogue finds this one.
+    "cle_ministere_educatif",
+    "parcoursup_id",
+    // For the search, and for the matching.
     "rncp_code",
 ];
 
@@ -245,7 +248,6 @@ const CATALOGUE_ASIDE: &[&str] = &[
     "catalogue_published",
     "cfd_entree",
     "cfd_specialite",
-    "cle_ministere_educatif",
     "created_at",
     "date_debut",
     "date_fin",
@@ -325,7 +327,6 @@ const CATALOGUE_ASIDE: &[&str] = &[
     "onisep_url",
     "parcoursup_error",
     "parcoursup_export_date",
-    "parcoursup_id",
     "parcoursup_mefs_10",
     "parcoursup_perimetre",
     "parcoursup_previous_session",

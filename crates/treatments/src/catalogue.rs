@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Fields that documents keep as they are.
-const FIELDS: [&str; 28] = [
+const FIELDS: [&str; 30] = [
     "cfd",
     "cfd_outdated",
     "code_commune_insee",
@@ -37,7 +37,12 @@ const FIELDS: [&str; 28] = [
     "region",
     "uai_formation",
     "bcn_mefs_10",
+    "cle_ministere_educatif",
+    "parcoursup_id",
 ];
+
+/// By what a row is found from a row of Parcoursup's catalogue: its ID_RCO, and its key itself.
+const KEYS_OF_PARCOURSUP: [&str; 2] = ["cle_ministere_educatif", "parcoursup_id"];
 
 /// The `catalogue` document of a row of the service.
 ///
@@ -51,6 +56,12 @@ pub fn catalogue(row: &Document) -> Result<Document, Rejection> {
         if let Some(value) = row.get(name).filter(|v| !v.is_null()) {
             document.insert(name.to_owned(), value.clone());
         }
+    }
+    // Where a row can be found so, the matching also asks which entry of the national directory it leads to.
+    if KEYS_OF_PARCOURSUP.iter().any(|name| document.contains_key(*name))
+        && let Some(code) = field(row, "rncp_code")
+    {
+        document.insert("rncp_code".to_owned(), code.into());
     }
     for name in ["etablissement_formateur_id", "etablissement_gestionnaire_id"] {
         if let Some(id) = field(row, name) {

@@ -64,7 +64,8 @@ impl PlacementKeys {
             (Kind::Bcn, _) => nomenclature("code_certification"),
             (Kind::BcnMef, _) => (None, keys::pair(kind.name(), &text(&document, "mef_stat_11")), String::new()),
             (Kind::Rncp, _) => (None, keys::pair(kind.name(), &kind.key(&document).unwrap_or_default()), String::new()),
-            _ => (None, keys::pair(kind.name(), &text(&document, "id")), String::new()),
+            (Kind::Catalogue, _) => (None, keys::pair(kind.name(), &text(&document, "id")), String::new()),
+            _ => (None, keys::pair(kind.name(), &kind.key(&document).unwrap_or_default()), String::new()),
         };
         let row = match (kind.maille(), kind) {
             (Some(maille), _) => {

@@ -42,6 +42,20 @@ impl Day {
         self.year
     }
 
+    /// As one number, in the order of days.
+    #[must_use]
+    pub fn number(self) -> u32 {
+        (u32::try_from(self.year).unwrap_or_default() * 16 + u32::from(self.month)) * 32 + u32::from(self.day)
+    }
+
+    /// The day of a [`Self::number`].
+    #[must_use]
+    pub fn of_number(number: u32) -> Option<Self> {
+        let (year, month, day) = (number / 512, number / 32 % 16, number % 32);
+        let (year, month, day) = (i32::try_from(year).ok()?, u8::try_from(month).ok()?, u8::try_from(day).ok()?);
+        ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self { year, month, day })
+    }
+
     /// The same day some years later. The 29th of February stays one: it is only compared.
     #[must_use]
     pub fn plus_years(self, years: u8) -> Self {
@@ -58,6 +72,7 @@ mod tests {
         let campaign = Day::read("2024-08-31").unwrap();
         assert_eq!(campaign.plus_years(2), Day::read("31/08/2026").unwrap());
         assert!(Day::read("01/09/2024").unwrap() > campaign);
+        assert_eq!((Day::of_number(campaign.number()), Day::of_number(0)), (Some(campaign), None));
         for text in ["", "2024", "1/9/2024", "31-08-2024", "2024/08/31", "aa/bb/cccc", "2024-00-10", "é/é/é/é/é"] {
             assert_eq!(Day::read(text), None, "{text}");
         }

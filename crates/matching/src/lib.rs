@@ -28,6 +28,7 @@
 //! | coverage and threshold | [`lookups`] |
 //! | reasons | [`reason`] |
 //! | files of catalogues, in and out | [`file`](mod@file) |
+//! | how look-ups lie in a store | [`packed`] |
 
 pub mod answer;
 pub mod candidates;
@@ -39,6 +40,7 @@ pub mod final_year;
 pub mod lookups;
 pub mod matcher;
 pub mod nomenclatures;
+pub mod packed;
 pub mod places;
 pub mod reason;
 pub mod resolution;

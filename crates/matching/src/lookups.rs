@@ -149,6 +149,11 @@ pub struct Rates {
 }
 
 impl Rates {
+    /// Of a record that was covered when it was written.
+    pub(crate) fn of(employment: f64, studies: f64, other: f64) -> Self {
+        Self { employment, studies, other }
+    }
+
     /// `taux_en_emploi_6_mois`.
     #[must_use]
     pub fn employment(&self) -> f64 {

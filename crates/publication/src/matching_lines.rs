@@ -62,7 +62,11 @@ pub(crate) fn check(kind: Kind, document: &Document) -> Result<(), String> {
         }
         Kind::SiseEquivalence => ["code", "code_publie"].iter().try_for_each(|field| {
             let code = required(document, field)?;
-            if is_of(code, CodeType::Sise) { Ok(()) } else { Err(format!("{field} : « {code} » n'est pas un code SISE")) }
+            if is_of(code, CodeType::Sise) {
+                Ok(())
+            } else {
+                Err(format!("{field} : « {code} » n'est pas un code SISE"))
+            }
         }),
         _ => Ok(()),
     }

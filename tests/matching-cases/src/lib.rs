@@ -6,6 +6,7 @@
 
 pub mod case;
 pub mod compare;
+pub mod documents;
 pub mod tables;
 
 pub use case::{Case, load};
@@ -14,22 +15,31 @@ pub use cases::Verdict;
 use case::Cells;
 use matching::explain::resolution_to_json;
 use matching::file::{Encoding, FileError, Format, Output, Reader, Writer};
-use matching::{Blocks, Day, Matcher, Nomenclatures, Options};
+use matching::packed::Packed;
+use matching::{Blocks, Day, Links, Matcher, Nomenclatures, Options, Statistics};
 use serde_json::Value;
 
 /// Plays a case and compares.
 ///
-/// Its rows are sent as a catalogue would be, once as JSON and once as CSV, and read back from the answer.
+/// Its rows are sent as a catalogue would be, once as JSON and once as CSV, and read back from the answer; over its tables,
+/// and over what its documents say once they are packed as a publication packs them.
 #[must_use]
 pub fn play(case: &Case) -> Verdict {
     let Some(campaign) = Day::read(&case.campaign) else {
         return Verdict::Failed(vec![format!("{} is no date of a campaign", case.campaign)]);
     };
-    let tables = tables::of(case);
+    let (entries, in_force) = (documents::entries(case), documents::in_force(case));
+    let mut differences = play_over(case, campaign, &tables::of(case), "");
+    differences.extend(play_over(case, campaign, &Packed::new(&entries, &in_force, Some("")), "packed, "));
+    Verdict::of(differences)
+}
+
+fn play_over<D: Links + Statistics>(case: &Case, campaign: Day, data: &D, over: &str) -> Vec<String> {
     let nomenclatures = Nomenclatures::default();
-    let matcher = Matcher::new(&tables, &nomenclatures, Options::of_campaign(campaign));
+    let matcher = Matcher::new(data, &nomenclatures, Options::of_campaign(campaign));
     let mut differences = Vec::new();
     for (format, name, file) in [(Format::Json, "JSON", json(&case.rows)), (Format::Csv, "CSV", csv(&case.rows))] {
+        let name = format!("{over}{name}");
         match answer(&file, format, &matcher, &nomenclatures) {
             Ok((answers, lines)) => {
                 let mut found = compare::answers(&case.expected, &answers);
@@ -39,14 +49,14 @@ pub fn play(case: &Case) -> Verdict {
             Err(error) => differences.push(format!("{name}: {error}")),
         }
     }
-    Verdict::of(differences)
+    differences
 }
 
 /// The answers to a file, and the lines of the resolver.
-fn answer(
+fn answer<D: Links + Statistics>(
     file: &str,
     format: Format,
-    matcher: &Matcher<'_, matching::Tables>,
+    matcher: &Matcher<'_, D>,
     nomenclatures: &Nomenclatures,
 ) -> Result<(Vec<Cells>, Vec<Value>), FileError> {
     let mut reader = Reader::new(format, Encoding::Utf8, nomenclatures);

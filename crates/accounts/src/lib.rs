@@ -167,7 +167,7 @@ pub async fn remove_key<K: KeyValueWrite>(kv: &K, user: &str, start: &str) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use api::accounts::valid_key;
+    use api::accounts::owner_of_key;
     use futures_executor::block_on;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
@@ -202,15 +202,17 @@ mod tests {
             let kv = MemoryStore::default();
             set_password(&kv, "test", HASH).await.unwrap();
             add_key(&kv, "test", "cle-secrete", "bureau").await.unwrap();
-            assert!(valid_key(&kv, "cle-secrete").await.unwrap());
-            assert!(!valid_key(&kv, "autre").await.unwrap() && !valid_key(&kv, "").await.unwrap());
+            assert!(owner_of_key(&kv, "cle-secrete").await.unwrap().is_some());
+            for other in ["autre", ""] {
+                assert_eq!(owner_of_key(&kv, other).await.unwrap(), None);
+            }
             for key in kv.keys() {
                 let value = kv.get(&key).await.unwrap().unwrap();
                 assert!(!String::from_utf8_lossy(&value).contains("cle-secrete"), "{key}");
             }
             disable(&kv, "test").await.unwrap();
             let closes = read(&kv, "test").await.unwrap().unwrap();
-            assert!(!valid_key(&kv, "cle-secrete").await.unwrap());
+            assert_eq!(owner_of_key(&kv, "cle-secrete").await.unwrap(), None);
             let start = closes.keys[0].digest[..8].to_owned();
             remove_key(&kv, "test", &start).await.unwrap();
             assert_eq!(list(&kv).await.unwrap(), ["test"]);

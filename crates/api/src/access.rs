@@ -56,13 +56,21 @@ pub async fn holds_secret<M: Runtime>(runtime: &M, name: &str, received: &str) -
 /// # Errors
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
 pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), ApiError> {
+    caller(runtime, request).await.map(|_| ())
+}
+
+/// The user whose credential a request carries; empty for a key or a gateway that stands for nobody in particular.
+///
+/// # Errors
+/// Those of [`require`].
+pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<String, ApiError> {
     let mode = runtime.variable("authentification").await?;
     if matches!(mode.as_str(), "gateway" | "both") {
         let name = runtime.variable("entete_passerelle").await?.to_ascii_lowercase();
         if let Some(received) = request.header(name)
             && holds_secret(runtime, "secret_passerelle", received).await?
         {
-            return Ok(());
+            return Ok(String::new());
         }
         if mode == "gateway" {
             return Err(ApiError::Unauthorized);
@@ -75,7 +83,7 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
         _ => return Err(ApiError::Unauthorized),
     };
     if holds_secret(runtime, "legacy_api_key", key).await? {
-        return Ok(());
+        return Ok(String::new());
     }
     let token = request.header("authorization").and_then(|header| {
         let (schema, token) = header.split_once(' ')?;
@@ -88,11 +96,11 @@ pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), A
             if let Some(token) = read_token(&secret, token, now)
                 && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
             {
-                return Ok(());
+                return Ok(token.user);
             }
         }
     }
-    if accounts::valid_key(&runtime.kv(), key).await? { Ok(()) } else { Err(ApiError::Unauthorized) }
+    accounts::owner_of_key(&runtime.kv(), key).await?.ok_or(ApiError::Unauthorized)
 }
 
 fn sign(secret: &str, text: &str) -> Option<Hmac<Sha256>> {

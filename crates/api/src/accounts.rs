@@ -104,16 +104,18 @@ pub async fn accepts_token<K: KeyValue>(kv: &K, user: &str, password_changes: u6
     Ok(account.is_some_and(|c| !c.disabled && c.password_changes == password_changes))
 }
 
-/// Whether a personal key belongs to an active account.
+/// The active account that a personal key belongs to.
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] where the store cannot be read.
-pub async fn valid_key<K: KeyValue>(kv: &K, key: &str) -> Result<bool, ApiError> {
+pub async fn owner_of_key<K: KeyValue>(kv: &K, key: &str) -> Result<Option<String>, ApiError> {
     if key.is_empty() {
-        return Ok(false);
+        return Ok(None);
     }
     let digest = digest(key);
-    let Some(owner) = kv.get(&key_of_key(&digest)).await? else { return Ok(false) };
-    let account = read(kv, &String::from_utf8_lossy(&owner)).await?;
-    Ok(account.is_some_and(|c| !c.disabled && c.keys.iter().any(|k| k.digest == digest)))
+    let Some(owner) = kv.get(&key_of_key(&digest)).await? else { return Ok(None) };
+    let owner = String::from_utf8_lossy(&owner).into_owned();
+    let account = read(kv, &owner).await?;
+    let is_valid = account.is_some_and(|c| !c.disabled && c.keys.iter().any(|k| k.digest == digest));
+    Ok(is_valid.then_some(owner))
 }

@@ -17,6 +17,7 @@ pub mod error;
 mod filieres;
 pub mod links;
 mod list;
+pub mod matcher;
 mod parameters;
 mod place;
 mod public;

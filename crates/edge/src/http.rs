@@ -7,12 +7,14 @@ use api::{BodyStream, Header, Headers, Request as ApiRequest, Response as ApiRes
 use futures_channel::oneshot;
 use futures_util::StreamExt;
 use futures_util::future::ready;
+use futures_util::stream::unfold;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Method, Request, Response};
 use spin_sdk::wasip3::wit_bindgen::rt::async_support::{StreamReader, StreamResult, StreamWriter, spawn};
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use store::StoreError;
 
 /// How much of a body is asked for at once.
 const PIECE: usize = 64 * 1024;
@@ -20,6 +22,15 @@ const PIECE: usize = 64 * 1024;
 /// Reads a request. `body_max` bounds the body: what lies beyond is left. Read routes look at a body only where its
 /// type is told, so without one it is not fetched.
 pub(crate) async fn read(request: Request, body_max: usize, untyped: bool) -> ApiRequest {
+    let mut api_request = head(&request);
+    if untyped || api_request.header("content-type").is_some() {
+        api_request.body = read_body(request, body_max).await;
+    }
+    api_request
+}
+
+/// A request without its body.
+pub(crate) fn head(request: &Request) -> ApiRequest {
     let fields = request.get_headers();
     let headers = Headers::new_ones(move |name| {
         let text =
@@ -36,11 +47,28 @@ pub(crate) async fn read(request: Request, body_max: usize, untyped: bool) -> Ap
         }
         None => String::new(),
     };
-    let mut api_request = ApiRequest { method, path, query, headers, body: Vec::new() };
-    if untyped || api_request.header("content-type").is_some() {
-        api_request.body = read_body(request, body_max).await;
-    }
-    api_request
+    ApiRequest { method, path, query, headers, body: Vec::new() }
+}
+
+/// The body of a request, chunk by chunk, as it comes. Where it breaks off before its end, that is a fault.
+pub(crate) fn body_stream(request: Request) -> BodyStream {
+    let (_read, end) = wit_future::new::<Result<(), ErrorCode>>(|| Ok(()));
+    let (stream, trailers): (StreamReader<u8>, _) = Request::consume_body(request, end);
+    BodyStream::new(unfold(Some((stream, trailers)), |body| async move {
+        let (mut stream, trailers) = body?;
+        let (state, bytes) = stream.read(Vec::with_capacity(PIECE)).await;
+        if !bytes.is_empty() {
+            return Some((Ok(bytes), Some((stream, trailers))));
+        }
+        if matches!(state, StreamResult::Complete(_)) {
+            return Some((Ok(bytes), Some((stream, trailers))));
+        }
+        drop(stream);
+        match trailers.await {
+            Ok(_) => None,
+            Err(error) => Some((Err(StoreError::Unavailable(format!("the body broke off: {error:?}"))), None)),
+        }
+    }))
 }
 
 fn method(method: Method) -> Cow<'static, str> {

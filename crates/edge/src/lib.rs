@@ -17,7 +17,8 @@ pub use spin_sdk::wasip3::http::types::{Request, Response};
 pub use write_store::{WriteProfile, WriteStore};
 
 use api::error::ApiError;
-use api::{Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
+use api::matcher::Clock;
+use api::{BodyStream, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -164,6 +165,18 @@ pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<ReadStore>, A
     let api_request = http::read(request, BODY_READ, false).await;
     let runtime = Spin(ReadStore::open().await);
     http::respond(route(&runtime, api_request).await)
+}
+
+/// Answers a request by a read route that takes its body as it comes, and keeps the clock for as long as its answer is
+/// sent.
+pub async fn serve_streaming(
+    request: Request,
+    route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest, BodyStream, Clock) -> ApiResponse,
+) -> Response {
+    let api_request = http::head(&request);
+    let body = http::body_stream(request);
+    let runtime = Spin(ReadStore::open().await);
+    http::respond(route(&runtime, api_request, body, Rc::new(monotonic_ms)).await)
 }
 
 /// Answers a request by a route that writes: its binary imports the writing half of the store too.

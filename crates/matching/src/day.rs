@@ -36,6 +36,12 @@ impl Day {
         ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self { year, month, day })
     }
 
+    /// The first day of the year 1.
+    #[must_use]
+    pub fn first() -> Self {
+        Self { year: 1, month: 1, day: 1 }
+    }
+
     /// The year.
     #[must_use]
     pub fn year(self) -> i32 {

@@ -172,6 +172,9 @@ pub enum JobStep {
     /// The search index is built.
     #[serde(rename = "indexer")]
     Index,
+    /// What the matching of catalogues looks up is packed.
+    #[serde(rename = "apparier")]
+    Match,
     /// What was written is read again.
     #[serde(rename = "verifier")]
     Verify,

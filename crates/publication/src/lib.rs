@@ -9,6 +9,7 @@
 //! | `list` | one partition of rows at a time | segments, pages, plans |
 //! | `count` | one partition of counts at a time | bundles of counts |
 //! | `index` | one partition of labels, words or places at a time | the search index |
+//! | `match` | one partition of what documents say to a catalogue at a time | what the matching looks up |
 //! | `verify` | every value written | nothing: each must be whole and add up |
 //! | `switch` | the pointer | the pointer, in one write |
 //!

@@ -12,7 +12,7 @@ use store::pointer::{LAYOUT, MillesimesInForce};
 use store::public_record::DocumentCounts;
 
 /// Version of how documents, rows and indexes are written into a layout: to be raised with every change that readers see.
-pub(crate) const RENDERING: u32 = 2;
+pub(crate) const RENDERING: u32 = 3;
 
 /// What is known of a published generation, for the next publication and for reports.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ mod count;
 mod distribute;
 mod index;
 mod list;
+mod matching;
 mod placement;
 mod state;
 mod switch;
@@ -141,6 +142,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 JobStep::List => self.list().await?,
                 JobStep::Count => self.count().await?,
                 JobStep::Index => self.index().await?,
+                JobStep::Match => self.pack_matching().await?,
                 JobStep::Verify => self.verify().await?,
                 JobStep::Switch => self.switch(lease).await?,
                 _ => return Ok(()),
@@ -164,7 +166,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for stream in places.chain([&mut self.state.sources, &mut self.state.counts]) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
-        for stream in self.state.index.stream() {
+        for stream in self.state.index.stream().into_iter().chain(self.state.matching.streams()) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
         for sort in &mut self.state.sorts {
@@ -200,6 +202,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         stream.extend([&mut state.sources, &mut state.counts]);
         stream.extend(state.lists.iter_mut().filter_map(|l| l.places.as_mut()).map(|l| &mut l.stream));
         stream.extend(state.index.stream());
+        stream.extend(state.matching.streams());
         let total: usize = stream.iter().map(|f| f.size()).sum();
         if total > BUFFERS {
             // The fullest quarter goes: the longer buffers wait, the larger their pieces.

@@ -24,6 +24,7 @@ mod hot;
 pub mod keys;
 pub mod kv;
 pub mod list;
+pub mod matching;
 pub mod memory;
 mod per_family;
 pub mod pointer;

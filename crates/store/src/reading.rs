@@ -6,6 +6,7 @@ use crate::hot::HotValues;
 use crate::keys::{self, Family};
 use crate::kv::{KeyValue, StoreError};
 use crate::list::{self, CodeEntry, Filter, Format, Order, Plan, Selection, UaiEntry};
+use crate::matching::MatchingPool;
 use crate::pointer::Pointer;
 use crate::search::SearchPlan;
 use crate::version_set::{Version, VersionSet};
@@ -64,6 +65,7 @@ struct CacheContent {
     search: Option<(String, Rc<SearchPlan>)>,
     rendered: HotValues<RENDERED_PAGES>,
     entries: HotValues<ENTRY_PAGES>,
+    matching: Rc<MatchingPool>,
 }
 
 impl CacheContent {
@@ -78,6 +80,7 @@ impl CacheContent {
         self.search = None;
         self.rendered.clear();
         self.entries.clear();
+        self.matching.clear();
     }
 }
 
@@ -125,6 +128,12 @@ impl<K: KeyValue> Reader<K> {
     #[must_use]
     pub fn pointer(&self) -> &Pointer {
         &self.pointer
+    }
+
+    /// What this instance keeps for the matching of catalogues.
+    #[must_use]
+    pub fn matching_pool(&self) -> Rc<MatchingPool> {
+        Rc::clone(&self.cache.0.borrow().matching)
     }
 
     /// A value that the generation must hold.

@@ -85,7 +85,10 @@ impl Writer {
     ///
     /// Source: contract, "Routes".
     pub fn continuation(&self, number: u64, generation: &str, to: &mut Vec<u8>) {
-        if self.output == Output::Ndjson {
+        if self.output == Output::Csv {
+            let delimiter = self.columns.as_ref().map_or(b';', |header| header.delimiter);
+            csv_line(delimiter, ["#suite", &number.to_string(), generation].into_iter(), to);
+        } else {
             let line = serde_json::json!({"suite": {"ligne": number, "generation": generation}});
             to.extend_from_slice(line.to_string().as_bytes());
             to.push(b'\n');

@@ -46,6 +46,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.count_digest(kind, json);
                 self.index_rncp(kind, json).await?;
+                self.pack_other(kind, json).await?;
             }
             self.state.place = before;
             self.state.cursor.1 += 1;
@@ -143,6 +144,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
             self.count_digest(kind, json);
             self.index_nomenclature(kind, &keys.document).await?;
+            self.pack_document(kind, &keys.document).await?;
             if kind == Kind::Bcn {
                 let list_row = ListRow::bcn(&keys.document);
                 self.sort(BCN, &list_row).await?;
@@ -156,6 +158,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let (mut code, mut name) = (String::new(), maille.list().to_owned());
         for (sequence, kind, json, keys) in group {
             self.count_digest(kind, json);
+            self.pack_document(kind, &keys.document).await?;
             let Some(row) = keys.row else { continue };
             let rank = self.list_rank(kind, &keys.document);
             if maille == Maille::Declared {

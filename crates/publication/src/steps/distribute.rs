@@ -1,6 +1,7 @@
 //! The first step: documents, as pushed and as carried over, are spread over partitions by hash.
 
 use super::index;
+use super::matching::MatchingStreams;
 use super::placement::{PlacementKeys, family_of, partition_source, read_source};
 use super::state::{BCN, JobState, KeySample, LISTS, ListInProgress, ListSort};
 use super::{JobStepper, PARTITION};
@@ -223,6 +224,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         self.state.bundles[Family::Counts] = (wanted_ones.div_ceil(partitions) * partitions) << self.state.doublings;
         self.state.counts = RecordStream::new("comptes", partitions);
         self.state.index = index::Index::new(sizes[Family::Nomenclature], summed + documents(Maille::Etablissement));
+        let pushed: u64 = self.job.bytes.values().sum();
+        self.state.matching =
+            MatchingStreams::new(sizes[Family::Nomenclature] + pushed, documents(Maille::Etablissement));
     }
 }
 

@@ -475,7 +475,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             _ => {
                 let plan = self.state.index.plan().encode();
                 self.writer.put(PLAN_FAMILY, 0, plan).await?;
-                return Ok(Some(JobStep::Verify));
+                return Ok(Some(JobStep::Match));
             }
         };
         if partition >= partitions {

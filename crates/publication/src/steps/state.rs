@@ -1,6 +1,7 @@
 //! What the steps need between two calls.
 
 use super::index;
+use super::matching::MatchingStreams;
 use crate::manifest::Manifest;
 use crate::record_stream::{PiecePlace, RecordStream};
 use domain::{DeclaredMaille, Maille};
@@ -169,6 +170,8 @@ pub(super) struct JobState {
     #[serde(rename = "constructeur")]
     pub(super) builder: Option<Vec<u8>>,
     pub(super) index: index::Index,
+    #[serde(rename = "appariement", default)]
+    pub(super) matching: MatchingStreams,
     /// The next piece of a partition that is read a piece at a time.
     #[serde(rename = "lieu")]
     pub(super) place: Option<PiecePlace>,

@@ -34,7 +34,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         self.writer.flush().await?;
         let (rank, departure) = self.state.cursor;
         let lists = self.state.lists.len();
-        self.job.progress = (rank, Family::ALL.len() + lists + 1);
+        self.job.progress = (rank, Family::ALL.len() + lists + 2);
         if let Some(family) = Family::ALL.get(rank).copied() {
             for n in departure..self.state.bundles[family] {
                 let key = keys::value(&self.generation, family.name(), n);
@@ -75,6 +75,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
         if rank == Family::ALL.len() + lists {
             if self.verify_index(departure).await? {
+                self.state.cursor = (rank + 1, 0);
+            }
+            return Ok(None);
+        }
+        if rank == Family::ALL.len() + lists + 1 {
+            if self.verify_matching(departure).await? {
                 self.state.cursor = (rank + 1, 0);
             }
             return Ok(None);

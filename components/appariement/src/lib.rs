@@ -1,0 +1,9 @@
+//! Matching a catalogue: `/api/appariement/…`.
+
+use edge::{Request, Response};
+
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
+    edge::serve_streaming(request, api::matcher::respond).await
+}

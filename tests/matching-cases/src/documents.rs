@@ -48,7 +48,7 @@ pub fn of(case: &Case) -> Vec<(Kind, Document)> {
     for row in rows("n_diplome_sise") {
         add(Kind::BcnSise, json!({"diplome_sise": cell(row, "DIPLOME_SISE")}));
     }
-    for row in rows("opendata_certifinfo").chain(rows("certifinfo")) {
+    for (number, row) in rows("opendata_certifinfo").chain(rows("certifinfo")).enumerate() {
         let fields = [
             ("code", "Code_Diplome"),
             ("cfd", "Code_Scolarité"),
@@ -58,7 +58,12 @@ pub fn of(case: &Case) -> Vec<(Kind, Document)> {
             ("ancien", "Code_Ancien_Diplome"),
             ("nouveau", "Code_Nouveau_Diplome"),
         ];
-        add(Kind::CertifInfo, object(row, &fields));
+        let mut entry = object(row, &fields);
+        // A push names every entry; a case may leave out the name of one that nothing leads to.
+        if let Some(entry) = entry.as_object_mut().filter(|entry| !entry.contains_key("code")) {
+            entry.insert("code".to_owned(), format!("sans code {number}").into());
+        }
+        add(Kind::CertifInfo, entry);
     }
     for row in rows("inserJeune_sise_rncp") {
         add(Kind::Rncp, json!({"code_certification": cell(row, "Code Sise"), "rncp": rncp(cell(row, "Code RNCP"))}));

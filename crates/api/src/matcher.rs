@@ -12,6 +12,7 @@ mod suggestions;
 use self::data::Data;
 use self::parameters::Asked;
 use crate::error::ApiError;
+use crate::links::Link;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::stream::BodyStream;
@@ -56,9 +57,8 @@ impl MatchRefusal {
                     _ => "Service Unavailable",
                 };
                 let body = json!({"statusCode": status, "error": title, "message": message, "aide": help});
-                let response = Response::json(status, &body)
-                    .with("cache-control", "no-store")
-                    .with("link", "</api/doc/erreurs#appariement>; rel=\"help\"");
+                let response =
+                    Response::json(status, &body).with("cache-control", "no-store").link(Link::help("appariement"));
                 if status == 503 { response.with("retry-after", "10") } else { response }
             }
         }
@@ -75,7 +75,7 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request, body: BodyStream
         Ok(response) => response,
         Err(refusal) => refusal.response(),
     };
-    response.finish(&request)
+    response.finish(runtime, &request).await
 }
 
 async fn handle<M: Runtime>(

@@ -1,7 +1,7 @@
 //! Matching a catalogue over the in-memory store: published, asked for, answered.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::{BodyStream, Request, ResponseBody, Runtime, matcher};
+use api::{BodyStream, Request, ResponseBody, Runtime, VariableFault, matcher};
 use domain::{Document, Kind};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::StreamExt;
@@ -42,8 +42,8 @@ impl Runtime for Harness {
     fn cache(&self) -> Rc<Cache> {
         Rc::clone(&self.cache)
     }
-    async fn variable(&self, name: &str) -> String {
-        if name == "legacy_api_key" { "cle".to_owned() } else { String::new() }
+    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
+        Ok(if name == "legacy_api_key" { "cle".to_owned() } else { String::new() })
     }
     fn now_ms(&self) -> i64 {
         1_725_000_000_000

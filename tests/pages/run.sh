@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opens the pages in a headless Chromium: tests/pages/run.sh [--install] [PICTURES_FOLDER]
+# Opens the pages in a headless Chromium, at the root and under a prefix: tests/pages/run.sh [--install] [PICTURES_FOLDER]
 # Needs scripts/build, chromium (apt-get), playwright-core and axe-core (npm); --install, or CI, installs the packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -30,4 +30,18 @@ cat data/*.ndjson >"$folder/sample"
 curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-pages' --data-binary "@$folder/sample" \
   "$url/internal/import/documents"
 grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
-CHROMIUM=$chromium node tests/pages/navigateur/essai.mjs "$url" "$pictures"
+export CHROMIUM=$chromium
+node tests/pages/navigateur/essai.mjs "$url" "$pictures"
+
+# The same behind a real nginx that takes a prefix away, which the application does not see: nothing may leave it.
+nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
+if [ -z "$nginx" ]; then
+  echo "SKIPPED pages under a prefix: needs nginx" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
+  [ "${CI:-}" != true ] || [ "${EXPOSITION_REQUIRE_PROGRAMS:-1}" = 0 ] || exit 1
+  exit 0
+fi
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+tests/gateway/configure.sh "$folder/nginx" "${url#http://}" "127.0.0.1:$port"
+"$nginx" -p "$folder/nginx" -c "$folder/nginx/nginx.conf"
+trap 'kill "$(cat "$folder/nginx/pid")" "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
+node tests/pages/navigateur/essai.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe"

@@ -44,6 +44,10 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
     let response = match segments.as_slice() {
         [] if for_one_person => show(&page("Explorateur", "/", EXPLORER_HEAD, EXPLORER)).with("vary", "Accept"),
         ["static", name] => return file(request, name, files),
+        // Links inside the description are shown on this page, and are relative to one form of its path.
+        ["api", "doc"] if request.path.ends_with('/') => {
+            Response::new(308, "text/plain", Vec::new()).with("location", "../doc")
+        }
         ["api", "doc"] => show(&documentation(files)),
         ["api", "doc", "erreurs"] => show(&errors::show()),
         ["api", "doc", "openapi.json"] => {
@@ -60,8 +64,12 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
 fn description(server: &str) -> String {
     let root = "\"/\"";
     let place = OPENAPI.find("\"servers\"").and_then(|servers| Some(servers + OPENAPI.get(servers..)?.find(root)?));
+    // Links of its texts are shown by the page at `/api/doc`.
     match place.and_then(|place| OPENAPI.split_at_checked(place)) {
-        Some((before, after)) => [before, "\"", server, "\"", after.strip_prefix(root).unwrap_or(after)].concat(),
+        Some((before, after)) => {
+            let before = before.replace("](/", "](../");
+            [&before, "\"", server, "\"", after.strip_prefix(root).unwrap_or(after)].concat()
+        }
         None => OPENAPI.to_owned(),
     }
 }
@@ -167,7 +175,7 @@ mod tests {
 
     #[test]
     fn no_page_and_no_script_names_a_path_from_the_root() {
-        for path in ["/", "/api/doc", "/api/doc/", "/api/doc/erreurs", "/api/doc/erreurs/"] {
+        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/"] {
             let page = body(path, None);
             assert!(!page.contains("=\"/"), "{path}: {page}");
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
@@ -187,6 +195,9 @@ mod tests {
             let description: serde_json::Value = serde_json::from_str(&body(path, address)).unwrap();
             description["servers"][0]["url"].as_str().unwrap().to_owned()
         };
+        assert!(!body("/api/doc/openapi.json", None).contains("](/"), "links of its texts");
+        let moved = handle(&request("/api/doc/", "text/html"), &[], None).unwrap();
+        assert_eq!((moved.status, moved.header("location")), (308, Some("../doc")));
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");
         assert_eq!(server("/api/doc/openapi.json", Some("https://hote/prefixe")), "https://hote/prefixe");

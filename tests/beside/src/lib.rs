@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// `1` makes what is missing in `../shared` a failure, `0` lets it be skipped; without it, CI decides.
 const REQUIRE: &str = "EXPOSITION_REQUIRE_SHARED";
+/// The same for programs of the machine.
+const REQUIRE_PROGRAMS: &str = "EXPOSITION_REQUIRE_PROGRAMS";
 /// The file that `scripts/test` counts skipped tests from: runners show no output of tests that pass.
 const SKIPPED: &str = "EXPOSITION_SKIPPED";
 
@@ -28,6 +30,27 @@ pub fn shared(path: &str, test: &str) -> Option<PathBuf> {
         "{test} needs ../shared/{path}; {REQUIRE}=0 skips it"
     );
     skipped(test, &format!("../shared/{path}"));
+    None
+}
+
+/// A program of this machine. `None`, and a line that says so, where it is missing: `test` has nothing to do then.
+///
+/// # Panics
+/// Where it is missing and required: in CI, or by `EXPOSITION_REQUIRE_PROGRAMS=1`.
+#[must_use]
+pub fn program(name: &str, test: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Servers lie where only root's path looks.
+    let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/local/sbin".into()]);
+    if let Some(found) = folders.map(|folder| folder.join(name)).find(|file| file.is_file()) {
+        return Some(found);
+    }
+    let variable = |name: &str| std::env::var(name).ok();
+    assert!(
+        !required(variable(REQUIRE_PROGRAMS).as_deref(), variable("CI").as_deref()),
+        "{test} needs {name}; {REQUIRE_PROGRAMS}=0 skips it"
+    );
+    skipped(test, name);
     None
 }
 

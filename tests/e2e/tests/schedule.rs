@@ -31,7 +31,7 @@ fn environment_name() -> String {
 
 #[test]
 fn the_script_calls_the_routes_with_the_applications_secret() {
-    let script = read("deploy/appel.sh");
+    let script = read("deploy/schedule/appel.sh");
     for (word, path) in CALLS {
         assert!(script.contains(&format!("{word}) chemin={path} ;;")), "{word}");
     }
@@ -44,7 +44,7 @@ fn the_script_calls_the_routes_with_the_applications_secret() {
 
 #[test]
 fn kubernetes_calls_every_minute_and_every_night_one_at_a_time() {
-    let documents = YamlLoader::load_from_str(&read("deploy/kubernetes/cronjobs.yaml")).unwrap();
+    let documents = YamlLoader::load_from_str(&read("deploy/schedule/cronjobs.yaml")).unwrap();
     let mut schedules = BTreeMap::new();
     for job in &documents {
         assert_eq!(job["kind"].as_str(), Some("CronJob"));
@@ -69,11 +69,11 @@ fn kubernetes_calls_every_minute_and_every_night_one_at_a_time() {
     }
     let expected = [("avancer", "* * * * *"), ("collecter", "0 3 * * *")].map(|(w, s)| (w.to_owned(), s.to_owned()));
     assert_eq!(schedules, BTreeMap::from(expected));
-    let folder = &YamlLoader::load_from_str(&read("deploy/kustomization.yaml")).unwrap()[0];
-    assert_eq!(folder["resources"][0].as_str(), Some("kubernetes/cronjobs.yaml"));
+    let folder = &YamlLoader::load_from_str(&read("deploy/schedule/kustomization.yaml")).unwrap()[0];
+    assert_eq!(folder["resources"][0].as_str(), Some("cronjobs.yaml"));
     let map = &folder["configMapGenerator"][0];
     assert_eq!((map["name"].as_str(), map["files"][0].as_str()), (Some("exposition-appel"), Some("appel.sh")));
-    if let Some(built) = run("kubectl", &["kustomize", "deploy"], &[]) {
+    if let Some(built) = run("kubectl", &["kustomize", "deploy/schedule"], &[]) {
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let text = String::from_utf8(built.stdout).unwrap();
         assert_eq!(YamlLoader::load_from_str(&text).unwrap().len(), 3, "the script and two jobs");
@@ -193,7 +193,7 @@ fn the_script_runs_against_the_application() {
     let name = environment_name();
     let call = |word: &str, secret: &str| {
         let variables = [("EXPOSITION_ORIGINE", origin.as_str()), (name.as_str(), secret)];
-        run("sh", &["deploy/appel.sh", word], &variables).unwrap()
+        run("sh", &["deploy/schedule/appel.sh", word], &variables).unwrap()
     };
     if run("curl", &["--version"], &[]).is_none() {
         return;

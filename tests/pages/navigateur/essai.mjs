@@ -100,6 +100,24 @@ await page.keyboard.press("ArrowDown");
 await page.waitForFunction(() => document.querySelector("pre[aria-label=Python]")?.textContent.includes("/regionales/"));
 check((await focus()) === "region", `keyboard: after the choice the focus is on ${await focus()}`);
 await until(() => document.activeElement.matches("pre[aria-label=Python]"), "the Python snippet");
+// What is copied elsewhere is whole, and holds where the pages lie.
+for (const [label, start] of [["Code à intégrer", `<img src="${base}/api/inserjeunes/`], ["curl", `curl '${base}/api/inserjeunes/`], ["L’appel", `GET ${base}/api/inserjeunes/`]]) {
+  const text = await page.textContent(`pre[aria-label="${label}"]`);
+  check(text.startsWith(start), `${label}: ${text}`);
+}
+check(await page.evaluate(() => document.querySelector("img.image").decode().then(() => true, () => false)), "the image is not drawn");
+const embedded = (await page.textContent("pre[aria-label='Code à intégrer']")).match(/src="([^"]+)"/)[1];
+check((await context.request.get(embedded)).ok(), `no image at ${embedded}`);
+// Every link of every page leads to an answer.
+for (const path of ["/", "/etat", "/etat/", "/api/doc", "/api/doc/", "/api/doc/erreurs", "/api/doc/erreurs/"]) {
+  await page.goto(base + path, { waitUntil: "networkidle" });
+  for (const link of new Set(await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)))) {
+    if (!link.startsWith(new URL(base).origin)) continue; // a licence, elsewhere
+    check(link.startsWith(base), `${path}: a link to ${link}`);
+    const answer = await context.request.get(link, { headers: { accept: "text/html,*/*" } });
+    check(answer.ok(), `${path}: ${answer.status()} at ${link}`);
+  }
+}
 await page.close();
 
 // A call tried from the documentation.

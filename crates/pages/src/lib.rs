@@ -11,6 +11,7 @@
 
 pub mod documentation;
 pub mod errors;
+pub mod matching_openapi;
 pub mod openapi;
 mod report;
 pub mod status;

@@ -6,6 +6,7 @@
 #![cfg(not(target_family = "wasm"))]
 
 use crate::errors::ERRORS;
+use crate::matching_openapi;
 use api::search;
 use domain::{PUBLICATION_THRESHOLD, indicator, territory};
 use serde_json::{Map, Value, json};
@@ -39,7 +40,7 @@ pub const EXAMPLES: [(&str, &str); 24] = [
 ];
 
 /// Paths of the routes that need no description: pages, not answers of the API.
-pub const PAGES: [&str; 4] = ["/", "/etat", "/api/doc", "/api/doc/erreurs"];
+pub const PAGES: [&str; 5] = ["/", "/etat", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement"];
 
 fn ref_schema(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
@@ -307,6 +308,7 @@ pub fn document(examples: &Map<String, Value>) -> Value {
     paths.insert("/api/inserjeunes/mailles".into(), mailles(&doc));
     paths.insert("/api/inserjeunes/auth/login".into(), connection(&doc));
     paths.extend(searches(&doc));
+    paths.extend(matching_openapi::paths());
     paths.insert("/api".into(), simple("Service", "version", "Version, environnement, santé", "Api"));
     let mut status = simple("Service", "statut", "Ce qui est publié, depuis quand, d’où", "Statut");
     if let Some(answers) = status.get_mut("get").and_then(|g| g.get_mut("responses")).and_then(Value::as_object_mut) {
@@ -329,6 +331,7 @@ pub fn document(examples: &Map<String, Value>) -> Value {
             {"name": "Un document", "description": "Un appel, une réponse, sans clé : ce dont un site a besoin pour afficher une fiche."},
             {"name": "Image à intégrer", "description": "Les trois parts d’une fiche, dessinées."},
             {"name": "Recherche", "description": "Des mots ou un code vers les certifications et les établissements, et où chacun a des données. Sans clé. Aucun indicateur."},
+            matching_openapi::tag(),
             {"name": "Listes", "description": "Tout, par pages ou en un fichier, avec une clé."},
             {"name": "Accès", "description": "Un jeton pour un compte."},
             {"name": "Service", "description": "Version, état, description."},

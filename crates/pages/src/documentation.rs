@@ -20,6 +20,8 @@ const STYLE: &[u8] = include_bytes!("../pages/style.css");
 const EXPLORER_JS: &[u8] = include_bytes!("../pages/explorateur.js");
 const DOC_JS: &[u8] = include_bytes!("../pages/doc.js");
 const EXPLORER: &str = include_str!("../pages/explorateur.html");
+const MATCHING_JS: &[u8] = include_bytes!("../pages/appariement.js");
+const MATCHING: &str = include_str!("../pages/appariement.html");
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Files change with the version of the application only.
@@ -50,6 +52,9 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
         }
         ["api", "doc"] => show(&documentation(files)),
         ["api", "doc", "erreurs"] => show(&errors::show()),
+        ["api", "doc", "appariement"] => {
+            show(&page("Apparier un catalogue", "/api/doc/appariement", MATCHING_HEAD, MATCHING))
+        }
         ["api", "doc", "openapi.json"] => {
             let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
@@ -97,6 +102,7 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
         "style.css" => Some(STYLE),
         "explorateur.js" => Some(EXPLORER_JS),
         "doc.js" => Some(DOC_JS),
+        "appariement.js" => Some(MATCHING_JS),
         _ => None,
     };
     let embedded = files.iter().find(|f| f.name == name);
@@ -126,6 +132,8 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
 }
 
 const EXPLORER_HEAD: &str = "<script src=\"/static/explorateur.js\" defer></script>";
+
+const MATCHING_HEAD: &str = "<script src=\"/static/appariement.js\" defer></script>";
 
 const SWAGGER_HEAD: &str = "<link rel=\"stylesheet\" href=\"/static/swagger-ui.css\"><script src=\"/static/swagger-ui-bundle.js\" defer></script><script src=\"/static/doc.js\" defer></script>";
 

@@ -19,7 +19,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 18] = [
+pub const ERRORS: [Explanation; 19] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -33,6 +33,13 @@ pub const ERRORS: [Explanation; 18] = [
         message: "Erreur de validation",
         cause: "La recherche a reçu un paramètre inconnu, vide, trop long ou répété.",
         remedy: "« aide » dit ce qui est accepté. q contient des mots ou un code, type vaut certification ou etablissement, page va de 1 à 1 000.",
+    },
+    Explanation {
+        anchor: "appariement",
+        status: 400,
+        message: "(selon le cas)",
+        cause: "Un catalogue ne peut pas être lu (colonne clé absente, fichier vide, classeur au lieu d’un CSV, première ligne de plus de 64 Kio), un paramètre de l’appariement est faux, ou la génération demandée n’est plus servie (409).",
+        remedy: "« message » nomme ce qui manque et les colonnes trouvées, « aide » ce qui serait juste. Un classeur s’enregistre en CSV UTF-8 ; 409 : reprendre le catalogue à sa première ligne ; 503 : réessayer après Retry-After.",
     },
     Explanation {
         anchor: "illisible",

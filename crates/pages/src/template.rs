@@ -21,8 +21,9 @@ pub fn escape(text: &str) -> String {
     output
 }
 
-const ENTRIES: [(&str, &str); 4] = [
+const ENTRIES: [(&str, &str); 5] = [
     ("/", "Explorateur"),
+    ("/api/doc/appariement", "Apparier un catalogue"),
     ("/api/doc", "Documentation"),
     ("/api/doc/erreurs", "Erreurs"),
     ("/etat", "État du service"),

@@ -5,8 +5,8 @@ use api::error::NotFound;
 use collection::{Run, RunReport};
 use publication::Job;
 use serde_json::{Map, Value, json};
-use store::keys;
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
+use store::{keys, public_record};
 
 /// Runs whose reports are kept.
 const KEPT: usize = 20;
@@ -78,7 +78,9 @@ pub async fn keep<K: KeyValueWrite>(
         bytes = to_json(&report_key(&job.id), &report)?;
     }
     kv.set(&report_key(&job.id), bytes).await?;
-    let reports_kept: Option<Vec<Value>> = kv.get(keys::REPORTS).await?.and_then(|b| serde_json::from_slice(&b).ok());
+    // What cannot be read is let go: each import says its own again.
+    let stored = kv.get(keys::REPORTS).await?.and_then(|value| public_record::reports(&value).ok());
+    let reports_kept: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
     let mut reports_kept = reports_kept.unwrap_or_default();
     let id = report.get("id").cloned();
     reports_kept.retain(|r| r.get("id") != id.as_ref());
@@ -89,7 +91,7 @@ pub async fn keep<K: KeyValueWrite>(
         reports_kept.pop();
         bytes = to_json(keys::REPORTS, &reports_kept)?;
     }
-    kv.set(keys::REPORTS, bytes).await?;
+    kv.set(keys::REPORTS, public_record::seal_reports(bytes)).await?;
     list.insert(0, choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]));
     let old_codes: Vec<String> = list
         .drain(KEPT.min(list.len())..)
@@ -181,7 +183,8 @@ mod tests {
             assert!(read(&kv, "j24").await.unwrap().to_string().contains("0750001U"));
             assert!(read(&kv, "j0").await.is_err());
             assert_eq!(kv.keys().iter().filter(|k| k.starts_with("work:report:")).count(), KEPT);
-            let reports_kept = String::from_utf8(kv.get(keys::REPORTS).await.unwrap().unwrap()).unwrap();
+            let reports_kept = kv.get(keys::REPORTS).await.unwrap().unwrap();
+            let reports_kept = String::from_utf8(public_record::reports(&reports_kept).unwrap()).unwrap();
             assert!(reports_kept.contains("\"appels\":9") && reports_kept.contains("uai_incorrect"), "{reports_kept}");
             assert!(!reports_kept.contains("0750001U") && !reports_kept.contains("404"), "{reports_kept}");
         });

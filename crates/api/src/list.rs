@@ -14,7 +14,8 @@ use std::rc::Rc;
 use store::Reader;
 use store::keys;
 use store::kv::{KeyValue, StoreError};
-use store::list::{self, Filter, Format, Order, Plan, SegmentSlice};
+use store::list::{Filter, Format, Order, Plan, SegmentSlice};
+use store::segment;
 
 /// Lists of no more segments than this are put together before they are sent: one piece, with its
 /// length known; a page of 1,000 rows is 17 segments, some 1 MB.
@@ -241,19 +242,16 @@ struct RowReader<K> {
 
 impl<K: KeyValue + 'static> RowReader<K> {
     async fn slice(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
-        let segment = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
-        let damaged = |_| StoreError::Damaged(format!("{} {}", self.list, slice.segment));
-        let rows = list::rows(&segment, slice.from, slice.count).map_err(damaged)?;
-        out.reserve(rows.iter().map(|row| row.len() + 8).sum());
-        for (rank, row) in rows.into_iter().enumerate() {
+        let value = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
+        let rows = value.rows(slice.from, slice.count)?;
+        out.reserve(rows.unfolded_len());
+        for (rank, row) in rows.iter().enumerate() {
             if !(first && rank == 0) {
                 out.extend_from_slice(self.envelope.between);
             }
             match self.format {
                 Format::Csv => out.extend_from_slice(row),
-                Format::Json => {
-                    list::write_row(out, row, self.now).map_err(|_| StoreError::Damaged(self.list.clone()))?
-                }
+                Format::Json => segment::write_row(out, row, self.now).map_err(|_| value.damaged())?,
             }
         }
         Ok(())

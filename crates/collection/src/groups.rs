@@ -8,9 +8,9 @@ use outside::{Clock, Fetch};
 use publication::{Environment, RecordStream};
 use sources::Service;
 use std::collections::BTreeMap;
-use store::KeyValueWrite;
 use store::codec::Decoder;
 use store::kv::StoreError;
+use store::{KeyValueWrite, Shelf};
 use treatments::{Collection, Treatment, settings, treat_group};
 
 /// Treated documents that are held before they are handed over: some 4 KB each.
@@ -24,7 +24,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         self.progress(rank, total, maille.list());
         self.prepare_context().await?;
         let stream = self.state.groups.clone().unwrap_or_else(|| RecordStream::new("groupes", 1));
-        let read = stream.read(self.kv, &self.prefix, rank).await?;
+        let read = stream.read(self.kv, Shelf::own(&self.prefix), rank).await?;
         let damaged = || StoreError::Damaged(format!("groupes, {} {locale}", maille.list()));
         let mut groups: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
         for record in read.records() {

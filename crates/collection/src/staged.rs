@@ -6,9 +6,9 @@ use publication::{Journal, JournalReading, Position, Writer, put_long, read_long
 use serde::{Deserialize, Serialize};
 use sources::{AnswerReader, Call, ReadReport, SourceError};
 use std::collections::BTreeMap;
-use store::KeyValueWrite;
 use store::exchange::change_or_rebuild;
 use store::kv::{StoreError, to_json};
+use store::{KeyValueWrite, Shelf, frame};
 
 /// The key of the list of what is staged. It is created once and then only swapped.
 const KEY: &str = "work:reserve";
@@ -72,7 +72,7 @@ impl StagedLot {
         let mut whole_number = self.clone();
         if let Some((number, count)) = whole_number.elsewhere.take() {
             let family = journal_family(number);
-            let text = read_long(kv, &self.prefix, &family, 0, count).await?;
+            let text = read_long(kv, Shelf::own(&self.prefix), &family, 0, count).await?;
             whole_number.journal = serde_json::from_slice(&text).map_err(|_| StoreError::Damaged(family))?;
         }
         Ok(whole_number)
@@ -99,7 +99,7 @@ impl StagedLots {
     /// Those of the store.
     pub async fn read<K: KeyValueWrite>(kv: &K) -> Result<Self, StoreError> {
         // One that cannot be read leads to nothing any more: the services are asked again, and what it named goes.
-        Ok(kv.get(KEY).await?.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+        Ok(kv.get(KEY).await?.and_then(|value| frame::open_json(KEY, &value).ok()).unwrap_or_default())
     }
 
     pub(crate) fn lot(&self, lot: &Lot) -> Option<&StagedLot> {

@@ -77,6 +77,6 @@ pub(crate) async fn read_state<K: KeyValueWrite>(
     prefix: &str,
     (number, count): (u64, usize),
 ) -> Result<RunState, StoreError> {
-    let bytes = read_long(kv, prefix, &state_family(number), 0, count).await?;
+    let bytes = read_long(kv, store::Shelf::own(prefix), &state_family(number), 0, count).await?;
     serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(state_family(number)))
 }

@@ -1,14 +1,17 @@
 //! A job: what was asked for, where it stands, what came of it.
 
+use crate::error::PublicationError;
+use crate::opening::{Opening, PublicationOptions};
 use crate::registry::{Registry, Served};
-use crate::staging::{LineRefusal, PARTS_MAX, PartInfo};
-use domain::declared::MAILLE_FIELD;
-use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
+use crate::short::{NAME_MAX, short};
+use crate::staging::{PARTS_MAX, Staging};
+use crate::summary::{JobSummary, Totals};
+use domain::DeclaredMaille;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::kv::{KeyValueWrite, StoreError, to_json};
+use store::frame;
+use store::kv::{KeyValueWrite, StoreError};
 use store::pointer::MillesimesInForce;
-use store::public_record::DocumentCounts;
 
 /// Jobs open at once, at most.
 const OPEN_MAX: usize = 20;
@@ -25,132 +28,11 @@ pub const CALL_MAX_MS: i64 = 5 * 60 * 1000;
 const OPENING_MS: i64 = 60_000;
 /// Bytes of what a caller says of a job: kinds, millesimes, how to publish.
 const DEMAND_MAX: usize = 64 * 1024;
-/// Names of unknown fields kept in a report, and bytes of each.
-const FIELDS_KEPT: usize = 200;
-pub(super) const NAME_MAX: usize = 100;
 /// Couples of maille, millesime and provenance that a report tells apart; real data has some hundred.
 pub(super) const HEADCOUNTS_MAX: usize = 2_000;
 
-/// What cannot be done now, and what the caller can do about it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PublicationError {
-    /// No such job: it was never opened, or its time is over.
-    #[error("le travail {0} n'existe pas ou n'existe plus")]
-    UnknownJob(String),
-    /// Someone else publishes: try again later.
-    #[error("une autre publication est en cours ({job}) ; réessayer dans {seconds} s")]
-    Busy {
-        /// Who holds the lease.
-        job: String,
-        /// When it ends at the latest.
-        seconds: i64,
-    },
-    /// Another call advanced the same job at the same time; this one changed nothing.
-    #[error("un autre appel fait avancer le même travail")]
-    Overtaken,
-    /// The call does not fit where the job stands.
-    #[error("{0}")]
-    Refused(String),
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// Whether a push replaces or adds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// What is published of the declared kinds and millesimes goes, what is pushed comes.
-    #[default]
-    #[serde(rename = "remplacer")]
-    Replace,
-    /// What is pushed comes, or takes the place of the document of the same key.
-    #[serde(rename = "ajouter")]
-    Add,
-}
-
-/// How a job is opened.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opening {
-    /// Replace or add.
-    #[serde(default)]
-    pub mode: Mode,
-    /// The kinds that are replaced; empty: all.
-    #[serde(default)]
-    pub kinds: Vec<Kind>,
-    /// The millesimes that are replaced; empty: all.
-    #[serde(default)]
-    pub millesimes: Vec<String>,
-    /// The declared mailles that are replaced. With them, kinds that are not named stay; without
-    /// them, the kind `statistique` stands for all declared mailles.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub mailles: Vec<String>,
-    /// What is replaced, to the point, where kinds and millesimes alone would take too much with
-    /// them: used instead of the two above.
-    #[serde(rename = "perimetre", default, skip_serializing_if = "Vec::is_empty")]
-    pub scope: Vec<Scope>,
-}
-
-/// Documents that a push replaces.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    /// Their kind.
-    pub kind: Kind,
-    /// Secondary or higher education; without it: both.
-    #[serde(rename = "univers", default, skip_serializing_if = "Option::is_none")]
-    pub universe: Option<Universe>,
-    /// Their millesimes; empty: all.
-    #[serde(default)]
-    pub millesimes: Vec<String>,
-}
-
-impl Opening {
-    /// Whether a document in use goes, to make place for what is pushed.
-    pub(super) fn replaces(&self, kind: Kind, document: Option<&Document>) -> bool {
-        let text = |field: &str| document.and_then(|d| d.get(field)).and_then(|v| v.as_str()).unwrap_or_default();
-        let among = |millesimes: &[String]| {
-            document.is_none() || millesimes.is_empty() || millesimes.iter().any(|m| m == text("millesime"))
-        };
-        if self.mode == Mode::Add {
-            return false;
-        }
-        if self.scope.is_empty() {
-            let named = match (kind, self.mailles.as_slice()) {
-                (_, []) => self.kinds.is_empty() || self.kinds.contains(&kind),
-                (Kind::Statistic, mailles) => mailles.iter().any(|m| m == text(MAILLE_FIELD)),
-                (_, [_, ..]) => self.kinds.contains(&kind),
-            };
-            return named && among(&self.millesimes);
-        }
-        let universe = Filiere::parse(text("filiere")).map(Filiere::universe);
-        self.scope
-            .iter()
-            .any(|p| p.kind == kind && (p.universe.is_none() || p.universe == universe) && among(&p.millesimes))
-    }
-}
-
-/// How a publication is started or goes on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PublicationOptions {
-    /// How many parts were sent, numbered from 0.
-    #[serde(rename = "parties", default)]
-    pub parts: usize,
-    /// Publish in spite of refused lines.
-    #[serde(rename = "accepter_refus", default)]
-    pub accept_refusals: bool,
-    /// Publish although a maille and millesime loses more than 10 % of its documents.
-    #[serde(rename = "confirmer_pertes", default)]
-    pub confirm_losses: bool,
-    /// The latest millesimes to put in force, where they are not to be read off the data.
-    #[serde(default)]
-    pub millesimes: Option<MillesimesInForce>,
-}
-
 /// Where a job stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobStep {
     /// Parts come in.
@@ -199,114 +81,26 @@ pub enum JobStep {
 }
 
 impl JobStep {
+    /// Whether what a step needed, and no later one, is read no more.
+    pub(super) fn is_after(self, step: Self) -> bool {
+        const ORDER: [JobStep; 8] = [
+            JobStep::Distribute,
+            JobStep::Build,
+            JobStep::List,
+            JobStep::Count,
+            JobStep::Index,
+            JobStep::Match,
+            JobStep::Verify,
+            JobStep::Switch,
+        ];
+        let rank = |step: Self| ORDER.iter().position(|other| *other == step);
+        rank(self).zip(rank(step)).is_some_and(|(this, other)| this > other)
+    }
+
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Published | Self::Unchanged | Self::GivenUp | Self::Failed)
-    }
-}
-
-/// What came of a job. It names fields and reasons, never an indicator's value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct JobSummary {
-    /// Lines accepted, by kind.
-    #[serde(rename = "lignes")]
-    pub lines: BTreeMap<String, u64>,
-    /// Lines refused.
-    #[serde(rename = "lignes_refusees")]
-    pub refused_lines: u64,
-    /// The first of them.
-    #[serde(rename = "refus")]
-    pub refusals: Vec<LineRefusal>,
-    /// Fields kept out, and how often.
-    #[serde(rename = "champs_inconnus")]
-    pub unknown_fields: BTreeMap<String, u64>,
-    /// Documents carried over from the generation in use.
-    #[serde(rename = "reprises")]
-    pub carried_over: u64,
-    /// Documents published, by maille, millesime and provenance.
-    pub documents: DocumentCounts,
-    /// Documents whose figures are hidden by the threshold, by maille.
-    #[serde(rename = "sous_seuil")]
-    pub below_threshold: BTreeMap<String, u64>,
-    /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
-    #[serde(rename = "pertes")]
-    pub losses: Vec<String>,
-    /// Digest of the published documents, in hexadecimal.
-    pub digest: String,
-    /// Values written.
-    #[serde(rename = "ecritures")]
-    pub writes: u64,
-    /// Time spent in steps, in milliseconds.
-    #[serde(rename = "duree_ms")]
-    pub duration_ms: u64,
-    /// Why it failed or was given up, where it was.
-    #[serde(rename = "echec", default, skip_serializing_if = "Option::is_none")]
-    pub failure: Option<String>,
-    /// Older pulls that waited for a confirmation, and gave way to this one.
-    #[serde(rename = "remplace", default, skip_serializing_if = "Vec::is_empty")]
-    pub replaces: Vec<String>,
-}
-
-impl JobSummary {
-    /// Adds what is known of a staged part.
-    pub fn add(&mut self, info: &PartInfo) {
-        for (kind, n) in &info.lines {
-            *self.lines.entry(kind.clone()).or_default() += n;
-        }
-        self.refused_lines += info.refused;
-        let place = 200usize.saturating_sub(self.refusals.len());
-        self.refusals.extend(info.refusals.iter().take(place).cloned());
-        for (field, n) in &info.unknown_fields {
-            if self.unknown_fields.len() < FIELDS_KEPT || self.unknown_fields.contains_key(field) {
-                *self.unknown_fields.entry(field.clone()).or_default() += n;
-            }
-        }
-    }
-}
-
-/// A text cut to so many bytes, at a character.
-pub(super) fn short(text: &str, max: usize) -> &str {
-    let ending = text.char_indices().map(|(start, c)| start + c.len_utf8()).take_while(|ending| *ending <= max).last();
-    text.get(..ending.unwrap_or(0)).unwrap_or_default()
-}
-
-/// What is known of all parts of a job together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// How many they are.
-    #[serde(rename = "parties")]
-    pub parts: usize,
-    /// What the report says of them.
-    #[serde(rename = "bilan")]
-    pub summary: JobSummary,
-    /// Bytes kept, by kind.
-    #[serde(rename = "octets")]
-    pub bytes: BTreeMap<String, u64>,
-    /// The mailles they declare.
-    pub mailles: BTreeMap<String, DeclaredMaille>,
-}
-
-impl Totals {
-    /// Adds the next part.
-    ///
-    /// # Errors
-    /// [`PublicationError::Refused`] where it declares a maille otherwise than those before it.
-    pub fn add(&mut self, info: &PartInfo) -> Result<(), PublicationError> {
-        self.summary.add(info);
-        for (kind, n) in &info.bytes {
-            *self.bytes.entry(kind.clone()).or_default() += n;
-        }
-        for (name, declared) in &info.mailles {
-            if self.mailles.insert(name.clone(), declared.clone()).is_some_and(|before| before != *declared) {
-                return Err(PublicationError::Refused(format!(
-                    "la partie {} connaît la maille {name} sous une autre déclaration que celles avant elle : la renvoyer",
-                    self.parts
-                )));
-            }
-        }
-        self.parts += 1;
-        Ok(())
     }
 }
 
@@ -379,8 +173,16 @@ impl Job {
         if id.is_empty() || id.len() > 60 || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(unknown());
         }
-        let bytes = kv.get(&job_key(id)).await?.ok_or_else(unknown)?;
-        let job = serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(job_key(id)))?;
+        let key = job_key(id);
+        let bytes = kv.get(&key).await?.ok_or_else(unknown)?;
+        let job = match frame::open_json(&key, &bytes) {
+            // One that the version before ended says how; one under way cannot go on.
+            Err(other @ StoreError::OtherLayout { .. }) => serde_json::from_slice::<Self>(&bytes)
+                .ok()
+                .filter(|job| job.id == id && job.step.is_final())
+                .ok_or(other)?,
+            job => job?,
+        };
         Ok((job, bytes))
     }
 
@@ -416,7 +218,11 @@ impl Job {
             Ok((job, _)) => return Ok(job),
             Err(error) => error,
         };
-        let lost = matches!(error, PublicationError::UnknownJob(_) | PublicationError::Store(StoreError::Damaged(_)));
+        let lost = matches!(
+            error,
+            PublicationError::UnknownJob(_)
+                | PublicationError::Store(StoreError::Damaged(_) | StoreError::OtherLayout { .. })
+        );
         if lost && Registry::read(kv).await?.named(id) {
             return Ok(Self::lost(id, loss(&error)));
         }
@@ -477,12 +283,17 @@ impl Job {
 
     /// Writes the record if nobody else has since it was read.
     pub(super) async fn write<K: KeyValueWrite>(&self, kv: &K, before: &[u8]) -> Result<Vec<u8>, PublicationError> {
-        let new = to_json(&job_key(&self.id), self)?;
+        let new = frame::seal_json(&job_key(&self.id), self)?;
         if new == before || kv.swap(&job_key(&self.id), before, new.clone()).await? {
             Ok(new)
         } else {
             Err(PublicationError::Overtaken)
         }
+    }
+
+    /// Whether its record lies in the store as it was written.
+    pub(super) async fn lies_as<K: KeyValueWrite>(&self, kv: &K, record: &[u8]) -> Result<bool, StoreError> {
+        Ok(kv.get(&job_key(&self.id)).await?.is_some_and(|stored| stored == record))
     }
 
     pub(super) async fn delete<K: KeyValueWrite>(kv: &K, id: &str) -> Result<(), StoreError> {
@@ -611,7 +422,7 @@ impl Job {
         if let Some(wrong) = options.millesimes.as_ref().and_then(MillesimesInForce::unreadable) {
             return refusal(format!("millesimes : « {} » n'est ni une année ni une période", short(wrong, NAME_MAX)));
         }
-        let staging = super::Staging::new(kv, id, 1);
+        let staging = Staging::new(kv, id, 1);
         let mut totals = Totals::default();
         for part in 0..options.parts {
             let info = staging
@@ -715,6 +526,9 @@ impl Job {
 fn loss(error: &PublicationError) -> String {
     match error {
         PublicationError::UnknownJob(_) => "son enregistrement manque : l'ouverture s'est interrompue".into(),
+        PublicationError::Store(StoreError::OtherLayout { .. }) => {
+            "une autre version de l'application l'a commencé, et celle-ci ne peut pas le continuer : recommencer".into()
+        }
         _ => "son enregistrement est illisible".into(),
     }
 }
@@ -759,7 +573,7 @@ async fn record<K: KeyValueWrite>(kv: &K, job: Job) -> Result<Job, PublicationEr
     // Told at once, before anything is sent: over an unreadable pointer nothing can be published.
     Served::read(kv).await?;
     let refusal = |text: String| Err(PublicationError::Refused(text));
-    let record = to_json(&job_key(&job.id), &job)?;
+    let record = frame::seal_json(&job_key(&job.id), &job)?;
     if record.len() > DEMAND_MAX {
         return refusal(format!("l'ouverture dépasse {} Kio", DEMAND_MAX / 1024));
     }
@@ -774,6 +588,7 @@ async fn record<K: KeyValueWrite>(kv: &K, job: Job) -> Result<Job, PublicationEr
             return Err("le ménage est en retard : appeler POST /internal/import/run jusqu'à ce qu'il soit fait".into());
         }
         registry.jobs.push(job.id.clone());
+        registry.unframed = false;
         registry.opened_at_ms.insert(job.id.clone(), job.opened_ms);
         Ok(())
     })

@@ -4,9 +4,10 @@
 
 use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
-use store::codec::{self, Decoder, Encoder, SEAL};
-use store::keys;
+use store::codec::{Decoder, Encoder};
+use store::fold::{Dictionary, fold, unfold};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::{Shelf, keys};
 
 /// Largest piece, in bytes.
 const PIECE_MAX: usize = 256 * 1024;
@@ -92,9 +93,7 @@ impl Journal {
         if self.number != number {
             (self.number, self.next) = (number, 0);
         }
-        let mut piece = vec![0; SEAL];
-        piece.append(&mut self.buffer);
-        codec::seal(&mut piece);
+        let piece = fold(&std::mem::take(&mut self.buffer), &Dictionary::default());
         let n = self.next;
         self.next += 1;
         match self.series.last_mut() {
@@ -145,13 +144,13 @@ impl<K: KeyValue> JournalReading<'_, K> {
                 (self.position, self.piece) = (Position(series + 1, 0, 0), None);
                 continue;
             }
-            let key = keys::value(self.prefix, &family(&self.journal.name, s.number), s.first + rank);
-            let damaged = || StoreError::Damaged(key.clone());
+            let family = family(&self.journal.name, s.number);
+            let damaged = || StoreError::Damaged(keys::value(self.prefix, &family, s.first + rank));
             let piece = match self.piece.take() {
                 Some(piece) => piece,
                 None => {
-                    let piece = self.kv.get(&key).await?.ok_or_else(damaged)?;
-                    codec::unseal(&piece).ok_or_else(damaged)?.to_vec()
+                    let value = Shelf::own(self.prefix).get(self.kv, &family, s.first + rank).await?;
+                    unfold(value.content()?, &Dictionary::default()).ok_or_else(damaged)?
                 }
             };
             let mut decoder = Decoder(piece.get(byte..).ok_or_else(damaged)?);

@@ -18,32 +18,38 @@
 //! step appends lies under the fencing number of its attempt and counts only once the job's
 //! record says so, and everything else is a function of what was read.
 
+mod error;
+mod housekeeping;
 mod job;
 mod journal;
 mod lines;
 mod lists;
 mod manifest;
 mod matching_lines;
+mod opening;
 mod record_stream;
 mod registry;
 mod rollback;
 mod served;
+mod short;
 pub mod staging;
 mod steps;
+mod summary;
 mod writer;
 
-pub use job::{
-    CALL_MAX_MS, Job, JobStep, JobSummary, Mode, Opening, PublicationError, PublicationOptions, STAGING_MAX_MS, Scope,
-    Totals, WAIT_MAX_MS, open, open_collection, open_in_one_call,
-};
+pub use error::PublicationError;
+pub use housekeeping::clean_up;
+pub use job::{CALL_MAX_MS, Job, JobStep, STAGING_MAX_MS, WAIT_MAX_MS, open, open_collection, open_in_one_call};
 pub use journal::{Journal, JournalReading, Position};
 pub use lines::{LineChecker, RefusedLine, ValidLine};
+pub use opening::{Mode, Opening, PublicationOptions, Scope};
 pub use record_stream::{Partition, RecordStream};
-pub use registry::{Generation, GenerationState, Lease, Registry, Served, clean_up};
+pub use registry::{Generation, GenerationState, Lease, Registry, Served};
 pub use rollback::roll_back;
 pub use served::walk_served;
 pub use staging::{LineRefusal, PartInfo, Staging, StagingError};
 pub use steps::advance;
+pub use summary::{JobSummary, Totals};
 pub use writer::{Writer, put_long, read_long};
 
 use domain::Document;

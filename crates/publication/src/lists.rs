@@ -8,11 +8,15 @@ use store::bundle;
 use store::chain::ENTRY_MAX;
 use store::codec::{Decoder, Encoder};
 use store::kv::{KeyValueWrite, StoreError};
-use store::list::{self, CodeEntry, Format, JsonRow, Order, Plan, RowKey, Stretch};
+use store::list::{self, CodeEntry, Format, Order, Plan, RowKey, Stretch};
+use store::segment::{self, JsonRow};
 use store::version_set::{Shape, Version};
 
 /// A page of codes or UAIs is closed at this size.
 pub(super) const PAGE_MIN: usize = 24 * 1024;
+
+/// Bytes of the rows of a segment, at most. What does not fold grows by a hundredth, and its first row lies there twice.
+const SEGMENT_MAX: usize = store::kv::VALUE_MAX / 10 * 9;
 
 /// A row on its way into a list.
 pub(super) struct ListRow {
@@ -184,9 +188,8 @@ pub(super) struct ListBuilder {
 
 impl ListBuilder {
     pub fn new(list: &str, order: Order, max_json: usize, max_csv: usize) -> Self {
-        // A segment of the longest rows must still fit into a value; rows are some 1 KB.
-        let place = store::kv::VALUE_MAX - 64;
-        let holds = |max: usize, wanted: usize| (place / (max + 4).max(1)).clamp(1, wanted);
+        // A segment of the longest rows must still fit into a value, folded to nothing less; rows are some 1 KB.
+        let holds = |max: usize, wanted: usize| (SEGMENT_MAX / (max + 8)).clamp(1, wanted);
         Self {
             list: list.to_owned(),
             order,
@@ -246,7 +249,7 @@ impl ListBuilder {
             return Ok(());
         }
         let n = (self.total - 1) / by_segment;
-        let value = list::pack(&std::mem::take(rows), list::block(format));
+        let value = segment::pack(&std::mem::take(rows), list::block(format));
         writer.put(&list::family(&self.list, self.order, format), n, value).await
     }
 
@@ -300,7 +303,10 @@ impl ListBuilder {
         encoder.text(&self.list).number(u64::from(self.order == Order::Codes));
         encoder.size(self.total).size(self.json_rows).size(self.csv_rows);
         for rows in [&self.json, &self.csv] {
-            encoder.bytes(&list::pack(rows, 1));
+            encoder.size(rows.len());
+            for row in rows {
+                encoder.bytes(row);
+            }
         }
         encoder.bytes(&CodeEntry(self.stretches.clone()).encode()).text(&self.code).size(self.page_bytes);
         encoder.size(self.page.len());
@@ -321,8 +327,10 @@ impl ListBuilder {
         let list = decoder.text()?.to_owned();
         let order = if decoder.number()? == 1 { Order::Codes } else { Order::Places };
         let (total, json_rows, csv_rows) = (decoder.size()?, decoder.size()?, decoder.size()?);
-        let mut rows =
-            || Some(list::unpack(decoder.bytes()?).ok()?.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>());
+        let mut rows = || {
+            let count = decoder.size()?;
+            (0..count).map(|_| decoder.bytes().map(<[u8]>::to_vec)).collect::<Option<Vec<_>>>()
+        };
         let (json, csv) = (rows()?, rows()?);
         let stretches = CodeEntry::decode(decoder.bytes()?).ok()?.0;
         let (code, page_bytes) = (decoder.text()?.to_owned(), decoder.size()?);

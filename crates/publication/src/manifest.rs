@@ -5,11 +5,10 @@ use crate::writer::{Writer, put_long, read_long};
 use domain::{DeclaredMaille, Kind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::PerFamily;
-use store::keys;
 use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
 use store::pointer::{LAYOUT, MillesimesInForce};
 use store::public_record::DocumentCounts;
+use store::{LayoutVersion, PerFamily, Shelf};
 
 /// Version of how documents, rows and indexes are written into a layout: to be raised with every change that readers see.
 pub(crate) const RENDERING: u32 = 3;
@@ -18,6 +17,9 @@ pub(crate) const RENDERING: u32 = 3;
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     pub(crate) generation: String,
+    /// Version 0.1 did not say.
+    #[serde(default = "first_layout")]
+    pub(crate) layout: u32,
     pub(crate) digest: String,
     pub(crate) documents: DocumentCounts,
     #[serde(rename = "octets")]
@@ -36,6 +38,10 @@ pub(crate) struct Manifest {
     pub(crate) rendering: String,
 }
 
+fn first_layout() -> u32 {
+    3
+}
+
 /// What decides, beside the data, what a generation holds: unchanged data makes a new generation where this changed.
 pub(crate) fn rendering(indicators: &[String]) -> String {
     format!("{LAYOUT}.{RENDERING}.{}", indicators.join(","))
@@ -44,6 +50,12 @@ pub(crate) fn rendering(indicators: &[String]) -> String {
 pub(crate) const MANIFEST_FAMILY: &str = "manifeste";
 
 impl Manifest {
+    /// Where its generation lies.
+    pub(crate) fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
+        let other = || StoreError::OtherLayout { key: self.generation.clone(), layout: self.layout };
+        Ok(Shelf::new(&self.generation, LayoutVersion::of(self.layout).ok_or_else(other)?))
+    }
+
     /// The documents as they were pushed.
     pub(crate) fn sources(&self) -> &RecordStream {
         &self.sources
@@ -55,12 +67,11 @@ impl Manifest {
         if statistics { 0..self.sources.partitions() } else { self.statistics..self.sources.partitions() }
     }
 
-    pub(crate) async fn read<K: KeyValue>(kv: &K, generation: &str) -> Result<Self, StoreError> {
-        let first = read_long(kv, generation, MANIFEST_FAMILY, 0, 1).await?;
-        let damaged = || StoreError::Damaged(keys::value(generation, MANIFEST_FAMILY, 0));
-        let count: usize = serde_json::from_slice(&first).map_err(|_| damaged())?;
-        let bytes = read_long(kv, generation, MANIFEST_FAMILY, 1, count).await?;
-        serde_json::from_slice(&bytes).map_err(|_| damaged())
+    pub(crate) async fn read<K: KeyValue>(kv: &K, shelf: Shelf<'_>) -> Result<Self, StoreError> {
+        let first = shelf.get(kv, MANIFEST_FAMILY, 0).await?;
+        let count: usize = serde_json::from_slice(first.content()?).map_err(|_| first.damaged())?;
+        let bytes = read_long(kv, shelf, MANIFEST_FAMILY, 1, count).await?;
+        serde_json::from_slice(&bytes).map_err(|_| first.damaged())
     }
 
     pub(crate) async fn write<K: KeyValueWrite>(&self, writer: &mut Writer<'_, K>) -> Result<(), StoreError> {

@@ -5,8 +5,9 @@
 
 use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
-use store::codec::{self, Decoder, Encoder, SEAL};
-use store::keys;
+use store::Shelf;
+use store::codec::{Decoder, Encoder};
+use store::fold::{Dictionary, fold};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 
 /// Largest piece, in bytes.
@@ -43,6 +44,16 @@ impl RecordStream {
     #[must_use]
     pub fn new(name: &str, partitions: usize) -> Self {
         Self { name: name.to_owned(), last: vec![None; partitions.max(1)], ..Self::default() }
+    }
+
+    /// The same without a record.
+    pub(super) fn emptied(&self) -> Self {
+        Self::new(&self.name, self.partitions())
+    }
+
+    /// What the families of its pieces begin with.
+    pub(super) fn family(&self) -> String {
+        format!("flux.{}.", self.name)
     }
 
     /// How many partitions there are.
@@ -108,18 +119,15 @@ impl RecordStream {
         }
         // The buffer is given up, not kept: a hundred kept buffers are most of an instance's memory.
         let body = std::mem::take(buffer);
-        let mut encoder = Encoder(Vec::with_capacity(body.len() + 24));
-        encoder.0.extend_from_slice(&[0; SEAL]);
+        let mut piece = Encoder::default();
         match last {
-            None => encoder.number(0),
-            Some((number, n)) => encoder.number(1).number(*number).size(*n),
+            None => piece.number(0),
+            Some((number, n)) => piece.number(1).number(*number).size(*n),
         };
-        encoder.0.extend_from_slice(&body);
+        piece.0.extend_from_slice(&fold(&body, &Dictionary::default()));
         self.size -= body.len();
-        let mut piece = encoder.0;
-        codec::seal(&mut piece);
         *last = Some((number, self.next));
-        writer.put(&family(&self.name, number), self.next, piece).await?;
+        writer.put(&family(&self.name, number), self.next, piece.0).await?;
         self.next += 1;
         Ok(())
     }
@@ -154,30 +162,29 @@ impl RecordStream {
     pub(super) async fn read_piece<K: KeyValue>(
         &self,
         kv: &K,
-        prefix: &str,
+        shelf: Shelf<'_>,
         (number, n): PiecePlace,
     ) -> Result<(Partition, Option<PiecePlace>), StoreError> {
-        let key = keys::value(prefix, &family(&self.name, number), n);
-        let damaged = || StoreError::Damaged(key.clone());
-        let piece = kv.get(&key).await?.ok_or_else(damaged)?;
-        let mut decoder = Decoder(codec::unseal(&piece).ok_or_else(damaged)?);
-        let before = match decoder.number().ok_or_else(damaged)? {
-            0 => None,
-            _ => Some((decoder.number().ok_or_else(damaged)?, decoder.size().ok_or_else(damaged)?)),
+        let value = shelf.get(kv, &family(&self.name, number), n).await?;
+        let mut decoder = Decoder(value.content()?);
+        let mut before = || match decoder.number()? {
+            0 => Some(None),
+            _ => Some(Some((decoder.number()?, decoder.size()?))),
         };
-        let start = piece.len() - decoder.0.len();
-        Ok((Partition(vec![(piece, start)]), before))
+        let before = before().ok_or_else(|| value.damaged())?;
+        let records = shelf.unfolded(decoder.0.to_vec()).ok_or_else(|| value.damaged())?;
+        Ok((Partition(vec![records]), before))
     }
 
-    /// The records of a partition, in the order they were added, from the pieces under `prefix`.
+    /// The records of a partition, in the order they were added, from the pieces of a shelf.
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where a piece is missing or damaged, else those of the store.
-    pub async fn read<K: KeyValue>(&self, kv: &K, prefix: &str, partition: usize) -> Result<Partition, StoreError> {
+    pub async fn read<K: KeyValue>(&self, kv: &K, shelf: Shelf<'_>, partition: usize) -> Result<Partition, StoreError> {
         let mut pieces = Vec::new();
         let mut place = self.last(partition);
         while let Some(here) = place {
-            let (piece, before) = self.read_piece(kv, prefix, here).await?;
+            let (piece, before) = self.read_piece(kv, shelf, here).await?;
             pieces.extend(piece.0);
             place = before;
         }
@@ -188,13 +195,13 @@ impl RecordStream {
 
 /// The pieces of a partition, read.
 #[derive(Debug)]
-pub struct Partition(Vec<(Vec<u8>, usize)>);
+pub struct Partition(Vec<Vec<u8>>);
 
 impl Partition {
     /// Its records.
     pub fn records(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter().flat_map(|(piece, start)| {
-            let mut decoder = Decoder(piece.get(*start..).unwrap_or_default());
+        self.0.iter().flat_map(|piece| {
+            let mut decoder = Decoder(piece);
             std::iter::from_fn(move || decoder.bytes())
         })
     }

@@ -1,25 +1,14 @@
-//! What generations and jobs exist, who may publish, and the deletion of what nobody reads.
+//! What generations and jobs exist, and who may publish.
 
-use crate::job::{FoundRecord, Job};
-use crate::staging::Staging;
-use crate::writer::{delete, forget};
-use crate::{Environment, PublicationError};
+use crate::PublicationError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use store::exchange;
-use store::keys;
 use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
-use store::pointer::Pointer;
-
-/// How long a generation stays after it left the pointer: readers may still follow a copy of it,
-/// and eventually consistent stores show the pointer late.
-pub const DELETION_DELAY_MS: i64 = 10 * 60 * 1000;
+use store::pointer::{LAYOUT, Pointer};
+use store::{exchange, frame, keys};
 
 /// How long a lease holds without being renewed. A step takes at most 25 s.
 const LEASE_MS: i64 = 60_000;
-
-/// How many batches of deletions one call does, at most: 3 s where a write takes 100 ms.
-const DELETED_BATCHES: usize = 30;
 
 /// Prefixes that the registry names, at most: beyond, its value would come near to what a store takes.
 const PREFIXES_MAX: usize = 1_500;
@@ -79,6 +68,9 @@ pub struct Registry {
     /// When open jobs were opened, in milliseconds since 1970.
     #[serde(rename = "ouverts_ms", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) opened_at_ms: BTreeMap<String, i64>,
+    /// Whether the version before may write to this store: it lies there as that one writes it.
+    #[serde(skip)]
+    pub(super) unframed: bool,
 }
 
 impl Registry {
@@ -87,10 +79,21 @@ impl Registry {
     /// # Errors
     /// Those of the store.
     pub async fn read<K: KeyValue>(kv: &K) -> Result<Self, StoreError> {
-        let bytes = kv.get(keys::REGISTRY).await?;
-        bytes.map_or(Ok(Self::default()), |b| {
-            serde_json::from_slice(&b).map_err(|_| StoreError::Damaged(keys::REGISTRY.into()))
-        })
+        kv.get(keys::REGISTRY).await?.map_or(Ok(Self::default()), |bytes| Self::decode(&bytes))
+    }
+
+    /// Reads the stored form. While the version before may write to the store the registry lies there as it wrote it, so
+    /// that it can; from the first job of this version on it is framed, and the version before stops at it.
+    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+        if !bytes.starts_with(b"{") {
+            return frame::open_json(keys::REGISTRY, bytes);
+        }
+        let registry = serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged(keys::REGISTRY.into()))?;
+        Ok(Self { unframed: true, ..registry })
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+        if self.unframed { to_json(keys::REGISTRY, self) } else { frame::seal_json(keys::REGISTRY, self) }
     }
 
     /// Changes the registry by compare-and-swap.
@@ -98,7 +101,7 @@ impl Registry {
         kv: &K,
         change: impl FnMut(&mut Self) -> T,
     ) -> Result<T, StoreError> {
-        exchange::update(kv, keys::REGISTRY, change).await
+        exchange::update_as(kv, keys::REGISTRY, Self::decode, Self::encode, change).await
     }
 
     /// Whether a job is open, or ended and not deleted yet.
@@ -142,6 +145,7 @@ impl Registry {
                 return None;
             }
             registry.last += 1;
+            registry.unframed = false;
             let id = format!("g{}", registry.last);
             registry.generations.push(Generation {
                 id: id.clone(),
@@ -162,7 +166,7 @@ impl Registry {
     }
 
     /// The generations that the pointer names; `None` where it cannot be read.
-    async fn served<K: KeyValueWrite>(kv: &K) -> Result<Option<Vec<String>>, StoreError> {
+    pub(super) async fn served<K: KeyValueWrite>(kv: &K) -> Result<Option<Vec<String>>, StoreError> {
         match Served::read(kv).await {
             Ok(None) => Ok(Some(Vec::new())),
             Ok(Some(Served { pointer, .. })) => {
@@ -205,6 +209,7 @@ impl Registry {
     pub(super) async fn follow<K: KeyValueWrite>(kv: &K, pointer: &Pointer, now: i64) -> Result<(), StoreError> {
         let previous = pointer.previous.as_ref().map(|p| p.generation.clone());
         Self::update(kv, |registry| {
+            registry.unframed = pointer.layout < LAYOUT && registry.jobs.is_empty();
             for g in &mut registry.generations {
                 let named = g.id == pointer.generation || Some(&g.id) == previous.as_ref();
                 match (named, g.state) {
@@ -221,6 +226,7 @@ impl Registry {
     pub(super) async fn settle<K: KeyValueWrite>(kv: &K, job: &str, now: i64) -> Result<(), StoreError> {
         // A pointer that cannot be read names nothing here; the housekeeping deletes nothing while it is so.
         let served = Self::served(kv).await?.unwrap_or_default();
+        let older = matches!(Served::read(kv).await, Ok(Some(served)) if served.pointer.layout < LAYOUT);
         Self::update(kv, |registry| {
             let own = registry.generations.iter_mut().filter(|g| g.job == job && !g.run);
             for g in own.filter(|g| g.state == GenerationState::InProgress) {
@@ -232,6 +238,7 @@ impl Registry {
             }
             registry.jobs.retain(|j| j != job);
             registry.opened_at_ms.remove(job);
+            registry.unframed |= older && registry.jobs.is_empty();
             if !registry.to_delete.iter().any(|(j, _)| j == job) {
                 registry.to_delete.push((job.to_owned(), 0));
             }
@@ -357,126 +364,5 @@ impl Lease {
             kv.swap(keys::LEASE, &bytes, to_json(keys::LEASE, &free)?).await?;
         }
         Ok(())
-    }
-}
-
-/// Families that only the making of a generation needs: all streams but the sources.
-fn is_temporary(family: &str) -> bool {
-    family.starts_with("etat.") || (family.starts_with("flux.") && !family.starts_with("flux.sources."))
-}
-
-/// Deletes a bounded share of what nobody reads any more: generations that left the pointer ten
-/// minutes ago or were given up, and the parts of ended jobs. Ends jobs whose record is lost, or that have waited too
-/// long. `true` while there is more to do now.
-///
-/// What cannot be read is let go: it is in nobody's way.
-///
-/// # Errors
-/// Those of the store.
-pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<bool, StoreError> {
-    let registry = Registry::read(kv).await?;
-    let now = env.now_ms();
-    let limit = DELETED_BATCHES.saturating_mul(env.batch().max(1));
-    if let Some((job, part)) = registry.to_delete.first().cloned() {
-        let staging = Staging::new(kv, &job, env.batch());
-        let rest = match staging.delete(part, limit).await {
-            Err(StoreError::Damaged(what)) => {
-                eprintln!("housekeeping: {what} cannot be read, part {part} of {job} is let go");
-                staging.forget(part).await?;
-                Some(part + 1)
-            }
-            rest => rest?,
-        };
-        if rest.is_none() {
-            Job::delete(kv, &job).await?;
-        }
-        Registry::update(kv, |registry| match rest {
-            Some(part) => registry.to_delete.iter_mut().filter(|(j, _)| *j == job).for_each(|(_, p)| *p = part),
-            None => registry.to_delete.retain(|(j, _)| *j != job),
-        })
-        .await?;
-        return Ok(true);
-    }
-    if registry.generations.iter().any(|g| to_delete(g, now) || g.temporary)
-        && let Some(served) = Registry::served(kv).await?
-        && delete_one(kv, env, &registry, &served, limit).await?
-    {
-        return Ok(true);
-    }
-    for id in &registry.jobs {
-        let finished = match Job::find(kv, &registry, id, now).await? {
-            FoundRecord::BeingOpened => false,
-            FoundRecord::Lost(_) => {
-                Registry::settle(kv, id, now).await?;
-                true
-            }
-            FoundRecord::Seen(job, before) => match job.expire(kv, &before, now).await {
-                Ok(finished) => finished,
-                Err(PublicationError::Store(error)) => return Err(error),
-                // Somebody just took it up again.
-                Err(_) => false,
-            },
-        };
-        if finished {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Whether the time of a prefix has come. One that left the pointer in the future did so by a wrong clock: it is due like
-/// one of just now, once that is written down.
-fn to_delete(g: &Generation, now: i64) -> bool {
-    g.state == GenerationState::ToDelete && (g.since_ms.saturating_add(DELETION_DELAY_MS) <= now || g.since_ms > now)
-}
-
-/// Deletes a share of one prefix, or of what its making needed.
-async fn delete_one<K: KeyValueWrite, E: Environment>(
-    kv: &K,
-    env: &E,
-    registry: &Registry,
-    served: &[String],
-    limit: usize,
-) -> Result<bool, StoreError> {
-    let now = env.now_ms();
-    let note = async |id: &str, change: &dyn Fn(&mut Generation)| {
-        Registry::update(kv, |registry| registry.generations.iter_mut().filter(|g| g.id == id).for_each(change)).await
-    };
-    if let Some(generation) = registry.generations.iter().find(|g| to_delete(g, now)) {
-        let id = generation.id.as_str();
-        if served.iter().any(|s| s == id) {
-            // Nothing that the pointer names is ever deleted, whatever the registry says.
-            note(id, &|g| g.state = GenerationState::Published).await?;
-        } else if generation.since_ms > now {
-            note(id, &|g| g.since_ms = now).await?;
-        } else if delete_or_forget(kv, env, id, limit, |_| true).await? {
-            Registry::update(kv, |registry| registry.generations.retain(|g| g.id != id)).await?;
-        }
-        return Ok(true);
-    }
-    if let Some(generation) = registry.generations.iter().find(|g| g.state == GenerationState::Published && g.temporary)
-    {
-        if delete_or_forget(kv, env, &generation.id, limit, is_temporary).await? {
-            note(&generation.id, &|g| g.temporary = false).await?;
-        }
-        return Ok(true);
-    }
-    Ok(false)
-}
-
-async fn delete_or_forget<K: KeyValueWrite, E: Environment>(
-    kv: &K,
-    env: &E,
-    prefix: &str,
-    limit: usize,
-    choice: impl Fn(&str) -> bool,
-) -> Result<bool, StoreError> {
-    match delete(kv, prefix, env.batch(), limit, choice).await {
-        Err(StoreError::Damaged(what)) => {
-            eprintln!("housekeeping: {what} cannot be read, what lies under {prefix} is let go");
-            forget(kv, prefix).await?;
-            Ok(true)
-        }
-        outcome => outcome,
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::registry::{GenerationState, Lease, Registry, Served};
 use crate::{Environment, PublicationError};
-use store::keys;
 use store::kv::{KeyValueWrite, StoreError};
 use store::pointer::Pointer;
+use store::{frame, keys};
 
 /// The family that holds a generation's copy of the pointer that led to it.
 pub(crate) const FAMILY_POINTER: &str = "pointeur";
@@ -42,7 +42,8 @@ pub async fn roll_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Res
 async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<Pointer, PublicationError> {
     let pointer = match Served::read(kv).await {
         Ok(Some(Served { pointer: mut served, bytes })) => {
-            let Some(before) = served.previous.take() else {
+            // One that only an older version reads would be served by none.
+            let Some(before) = served.previous.take().filter(|before| before.shelf().is_ok()) else {
                 return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
             };
             let pointer = Pointer { previous: Some(Box::new(served)), ..*before };
@@ -62,12 +63,19 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
     Ok(pointer)
 }
 
+/// The copy that lies in a generation, in the form of its layout.
+fn read_copy(key: &str, copy: &[u8]) -> Option<Pointer> {
+    let content = if frame::is_framed(copy) { frame::open(key, copy).ok()? } else { copy };
+    Pointer::read(content).ok()
+}
+
 /// The pointer to the youngest published generation that holds a whole copy of its own.
 async fn youngest_published<K: KeyValueWrite>(kv: &K) -> Result<Pointer, PublicationError> {
     let registry = Registry::read(kv).await?;
     for generation in registry.generations.iter().rev().filter(|g| g.state == GenerationState::Published) {
-        let copy = kv.get(&keys::value(&generation.id, FAMILY_POINTER, 0)).await?;
-        if let Some(pointer) = copy.and_then(|bytes| Pointer::read(&bytes).ok()) {
+        let key = keys::value(&generation.id, FAMILY_POINTER, 0);
+        let copy = kv.get(&key).await?;
+        if let Some(pointer) = copy.and_then(|copy| read_copy(&key, &copy)) {
             return Ok(pointer);
         }
     }

@@ -17,9 +17,9 @@ pub async fn walk_served<K: KeyValue>(
     mut each: impl FnMut(Kind, &[u8]),
 ) -> Result<(), StoreError> {
     let Some(Served { pointer, .. }) = Served::read(kv).await? else { return Ok(()) };
-    let manifest = Manifest::read(kv, &pointer.generation).await?;
+    let manifest = Manifest::read(kv, pointer.shelf()?).await?;
     for partition in manifest.partitions(kinds) {
-        let read = manifest.sources().read(kv, &pointer.generation, partition).await?;
+        let read = manifest.sources().read(kv, pointer.shelf()?, partition).await?;
         for record in read.records() {
             let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
             if kinds.contains(&kind) {

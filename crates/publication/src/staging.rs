@@ -1,15 +1,16 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
-use crate::job::{NAME_MAX, short};
 use crate::lines::{LineChecker, RefusedLine, ValidLine};
+use crate::short::{NAME_MAX, short};
 use crate::writer::Writer;
 use domain::{DeclaredMaille, Document, Kind};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use store::codec::{Decoder, Encoder, hex};
-use store::keys;
-use store::kv::{KeyValueWrite, StoreError, to_json};
+use store::fold::{Dictionary, fold, unfold};
+use store::kv::{KeyValueWrite, StoreError};
+use store::{Shelf, frame, keys};
 
 /// Largest part, in bytes.
 pub const PART_MAX: usize = 8 * 1024 * 1024;
@@ -118,8 +119,9 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// # Errors
     /// Those of the store.
     pub async fn info(&self, part: usize) -> Result<Option<PartInfo>, StoreError> {
-        let bytes = self.kv.get(&self.info_key(part)).await?;
-        Ok(bytes.and_then(|b| serde_json::from_slice(&b).ok()))
+        let key = self.info_key(part);
+        let value = self.kv.get(&key).await?;
+        Ok(value.and_then(|value| frame::open_json(&key, &value).ok()))
     }
 
     /// Checks the lines of a part and keeps the good ones. Sending the same part again changes
@@ -205,7 +207,9 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
                     *info.lines.entry(valid.kind.name().to_owned()).or_default() += 1;
                     *info.bytes.entry(valid.kind.name().to_owned()).or_default() += valid.json.len() as u64;
                     if !piece.0.is_empty() && piece.0.len() + valid.json.len() + 8 > PIECE_MAX {
-                        writer.put(&family, info.pieces, std::mem::take(&mut piece.0)).await?;
+                        writer
+                            .put(&family, info.pieces, fold(&std::mem::take(&mut piece.0), &Dictionary::default()))
+                            .await?;
                         info.pieces += 1;
                     }
                     piece.number(u64::from(valid.kind.rank())).bytes(&valid.json);
@@ -213,7 +217,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             }
         }
         if !piece.0.is_empty() {
-            writer.put(&family, info.pieces, piece.0).await?;
+            writer.put(&family, info.pieces, fold(&piece.0, &Dictionary::default())).await?;
             info.pieces += 1;
         }
         writer.flush().await?;
@@ -223,7 +227,8 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// The record of a part goes last: the part counts only once all of it lies in the store.
     async fn record(&self, part: usize, info: &PartInfo) -> Result<(), StoreError> {
         let key = self.info_key(part);
-        self.kv.set(&key, to_json(&key, info)?).await
+        let value = frame::seal_json(&key, info)?;
+        self.kv.set(&key, value).await
     }
 
     /// Deletes the parts from `part` on, in order: the number of the next one to delete, or
@@ -233,11 +238,16 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             // Killed behind its deletion, it is still the one to delete: the next one may be there all the same.
             return Ok(if self.existe(part + 1).await? { Some(part + 1) } else { None });
         }
-        if super::writer::delete(self.kv, &Self::prefix(self.job, part), self.batch, limit, |_| true).await? {
+        Ok(Some(if self.delete_part(part, limit).await? { part + 1 } else { part }))
+    }
+
+    /// Deletes a share of one part: `true` once nothing of it is left.
+    pub(super) async fn delete_part(&self, part: usize, limit: usize) -> Result<bool, StoreError> {
+        let gone = super::writer::delete(self.kv, &Self::prefix(self.job, part), self.batch, limit, |_| true).await?;
+        if gone {
             self.kv.delete_many(vec![self.info_key(part)]).await?;
-            return Ok(Some(part + 1));
         }
-        Ok(Some(part))
+        Ok(gone)
     }
 
     /// Whether something of a part is there: its record, readable or not, or its marks where it was killed before that.
@@ -259,9 +269,10 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         info: &PartInfo,
         n: usize,
     ) -> Result<Vec<(Kind, Vec<u8>)>, StoreError> {
-        let key = keys::value(&Self::prefix(self.job, part), &Self::family(&info.digest), n);
-        let damaged = || StoreError::Damaged(key.clone());
-        let bytes = self.kv.get(&key).await?.ok_or_else(damaged)?;
+        let prefix = Self::prefix(self.job, part);
+        let value = Shelf::own(&prefix).get(self.kv, &Self::family(&info.digest), n).await?;
+        let damaged = || value.damaged();
+        let bytes = unfold(value.content()?, &Dictionary::default()).ok_or_else(damaged)?;
         let mut decoder = Decoder(&bytes);
         let mut lines = Vec::new();
         while !decoder.0.is_empty() {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use store::chain::{self, ChainHead};
-use store::keys;
+use store::frame::Content;
 use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX, to_json};
+use store::{Shelf, keys};
 
 /// How far ahead a high-water mark is raised: one write of marks covers so many values.
 const AHEAD: usize = 256;
@@ -61,18 +62,17 @@ pub async fn put_long<K: KeyValueWrite>(
 /// Reads what [`put_long`] wrote.
 ///
 /// # Errors
-/// [`StoreError::Damaged`] where a value is missing, else those of the store.
+/// [`StoreError::Damaged`] where a value is missing or damaged, else those of the store.
 pub async fn read_long<K: KeyValue>(
     kv: &K,
-    prefix: &str,
+    shelf: Shelf<'_>,
     family: &str,
     start: usize,
     count: usize,
 ) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
     for n in start..start + count {
-        let key = keys::value(prefix, family, n);
-        bytes.extend(kv.get(&key).await?.ok_or(StoreError::Damaged(key))?);
+        bytes.extend_from_slice(shelf.get(kv, family, n).await?.content()?);
     }
     Ok(bytes)
 }
@@ -118,20 +118,22 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
         self
     }
 
-    /// Writes a value, now or with its batch.
+    /// Writes a value, framed, now or with its batch.
     ///
     /// # Errors
     /// Those of the store, and [`StoreError::TooLarge`].
-    pub async fn put(&mut self, family: &str, n: usize, value: Vec<u8>) -> Result<(), StoreError> {
+    pub async fn put(&mut self, family: &str, n: usize, content: impl Into<Content>) -> Result<(), StoreError> {
+        let key = keys::value(&self.prefix, family, n);
+        let value = content.into().seal(&key);
         if value.len() > VALUE_MAX {
-            return Err(StoreError::TooLarge(keys::value(&self.prefix, family, n), value.len()));
+            return Err(StoreError::TooLarge(key, value.len()));
         }
         if self.marks.get(family).is_none_or(|m| n >= *m) {
             // Values that wait may lie under marks that are not written yet: marks go first.
             self.raise(family, n + self.ahead).await?;
         }
         self.bytes += value.len();
-        self.wait.push((keys::value(&self.prefix, family, n), value));
+        self.wait.push((key, value));
         if self.wait.len() >= self.batch || self.bytes >= WAIT_MAX {
             self.flush().await?;
         }
@@ -151,6 +153,19 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
         }
         self.kv.set(&marks_key(&self.prefix), marks).await?;
         self.writes += 1;
+        Ok(())
+    }
+
+    /// Whether the families that it knows hold one that `choice` names. Those of full pages of marks it does not know.
+    pub(super) fn names(&self, choice: impl Fn(&str) -> bool) -> bool {
+        self.marks.keys().any(|family| choice(family))
+    }
+
+    /// Deletes the families that `choice` names; at most `limit` keys a call.
+    pub(super) async fn delete(&mut self, limit: usize, choice: impl Fn(&str) -> bool) -> Result<(), StoreError> {
+        self.flush().await?;
+        delete(self.kv, &self.prefix, self.batch, limit, choice).await?;
+        self.marks = read_marks(self.kv, &marks_key(&self.prefix)).await?;
         Ok(())
     }
 

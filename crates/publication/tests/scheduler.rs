@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use store::faulty::{FaultRates, Faulty};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
-use store::list::{self, Filter, Format};
+use store::list::{Filter, Format};
 use store::reading::Cache;
 use store::{MemoryStore, Reader};
 
@@ -92,7 +92,7 @@ fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
             let mut read = 0;
             for t in selection.slices(0, selection.total(), plan.rows(Format::Csv)) {
                 let segment = reader.segment(&list, selection.order, Format::Csv, t.segment).await.unwrap();
-                let rows = list::rows(&segment, t.from, t.count).unwrap();
+                let rows = segment.rows(t.from, t.count).unwrap();
                 assert!(rows.iter().all(|l| l.starts_with(place.as_bytes())), "{place}");
                 read += rows.len();
             }

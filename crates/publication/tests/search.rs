@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use store::finding::SearchResults;
 use store::kv::{KeyValue, StoreError};
 use store::reading::Cache;
-use store::search::{self, GETS_MAX, PlaceTable, SearchResults, Subject};
+use store::search::{self, GETS_MAX, PlaceTable, Subject};
 use store::{MemoryStore, Reader};
 
 #[derive(Default)]

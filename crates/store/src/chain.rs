@@ -5,10 +5,9 @@
 //! `suite.{family}`, and a **head** lies in its place. A head begins with a length that no entry begins with, so what does
 //! not know heads finds a damaged entry, never a short one.
 
-use crate::bundle::Damaged;
-use crate::codec::{self, Decoder, Encoder, SEAL};
-use crate::keys;
+use crate::codec::{Decoder, Encoder};
 use crate::kv::{KeyValue, StoreError};
+use crate::shelf::Shelf;
 
 /// Entries up to this size lie in place, in bytes.
 pub const ENTRY_MAX: usize = 64 * 1024;
@@ -51,32 +50,23 @@ impl ChainHead {
     }
 }
 
-/// The values of an entry that is too large to lie in place; `None` where it may.
+/// The contents of the values of an entry that is too large to lie in place; `None` where it may.
 #[must_use]
 pub fn cut_up(entry: &[u8], place: usize) -> Option<Vec<Vec<u8>>> {
-    (entry.len() > place).then(|| {
-        let piece = |bytes: &[u8]| {
-            let mut piece = vec![0; SEAL];
-            piece.extend_from_slice(bytes);
-            codec::seal(&mut piece);
-            piece
-        };
-        entry.chunks(PIECE).map(piece).collect()
-    })
+    (entry.len() > place).then(|| entry.chunks(PIECE).map(<[u8]>::to_vec).collect())
 }
 
 /// The whole entry: as it lies in place, or put together from its values.
 ///
 /// # Errors
 /// [`StoreError::Damaged`] where a value is missing or damaged, else those of the store.
-pub async fn whole<K: KeyValue>(kv: &K, generation: &str, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+pub async fn whole<K: KeyValue>(kv: &K, shelf: Shelf<'_>, name: &str, entry: Vec<u8>) -> Result<Vec<u8>, StoreError> {
     let Some(head) = ChainHead::read(&entry) else { return Ok(entry) };
     let family = family(name);
     let mut entry = Vec::new();
     for rank in 0..head.count {
-        let key = keys::value(generation, &family, head.first.saturating_add(rank));
-        let value = kv.get(&key).await?.ok_or_else(|| StoreError::Damaged(key.clone()))?;
-        entry.extend_from_slice(codec::unseal(&value).ok_or(Damaged).map_err(|Damaged| StoreError::Damaged(key))?);
+        let value = shelf.get(kv, &family, head.first.saturating_add(rank)).await?;
+        entry.extend_from_slice(value.content()?);
     }
     Ok(entry)
 }
@@ -87,6 +77,7 @@ mod tests {
     use crate::kv::KeyValueWrite;
     use crate::list::{CodeEntry, UaiEntry};
     use crate::{MemoryStore, counts};
+    use crate::{frame, keys};
     use futures_executor::block_on;
 
     #[test]
@@ -97,16 +88,18 @@ mod tests {
         let kv = MemoryStore::default();
         block_on(async {
             for (n, piece) in pieces.iter().enumerate() {
-                kv.set(&keys::value("g1", "suite.uais.x", 5 + n), piece.clone()).await.unwrap();
+                let key = keys::value("g1", "suite.uais.x", 5 + n);
+                kv.set(&key, frame::seal(&key, piece.clone())).await.unwrap();
             }
             let head = ChainHead { first: 5, count: pieces.len() };
-            let read = || whole(&kv, "g1", "uais.x", head.encode());
+            let read = || whole(&kv, Shelf::own("g1"), "uais.x", head.encode());
             assert_eq!(read().await.unwrap(), entry);
-            kv.corrupt("g1:suite.uais.x:6", Some(pieces[0][1..].to_vec()));
+            let exchanged = kv.get("g1:suite.uais.x:5").await.unwrap();
+            kv.corrupt("g1:suite.uais.x:6", exchanged);
             assert!(matches!(read().await, Err(StoreError::Damaged(_))));
             kv.corrupt("g1:suite.uais.x:6", None);
             assert!(matches!(read().await, Err(StoreError::Damaged(_))));
-            assert_eq!(whole(&kv, "g1", "uais.x", vec![3, 1, 2]).await.unwrap(), [3, 1, 2]);
+            assert_eq!(whole(&kv, Shelf::own("g1"), "uais.x", vec![3, 1, 2]).await.unwrap(), [3, 1, 2]);
         });
     }
 

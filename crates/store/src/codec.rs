@@ -10,27 +10,17 @@ pub fn digest(bytes: &[u8]) -> u64 {
     xxh64(bytes, 0)
 }
 
-/// The checksum that is stored beside what it guards: the low half of an xxHash64.
+/// A checksum that is stored beside what it guards: the low half of an xxHash64, with a key of its own for everything that
+/// must not be taken for something else.
+#[must_use]
+pub fn keyed_sum(bytes: &[u8], key: u64) -> u32 {
+    u32::try_from(xxh64(bytes, key) & u64::from(u32::MAX)).unwrap_or_default()
+}
+
+/// The same without a key.
 #[must_use]
 pub fn sum(bytes: &[u8]) -> u32 {
-    u32::try_from(xxh64(bytes, 0) & u64::from(u32::MAX)).unwrap_or_default()
-}
-
-/// Bytes of the checksum before a piece that [`seal`] closed.
-pub const SEAL: usize = 4;
-
-/// Writes the checksum of a piece into the [`SEAL`] bytes that were left free at its start.
-pub fn seal(piece: &mut [u8]) {
-    if let Some((seal, rest)) = piece.split_at_mut_checked(SEAL) {
-        seal.copy_from_slice(&sum(rest).to_le_bytes());
-    }
-}
-
-/// What follows the checksum of a piece; `None` where it is not what was written.
-#[must_use]
-pub fn unseal(piece: &[u8]) -> Option<&[u8]> {
-    let (seal, rest) = piece.split_at_checked(SEAL)?;
-    (seal == sum(rest).to_le_bytes()).then_some(rest)
+    keyed_sum(bytes, 0)
 }
 
 /// Lower-case hexadecimal.

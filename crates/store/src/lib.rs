@@ -11,6 +11,9 @@
 //! - **sources** hold the documents as they were pushed, so that the next publication can carry
 //!   over what it does not replace. No route reads them.
 //!
+//! Every value is framed ([`frame`]): its checksums know the key that it lies under. A generation says its layout
+//! ([`shelf`]); the one before is read too.
+//!
 //! Reading is in [`reading`]; the crate `publication` writes. Everything goes through the small
 //! [`kv::KeyValue`] trait: nothing here knows a runtime, and no key is ever listed.
 
@@ -20,10 +23,15 @@ pub mod codec;
 pub mod counts;
 pub mod exchange;
 pub mod faulty;
+pub mod finding;
+pub mod fold;
+pub mod frame;
 mod hot;
 pub mod keys;
 pub mod kv;
+mod layout3;
 pub mod list;
+pub mod lookup;
 pub mod matching;
 pub mod memory;
 mod per_family;
@@ -31,6 +39,8 @@ pub mod pointer;
 pub mod public_record;
 pub mod reading;
 pub mod search;
+pub mod segment;
+pub mod shelf;
 pub mod version_set;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};
@@ -38,3 +48,4 @@ pub use memory::MemoryStore;
 pub use per_family::PerFamily;
 pub use pointer::Pointer;
 pub use reading::Reader;
+pub use shelf::{LayoutVersion, Shelf, StoredValue};

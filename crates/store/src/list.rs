@@ -5,7 +5,7 @@
 //! | [`Order::Places`] | millesime, universe, region, academie, UAI, filiere, code | everything without a code filter; UAI filters with or without codes |
 //! | [`Order::Codes`] | code, then as above | code filters |
 //!
-//! Both are stored as rendered rows in segments of a fixed number of rows, so the segment of a
+//! Both are stored as rendered rows in segments ([`crate::segment`]) of a fixed number of rows, so the segment of a
 //! row is a division, and a deep page costs what the first one does. Every facet but the code is a
 //! range of the first order: the plan ([`Plan`]) holds those ranges, one for each combination of
 //! millesime, universe, region and academie there is; it grows with the number of academies, not
@@ -13,16 +13,16 @@
 //! by the fences of the plan.
 
 use crate::bundle::Damaged;
-use crate::codec::{self, Decoder, Encoder};
+use crate::chain;
+use crate::codec::{Decoder, Encoder};
 use crate::kv::{KeyValue, StoreError};
-use crate::{chain, keys};
+use crate::shelf::Shelf;
 use domain::Universe;
-use domain::date::Instant;
 
-/// Rows in a JSON segment, at most: some 100 KB. A list has half of bare-get's rate to keep and a document nine tenths, so
-/// lists take fewer, longer values, and the writes that this saves make the bundles smaller.
-pub const JSON_ROWS: usize = 96;
-/// Rows in a CSV segment, at most: some 100 KB.
+/// Rows in a JSON segment, at most: some 100 KB unfolded. Lists take fewer, longer values than documents do, and the writes
+/// that this saves make the bundles smaller.
+pub const JSON_ROWS: usize = 100;
+/// Rows in a CSV segment, at most: some 100 KB unfolded.
 pub const CSV_ROWS: usize = 512;
 
 /// The two published orders.
@@ -85,121 +85,13 @@ pub fn uais_family(list: &str) -> String {
     format!("uais.{list}")
 }
 
-/// A JSON row: two pieces around what depends on the day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct JsonRow {
-    /// When the course closes; `None` never.
-    pub closing: Option<Instant>,
-    /// From `{` up to the value of `formation_fermee`, or the whole row where `suite` is empty.
-    pub start: Vec<u8>,
-    /// What follows that value.
-    pub rest: Vec<u8>,
-}
-
-impl JsonRow {
-    /// The stored form.
-    pub fn encode(&self, encoder: &mut Encoder) {
-        encoder.instant(self.closing).bytes(&self.start).bytes(&self.rest);
-    }
-}
-
-/// Writes a JSON row as it is sent.
-pub fn write_row(out: &mut Vec<u8>, row: &[u8], now: Instant) -> Result<(), Damaged> {
-    let mut decoder = Decoder(row);
-    let pieces = (|| Some((decoder.instant()?, decoder.bytes()?, decoder.bytes()?)))().ok_or(Damaged)?;
-    out.extend_from_slice(pieces.1);
-    if !pieces.2.is_empty() {
-        out.extend_from_slice(crate::version_set::closed_json(pieces.0, || now));
-        out.extend_from_slice(pieces.2);
-    }
-    Ok(())
-}
-
-/// Rows under one checksum: an answer of ten rows of JSON verifies those and a few more, a CSV most of a segment.
+/// Rows of a block, which are unfolded together: a page of ten rows of JSON is one block, a CSV takes most of a segment.
 #[must_use]
 pub fn block(format: Format) -> usize {
     match format {
-        Format::Json => 4,
+        Format::Json => 10,
         Format::Csv => 64,
     }
-}
-
-/// Where the payload of a segment begins: sum of the rest of the head, rows, rows under one checksum.
-const HEAD: usize = 12;
-
-/// Packs the rows of a segment, with a checksum for every `block` of them.
-///
-/// ```text
-/// sum of what stands before the payload (4) | rows (4) | rows of a block (4)
-/// per row: its end in the payload (4) | per block: its sum (4) | payload
-/// ```
-#[must_use]
-pub fn pack(rows: &[Vec<u8>], block: usize) -> Vec<u8> {
-    let u32_of = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).to_le_bytes();
-    let block = block.max(1);
-    let payload = rows.concat();
-    let mut segment = vec![0; 4];
-    segment.extend([u32_of(rows.len()), u32_of(block)].concat());
-    let (mut end, mut start) = (0, 0);
-    let mut sums = Vec::new();
-    for blocks in rows.chunks(block) {
-        for row in blocks {
-            end += row.len();
-            segment.extend(u32_of(end));
-        }
-        sums.extend(codec::sum(payload.get(start..end).unwrap_or_default()).to_le_bytes());
-        start = end;
-    }
-    segment.append(&mut sums);
-    let sum = codec::sum(segment.get(4..).unwrap_or_default());
-    segment.splice(..4, sum.to_le_bytes());
-    segment.extend(payload);
-    segment
-}
-
-/// The rows `from .. from + count` of a segment, no others verified.
-///
-/// # Errors
-/// [`Damaged`] where a checksum fails or a row is not there.
-pub fn rows(segment: &[u8], from: usize, count: usize) -> Result<Vec<&[u8]>, Damaged> {
-    read_rows(segment, |_| (from, count)).ok_or(Damaged)
-}
-
-/// All rows of a segment.
-///
-/// # Errors
-/// [`Damaged`] where a checksum fails.
-pub fn unpack(segment: &[u8]) -> Result<Vec<&[u8]>, Damaged> {
-    read_rows(segment, |rows| (0, rows)).ok_or(Damaged)
-}
-
-fn u32_at(bytes: &[u8], rank: usize) -> Option<usize> {
-    let bytes = bytes.get(rank * 4..)?.first_chunk()?;
-    usize::try_from(u32::from_le_bytes(*bytes)).ok()
-}
-
-fn read_rows(segment: &[u8], wanted: impl FnOnce(usize) -> (usize, usize)) -> Option<Vec<&[u8]>> {
-    let (count, block) = (u32_at(segment, 1)?, u32_at(segment, 2).filter(|block| *block > 0)?);
-    let tables = count.checked_add(count.div_ceil(block))?.checked_mul(4)?;
-    let (head, payload) = segment.split_at_checked(HEAD.checked_add(tables)?)?;
-    let sum_holds = |bytes: &[u8], expected: usize| usize::try_from(codec::sum(bytes)).ok() == Some(expected);
-    if !sum_holds(head.get(4..)?, u32_at(head, 0)?) {
-        return None;
-    }
-    let (ends, sums) = head.get(HEAD..)?.split_at_checked(count.checked_mul(4)?)?;
-    let start = |rank: usize| if rank == 0 { Some(0) } else { u32_at(ends, rank - 1) };
-    let (from, how_many) = wanted(count);
-    let until = from.checked_add(how_many).filter(|until| *until <= count)?;
-    if payload.len() != start(count)? {
-        return None;
-    }
-    for b in from / block..until.div_ceil(block) {
-        let block_bytes = payload.get(start(b * block)?..start((b + 1).saturating_mul(block).min(count))?)?;
-        if !sum_holds(block_bytes, u32_at(sums, b)?) {
-            return None;
-        }
-    }
-    (from..until).map(|rank| payload.get(start(rank)?..start(rank + 1)?)).collect()
 }
 
 /// A run of rows that share millesime, universe, region and academie.
@@ -355,14 +247,11 @@ impl Plan {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] where it is not whole, else those of the store.
-    pub async fn read<K: KeyValue>(kv: &K, generation: &str, list: &str) -> Result<Self, StoreError> {
+    pub async fn read<K: KeyValue>(kv: &K, shelf: Shelf<'_>, list: &str) -> Result<Self, StoreError> {
         let family = plan_family(list);
-        let key = keys::value(generation, &family, 0);
-        let damaged = || StoreError::Damaged(key.clone());
-        let value = kv.get(&key).await?.ok_or_else(damaged)?;
-        let start = unpack(&value).ok().and_then(|l| l.first().map(|l| l.to_vec())).ok_or_else(damaged)?;
-        let whole_number = chain::whole(kv, generation, &family, start).await?;
-        Self::decode(&whole_number).map_err(|Damaged| damaged())
+        let value = shelf.get(kv, &family, 0).await?;
+        let whole = chain::whole(kv, shelf, &family, value.content()?.to_vec()).await?;
+        Self::decode(&whole).map_err(|Damaged| value.damaged())
     }
 
     /// Reads the stored form.
@@ -703,23 +592,6 @@ mod tests {
                 expected.add(stretch.start, stretch.count);
             }
             prop_assert_eq!(plan.choose(&filter), expected);
-        }
-
-        #[test]
-        fn segments_come_back_and_damage_is_a_fault(packed: Vec<Vec<u8>>, block in 1usize..6, from in 0usize..8, count in 0usize..8, at: prop::sample::Index, flip in 1u8..) {
-            let mut segment = pack(&packed, block);
-            prop_assert_eq!(unpack(&segment).unwrap(), packed.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            let wanted: Option<Vec<&[u8]>> = packed.get(from..from + count).map(|v| v.iter().map(Vec::as_slice).collect());
-            prop_assert_eq!(rows(&segment, from, count).ok(), wanted.clone());
-            let at = at.index(segment.len());
-            segment[at] ^= flip;
-            prop_assert_eq!(unpack(&segment), Err(Damaged));
-            // Damage elsewhere is passed by; these rows are as they were, or a fault.
-            if let Ok(read) = rows(&segment, from, count) {
-                prop_assert_eq!(Some(read), wanted);
-            }
-            segment.pop();
-            prop_assert_eq!(unpack(&segment), Err(Damaged));
         }
     }
 }

@@ -7,11 +7,8 @@
 //! A catalogue asks for most pages, many times: an instance keeps them, within [`POOL_MAX`], under the key that names
 //! their generation.
 
-use crate::bundle::{self, Damaged};
-use crate::codec::{self, SEAL};
-use crate::keys;
-use crate::kv::{KeyValue, StoreError};
-use crate::reading::Reader;
+use crate::bundle::Damaged;
+use crate::shelf::StoredValue;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -46,12 +43,10 @@ impl MatchingPlan {
     /// The stored form.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut value = vec![0; SEAL];
-        value.extend_from_slice(&u32::try_from(self.links.len()).unwrap_or(u32::MAX).to_le_bytes());
+        let mut value = u32::try_from(self.links.len()).unwrap_or(u32::MAX).to_le_bytes().to_vec();
         for fence in self.links.iter().chain(&self.places) {
             value.extend_from_slice(&fence.to_le_bytes());
         }
-        codec::seal(&mut value);
         value
     }
 
@@ -60,7 +55,7 @@ impl MatchingPlan {
     /// # Errors
     /// [`Damaged`] where it is not whole.
     pub fn decode(value: &[u8]) -> Result<Self, Damaged> {
-        let (count, fences) = codec::unseal(value).and_then(|rest| rest.split_at_checked(4)).ok_or(Damaged)?;
+        let (count, fences) = value.split_at_checked(4).ok_or(Damaged)?;
         let count = count.try_into().map(u32::from_le_bytes).map_err(|_| Damaged)?;
         let (fences, rest) = fences.as_chunks::<8>();
         let fences: Vec<u64> = fences.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
@@ -84,7 +79,7 @@ impl MatchingPlan {
 /// The pages that an instance keeps.
 #[derive(Debug, Default)]
 pub struct MatchingPool {
-    pages: RefCell<VecDeque<(String, Rc<Vec<u8>>)>>,
+    pages: RefCell<VecDeque<(String, Rc<StoredValue>)>>,
     bytes: Cell<usize>,
     plan: RefCell<Option<(String, Rc<MatchingPlan>)>>,
     batches: Cell<usize>,
@@ -101,21 +96,30 @@ impl Drop for BatchSlot {
 }
 
 impl MatchingPool {
-    fn find(&self, key: &str) -> Option<Rc<Vec<u8>>> {
+    pub(crate) fn find(&self, key: &str) -> Option<Rc<StoredValue>> {
         self.pages.borrow().iter().find(|(known, _)| known == key).map(|(_, page)| Rc::clone(page))
     }
 
     /// Keeps a page; the oldest go where it does not fit.
-    fn keep(&self, key: String, page: &Rc<Vec<u8>>) {
+    pub(crate) fn keep(&self, key: String, page: &Rc<StoredValue>) {
         let mut pages = self.pages.borrow_mut();
-        let mut bytes = self.bytes.get() + page.len();
+        let mut bytes = self.bytes.get() + page.size();
         while bytes > POOL_MAX
             && let Some((_, oldest)) = pages.pop_front()
         {
-            bytes = bytes.saturating_sub(oldest.len());
+            bytes = bytes.saturating_sub(oldest.size());
         }
         pages.push_back((key, Rc::clone(page)));
         self.bytes.set(bytes);
+    }
+
+    /// The plan of the generation whose plan lies under a key.
+    pub(crate) fn plan(&self, key: &str) -> Option<Rc<MatchingPlan>> {
+        self.plan.borrow().as_ref().filter(|(known, _)| known == key).map(|(_, plan)| Rc::clone(plan))
+    }
+
+    pub(crate) fn keep_plan(&self, key: String, plan: &Rc<MatchingPlan>) {
+        *self.plan.borrow_mut() = Some((key, Rc::clone(plan)));
     }
 
     pub(crate) fn clear(&self) {
@@ -135,69 +139,21 @@ impl MatchingPool {
     }
 }
 
-impl<K: KeyValue> Reader<K> {
-    /// The plan; `None` where the generation was published before there was one.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn matching_plan(&self) -> Result<Option<Rc<MatchingPlan>>, StoreError> {
-        let key = keys::value(&self.pointer().generation, PLAN_FAMILY, 0);
-        let pool = self.matching_pool();
-        if let Some((known, plan)) = pool.plan.borrow().as_ref()
-            && *known == key
-        {
-            return Ok(Some(Rc::clone(plan)));
-        }
-        let Some(value) = self.outside_generation(&key).await? else { return Ok(None) };
-        let plan = Rc::new(MatchingPlan::decode(&value).map_err(|Damaged| StoreError::Damaged(key.clone()))?);
-        *pool.plan.borrow_mut() = Some((key, Rc::clone(&plan)));
-        Ok(Some(plan))
-    }
-
-    /// A page of a family.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn matching_page(&self, family: &str, n: usize) -> Result<Rc<Vec<u8>>, StoreError> {
-        let key = keys::value(&self.pointer().generation, family, n);
-        let pool = self.matching_pool();
-        if let Some(page) = pool.find(&key) {
-            return Ok(page);
-        }
-        let page = Rc::new(self.value(family, n).await?);
-        pool.keep(key, &page);
-        Ok(page)
-    }
-
-    /// The entry of a key in a page.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`].
-    pub fn matching_entry(
-        &self,
-        page: &[u8],
-        family: &str,
-        n: usize,
-        key: &str,
-    ) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(self.damaged(bundle::find(page, key), family, n)?.map(<[u8]>::to_vec))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kv::KeyValueWrite;
+    use crate::{MemoryStore, Shelf};
+    use futures_executor::block_on;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn a_plan_comes_back_or_is_a_fault(links: Vec<u64>, places: Vec<u64>, at: prop::sample::Index, flip in 1u8..) {
+        fn a_plan_comes_back_and_a_cut_one_is_a_fault(links: Vec<u64>, places: Vec<u64>) {
             let plan = MatchingPlan { links, places };
-            let mut value = plan.encode();
+            let value = plan.encode();
             prop_assert_eq!(MatchingPlan::decode(&value).unwrap(), plan);
-            let at = at.index(value.len());
-            value[at] ^= flip;
-            prop_assert!(MatchingPlan::decode(&value).is_err());
+            prop_assert!(MatchingPlan::decode(&value[..value.len() - 1]).is_err());
         }
 
         #[test]
@@ -216,9 +172,14 @@ mod tests {
 
     #[test]
     fn a_pool_is_bounded_and_so_are_its_batches() {
+        let kv = MemoryStore::default();
+        let page = block_on(async {
+            kv.set("g1:appariement.liens:0", vec![0; PAGE]).await.unwrap();
+            Shelf::own("g1").get(&kv, LINK_FAMILY, 0).await.unwrap()
+        });
         let pool = Rc::new(MatchingPool::default());
         for n in 0..1_000 {
-            pool.keep(n.to_string(), &Rc::new(vec![0; PAGE]));
+            pool.keep(n.to_string(), &Rc::new(page.clone()));
         }
         assert!(pool.bytes.get() <= POOL_MAX && pool.pages.borrow().len() == POOL_MAX / PAGE);
         assert!(pool.find("999").is_some() && pool.find("0").is_none());

@@ -3,6 +3,7 @@
 use crate::codec;
 use crate::keys::{self, Family};
 use crate::kv::StoreError;
+use crate::shelf::{LayoutVersion, Shelf};
 use domain::{Filiere, Maille, Millesime, Universe};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,9 +12,7 @@ use std::collections::BTreeMap;
 /// from damage.
 pub const FORMAT: u32 = 1;
 /// Version of the layout inside a generation.
-pub const LAYOUT: u32 = 3;
-/// The layouts that this version reads: its own.
-const LAYOUTS_READ: [u32; 1] = [LAYOUT];
+pub const LAYOUT: u32 = 4;
 /// Largest pointer, in bytes.
 pub const POINTER_MAX: usize = 1024;
 
@@ -164,10 +163,19 @@ impl Pointer {
         if !is_whole {
             return Err(damaged());
         }
-        if head.format != FORMAT || !LAYOUTS_READ.contains(&head.layout) {
+        if head.format != FORMAT || LayoutVersion::of(head.layout).is_none() {
             return Err(StoreError::OtherLayout { key: keys::POINTER.to_owned(), layout: head.layout });
         }
         serde_json::from_slice(bytes).map_err(|_| damaged())
+    }
+
+    /// Where the values of its generation lie.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherLayout`].
+    pub fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
+        let other = || StoreError::OtherLayout { key: self.generation.clone(), layout: self.layout };
+        Ok(Shelf::new(&self.generation, LayoutVersion::of(self.layout).ok_or_else(other)?))
     }
 
     /// The stored form: the JSON of the pointer, its checksum as the last member. The generation before is kept one deep.
@@ -249,9 +257,11 @@ mod tests {
 
     #[test]
     fn a_pointer_of_version_0_1_is_read_without_a_checksum() {
-        let old = pointer();
+        let old = Pointer { layout: UNSEALED_LAYOUT, ..pointer() };
         let bytes = serde_json::to_vec(&old).unwrap();
         assert_eq!(Pointer::read(&bytes), Ok(old));
+        let newer = serde_json::to_vec(&pointer()).unwrap();
+        assert_eq!(Pointer::read(&newer), Err(StoreError::Damaged(keys::POINTER.into())), "layout 4 has a checksum");
     }
 
     #[test]

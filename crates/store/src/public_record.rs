@@ -3,6 +3,7 @@
 
 use crate::kv::{KeyValue, StoreError};
 use crate::reading::Reader;
+use crate::{frame, keys};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -42,18 +43,31 @@ impl<K: KeyValue> Reader<K> {
     /// # Errors
     /// Those of the store.
     pub async fn public_record(&self) -> Result<Option<PublicRecord>, StoreError> {
-        match self.value(FAMILY, 0).await {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(StoreError::Damaged(_)) => Ok(None),
-            Err(error) => Err(error),
-        }
+        let value = self.value(FAMILY, 0).await?;
+        serde_json::from_slice(value.content()?).map(Some).map_err(|_| value.damaged())
     }
 
-    /// A value that lies outside generations and is public, such as the reports of imports.
+    /// The reports of the last imports, a JSON array; `None` where there are none.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn public_reports(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.outside_generation(crate::keys::REPORTS).await
+        let Some(value) = self.outside_generation(keys::REPORTS).await? else { return Ok(None) };
+        reports(&value).map(Some)
     }
+}
+
+/// The stored form of reports.
+#[must_use]
+pub fn seal_reports(reports: Vec<u8>) -> Vec<u8> {
+    frame::seal(keys::REPORTS, reports)
+}
+
+/// Reads the stored form; the version before wrote the array as it is.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn reports(value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let array = if value.starts_with(b"[") { Ok(value) } else { frame::open(keys::REPORTS, value) };
+    array.map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::REPORTS.to_owned()))
 }

@@ -1,6 +1,6 @@
 //! Reading: one pointer value, and everything else under its generation (invariant 2).
 
-use crate::bundle::{self, Damaged};
+use crate::bundle::Damaged;
 use crate::chain;
 use crate::hot::HotValues;
 use crate::keys::{self, Family};
@@ -9,6 +9,7 @@ use crate::list::{self, CodeEntry, Filter, Format, Order, Plan, Selection, UaiEn
 use crate::matching::MatchingPool;
 use crate::pointer::Pointer;
 use crate::search::SearchPlan;
+use crate::shelf::{Shelf, StoredValue};
 use crate::version_set::{Version, VersionSet};
 use domain::{DeclaredMaille, Maille};
 use serde::{Deserialize, Serialize};
@@ -63,9 +64,9 @@ struct CacheContent {
     pointer: Option<(u64, Rc<Pointer>)>,
     plans: HashMap<String, Rc<Plan>>,
     search: Option<(String, Rc<SearchPlan>)>,
+    matching: Rc<MatchingPool>,
     rendered: HotValues<RENDERED_PAGES>,
     entries: HotValues<ENTRY_PAGES>,
-    matching: Rc<MatchingPool>,
 }
 
 impl CacheContent {
@@ -78,9 +79,9 @@ impl CacheContent {
     fn forget(&mut self) {
         self.plans.clear();
         self.search = None;
+        self.matching.clear();
         self.rendered.clear();
         self.entries.clear();
-        self.matching.clear();
     }
 }
 
@@ -121,6 +122,8 @@ impl<K: KeyValue> Reader<K> {
     #[must_use]
     pub fn previous(self) -> Option<Self> {
         let pointer = Rc::new(self.pointer.previous.as_deref()?.clone());
+        // One of a layout that this version does not read is none.
+        pointer.shelf().ok()?;
         Some(Self { pointer, ..self })
     }
 
@@ -130,24 +133,22 @@ impl<K: KeyValue> Reader<K> {
         &self.pointer
     }
 
-    /// What this instance keeps for the matching of catalogues.
-    #[must_use]
-    pub fn matching_pool(&self) -> Rc<MatchingPool> {
-        Rc::clone(&self.cache.0.borrow().matching)
+    fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
+        self.pointer.shelf()
     }
 
     /// A value that the generation must hold.
-    pub(crate) async fn value(&self, family: &str, n: usize) -> Result<Vec<u8>, StoreError> {
-        let key = keys::value(&self.pointer.generation, family, n);
-        self.kv.get(&key).await?.ok_or(StoreError::Damaged(key))
+    pub(crate) async fn value(&self, family: &str, n: usize) -> Result<StoredValue, StoreError> {
+        self.shelf()?.get(&self.kv, family, n).await
+    }
+
+    /// A value that an older generation may lack.
+    pub(crate) async fn value_if_any(&self, family: &str, n: usize) -> Result<Option<StoredValue>, StoreError> {
+        self.shelf()?.find(&self.kv, family, n).await
     }
 
     pub(crate) async fn outside_generation(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.kv.get(key).await
-    }
-
-    pub(crate) fn damaged<T>(&self, read: Result<T, Damaged>, family: &str, n: usize) -> Result<T, StoreError> {
-        read.map_err(|Damaged| StoreError::Damaged(keys::value(&self.pointer.generation, family, n)))
     }
 
     /// The entry of a key in a family, given to `read`; `None` only where a whole bundle does not hold it.
@@ -163,8 +164,7 @@ impl<K: KeyValue> Reader<K> {
         }
         let n = keys::bundle(keys::hash(key), bundles);
         let bundle = self.value(family.name(), n).await?;
-        let found = self.damaged(bundle::find(&bundle, key), family.name(), n)?;
-        found.map(|bytes| read(bytes).ok_or_else(|| StoreError::Damaged(key.to_owned()))).transpose()
+        bundle.find(key)?.map(|bytes| read(bytes).ok_or_else(|| bundle.damaged())).transpose()
     }
 
     /// [`Self::entry`] as it is, kept where it was found.
@@ -239,14 +239,18 @@ impl<K: KeyValue> Reader<K> {
     /// Those of the store.
     pub async fn counts(&self, place: &str, cfd: &str) -> Result<Option<Vec<u8>>, StoreError> {
         match self.hot_entry(Family::Counts, &keys::pair(place, cfd)).await? {
-            Some(entry) => self.whole(Family::Counts.name(), entry).await.map(Some),
+            Some(entry) => {
+                let entry = self.whole(Family::Counts.name(), entry).await?;
+                let unfolded = self.shelf()?.unfolded(entry);
+                unfolded.map(Some).ok_or_else(|| StoreError::Damaged(Family::Counts.name().to_owned()))
+            }
             None => Ok(None),
         }
     }
 
     /// An entry, put together where it is too large to lie in its place.
     async fn whole(&self, family: &str, entry: Vec<u8>) -> Result<Vec<u8>, StoreError> {
-        chain::whole(&self.kv, &self.pointer.generation, family, entry).await
+        chain::whole(&self.kv, self.shelf()?, family, entry).await
     }
 
     /// The plan of a list, read once per generation and instance. `None` where the generation has
@@ -260,7 +264,7 @@ impl<K: KeyValue> Reader<K> {
         if let Some(plan) = self.cache.0.borrow().plans.get(&key) {
             return Ok(Rc::clone(plan));
         }
-        let plan = Rc::new(Plan::read(&self.kv, &self.pointer.generation, list).await?);
+        let plan = Rc::new(Plan::read(&self.kv, self.shelf()?, list).await?);
         self.cache.0.borrow_mut().plans.insert(key, Rc::clone(&plan));
         Ok(plan)
     }
@@ -281,6 +285,12 @@ impl<K: KeyValue> Reader<K> {
         Ok(plan)
     }
 
+    /// What this instance keeps for the matching of catalogues.
+    #[must_use]
+    pub fn matching_pool(&self) -> Rc<MatchingPool> {
+        Rc::clone(&self.cache.0.borrow().matching)
+    }
+
     /// The declared mailles, by name. One get where there are some.
     ///
     /// # Errors
@@ -289,8 +299,8 @@ impl<K: KeyValue> Reader<K> {
         if self.pointer.millesimes.mailles.is_empty() {
             return Ok(Vec::new());
         }
-        let bytes = self.value(keys::DECLARATIONS, 0).await?;
-        self.damaged(serde_json::from_slice(&bytes).map_err(|_| Damaged), keys::DECLARATIONS, 0)
+        let value = self.value(keys::DECLARATIONS, 0).await?;
+        serde_json::from_slice(value.content()?).map_err(|_| value.damaged())
     }
 
     /// The rows of a list that pass a filter. One get for each page that holds a code or UAI that is asked for.
@@ -314,7 +324,7 @@ impl<K: KeyValue> Reader<K> {
         family: &str,
         first: &[String],
         key: &str,
-        last: &mut Option<(usize, Vec<u8>)>,
+        last: &mut Option<(usize, StoredValue)>,
     ) -> Result<Option<Vec<u8>>, StoreError> {
         let Some(n) = list::page(first, key) else { return Ok(None) };
         let page = match last.take() {
@@ -322,7 +332,7 @@ impl<K: KeyValue> Reader<K> {
             _ => self.value(family, n).await?,
         };
         let (_, page) = last.insert((n, page));
-        match self.damaged(bundle::find(page, key), family, n)? {
+        match page.find(key)? {
             Some(entry) => self.whole(family, entry.to_vec()).await.map(Some),
             None => Ok(None),
         }
@@ -367,11 +377,11 @@ impl<K: KeyValue> Reader<K> {
         Ok(selection)
     }
 
-    /// The value of a segment of a list; its rows come out of [`list::unpack`], which verifies it.
+    /// A segment of a list.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn segment(&self, list: &str, order: Order, format: Format, n: usize) -> Result<Vec<u8>, StoreError> {
+    pub async fn segment(&self, list: &str, order: Order, format: Format, n: usize) -> Result<StoredValue, StoreError> {
         self.value(&list::family(list, order, format), n).await
     }
 }

@@ -15,13 +15,9 @@
 //! of the plan: one get each. No entry holds an indicator, hidden or not: only that a document
 //! exists, which its own route says too.
 
-use crate::bundle::{self, Damaged};
+use crate::bundle::Damaged;
 use crate::codec::{Decoder, Encoder};
-use crate::keys;
-use crate::kv::{KeyValue, StoreError};
-use crate::reading::Reader;
 use domain::letters::fold;
-use std::rc::Rc;
 
 /// The family of the plan.
 pub const PLAN_FAMILY: &str = "recherche";
@@ -113,12 +109,12 @@ pub fn search_words(q: &str) -> Vec<String> {
 }
 
 /// What stands before the number of an entry of the national directory.
-const RNCP: &str = "rncp";
+pub(crate) const RNCP: &str = "rncp";
 
 /// A shorter number is more likely something else than an RNCP code that lost its letters.
-const NUMBER_MIN: usize = 3;
+pub(crate) const NUMBER_MIN: usize = 3;
 
-fn is_number(word: &str) -> bool {
+pub(crate) fn is_number(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit())
 }
 
@@ -143,7 +139,7 @@ pub fn keys_of_word(word: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The first letters of a word, as far as prefixes are kept.
-fn start(word: &str, letters: usize) -> &str {
+pub(crate) fn start(word: &str, letters: usize) -> &str {
     word.char_indices().nth(letters).and_then(|(end, _)| word.get(..end)).unwrap_or(word)
 }
 
@@ -371,7 +367,7 @@ impl SearchPlan {
                 encoder.0.extend_from_slice(&fence.to_le_bytes());
             }
         }
-        bundle::pack(vec![(PLAN_FAMILY.to_owned(), encoder.0)])
+        encoder.0
     }
 
     /// Reads the stored form.
@@ -379,8 +375,7 @@ impl SearchPlan {
     /// # Errors
     /// [`Damaged`] where it is not whole.
     pub fn decode(bytes: &[u8]) -> Result<Self, Damaged> {
-        let body = bundle::find(bytes, PLAN_FAMILY)?.ok_or(Damaged)?;
-        let mut decoder = Decoder(body);
+        let mut decoder = Decoder(bytes);
         let mut read = || {
             let mut plan = Self::default();
             for start in &mut plan.classes {
@@ -399,186 +394,14 @@ impl SearchPlan {
     }
 
     /// The class of a card, from 0.
-    fn class(&self, number: usize) -> usize {
+    pub(crate) fn class(&self, number: usize) -> usize {
         self.classes.iter().skip(1).take(3).filter(|start| **start <= number).count()
     }
 }
 
 /// The page that holds a hash or a number.
-fn page(fences: &[u64], key: u64) -> Option<usize> {
+pub(crate) fn page(fences: &[u64], key: u64) -> Option<usize> {
     fences.partition_point(|b| *b <= key).checked_sub(1)
-}
-
-/// What a search found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SearchResults {
-    /// How many cards match.
-    pub total: usize,
-    /// Those of the page asked for, best first; fewer where the budget of gets was spent.
-    pub cards: Vec<SearchCard>,
-    /// Nothing matched every word as it was typed: these come closest.
-    pub approximate: bool,
-}
-
-/// Counts gets, so that no query costs more than its budget.
-struct Budget(usize);
-
-impl<K: KeyValue> Reader<K> {
-    /// The plan of the search index, read once per generation and instance.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn search_plan(&self) -> Result<Rc<SearchPlan>, StoreError> {
-        self.keep_search_plan(async {
-            let bytes = self.value(PLAN_FAMILY, 0).await?;
-            self.damaged(SearchPlan::decode(&bytes), PLAN_FAMILY, 0)
-        })
-        .await
-    }
-
-    async fn page_entry(&self, family: &str, n: usize, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.value(family, n).await?;
-        let entry = self.damaged(bundle::find(&value, key), family, n)?;
-        Ok(entry.map(<[u8]>::to_vec))
-    }
-
-    /// Where a code, a code in a region, or an establishment has data: two gets at most.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn places(&self, key: &str) -> Result<Option<PlaceTable>, StoreError> {
-        let plan = self.search_plan().await?;
-        let Some(n) = page(&plan.places, keys::hash(key)) else { return Ok(None) };
-        match self.page_entry(PLACE_FAMILY, n, key).await? {
-            Some(bytes) => self.damaged(PlaceTable::decode(&bytes), PLACE_FAMILY, n).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    async fn postings(
-        &self,
-        plan: &SearchPlan,
-        key: &str,
-        budget: &mut Budget,
-    ) -> Result<Option<Postings>, StoreError> {
-        let Some(n) = page(&plan.terms, keys::hash(key)).filter(|_| budget.0 > 0) else { return Ok(None) };
-        budget.0 -= 1;
-        match self.page_entry(TERM_FAMILY, n, key).await? {
-            Some(bytes) => self.damaged(Postings::decode(&bytes), TERM_FAMILY, n).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    /// The cards that hold every word of a query, as a word or as the beginning of one. Where
-    /// there is none, those that come closest. At most [`GETS_MAX`] gets.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn find(
-        &self,
-        q: &str,
-        subject: Option<Subject>,
-        skip: usize,
-        take: usize,
-    ) -> Result<SearchResults, StoreError> {
-        let plan = self.search_plan().await?;
-        let words = search_words(q);
-        let mut budget = Budget(GETS_MAX - 2);
-        let mut lists: Vec<Postings> = Vec::new();
-        let mut missing_ones = Vec::new();
-        let mut approximate = false;
-        for word in &words {
-            let mut found = self.postings(&plan, word, &mut budget).await?;
-            if found.is_none() && is_number(word) && word.len() >= NUMBER_MIN {
-                // A number that begins no code may be the one of an RNCP code.
-                found = self.postings(&plan, &format!("{RNCP}{word}"), &mut budget).await?;
-            }
-            match found {
-                Some(postings) => lists.push(postings),
-                None => missing_ones.push(word.as_str()),
-            }
-        }
-        let mut ids = intersect(&lists);
-        if !missing_ones.is_empty() || ids.is_empty() {
-            approximate = true;
-            // For two words at most: what is typed may begin like a known word or code.
-            for word in missing_ones.iter().take(2) {
-                for letters in [PREFIX_MAX, 5, 3] {
-                    let key = start(word, letters);
-                    if key.len() < word.len()
-                        && budget.0 > 4
-                        && let Some(postings) = self.postings(&plan, key, &mut budget).await?
-                    {
-                        lists.push(postings);
-                        break;
-                    }
-                }
-            }
-            ids = intersect(&lists);
-            if ids.is_empty() {
-                // No card holds all words: those of the rarest one.
-                let rare = lists.into_iter().filter(|l| !l.0.is_empty()).min_by_key(|l| l.0.len());
-                ids = rare.unwrap_or_default().0;
-            }
-        }
-        let of_subject = |class: usize| match subject {
-            None => true,
-            Some(Subject::Certification) => class.is_multiple_of(2),
-            Some(Subject::Etablissement) => !class.is_multiple_of(2),
-        };
-        // Class first, then the accord, then the label.
-        let mut ranks: Vec<(usize, u8, usize)> = ids
-            .into_iter()
-            .map(|(number, accord)| (plan.class(number), u8::MAX - accord.0, number))
-            .filter(|(class, ..)| of_subject(*class))
-            .collect();
-        let total = ranks.len();
-        let end = skip.saturating_add(take).min(total);
-        if end > 0 && end < total {
-            ranks.select_nth_unstable(end - 1);
-            ranks.truncate(end);
-        }
-        ranks.sort_unstable();
-        let mut results = SearchResults { total, cards: Vec::new(), approximate: approximate && total > 0 };
-        let mut pages: Vec<(usize, Vec<u8>)> = Vec::new();
-        for (_, _, number) in ranks.into_iter().skip(skip) {
-            let n = page(&plan.cards, number as u64).ok_or(StoreError::Damaged(PLAN_FAMILY.into()))?;
-            if !pages.iter().any(|(p, _)| *p == n) {
-                if budget.0 == 0 {
-                    break;
-                }
-                budget.0 -= 1;
-                pages.push((n, self.value(CARD_FAMILY, n).await?));
-            }
-            let Some((_, value)) = pages.iter().find(|(p, _)| *p == n) else { break };
-            let entry = self.damaged(bundle::find(value, &number.to_string()), CARD_FAMILY, n)?;
-            let version_set = SearchCard::decode(entry.ok_or_else(|| StoreError::Damaged(CARD_FAMILY.into()))?);
-            results.cards.push(self.damaged(version_set, CARD_FAMILY, n)?);
-        }
-        Ok(results)
-    }
-}
-
-/// The cards of every list, with the sum of their qualities of match.
-fn intersect(lists: &[Postings]) -> Vec<(usize, MatchQuality)> {
-    let mut order: Vec<&Postings> = lists.iter().collect();
-    order.sort_by_key(|l| l.0.len());
-    let Some((first, others)) = order.split_first() else { return Vec::new() };
-    let mut ids = first.0.clone();
-    for other in others {
-        let mut rest = other.0.iter().peekable();
-        ids.retain_mut(|(number, accord)| {
-            while rest.next_if(|(n, _)| n < number).is_some() {}
-            match rest.peek() {
-                Some((n, a)) if n == number => {
-                    accord.0 = accord.0.saturating_add(a.0);
-                    true
-                }
-                _ => false,
-            }
-        });
-    }
-    ids
 }
 
 #[cfg(test)]
@@ -606,14 +429,6 @@ mod tests {
         assert_eq!(keys_of_word("ete").collect::<Vec<_>>(), ["e", "et", "ete"]);
         let keys: Vec<&str> = keys_of_word("hotellerie").collect();
         assert_eq!((keys.len(), keys.last()), (PREFIX_MAX + 1, Some(&"hotellerie")));
-    }
-
-    #[test]
-    fn only_cards_of_every_list_are_kept() {
-        let list = |ids: &[usize]| Postings(ids.iter().map(|i| (*i, MatchQuality(1))).collect());
-        let found = intersect(&[list(&[1, 3, 5, 9]), list(&[0, 3, 4, 9]), list(&[3, 9, 10])]);
-        assert_eq!(found, [(3, MatchQuality(3)), (9, MatchQuality(3))]);
-        assert!(intersect(&[]).is_empty());
     }
 
     proptest! {

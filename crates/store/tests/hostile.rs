@@ -5,8 +5,10 @@
 
 use proptest::prelude::*;
 use store::codec::Decoder;
-use store::list::{CodeEntry, Plan, UaiEntry, unpack, write_row};
+use store::frame::Frame;
+use store::list::{CodeEntry, Plan, UaiEntry};
 use store::pointer::Pointer;
+use store::segment::{self, write_row};
 use store::version_set::VersionSet;
 use store::{bundle, counts};
 
@@ -24,9 +26,10 @@ proptest! {
         let _ = Plan::decode(&bytes);
         let _ = CodeEntry::decode(&bytes);
         let _ = UaiEntry::decode(&bytes);
-        let _ = unpack(&bytes);
-        let _ = bundle::find(&bytes, &key);
-        let _ = bundle::entries(&bytes);
+        if let Ok(frame) = Frame::read(&key, &bytes) {
+            let _ = (segment::unpack(&frame), segment::rows(&frame, 1, 2));
+            let _ = (bundle::find(&frame, &key), bundle::entries(&frame));
+        }
         let _ = write_row(&mut Vec::new(), &bytes, 0);
         let _ = Pointer::read(&bytes);
         let _ = counts::view(&[(key, bytes.clone())], |_| true, "11", 0);

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use store::kv::{KeyValue, StoreError};
 use store::matching::{BatchSlot, LINK_FAMILY, MatchingPlan, PLACE_FAMILY, POOL_MAX};
-use store::{Reader, keys};
+use store::{Reader, StoredValue, keys};
 
 /// How often a row is judged at most: a look-up that depends on another one asks for a page more. The longest chain of
 /// the rules has some ten links.
@@ -29,7 +29,7 @@ pub(super) struct Data<K> {
 /// Pages at hand, and what was asked of others.
 #[derive(Default)]
 struct Pages {
-    held: HashMap<(Section, usize), Rc<Vec<u8>>>,
+    held: HashMap<(Section, usize), Rc<StoredValue>>,
     bytes: usize,
     missed: BTreeSet<(Section, usize)>,
     fault: Option<StoreError>,
@@ -100,7 +100,7 @@ impl<K: KeyValue> Data<K> {
             for (section, n) in missed {
                 let page = self.reader.matching_page(family(section), n).await?;
                 let pages = &mut *self.pages.borrow_mut();
-                pages.bytes += page.len();
+                pages.bytes += page.size();
                 pages.held.insert((section, n), page);
             }
         }
@@ -130,9 +130,9 @@ impl<K: KeyValue> Entries for Data<K> {
                 pages.missed.insert((section, n));
                 continue;
             };
-            match self.reader.matching_entry(page, family(section), n, key) {
+            match page.find(key) {
                 Ok(None) => {}
-                Ok(found) => return found,
+                Ok(found) => return found.map(<[u8]>::to_vec),
                 Err(fault) => pages.fault = Some(fault),
             }
         }

@@ -4,8 +4,9 @@ use super::JobStepper;
 use super::index;
 use super::placement::{BundledDocument, PlacementKeys, place_of, read_source, text};
 use super::state::BCN;
-use crate::job::{HEADCOUNTS_MAX, JobStep, NAME_MAX, short};
+use crate::job::{HEADCOUNTS_MAX, JobStep};
 use crate::lists::ListRow;
+use crate::short::{NAME_MAX, short};
 use crate::{Environment, PublicationError};
 use domain::declared::MAILLE_FIELD;
 use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument};
@@ -41,7 +42,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 self.state.cursor = (partition + 1, 0);
                 return Ok(None);
             };
-            let (piece, before) = self.state.sources.read_piece(self.kv, &self.generation, place).await?;
+            let (piece, before) = self.state.sources.read_piece(self.kv, self.shelf(), place).await?;
             for record in piece.records() {
                 let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
                 self.count_digest(kind, json);
@@ -54,14 +55,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(None);
         };
         if !self.build_partition(family, partition, local).await? {
-            let (base, bytes) = (self.state.base.take(), self.state.bytes);
-            let doublings = self.state.doublings + 1;
-            if doublings > DOUBLINGS {
+            if self.state.doublings >= DOUBLINGS {
                 self.job.summary.failure = Some("un document ne tient pas dans une valeur du magasin".into());
                 return Ok(Some(JobStep::Failed));
             }
-            self.size(base, bytes, doublings);
-            return Ok(Some(JobStep::Distribute));
+            self.double_bundles();
+            return Ok(Some(JobStep::Build));
         }
         self.verify_headcounts()?;
         self.state.cursor = (partition + 1, 0);
@@ -77,7 +76,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         local: usize,
     ) -> Result<bool, PublicationError> {
         let damaged = || StoreError::Damaged("source".into());
-        let read = self.state.sources.read(self.kv, &self.generation, partition).await?;
+        let read = self.state.sources.read(self.kv, self.shelf(), partition).await?;
         let n_bundles = self.state.bundles[family];
         let by_partition = n_bundles / self.state.partitions[family].max(1);
         let mut by_bundle: Vec<Vec<BundledDocument<'_>>> = vec![Vec::new(); by_partition];
@@ -112,7 +111,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             self.add_cards(family, entries.len());
             let bundle = bundle::pack(entries);
-            if bundle.len() > VALUE_MAX {
+            if bundle.sealed_len() > VALUE_MAX {
                 return Ok(false);
             }
             self.writer.put(family.name(), local * by_partition + rank, bundle).await?;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use store::bundle;
 use store::chain::ENTRY_MAX;
 use store::codec::Decoder;
+use store::fold::{Dictionary, fold};
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError};
 
@@ -21,7 +22,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let damaged = || StoreError::Damaged("comptes".into());
         let n_bundles = self.state.bundles[Family::Counts];
         let by_partition = n_bundles / partitions;
-        let read = self.state.counts.read(self.kv, &self.generation, partition).await?;
+        let read = self.state.counts.read(self.kv, self.shelf(), partition).await?;
         let mut by_bundle: Vec<BTreeMap<String, BTreeMap<u64, &[u8]>>> = vec![BTreeMap::new(); by_partition];
         for record in read.records() {
             let mut decoder = Decoder(record);
@@ -32,7 +33,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for (rank, pairs) in by_bundle.into_iter().enumerate() {
             let mut entries = Vec::with_capacity(pairs.len());
             for (pair, counts) in pairs {
-                let entry = counts.into_values().flatten().copied().collect();
+                let entry: Vec<u8> = counts.into_values().flatten().copied().collect();
+                let entry = fold(&entry, &Dictionary::default());
                 let rest = &mut self.state.counts_chain;
                 let family = Family::Counts.name();
                 entries.push((pair, self.writer.put_chain(family, rest, entry, ENTRY_MAX).await?));

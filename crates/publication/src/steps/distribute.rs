@@ -3,7 +3,8 @@
 use super::index;
 use super::matching::MatchingStreams;
 use super::placement::{PlacementKeys, family_of, partition_source, read_source};
-use super::state::{BCN, JobState, KeySample, LISTS, ListInProgress, ListSort};
+use super::sample::KeySample;
+use super::state::{BCN, JobState, LISTS, ListInProgress, ListSort};
 use super::{JobStepper, PARTITION};
 use crate::job::JobStep;
 use crate::manifest::Manifest;
@@ -29,7 +30,7 @@ pub(super) const SORT_PARTITION: u64 = 2 * PARTITION;
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     async fn prepare(&mut self) -> Result<(), PublicationError> {
         let base = match Served::read(self.kv).await? {
-            Some(served) => Some(Manifest::read(self.kv, &served.pointer.generation).await?),
+            Some(served) => Some(Manifest::read(self.kv, served.pointer.shelf()?).await?),
             None => None,
         };
         let mut bytes = base.as_ref().map(|b| b.bytes).unwrap_or_default();
@@ -51,13 +52,13 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(());
         }
         self.state.declarations = declarations;
-        self.size(base, bytes, self.state.doublings);
+        self.size(base, bytes);
         Ok(())
     }
 
     /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
     /// its partitions, so that a bundle lies in one partition.
-    pub(super) fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>, doublings: u32) {
+    fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>) {
         let parts = |n: u64, by: u64| usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX);
         let none_declared = self.state.declarations.is_empty();
         let partitions = PerFamily::of(|family| match family {
@@ -69,7 +70,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         // A family without partitions has no bundles.
         let bundles = PerFamily::of(|family| {
             let partitions = partitions[family];
-            (parts(bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions) << doublings
+            parts(bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions
         });
         let declarations = std::mem::take(&mut self.state.declarations);
         let lists = LISTS.iter().map(|(name, maille)| ListInProgress::new((*name).to_owned(), *maille));
@@ -79,7 +80,6 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             lists: lists.chain(declared).collect(),
             declarations,
             base,
-            doublings,
             bundles,
             partitions,
             sources: RecordStream::new("sources", partitions.total() + 1),
@@ -87,8 +87,26 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             ..JobState::default()
         };
         self.state.sequence = self.state.base.as_ref().map_or(0, |b| b.sequence);
-        // Counted once more, where bundles are doubled.
-        self.job.summary.carried_over = 0;
+    }
+
+    /// Lets the bundles be built again, twice as many: one grew beyond a value. The sources stay as they were spread.
+    pub(super) fn double_bundles(&mut self) {
+        let state = &mut self.state;
+        state.doublings += 1;
+        state.bundles = PerFamily::of(|family| state.bundles[family] * 2);
+        for sort in &mut state.sorts {
+            sort.stream = sort.stream.emptied();
+        }
+        for list in &mut state.lists {
+            (list.max_json, list.max_csv) = (0, 0);
+            if let Some(places) = &mut list.places {
+                places.stream = places.stream.emptied();
+            }
+        }
+        state.counts = state.counts.emptied();
+        state.index = state.index.emptied();
+        state.matching = state.matching.emptied();
+        (state.digest, state.cards, state.millesimes, state.place) = Default::default();
         self.job.summary.documents.clear();
         self.job.summary.below_threshold.clear();
     }
@@ -132,6 +150,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.state.cursor = (rank, piece + 1);
         } else {
             self.prepare_sorts();
+            self.state.parts_left = parts;
             return Ok(Some(JobStep::Build));
         }
         self.flush_some().await?;
@@ -144,7 +163,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let Some(base) = &self.state.base else { return Ok(true) };
         let place = if piece == 0 { base.sources.last(partition) } else { self.state.place };
         let Some(place) = place else { return Ok(true) };
-        let (read, before) = base.sources.read_piece(self.kv, &base.generation, place).await?;
+        let (read, before) = base.sources.read_piece(self.kv, base.shelf()?, place).await?;
         self.state.place = before;
         let opening = self.job.opening.clone();
         for record in read.records() {
@@ -221,7 +240,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let count_bytes = (summed + documents(Maille::Declared)) / 4;
         let partitions = parts(count_bytes / 2);
         let wanted_ones = usize::try_from(count_bytes.div_ceil(BUNDLE).max(1)).unwrap_or(1);
-        self.state.bundles[Family::Counts] = (wanted_ones.div_ceil(partitions) * partitions) << self.state.doublings;
+        self.state.bundles[Family::Counts] = wanted_ones.div_ceil(partitions) * partitions;
         self.state.counts = RecordStream::new("comptes", partitions);
         self.state.index = index::Index::new(sizes[Family::Nomenclature], summed + documents(Maille::Etablissement));
         let pushed: u64 = self.job.bytes.values().sum();

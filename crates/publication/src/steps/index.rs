@@ -9,24 +9,26 @@
 //!
 //! No indicator enters a record: only labels, codes, places and millesimes do.
 
+use super::groups::{RNCP, Said, class, group_of, kind_of, read_groups, region_acce, short};
+use super::pages::Pages;
 use super::placement::{code_of, text};
-use super::state::KeySample;
+use super::sample::KeySample;
 use super::{JobStepper, PARTITION};
 use crate::record_stream::RecordStream;
 use crate::{Environment, JobStep, PublicationError};
 use domain::code::is_rncp;
-use domain::{CodeType, Document, Kind, Maille, territory};
+use domain::{Document, Kind, Maille};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use store::bundle;
 use store::codec::{Decoder, Encoder};
-use store::keys;
+use store::fold::{Dictionary, fold, unfold};
 use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
 use store::search::{
-    CARD_FAMILY, CardCode, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings,
-    SearchCard, SearchPlan, Subject, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
+    CARD_FAMILY, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings, SearchCard,
+    SearchPlan, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
 };
+use store::{Shelf, keys};
 
 /// A page of words is closed at this size: a get costs nearly the same up to 32 KB.
 const PAGE: usize = 32 * 1024;
@@ -37,11 +39,6 @@ const PAGE_LARGE: usize = 64 * 1024;
 const POSTINGS_BYTES: usize = VALUE_MAX - 64 * 1024;
 /// Bytes of words that lie beside a card on its way.
 const WORDS_MAX: usize = 64 * 1024;
-/// RNCP codes kept of one certification: a CFD has a few.
-const RNCP_MAX: usize = 50;
-/// Longest label kept in the index, in characters.
-const LIBELLE_MAX: usize = 200;
-
 /// What the index needs between two calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
@@ -101,6 +98,11 @@ impl Index {
         }
     }
 
+    /// The same, nothing in it.
+    pub fn emptied(&self) -> Self {
+        Self { groups: self.groups.emptied(), places: self.places.emptied(), ..Self::default() }
+    }
+
     pub fn stream(&mut self) -> [&mut RecordStream; 5] {
         [&mut self.groups, &mut self.cards, &mut self.before, &mut self.terms, &mut self.places]
     }
@@ -113,10 +115,6 @@ impl Index {
             places: self.place_fences.clone(),
         }
     }
-}
-
-fn short(text: &str) -> &str {
-    text.char_indices().nth(LIBELLE_MAX).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 /// Where a document lies: its maille, place and code.
@@ -133,54 +131,6 @@ pub(super) struct IndexEntry {
     pub document: Document,
 }
 
-/// What is said of a certification or an establishment, by one document.
-struct Said<'a> {
-    /// A label of the nomenclature wins over one of a document, the certification's own over a MEF's.
-    rank: u64,
-    libelle: &'a str,
-    diplome: &'a str,
-    uai: &'a str,
-    region: &'a str,
-    code: &'a str,
-    code_kind: &'a str,
-    has_data: bool,
-    /// Further words it is found by.
-    words: &'a str,
-}
-
-impl Said<'_> {
-    /// One that says nothing.
-    fn empty() -> Self {
-        Said {
-            rank: u64::MAX,
-            libelle: "",
-            diplome: "",
-            uai: "",
-            region: "",
-            code: "",
-            code_kind: "",
-            has_data: false,
-            words: "",
-        }
-    }
-
-    fn encode(&self, group: &str) -> Vec<u8> {
-        let mut encoder = Encoder::default();
-        encoder.text(group).number(self.rank).text(short(self.libelle)).text(short(self.diplome)).text(self.uai);
-        encoder.text(self.region).text(self.code).text(self.code_kind).number(u64::from(self.has_data));
-        encoder.text(short(self.words));
-        encoder.0
-    }
-}
-
-fn code_kind(code_type: CodeType) -> &'static str {
-    match code_type {
-        CodeType::Cfd => "CFD",
-        CodeType::Mef => "MEFSTAT11",
-        CodeType::Sise => "SISE",
-    }
-}
-
 /// What a line says of the RNCP code of a certification; the rest of it is passed over.
 #[derive(Deserialize)]
 struct RncpLink<'a> {
@@ -188,153 +138,6 @@ struct RncpLink<'a> {
     code: Option<Cow<'a, str>>,
     #[serde(borrow, rename = "rncp_code", alias = "rncp")]
     rncp: Option<Cow<'a, str>>,
-}
-
-/// The kind of a code that leads to no document.
-const RNCP: &str = "RNCP";
-
-/// The kind of a code, by its length: documents hold codes without their prefix.
-fn kind_of(code: &str) -> &'static str {
-    code_kind(match code.len() {
-        11 => CodeType::Mef,
-        7 => CodeType::Sise,
-        _ => CodeType::Cfd,
-    })
-}
-
-/// The certification that a code belongs to.
-fn group_of(code: &str, cfd: &str) -> String {
-    if kind_of(code) == "SISE" {
-        return format!("s:{code}");
-    }
-    format!("c:{}", if cfd.is_empty() { code } else { cfd })
-}
-
-fn region_acce(document: &Document) -> &'static str {
-    territory::region_of_departement_insee_3(&text(document, "departement_insee_3"))
-        .or_else(|| territory::academie(&text(document, "academie")).map(|(region, _)| region))
-        .map_or("", |r| r.code)
-}
-
-/// A card on its way, with its words.
-struct CardGroup {
-    version_set: SearchCard,
-    rank: u64,
-    words: BTreeSet<String>,
-}
-
-fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<String, CardGroup>> {
-    let mut groups: BTreeMap<String, CardGroup> = BTreeMap::new();
-    for record in records {
-        let mut r = Decoder(record);
-        let key = r.text()?;
-        let (rank, libelle, diplome, uai, region) = (r.number()?, r.text()?, r.text()?, r.text()?, r.text()?);
-        let (code, code_kind, has_data, words) = (r.text()?, r.text()?, r.number()? == 1, r.text()?);
-        let group = groups.entry(key.to_owned()).or_insert_with(|| CardGroup {
-            version_set: SearchCard {
-                subject: if key.starts_with("e:") { Subject::Etablissement } else { Subject::Certification },
-                libelle: String::new(),
-                diplome: String::new(),
-                uai: uai.to_owned(),
-                region: String::new(),
-                codes: Vec::new(),
-                rncp: Vec::new(),
-                has_data: false,
-            },
-            rank: u64::MAX,
-            words: BTreeSet::new(),
-        });
-        let version_set = &mut group.version_set;
-        // The best label, and of equals the first in the alphabet: the order of the push decides nothing.
-        if !libelle.is_empty() && (rank, libelle) < (group.rank, version_set.libelle.as_str())
-            || version_set.libelle.is_empty()
-        {
-            (group.rank, version_set.libelle) = (rank, libelle.to_owned());
-        }
-        for (field, value) in [(&mut version_set.diplome, diplome), (&mut version_set.region, region)] {
-            if field.is_empty() || !value.is_empty() && value < field.as_str() {
-                *field = value.to_owned();
-            }
-        }
-        version_set.has_data |= has_data;
-        if code_kind == RNCP {
-            if !version_set.rncp.iter().any(|r| r == code) {
-                version_set.rncp.push(code.to_owned());
-            }
-        } else if !code.is_empty() {
-            match version_set.codes.iter_mut().find(|c| c.code == code) {
-                Some(known) => known.has_data |= has_data,
-                None => version_set.codes.push(CardCode {
-                    code: code.to_owned(),
-                    code_kind: code_kind.to_owned(),
-                    has_data,
-                }),
-            }
-        }
-        group.words.extend([libelle, diplome, uai, code, words].into_iter().flat_map(useful_words));
-    }
-    // A certification of which only the RNCP code is said is not known.
-    groups
-        .retain(|_, group| !group.version_set.codes.is_empty() || group.version_set.subject == Subject::Etablissement);
-    for group in groups.values_mut() {
-        group.version_set.rncp.sort_unstable();
-        group.version_set.rncp.truncate(RNCP_MAX);
-        // Those with data first, the CFD before its MEFs.
-        group
-            .version_set
-            .codes
-            .sort_by(|a, b| (!a.has_data, &a.code_kind, &a.code).cmp(&(!b.has_data, &b.code_kind, &b.code)));
-        group.version_set.codes.truncate(PLACES_MAX);
-    }
-    Some(groups)
-}
-
-fn class(version_set: &SearchCard) -> usize {
-    usize::from(!version_set.has_data) * 2 + usize::from(version_set.subject == Subject::Etablissement)
-}
-
-/// Pages of entries sorted by hash.
-struct Pages<'a> {
-    family: &'static str,
-    fences: &'a mut Vec<u64>,
-    page: Vec<(String, Vec<u8>)>,
-    bytes: usize,
-    size: usize,
-}
-
-impl<'a> Pages<'a> {
-    fn new(family: &'static str, fences: &'a mut Vec<u64>, size: usize) -> Self {
-        Self { family, fences, page: Vec::new(), bytes: 0, size }
-    }
-
-    async fn add<K: KeyValueWrite>(
-        &mut self,
-        writer: &mut crate::writer::Writer<'_, K>,
-        fence: u64,
-        key: String,
-        entry: Vec<u8>,
-    ) -> Result<(), StoreError> {
-        let full = self.bytes + entry.len() > VALUE_MAX / 2;
-        // Two keys of one hash lie in one page.
-        if !self.page.is_empty() && (self.bytes >= self.size || full) && self.fences.last() != Some(&fence) {
-            self.close(writer).await?;
-        }
-        if self.page.is_empty() {
-            self.fences.push(fence);
-        }
-        self.bytes += key.len() + entry.len() + 24;
-        self.page.push((key, entry));
-        Ok(())
-    }
-
-    async fn close<K: KeyValueWrite>(&mut self, writer: &mut crate::writer::Writer<'_, K>) -> Result<(), StoreError> {
-        if self.page.is_empty() {
-            return Ok(());
-        }
-        self.bytes = 0;
-        let page = bundle::pack(std::mem::take(&mut self.page));
-        writer.put(self.family, self.fences.len() - 1, page).await
-    }
 }
 
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
@@ -505,7 +308,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             // known. Until then they wait in as many partitions as there are groups.
             self.state.index.cards = RecordStream::new("recherche.avant", self.state.index.groups.partitions());
         }
-        let read = self.state.index.groups.read(self.kv, &self.generation, partition).await?;
+        let read = self.state.index.groups.read(self.kv, Shelf::own(&self.generation), partition).await?;
         for (key, group) in read_groups(read.records()).ok_or_else(damaged)? {
             let libelle = store::search::words(&group.version_set.libelle).join(" ");
             let code = group.version_set.codes.first().map_or(group.version_set.uai.as_str(), |c| c.code.as_str());
@@ -556,7 +359,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     /// Spreads a partition of cards over those.
     async fn etaler(&mut self, partition: usize) -> Result<(), PublicationError> {
-        let read = self.state.index.before.read(self.kv, &self.generation, partition).await?;
+        let read = self.state.index.before.read(self.kv, Shelf::own(&self.generation), partition).await?;
         for record in read.records() {
             let sort = Decoder(record).text().ok_or_else(damaged)?.to_owned();
             let index = &mut self.state.index;
@@ -569,7 +372,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// Pages of cards, in order, and the words each is found by.
     async fn number(&mut self, partition: usize) -> Result<(), PublicationError> {
         let index = &mut self.state.index;
-        let groups_read = index.cards.read(self.kv, &self.generation, partition).await?;
+        let groups_read = index.cards.read(self.kv, Shelf::own(&self.generation), partition).await?;
         let mut cards: BTreeMap<&str, (&[u8], Vec<&str>)> = BTreeMap::new();
         for record in groups_read.records() {
             let mut r = Decoder(record);
@@ -617,7 +420,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     async fn page_terms(&mut self, partition: usize) -> Result<(), PublicationError> {
         let index = &mut self.state.index;
-        let read = index.terms.read(self.kv, &self.generation, partition).await?;
+        let read = index.terms.read(self.kv, Shelf::own(&self.generation), partition).await?;
         let mut terms: BTreeMap<(u64, &str), Vec<(usize, MatchQuality)>> = BTreeMap::new();
         for record in read.records() {
             let mut r = Decoder(record);
@@ -644,7 +447,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     async fn page_places(&mut self, partition: usize) -> Result<(), PublicationError> {
         let index = &mut self.state.index;
-        let read = index.places.read(self.kv, &self.generation, partition).await?;
+        let read = index.places.read(self.kv, Shelf::own(&self.generation), partition).await?;
         let mut places: BTreeMap<(u64, &str), BTreeSet<Vec<String>>> = BTreeMap::new();
         for record in read.records() {
             let mut r = Decoder(record);
@@ -664,6 +467,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 rows.0.truncate(rows.0.len() / 2);
                 entry = rows.encode();
             }
+            let entry = fold(&entry, &Dictionary::default());
             pages.add(&mut self.writer, hash, key.to_owned(), entry).await?;
         }
         Ok(pages.close(&mut self.writer).await?)
@@ -672,8 +476,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// Reads the index again: every page whole, every number a card, nothing missing. `true`
     /// once all of it was read; `departure` is where the last call stopped.
     pub(super) async fn verify_index(&mut self, departure: usize) -> Result<bool, PublicationError> {
-        let read = super::read_long(self.kv, &self.generation, PLAN_FAMILY, 0, 1).await?;
-        let plan = SearchPlan::decode(&read).map_err(|_| damaged())?;
+        let value = self.shelf().get(self.kv, PLAN_FAMILY, 0).await?;
+        let plan = SearchPlan::decode(value.content()?).map_err(|_| value.damaged())?;
         if plan != self.state.index.plan() {
             return Err(damaged().into());
         }
@@ -681,10 +485,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             [(CARD_FAMILY, plan.cards.len()), (TERM_FAMILY, plan.terms.len()), (PLACE_FAMILY, plan.places.len())];
         let pages = families.into_iter().flat_map(|(family, count)| (0..count).map(move |n| (family, n)));
         for (rank, (family, n)) in pages.enumerate().skip(departure) {
-            let key = keys::value(&self.generation, family, n);
-            let missing = || StoreError::Damaged(key.clone());
-            let value = self.kv.get(&key).await?.ok_or_else(missing)?;
-            let entries = bundle::entries(&value).map_err(|_| missing())?;
+            let value = self.shelf().get(self.kv, family, n).await?;
+            let entries = value.entries()?;
+            let missing = || value.damaged();
             let index = &mut self.state.index;
             let counted = match family {
                 CARD_FAMILY => &mut index.card_entries,
@@ -700,7 +503,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                         let total = plan.total();
                         Postings::decode(entry).is_ok_and(|p| p.0.iter().all(|(number, _)| *number < total))
                     }
-                    _ => PlaceTable::decode(entry).is_ok(),
+                    _ => {
+                        let unfolded = unfold(entry, &Dictionary::default());
+                        unfolded.is_some_and(|rows| PlaceTable::decode(&rows).is_ok())
+                    }
                 };
                 if !whole_number {
                     return Err(missing().into());

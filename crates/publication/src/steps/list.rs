@@ -33,7 +33,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             Some(bytes) => ListBuilder::decode(&bytes).ok_or(StoreError::Damaged("liste".into()))?,
             None => ListBuilder::new(name, order, max_json, max_csv),
         };
-        let read = sort.stream.read(self.kv, &self.generation, partition).await?;
+        let read = sort.stream.read(self.kv, self.shelf(), partition).await?;
         let mut rows: Vec<(&[u8], &[u8], &[u8])> = Vec::new();
         for record in read.records() {
             let mut decoder = Decoder(record);
@@ -67,19 +67,21 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
         self.write_plan(name, &plan).await?;
         self.state.cursor = (rank + 1, 0);
+        // What was sorted is in its place: saved, the runs may go, where they are worth a save.
+        self.due = sort.stream.partitions() > 1;
         Ok(None)
     }
 
     pub(super) async fn read_plan(&mut self, name: &str) -> Result<Plan, PublicationError> {
         self.writer.flush().await?;
-        Ok(Plan::read(self.kv, &self.generation, name).await?)
+        Ok(Plan::read(self.kv, self.shelf(), name).await?)
     }
 
     async fn write_plan(&mut self, name: &str, plan: &Plan) -> Result<(), PublicationError> {
         let family = list::plan_family(name);
         // A plan that is written again goes on in other values: killed in between, the older one is still whole.
         let start = self.writer.put_chain(&family, &mut self.state.plans_chain, plan.encode(), PLAN_MAX).await?;
-        Ok(self.writer.put(&family, 0, list::pack(&[start], 1)).await?)
+        Ok(self.writer.put(&family, 0, start).await?)
     }
 
     /// Builds the pages of the places of a list.
@@ -114,7 +116,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         places: &mut PlaceSort,
         partition: usize,
     ) -> Result<(), PublicationError> {
-        let read = places.stream.read(self.kv, &self.generation, partition).await?;
+        let read = places.stream.read(self.kv, self.shelf(), partition).await?;
         let damaged = || StoreError::Damaged("uais".into());
         let mut uais: BTreeMap<String, Vec<(usize, RowKey)>> = BTreeMap::new();
         for record in read.records() {

@@ -10,11 +10,10 @@ use domain::{Document, Kind};
 use matching::packed::{Section, entry, facts, place_of};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use store::bundle;
 use store::codec::{Decoder, Encoder};
-use store::keys;
 use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
 use store::matching::{LINK_FAMILY, MatchingPlan, PAGE, PLACE_FAMILY, PLAN_FAMILY};
+use store::{Shelf, bundle, keys};
 
 /// What documents say, on its way into pages, and the pages written.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,6 +45,11 @@ impl MatchingStreams {
             places: RecordStream::new("appariement.lieux", parts(statistics / 5)),
             ..Self::default()
         }
+    }
+
+    /// The same, nothing in it.
+    pub(super) fn emptied(&self) -> Self {
+        Self { links: self.links.emptied(), places: self.places.emptied(), ..Self::default() }
     }
 
     pub(super) fn streams(&mut self) -> [&mut RecordStream; 2] {
@@ -128,7 +132,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             Section::Links => (&matching.links, &mut matching.link_fences, LINK_FAMILY),
             Section::Places => (&matching.places, &mut matching.place_fences, PLACE_FAMILY),
         };
-        let read = stream.read(self.kv, &self.generation, partition).await?;
+        let read = stream.read(self.kv, Shelf::own(&self.generation), partition).await?;
         let mut said: BTreeMap<(u64, &str), BTreeSet<&[u8]>> = BTreeMap::new();
         for record in read.records() {
             let mut decoder = Decoder(record);
@@ -159,19 +163,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     /// Reads every page again, from `departure` on: each whole, no entry missing. `true` once all were read.
     pub(super) async fn verify_matching(&mut self, departure: usize) -> Result<bool, PublicationError> {
-        let value = super::read_long(self.kv, &self.generation, PLAN_FAMILY, 0, 1).await?;
-        let plan = MatchingPlan::decode(&value).map_err(|_| damaged())?;
+        let value = self.shelf().get(self.kv, PLAN_FAMILY, 0).await?;
+        let plan = MatchingPlan::decode(value.content()?).map_err(|_| value.damaged())?;
         if plan != self.state.matching.plan() {
             return Err(damaged().into());
         }
         let families = [(LINK_FAMILY, plan.links.len()), (PLACE_FAMILY, plan.places.len())];
         let pages = families.into_iter().flat_map(|(family, count)| (0..count).map(move |n| (family, n)));
         for (rank, (family, n)) in pages.enumerate().skip(departure) {
-            let key = keys::value(&self.generation, family, n);
-            let value = self.kv.get(&key).await?.ok_or_else(|| StoreError::Damaged(key.clone()))?;
-            let entries = bundle::entries(&value).map_err(|_| StoreError::Damaged(key.clone()))?;
-            let left = self.state.matching.entries.checked_sub(entries.len() as u64);
-            self.state.matching.entries = left.ok_or(StoreError::Damaged(key))?;
+            let value = self.shelf().get(self.kv, family, n).await?;
+            let left = self.state.matching.entries.checked_sub(value.entries()?.len() as u64);
+            self.state.matching.entries = left.ok_or_else(|| value.damaged())?;
             if !self.has_time() {
                 self.state.cursor.1 = rank + 1;
                 return Ok(false);

@@ -2,18 +2,15 @@
 
 use super::index;
 use super::matching::MatchingStreams;
+use super::sample::KeySample;
 use crate::manifest::Manifest;
 use crate::record_stream::{PiecePlace, RecordStream};
 use domain::{DeclaredMaille, Maille};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::PerFamily;
-use store::keys;
 use store::list::Order;
 use store::pointer::MillesimesInForce;
-
-/// Keys kept as a sample of an order, to cut it into even partitions.
-pub(super) const SAMPLE: usize = 1_024;
 
 /// The lists there always are: the mailles of the contract, then the nomenclature. Those of
 /// declared mailles follow.
@@ -72,42 +69,6 @@ impl ListInProgress {
 
     pub(super) fn place_partitions(&self) -> usize {
         self.places.as_ref().map_or(0, |l| l.stream.partitions())
-    }
-}
-
-/// A deterministic sample of sort keys: those whose hash ends in `bits` zeros, whatever the order
-/// they come in.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct KeySample {
-    pub(super) bits: u32,
-    #[serde(rename = "cles")]
-    pub(super) keys: Vec<String>,
-}
-
-impl KeySample {
-    pub(super) fn retains(&self, key: &str) -> bool {
-        keys::hash(key).trailing_zeros() >= self.bits
-    }
-
-    pub(super) fn add(&mut self, key: String) {
-        if self.retains(&key) {
-            self.keys.push(key);
-            while self.keys.len() > SAMPLE {
-                self.bits += 1;
-                let keys = std::mem::take(&mut self.keys);
-                self.keys = keys.into_iter().filter(|c| self.retains(c)).collect();
-            }
-        }
-    }
-
-    /// Keys that cut what was sampled into `parts` even parts.
-    pub(super) fn separators(mut self, parts: usize) -> Vec<String> {
-        self.keys.sort_unstable();
-        self.keys.dedup();
-        let n = self.keys.len();
-        let mut separators: Vec<String> = (1..parts).filter_map(|i| self.keys.get(i * n / parts).cloned()).collect();
-        separators.dedup();
-        separators
     }
 }
 
@@ -172,6 +133,9 @@ pub(super) struct JobState {
     pub(super) index: index::Index,
     #[serde(rename = "appariement", default)]
     pub(super) matching: MatchingStreams,
+    /// Parts that still lie in the store although nothing reads them any more.
+    #[serde(default)]
+    pub(super) parts_left: usize,
     /// The next piece of a partition that is read a piece at a time.
     #[serde(rename = "lieu")]
     pub(super) place: Option<PiecePlace>,

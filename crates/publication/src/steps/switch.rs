@@ -5,7 +5,6 @@ use crate::job::JobStep;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
 use crate::registry::{Lease, Registry, Served};
 use crate::rollback::{FAMILY_POINTER, put_pointer};
-use crate::writer::read_long;
 use crate::{Environment, PublicationError};
 use domain::DeclaredMaille;
 use std::collections::BTreeMap;
@@ -32,6 +31,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
         let manifest = Manifest {
             generation: self.generation.clone(),
+            layout: LAYOUT,
             digest: self.job.summary.digest.clone(),
             documents: self.job.summary.documents.clone(),
             bytes: self.state.bytes,
@@ -60,11 +60,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         self.writer.put(public_record::FAMILY, 0, to_json(public_record::FAMILY, &public)?).await?;
         self.writer.flush().await?;
         // What was written since the verification is read again too: without it no publication could follow this one.
-        let relu = Manifest::read(self.kv, &self.generation).await?;
+        let relu = Manifest::read(self.kv, self.shelf()).await?;
         let mut others = vec![public_record::FAMILY];
         others.extend((!manifest.declarations.is_empty()).then_some(keys::DECLARATIONS));
         for family in others {
-            read_long(self.kv, &self.generation, family, 0, 1).await?;
+            self.shelf().get(self.kv, family, 0).await?.content()?;
         }
         let text = |m: &Manifest| to_json(MANIFEST_FAMILY, m);
         if text(&relu)? != text(&manifest)? {

@@ -4,12 +4,11 @@ use super::JobStepper;
 use super::state::Verified;
 use crate::job::JobStep;
 use crate::manifest::rendering;
-use crate::writer::read_long;
 use crate::{Environment, PublicationError};
 use domain::{Kind, Maille};
-use store::bundle;
-use store::chain::{self, ChainHead};
+use store::chain;
 use store::codec::hex;
+use store::fold::{Dictionary, unfold};
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::list::{self, CodeEntry, Format, Order, UaiEntry};
@@ -37,18 +36,18 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         self.job.progress = (rank, Family::ALL.len() + lists + 2);
         if let Some(family) = Family::ALL.get(rank).copied() {
             for n in departure..self.state.bundles[family] {
-                let key = keys::value(&self.generation, family.name(), n);
-                let damaged = || StoreError::Damaged(key.clone());
-                let value = self.kv.get(&key).await?.ok_or_else(damaged)?;
-                let entries = bundle::entries(&value).map_err(|_| damaged())?;
+                let value = self.shelf().get(self.kv, family.name(), n).await?;
+                let damaged = || value.damaged();
+                let entries = value.entries()?;
                 if let Family::Documents(_) = family
                     && entries.iter().any(|(_, bytes)| VersionSet::decode(bytes).is_none())
                 {
                     return Err(damaged().into());
                 }
                 if family == Family::Counts {
-                    for (_, entry) in entries.iter().filter(|(_, entry)| ChainHead::read(entry).is_some()) {
-                        chain::whole(self.kv, &self.generation, family.name(), entry.to_vec()).await?;
+                    for (_, entry) in &entries {
+                        let entry = chain::whole(self.kv, self.shelf(), family.name(), entry.to_vec()).await?;
+                        unfold(&entry, &Dictionary::default()).ok_or_else(damaged)?;
                     }
                 }
                 // What was counted when it was built must be found: to zero over the whole family.
@@ -132,8 +131,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             match what {
                 Pieces::Segments(order, format) => {
                     let family = list::family(name, order, format);
-                    let value = read_long(self.kv, &self.generation, &family, n, 1).await?;
-                    self.state.verified.rows += list::unpack(&value).map_err(|_| damaged("segment"))?.len();
+                    let value = self.shelf().get(self.kv, &family, n).await?;
+                    self.state.verified.rows += value.all_rows()?.len();
                     if last && std::mem::take(&mut self.state.verified.rows) != plan.total {
                         return Err(damaged("segments").into());
                     }
@@ -168,11 +167,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     /// The entries of a page, each whole.
     async fn page_entries(&self, family: &str, n: usize) -> Result<Vec<Vec<u8>>, PublicationError> {
-        let page = read_long(self.kv, &self.generation, family, n, 1).await?;
-        let read = bundle::entries(&page).map_err(|_| StoreError::Damaged(keys::value(&self.generation, family, n)))?;
+        let page = self.shelf().get(self.kv, family, n).await?;
+        let read = page.entries()?;
         let mut entries = Vec::with_capacity(read.len());
         for (_, entry) in read {
-            entries.push(chain::whole(self.kv, &self.generation, family, entry.to_vec()).await?);
+            entries.push(chain::whole(self.kv, self.shelf(), family, entry.to_vec()).await?);
         }
         Ok(entries)
     }

@@ -1,0 +1,109 @@
+//! What came of a job, and what is known of its parts.
+
+use crate::error::PublicationError;
+use crate::staging::{LineRefusal, PartInfo};
+use domain::DeclaredMaille;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use store::public_record::DocumentCounts;
+
+/// Names of unknown fields kept in a report.
+const FIELDS_KEPT: usize = 200;
+
+/// What came of a job. It names fields and reasons, never an indicator's value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// Lines accepted, by kind.
+    #[serde(rename = "lignes")]
+    pub lines: BTreeMap<String, u64>,
+    /// Lines refused.
+    #[serde(rename = "lignes_refusees")]
+    pub refused_lines: u64,
+    /// The first of them.
+    #[serde(rename = "refus")]
+    pub refusals: Vec<LineRefusal>,
+    /// Fields kept out, and how often.
+    #[serde(rename = "champs_inconnus")]
+    pub unknown_fields: BTreeMap<String, u64>,
+    /// Documents carried over from the generation in use.
+    #[serde(rename = "reprises")]
+    pub carried_over: u64,
+    /// Documents published, by maille, millesime and provenance.
+    pub documents: DocumentCounts,
+    /// Documents whose figures are hidden by the threshold, by maille.
+    #[serde(rename = "sous_seuil")]
+    pub below_threshold: BTreeMap<String, u64>,
+    /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
+    #[serde(rename = "pertes")]
+    pub losses: Vec<String>,
+    /// Digest of the published documents, in hexadecimal.
+    pub digest: String,
+    /// Values written.
+    #[serde(rename = "ecritures")]
+    pub writes: u64,
+    /// Time spent in steps, in milliseconds.
+    #[serde(rename = "duree_ms")]
+    pub duration_ms: u64,
+    /// Why it failed or was given up, where it was.
+    #[serde(rename = "echec", default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// Older pulls that waited for a confirmation, and gave way to this one.
+    #[serde(rename = "remplace", default, skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<String>,
+}
+
+impl JobSummary {
+    /// Adds what is known of a staged part.
+    pub fn add(&mut self, info: &PartInfo) {
+        for (kind, n) in &info.lines {
+            *self.lines.entry(kind.clone()).or_default() += n;
+        }
+        self.refused_lines += info.refused;
+        let place = 200usize.saturating_sub(self.refusals.len());
+        self.refusals.extend(info.refusals.iter().take(place).cloned());
+        for (field, n) in &info.unknown_fields {
+            if self.unknown_fields.len() < FIELDS_KEPT || self.unknown_fields.contains_key(field) {
+                *self.unknown_fields.entry(field.clone()).or_default() += n;
+            }
+        }
+    }
+}
+
+/// What is known of all parts of a job together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// How many they are.
+    #[serde(rename = "parties")]
+    pub parts: usize,
+    /// What the report says of them.
+    #[serde(rename = "bilan")]
+    pub summary: JobSummary,
+    /// Bytes kept, by kind.
+    #[serde(rename = "octets")]
+    pub bytes: BTreeMap<String, u64>,
+    /// The mailles they declare.
+    pub mailles: BTreeMap<String, DeclaredMaille>,
+}
+
+impl Totals {
+    /// Adds the next part.
+    ///
+    /// # Errors
+    /// [`PublicationError::Refused`] where it declares a maille otherwise than those before it.
+    pub fn add(&mut self, info: &PartInfo) -> Result<(), PublicationError> {
+        self.summary.add(info);
+        for (kind, n) in &info.bytes {
+            *self.bytes.entry(kind.clone()).or_default() += n;
+        }
+        for (name, declared) in &info.mailles {
+            if self.mailles.insert(name.clone(), declared.clone()).is_some_and(|before| before != *declared) {
+                return Err(PublicationError::Refused(format!(
+                    "la partie {} connaît la maille {name} sous une autre déclaration que celles avant elle : la renvoyer",
+                    self.parts
+                )));
+            }
+        }
+        self.parts += 1;
+        Ok(())
+    }
+}

@@ -1,4 +1,4 @@
-//! The nomenclature: \`GET /api/inserjeunes/bcn\`.
+//! The nomenclature: `GET /api/inserjeunes/bcn`.
 
 use edge::{Request, Response};
 

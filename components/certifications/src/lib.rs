@@ -1,4 +1,4 @@
-//! National statistics: \`GET /api/inserjeunes/certifications…\`.
+//! National statistics: `GET /api/inserjeunes/certifications…`.
 
 use edge::{Request, Response};
 

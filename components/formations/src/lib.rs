@@ -1,4 +1,4 @@
-//! Statistics of establishments: \`GET /api/inserjeunes/formations…\`.
+//! Statistics of establishments: `GET /api/inserjeunes/formations…`.
 
 use edge::{Request, Response};
 

@@ -1,4 +1,4 @@
-//! Every list under a path with an extension: \`GET /api/inserjeunes/formations.csv\`.
+//! Every list under a path with an extension: `GET /api/inserjeunes/formations.csv`.
 
 use edge::{Request, Response};
 

@@ -1,4 +1,4 @@
-//! Regional statistics: \`GET /api/inserjeunes/regionales…\`.
+//! Regional statistics: `GET /api/inserjeunes/regionales…`.
 
 use edge::{Request, Response};
 

@@ -1,9 +1,7 @@
-//! Mailles that a push declares: levels the contract has no route of its own for, such as the
-//! academie or the departement.
+//! Mailles that a push declares. The contract has no route of its own for them: academies, for example, or departements.
 //!
-//! A declaration names the maille and the field of its documents that holds their place. From then
-//! on such a document says both itself, in its fields [`MAILLE_FIELD`] and [`PLACE_FIELD`], so that
-//! nobody needs the declaration to read it.
+//! A declaration names the maille, and the field of its documents that holds their place. The checker of lines writes both
+//! into each document, as [`MAILLE_FIELD`] and [`PLACE_FIELD`]. Whoever reads a document later needs no declaration.
 
 use crate::{Document, indicator};
 use serde::{Deserialize, Serialize};

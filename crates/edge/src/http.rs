@@ -60,9 +60,11 @@ pub(crate) fn body_stream(request: Request) -> BodyStream {
         if !bytes.is_empty() {
             return Some((Ok(bytes), Some((stream, trailers))));
         }
+        // An empty piece is not yet the end.
         if matches!(state, StreamResult::Complete(_)) {
             return Some((Ok(bytes), Some((stream, trailers))));
         }
+        // A stream ends alike when the body is whole and when it broke off. Only the trailers tell which.
         drop(stream);
         match trailers.await {
             Ok(_) => None,

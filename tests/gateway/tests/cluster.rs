@@ -243,11 +243,17 @@ fn the_cache_of_a_cluster_is_the_one_that_is_tested() {
     let here = folder.path().display().to_string();
     std::fs::create_dir_all(folder.path().join("cache")).unwrap();
     for (name, text) in files.as_object().unwrap() {
-        let text =
-            text.as_str().unwrap().replace("/etc/nginx/exposition", &here).replace("exposition:80;", "127.0.0.1:80;");
-        let text = text.replace("/var/cache/nginx/exposition", &format!("{here}/cache"));
-        // The container's tmp and its list of types.
-        let text = text.replace(" /tmp/", &format!(" {here}/")).replace("include /etc/nginx/mime.types;", "");
+        let mut text = text.as_str().unwrap().to_owned();
+        // The container's tmp and its list of types first: what follows names places of this machine.
+        for (there, here) in [
+            (" /tmp/", format!(" {here}/")),
+            ("include /etc/nginx/mime.types;", String::new()),
+            ("/etc/nginx/exposition", here.clone()),
+            ("/var/cache/nginx/exposition", format!("{here}/cache")),
+            ("exposition:80;", "127.0.0.1:80;".to_owned()),
+        ] {
+            text = text.replace(there, &here);
+        }
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     let checked = Command::new(nginx).args(["-t", "-p", &here, "-c", &format!("{here}/nginx.conf")]).output().unwrap();

@@ -42,7 +42,9 @@ async fn swap<K: KeyValueWrite, V: Default + Serialize, T>(
             Some(bytes) => bytes,
             None => {
                 let empty = to_json(key, &V::default())?;
-                kv.set(key, empty.clone()).await?;
+                if !kv.create(key, empty.clone()).await? {
+                    continue;
+                }
                 empty
             }
         };

@@ -21,6 +21,7 @@ pub mod counts;
 pub mod exchange;
 pub mod faulty;
 mod hot;
+pub mod interleaving;
 pub mod keys;
 pub mod kv;
 pub mod list;
@@ -31,6 +32,7 @@ pub mod pointer;
 pub mod public_record;
 pub mod reading;
 pub mod search;
+pub mod trail;
 pub mod version_set;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};

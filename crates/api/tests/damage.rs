@@ -132,6 +132,10 @@ fn targets(lines: &[Value]) -> BTreeSet<String> {
             "formation" => {
                 targets.insert(format!("formations/{}-{code}", text("uai")));
                 targets.insert(format!("formations?uais={}", text("uai")));
+                for ext in ["", ".csv"] {
+                    let year = text("millesime");
+                    targets.insert(format!("formations{ext}?code_certifications={code}&millesimes={year}"));
+                }
                 targets.insert(format!("recherche/etablissements/{}", text("uai")));
             }
             "statistique" => {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 use store::faulty::{FaultRates, Faulty};
+use store::frame;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::list::{Filter, Format};
 use store::reading::Cache;
@@ -307,8 +308,9 @@ fn what_the_pointer_names_is_never_deleted() {
         assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
         // Not even where the registry says that it may go.
         let registry = kv.get("work:generations").await.unwrap().unwrap();
+        let registry = frame::open("work:generations", &registry).unwrap().to_vec();
         let wrong = String::from_utf8(registry).unwrap().replace("publiee", "a_effacer");
-        kv.corrupt("work:generations", Some(wrong.into_bytes()));
+        kv.corrupt("work:generations", Some(frame::seal("work:generations", wrong.into_bytes())));
         clean(&kv, &runtime).await;
         assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
     });

@@ -4,6 +4,8 @@ use anyhow::{Context, bail};
 use conformance::case::CaseFile;
 use conformance::play;
 use conformance::report::{self, Floor};
+use lexopt::Arg::{Long, Short, Value as Word};
+use lexopt::ValueExt;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -35,18 +37,18 @@ fn main() -> ExitCode {
 
 fn run() -> anyhow::Result<bool> {
     let (mut folders, mut only, mut verbose, mut raise) = (Vec::new(), None, false, false);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        match argument.as_str() {
-            "-h" | "--help" => {
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => {
                 print!("{HELP}");
                 return Ok(true);
             }
-            "--only" => only = Some(arguments.next().context("--only needs an id")?),
-            "--verbose" => verbose = true,
-            "--raise" => raise = true,
-            option if option.starts_with('-') => bail!("unknown option {option}\n\n{HELP}"),
-            folder => folders.push(PathBuf::from(folder)),
+            Long("only") => only = Some(parser.value()?.string()?),
+            Long("verbose") => verbose = true,
+            Long("raise") => raise = true,
+            Word(folder) => folders.push(PathBuf::from(folder)),
+            other => return Err(other.unexpected()).context(HELP),
         }
     }
     if folders.is_empty() {

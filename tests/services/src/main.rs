@@ -2,6 +2,9 @@
 //!
 //! Prints its addresses and the variables to give to the application.
 
+use anyhow::Context;
+use lexopt::Arg::{Long, Short};
+use lexopt::ValueExt;
 use services::{Data, Options, Service, Services, exchanges};
 use std::path::Path;
 use std::time::Duration;
@@ -17,25 +20,24 @@ fn main() -> anyhow::Result<()> {
     let mut factor = 1.0;
     let mut production = false;
     let mut replay = None;
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let mut value = || arguments.next().ok_or_else(|| anyhow::anyhow!("{argument} wants a value\n{USAGE}"));
-        match argument.as_str() {
-            "--port" => options.port = value()?.parse()?,
-            "--data" => match value()?.as_str() {
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => {
+                println!("{USAGE}");
+                return Ok(());
+            }
+            Long("port") => options.port = parser.value()?.parse()?,
+            Long("data") => match parser.value()?.string()?.as_str() {
                 "sample" => options.data = Data::Sample,
                 "real" => options.data = Data::Real,
                 "production" => production = true,
                 other => anyhow::bail!("no data {other}\n{USAGE}"),
             },
-            "--factor" => factor = value()?.parse()?,
-            "--token-life" => options.token_life = Duration::from_secs(value()?.parse()?),
-            "--replay" => replay = Some((value()?, value()?)),
-            "--help" | "-h" => {
-                println!("{USAGE}");
-                return Ok(());
-            }
-            other => anyhow::bail!("{other}?\n{USAGE}"),
+            Long("factor") => factor = parser.value()?.parse()?,
+            Long("token-life") => options.token_life = Duration::from_secs(parser.value()?.parse()?),
+            Long("replay") => replay = Some((parser.value()?.string()?, parser.value()?.string()?)),
+            other => return Err(other.unexpected()).context(USAGE),
         }
     }
     if production {

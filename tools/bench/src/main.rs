@@ -15,6 +15,8 @@ mod server;
 mod soak;
 
 use anyhow::{Context, bail, ensure};
+use lexopt::Arg::{Long, Short};
+use lexopt::ValueExt;
 use report::{Growth, ImportRow, Pair, Report, Row};
 use requests::{Chance, Requests};
 use serde_json::json;
@@ -103,7 +105,7 @@ pub fn root() -> PathBuf {
 }
 
 fn main() -> ExitCode {
-    match options(std::env::args().skip(1)).and_then(|o| o.map_or(Ok(()), |options| run(&options))) {
+    match options(lexopt::Parser::from_env()).and_then(|o| o.map_or(Ok(()), |options| run(&options))) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error:#}");
@@ -112,7 +114,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Options>> {
+fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
     let mut options = Options {
         factors: vec![0.1, 0.5, 1.0],
         rounds: 5,
@@ -125,36 +127,39 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         stored: false,
         counts: None,
     };
-    while let Some(name) = args.next() {
-        let mut value = || args.next().with_context(|| format!("{name} needs a value"));
-        match name.as_str() {
-            "--help" | "-h" => {
+    let list = |text: String| text.split(',').map(str::to_owned).collect::<Vec<_>>();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => {
                 print!("{HELP}");
                 return Ok(None);
             }
-            "--quick" => {
+            Long("quick") => {
                 options.factors = vec![0.05, 0.5];
                 (options.rounds, options.seconds) = (2, 2);
             }
-            "--factors" => options.factors = value()?.split(',').map(str::parse).collect::<Result<_, _>>()?,
-            "--pull" => options.pull = Some(value()?.parse()?),
-            "--soak" => options.soak = Some(soak::Length::Minutes(value()?.parse()?)),
-            "--soak-requests" => options.soak = Some(soak::Length::Requests(value()?.parse()?)),
-            "--rows" => options.rows = value()?.split(',').map(str::to_owned).collect(),
-            "--counts" => options.counts = Some(Runtime::Counted { caches: false }),
-            "--caches" => options.counts = Some(Runtime::Counted { caches: true }),
-            "--stored" => options.stored = true,
-            "--rounds" => options.rounds = value()?.parse()?,
-            "--seconds" => options.seconds = value()?.parse()?,
-            "--data" => options.data = value()?.into(),
-            "--runtime" => {
-                options.runtime = match value()?.as_str() {
+            Long("factors") => {
+                let factors = list(parser.value()?.string()?);
+                options.factors = factors.iter().map(|factor| factor.parse()).collect::<Result<_, _>>()?;
+            }
+            Long("pull") => options.pull = Some(parser.value()?.parse()?),
+            Long("soak") => options.soak = Some(soak::Length::Minutes(parser.value()?.parse()?)),
+            Long("soak-requests") => options.soak = Some(soak::Length::Requests(parser.value()?.parse()?)),
+            Long("rows") => options.rows = list(parser.value()?.string()?),
+            Long("counts") => options.counts = Some(Runtime::Counted { caches: false }),
+            Long("caches") => options.counts = Some(Runtime::Counted { caches: true }),
+            Long("stored") => options.stored = true,
+            Long("rounds") => options.rounds = parser.value()?.parse()?,
+            Long("seconds") => options.seconds = parser.value()?.parse()?,
+            Long("data") => options.data = parser.value()?.into(),
+            Long("runtime") => {
+                options.runtime = match parser.value()?.string()?.as_str() {
                     "host" => Runtime::Host,
                     "spin" => Runtime::Spin,
                     other => bail!("--runtime {other}: host or spin"),
                 }
             }
-            _ => bail!("unknown option {name} (see --help)"),
+            other => return Err(other.unexpected()).context("see --help"),
         }
     }
     ensure!(!options.factors.is_empty() && options.rounds > 0 && options.seconds > 0, "nothing to measure");

@@ -3,6 +3,8 @@
 use anyhow::{Context, bail};
 use dataset::{Line, production::Production, real::Real, write};
 use domain::Kind;
+use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
 use std::{path::PathBuf, process::ExitCode, time::Instant};
 
 const HELP: &str = "\
@@ -28,7 +30,7 @@ Files of DIR are replaced. Progress and counts go to stderr.
 ";
 
 fn main() -> ExitCode {
-    match run(std::env::args().skip(1)) {
+    match run(lexopt::Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("dataset: {error:#}");
@@ -45,30 +47,23 @@ struct Options {
     factor: Option<f64>,
 }
 
-fn run(mut args: impl Iterator<Item = String>) -> anyhow::Result<()> {
-    let Some(command) = args.next() else {
-        bail!("no command: sample, real or production (see --help)");
-    };
-    if matches!(command.as_str(), "-h" | "--help" | "help") {
-        print!("{HELP}");
-        return Ok(());
-    }
+fn run(mut parser: lexopt::Parser) -> anyhow::Result<()> {
+    let mut command = None;
     let mut options = Options::default();
-    while let Some(name) = args.next() {
-        if matches!(name.as_str(), "-h" | "--help") {
-            print!("{HELP}");
-            return Ok(());
-        }
-        let value = args.next().with_context(|| format!("{name} needs a value (see --help)"))?;
-        match name.as_str() {
-            "--out" => options.out = Some(value.into()),
-            "--data" => options.data = Some(value.into()),
-            "--factor" => {
-                options.factor = Some(value.parse().with_context(|| format!("--factor {value}: expected a number"))?);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => {
+                print!("{HELP}");
+                return Ok(());
             }
-            _ => bail!("unknown option {name} (see --help)"),
+            Value(word) if command.is_none() => command = Some(word.string()?),
+            Long("out") => options.out = Some(parser.value()?.into()),
+            Long("data") => options.data = Some(parser.value()?.into()),
+            Long("factor") => options.factor = Some(parser.value()?.parse()?),
+            other => return Err(other.unexpected()).context("see --help"),
         }
     }
+    let command = command.context("no command: sample, real or production (see --help)")?;
     let out = options.out.context("--out DIR is needed (see --help)")?;
     match command.as_str() {
         "sample" => report(&out, dataset::sample::lines()),

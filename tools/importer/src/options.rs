@@ -1,8 +1,10 @@
 //! The command line.
 
 use crate::service::Service;
-use anyhow::{Context, bail, ensure};
-use serde_json::{Map, Value};
+use anyhow::{Context, anyhow, bail, ensure};
+use lexopt::Arg::{Long, Short, Value};
+use serde_json::Map;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 const HELP: &str = "\
@@ -82,7 +84,7 @@ pub struct Pull {
     /// Where.
     pub service: Service,
     /// The body of `POST pull`.
-    pub demand: Value,
+    pub demand: serde_json::Value,
     /// Gives the run under way up instead.
     pub abandon: bool,
     /// Publishes in spite of losses.
@@ -98,9 +100,9 @@ pub struct Options {
     /// What.
     pub files: Vec<PathBuf>,
     /// The body of `POST jobs`.
-    pub opening: Value,
+    pub opening: serde_json::Value,
     /// The latest millésimes to put in force.
-    pub in_force: Option<Map<String, Value>>,
+    pub in_force: Option<Map<String, serde_json::Value>>,
     /// Publishes in spite of refused lines.
     pub accept_refusals: bool,
     /// Publishes in spite of losses.
@@ -126,7 +128,7 @@ pub enum Action {
 impl Command {
     /// Reads the command line; `connect` makes the service at an address.
     pub fn read(
-        mut arguments: impl Iterator<Item = String>,
+        arguments: impl Iterator<Item = String>,
         connect: impl Fn(&str) -> anyhow::Result<Service>,
     ) -> anyhow::Result<Self> {
         let mut url = URL.to_owned();
@@ -135,37 +137,44 @@ impl Command {
         let (mut in_force, mut json, mut generate) = (None, false, false);
         let (mut accept_refusals, mut confirm_losses) = (false, false);
         let (mut sources, mut replay, mut abandon) = (Vec::new(), false, false);
-        let list = |text: String| -> Vec<String> {
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+        let list = |value: String| -> Vec<String> {
+            value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
         };
-        while let Some(argument) = arguments.next() {
-            let (name, inline) = match argument.split_once('=') {
-                Some((name, value)) if name.starts_with("--") => (name.to_owned(), Some(value.to_owned())),
-                _ => (argument, None),
-            };
-            let mut value =
-                || inline.clone().or_else(|| arguments.next()).with_context(|| format!("{name} : une valeur manque"));
-            match name.as_str() {
-                "-h" | "--help" => {
+        let mut parser = lexopt::Parser::from_args(arguments);
+        while let Some(argument) = parser.next()? {
+            let name = match argument {
+                Short('h') | Long("help") => {
                     let of_users = words.first().is_some_and(|word| word == "users");
                     return Ok(Self::Help(if of_users { USERS_HELP } else { HELP }));
                 }
-                "--url" => url = value()?,
-                "--mode" => mode = value()?,
-                "--kinds" => kinds = list(value()?),
-                "--mailles" => mailles = list(value()?),
-                "--millesimes" => millesimes = list(value()?),
-                "--en-vigueur" => in_force = Some(read_in_force(&list(value()?))?),
-                "--accepter-refus" => accept_refusals = true,
-                "--confirmer-pertes" => confirm_losses = true,
-                "--json" => json = true,
-                "--source" | "--sources" => sources = list(value()?),
-                "--rejouer" => replay = true,
-                "--abandonner" => abandon = true,
-                "--generer" => generate = true,
-                option if option.starts_with("--") => bail!("option {option} inconnue (--help les montre)"),
-                _ => words.push(name),
+                Value(word) => {
+                    words.push(text(word)?);
+                    continue;
+                }
+                Short(letter) => bail!("option -{letter} inconnue (--help les montre)"),
+                Long(name) => name.to_owned(),
+            };
+            let mut value = || {
+                let value = parser.value().map_err(|_| anyhow!("--{name} : une valeur manque"));
+                value.and_then(text)
+            };
+            match name.as_str() {
+                "url" => url = value()?,
+                "mode" => mode = value()?,
+                "kinds" => kinds = list(value()?),
+                "mailles" => mailles = list(value()?),
+                "millesimes" => millesimes = list(value()?),
+                "en-vigueur" => in_force = Some(read_in_force(&list(value()?))?),
+                "source" | "sources" => sources = list(value()?),
+                "accepter-refus" => accept_refusals = true,
+                "confirmer-pertes" => confirm_losses = true,
+                "json" => json = true,
+                "rejouer" => replay = true,
+                "abandonner" => abandon = true,
+                "generer" => generate = true,
+                _ => bail!("option --{name} inconnue (--help les montre)"),
             }
+            ensure!(parser.optional_value().is_none(), "--{name} : aucune valeur n'est attendue");
         }
         let service = || connect(&url);
         if words.first().is_some_and(|word| word == "users") {
@@ -190,7 +199,11 @@ impl Command {
     }
 }
 
-fn read_in_force(pairs: &[String]) -> anyhow::Result<Map<String, Value>> {
+fn text(word: OsString) -> anyhow::Result<String> {
+    word.into_string().map_err(|word| anyhow!("{} n'est pas en UTF-8", word.display()))
+}
+
+fn read_in_force(pairs: &[String]) -> anyhow::Result<Map<String, serde_json::Value>> {
     let known = ["certifications", "certifications_sup", "regionales", "formations", "formations_sup"];
     let mut in_force = Map::new();
     for pair in pairs {
@@ -262,6 +275,8 @@ mod tests {
             ("a --mode autre", "--mode"),
             ("a --en-vigueur x=1", "x inconnu"),
             ("a --kinds", "une valeur manque"),
+            ("a --json=1", "--json"),
+            ("a -x", "-x"),
             ("pull a.ndjson", "pull n'attend pas de fichier"),
             ("users effacer x", "commande inconnue"),
         ] {

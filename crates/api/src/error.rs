@@ -5,7 +5,7 @@
 //! out of this very error in the documentation ([`ApiError::anchor`]), one with `rel="search"` to the
 //! closest known codes.
 
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::response::{JSON, Response};
 use serde_json::{Value, json};
 use store::StoreError;
@@ -219,7 +219,7 @@ impl ApiError {
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, body.to_string().into_bytes()).link(Link::help(self.anchor()));
+        let response = Response::new(status, JSON, body.to_string().into_bytes()).link(WebLink::help(self.anchor()));
         match self {
             Self::TooMany(seconds) => {
                 response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")

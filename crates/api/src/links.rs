@@ -8,14 +8,14 @@ use std::borrow::Cow;
 
 /// A link: to a path of this service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link {
+pub struct WebLink {
     /// From the root of the service, without the slash before it.
     target: Cow<'static, str>,
     /// `next`, `help`, …
     rel: &'static str,
 }
 
-impl Link {
+impl WebLink {
     /// A link to `target`, a path (and query) with or without the slash before it.
     #[must_use]
     pub fn new(target: impl Into<Cow<'static, str>>, rel: &'static str) -> Self {
@@ -63,7 +63,7 @@ pub fn way_to_root(path: &str) -> String {
 }
 
 /// The value of `Link`.
-pub(crate) fn header(links: &[Link], base: &str) -> String {
+pub(crate) fn header(links: &[WebLink], base: &str) -> String {
     let mut text = String::new();
     for link in links {
         let start = if text.is_empty() { "<" } else { ", <" };
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn links_stand_in_one_header() {
-        let links = [Link::new("/a?page=2", "next"), Link::help("validation")];
+        let links = [WebLink::new("/a?page=2", "next"), WebLink::help("validation")];
         assert_eq!(header(&links, "../"), "<../a?page=2>; rel=\"next\", <../api/doc/erreurs#validation>; rel=\"help\"");
     }
 }

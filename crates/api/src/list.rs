@@ -2,7 +2,7 @@
 
 use crate::access::KEY_IN_QUERY;
 use crate::error::{ApiError, NotFound};
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
 use crate::stream::BodyStream;
@@ -208,7 +208,7 @@ fn envelope(parameters: &ListParameters, list: &List, plan: &Plan, total: u64) -
 }
 
 /// `next` and `prev`, with the query as it was sent but for the page and the key.
-fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<Link> {
+fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<WebLink> {
     let pages = total.div_ceil(parameters.items_per_page).max(1);
     let others = request.query_without(&["page", KEY_IN_QUERY]);
     // A header is no place for what could split it.
@@ -218,7 +218,7 @@ fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<Link
     }
     let link = |page: u64, rel| {
         let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain([format!("page={page}")]).collect();
-        Link::new(format!("{}?{}", request.path, query.join("&")), rel)
+        WebLink::new(format!("{}?{}", request.path, query.join("&")), rel)
     };
     let mut links = Vec::new();
     if parameters.page < pages {

@@ -12,7 +12,7 @@ mod suggestions;
 use self::data::Data;
 use self::parameters::Asked;
 use crate::error::ApiError;
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::stream::BodyStream;
@@ -58,7 +58,7 @@ impl MatchRefusal {
                 };
                 let body = json!({"statusCode": status, "error": title, "message": message, "aide": help});
                 let response =
-                    Response::json(status, &body).with("cache-control", "no-store").link(Link::help("appariement"));
+                    Response::json(status, &body).with("cache-control", "no-store").link(WebLink::help("appariement"));
                 if status == 503 { response.with("retry-after", "10") } else { response }
             }
         }

@@ -1,6 +1,6 @@
 //! Answers, and what every one of them carries.
 
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::stream::BodyStream;
 use crate::{Request, Runtime, links};
 use flate2::Compression;
@@ -33,7 +33,7 @@ pub struct Response {
     /// Its headers.
     pub headers: Vec<Header>,
     /// Where it leads: written as `Link` when the answer is finished.
-    pub links: Vec<Link>,
+    pub links: Vec<WebLink>,
     /// The body.
     pub body: ResponseBody,
     /// How long an instance may send it again.
@@ -90,7 +90,7 @@ impl Response {
 
     /// With one more link.
     #[must_use]
-    pub fn link(mut self, link: Link) -> Self {
+    pub fn link(mut self, link: WebLink) -> Self {
         self.links.push(link);
         self
     }

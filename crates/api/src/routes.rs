@@ -3,7 +3,7 @@
 use crate::access;
 use crate::document;
 use crate::error::{ApiError, NotFound};
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
 use crate::public;
@@ -204,7 +204,7 @@ fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>
     if looks_for.is_empty() || !looks_for.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
         return response;
     }
-    response.link(Link::new(format!("api/recherche?q={looks_for}"), "search"))
+    response.link(WebLink::new(format!("api/recherche?q={looks_for}"), "search"))
 }
 
 fn decode(route: Route<&str>) -> Result<Route<Cow<'_, str>>, ApiError> {

@@ -4,7 +4,7 @@
 //! found says where to ask for them.
 
 use crate::error::ApiError;
-use crate::links::Link;
+use crate::links::WebLink;
 use crate::response::AGE;
 use crate::{Request, Response, Runtime, read_body, read_segment, routes};
 use domain::{CodeCertification, CodeType, Uai, territory};
@@ -27,7 +27,7 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
         Err(SearchRefusal::Error(error)) => error.response(),
         Err(SearchRefusal::Help(status, body)) => {
             let anchor = if status == 400 { "recherche" } else { "pas-de-donnees" };
-            Response::json(status, &body).with("cache-control", "public, max-age=60").link(Link::help(anchor))
+            Response::json(status, &body).with("cache-control", "public, max-age=60").link(WebLink::help(anchor))
         }
     };
     response.finish(runtime, &request).await

@@ -378,7 +378,7 @@ fn nobody_notices_that_the_application_stops() {
     });
     let (asked, failed) = (asked.into_inner(), failed.into_inner());
     println!(
-        "{asked} requests, {failed} failed, stopped for {stop} s thrice, slowest {:?}: {states:?}",
+        "{asked} requests, {failed} failed, stopped and still for {stop} s each, slowest {:?}: {states:?}",
         slowest.lock()
     );
     assert_eq!(failed, 0);

@@ -55,8 +55,8 @@ pub async fn change<K: KeyValueWrite, T>(
 
 /// Gives a user a password, and makes the account where there is none. A disabled account stays disabled.
 ///
-/// Stores have no way to write only what is absent: of two calls that make the same account at the same moment, the later
-/// one stands.
+/// Where the store has no way to write only what is absent, the later of two calls that make the same account at the same
+/// moment stands.
 ///
 /// # Errors
 /// Those of the store.
@@ -93,7 +93,9 @@ async fn make<K: KeyValueWrite>(
     if changed.await?.is_none() {
         let account = Account::new(user, password.to_owned());
         let key = account_key(user);
-        kv.set(&key, to_json(&key, &account)?).await?;
+        if !kv.create(&key, to_json(&key, &account)?).await? {
+            return Err(StoreError::Unavailable(format!("{key} was just made")));
+        }
     }
     Ok(())
 }

@@ -127,9 +127,9 @@ impl Run {
     pub(crate) async fn write<K: KeyValueWrite>(&self, kv: &K, before: Option<&[u8]>) -> Result<(), PublicationError> {
         let new = to_json(KEY, self)?;
         match before {
-            None => Ok(kv.set(KEY, new).await?),
+            None if kv.create(KEY, new.clone()).await? => Ok(()),
             Some(before) if new == before || kv.swap(KEY, before, new).await? => Ok(()),
-            Some(_) => Err(PublicationError::Overtaken),
+            _ => Err(PublicationError::Overtaken),
         }
     }
 }

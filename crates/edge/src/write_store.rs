@@ -5,6 +5,7 @@ use spin_sdk::experimental::wasi::keyvalue::{atomics, batch, store as wasi_store
 use spin_sdk::key_value::Store;
 use std::rc::Rc;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
+use store::trail::{self, BlindSwap};
 
 /// What the deployment's store can do: the variable `store_profile`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,9 +13,9 @@ pub enum WriteProfile {
     /// SQLite: batches in one transaction, compare-and-swap.
     #[default]
     Sqlite,
-    /// Redis or Valkey: batches and compare-and-swap, read back because a lost one may look won.
+    /// Redis or Valkey: batches, and swaps whose answer means nothing, see [`store::trail`].
     Redis,
-    /// Neither: one value at a time. Two schedulers are not kept apart.
+    /// Neither: one value at a time. Two who write at once are not kept apart, each may be told that it won.
     Basic,
 }
 
@@ -72,6 +73,26 @@ impl WriteStore {
 
 impl KeyValue for WriteStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let value = self.get_as_stored(key).await?;
+        Ok(if self.profile == WriteProfile::Redis { value.map(trail::strip) } else { value })
+    }
+}
+
+impl BlindSwap for WriteStore {
+    async fn attempt(
+        &self,
+        key: &str,
+        change: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>,
+    ) -> Result<bool, StoreError> {
+        let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
+        let cas = atomics::Cas::new(&bucket, key).map_err(refusal)?;
+        let Some(new) = change(cas.current().map_err(refusal)?.as_deref()) else { return Ok(false) };
+        // Whatever it answers: what happened is read back.
+        let _ = atomics::swap(cas, &new);
+        Ok(true)
+    }
+
+    async fn get_as_stored(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.store()?.get(key).await.map_err(|e| StoreError::Unavailable(e.to_string()))
     }
 }
@@ -106,24 +127,44 @@ impl KeyValueWrite for WriteStore {
     }
 
     async fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> Result<bool, StoreError> {
-        if self.profile == WriteProfile::Basic {
-            if self.get(key).await?.as_deref() != Some(old) {
-                return Ok(false);
+        match self.profile {
+            WriteProfile::Redis => trail::swap(self, key, Some(old), &new, id()).await,
+            WriteProfile::Basic => {
+                let same = self.get(key).await?.as_deref() == Some(old);
+                if same {
+                    self.set(key, new).await?;
+                }
+                Ok(same)
             }
-            self.set(key, new).await?;
-            return Ok(true);
-        }
-        let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
-        let cas = atomics::Cas::new(&bucket, key).map_err(refusal)?;
-        if cas.current().map_err(refusal)?.as_deref() != Some(old) {
-            return Ok(false);
-        }
-        match atomics::swap(cas, &new) {
-            Ok(()) => {
-                Ok(self.profile != WriteProfile::Redis || self.get(key).await?.as_deref() == Some(new.as_slice()))
+            WriteProfile::Sqlite => {
+                let bucket = wasi_store::open(crate::LABEL).map_err(refusal)?;
+                let cas = atomics::Cas::new(&bucket, key).map_err(refusal)?;
+                if cas.current().map_err(refusal)?.as_deref() != Some(old) {
+                    return Ok(false);
+                }
+                match atomics::swap(cas, &new) {
+                    Ok(()) => Ok(true),
+                    Err(atomics::CasError::CasFailed(_)) => Ok(false),
+                    Err(atomics::CasError::StoreError(error)) => Err(refusal(error)),
+                }
             }
-            Err(atomics::CasError::CasFailed(_)) => Ok(false),
-            Err(atomics::CasError::StoreError(error)) => Err(refusal(error)),
         }
     }
+
+    async fn create_raw(&self, key: &str, value: Vec<u8>) -> Result<bool, StoreError> {
+        if self.profile == WriteProfile::Redis {
+            return trail::swap(self, key, None, &value, id()).await;
+        }
+        // Neither SQLite's swap, which writes over what another call has just made, nor `basic` can keep two apart.
+        let absent = self.get(key).await?.is_none();
+        if absent {
+            self.set(key, value).await?;
+        }
+        Ok(absent)
+    }
+}
+
+/// The id of an attempt: never that of another.
+fn id() -> u64 {
+    u64::from_le_bytes(crate::random())
 }

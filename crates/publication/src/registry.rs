@@ -318,7 +318,9 @@ impl Lease {
             Some(bytes) => bytes,
             None => {
                 let bytes = to_json(keys::LEASE, &free())?;
-                kv.set(keys::LEASE, bytes.clone()).await?;
+                if !kv.create(keys::LEASE, bytes.clone()).await? {
+                    return Err(StoreError::Unavailable(format!("{} was just made", keys::LEASE)));
+                }
                 bytes
             }
         };

@@ -9,17 +9,29 @@ use store::{frame, keys};
 /// The family that holds a generation's copy of the pointer that led to it.
 pub(crate) const FAMILY_POINTER: &str = "pointeur";
 
+/// What a move of the pointer replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Before<'b> {
+    /// Nothing was ever published.
+    Absent,
+    /// A pointer of these bytes.
+    Read(&'b [u8]),
+    /// A pointer that is lost or cannot be read: there are no whole bytes to swap, the lease is what keeps others away.
+    Damaged,
+}
+
 /// Moves the pointer, and reads it back: where a move that was lost counted as made, what is served would be deleted.
 pub(crate) async fn put_pointer<K: KeyValueWrite>(
     kv: &K,
-    before: Option<&[u8]>,
+    before: Before<'_>,
     pointer: &Pointer,
 ) -> Result<(), PublicationError> {
     let new = pointer.write()?;
     match before {
-        None => kv.set(keys::POINTER, new.clone()).await?,
-        Some(before) if kv.swap(keys::POINTER, before, new.clone()).await? => {}
-        Some(_) => return Err(PublicationError::Overtaken),
+        Before::Absent if kv.create(keys::POINTER, new.clone()).await? => {}
+        Before::Damaged => kv.set(keys::POINTER, new.clone()).await?,
+        Before::Read(before) if kv.swap(keys::POINTER, before, new.clone()).await? => {}
+        Before::Absent | Before::Read(_) => return Err(PublicationError::Overtaken),
     }
     if kv.get(keys::POINTER).await?.is_some_and(|read| read == new) { Ok(()) } else { Err(PublicationError::Overtaken) }
 }
@@ -47,14 +59,13 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
                 return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
             };
             let pointer = Pointer { previous: Some(Box::new(served)), ..*before };
-            put_pointer(kv, Some(&bytes), &pointer).await?;
+            put_pointer(kv, Before::Read(&bytes), &pointer).await?;
             pointer
         }
         Ok(None) => return Err(StoreError::Empty.into()),
         Err(StoreError::Damaged(_)) => {
             let pointer = youngest_published(kv).await?;
-            // There are no whole bytes to swap: the lease is what keeps others away.
-            put_pointer(kv, None, &pointer).await?;
+            put_pointer(kv, Before::Damaged, &pointer).await?;
             pointer
         }
         Err(fault) => return Err(fault.into()),

@@ -50,7 +50,9 @@ pub async fn update_as<K: KeyValueWrite, V: Default, T>(
             Some(bytes) => bytes,
             None => {
                 let empty = write(&V::default())?;
-                kv.set(key, empty.clone()).await?;
+                if !kv.create(key, empty.clone()).await? {
+                    continue;
+                }
                 empty
             }
         };

@@ -108,6 +108,18 @@ pub trait KeyValueWrite: KeyValue {
     /// Replaces the value of an existing key if it still is `old`, whatever its size; `false` if it is not.
     fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>>;
 
+    /// Writes the value of an absent key; `false` if there is one. Only a store that can swap what is absent keeps two
+    /// callers apart here: on the others the later of two that come at the same moment stands.
+    fn create_raw(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        async move {
+            if self.get(key).await?.is_some() {
+                return Ok(false);
+            }
+            self.set_many_raw(vec![(key.to_owned(), value)]).await?;
+            Ok(true)
+        }
+    }
+
     /// Writes values; each lies whole or not at all, the lot need not be atomic.
     fn set_many(&self, pairs: Vec<(String, Vec<u8>)>) -> impl Future<Output = Result<(), StoreError>> {
         async move {
@@ -121,6 +133,14 @@ pub trait KeyValueWrite: KeyValue {
         async move {
             holds(key, &new)?;
             self.swap_raw(key, old, new).await
+        }
+    }
+
+    /// Writes the value of an absent key; `false` if there is one. See [`Self::create_raw`].
+    fn create(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        async move {
+            holds(key, &value)?;
+            self.create_raw(key, value).await
         }
     }
 
@@ -147,6 +167,10 @@ impl<K: KeyValueWrite + ?Sized> KeyValueWrite for &K {
 
     fn swap_raw(&self, key: &str, old: &[u8], new: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
         (**self).swap_raw(key, old, new)
+    }
+
+    fn create_raw(&self, key: &str, value: Vec<u8>) -> impl Future<Output = Result<bool, StoreError>> {
+        (**self).create_raw(key, value)
     }
 }
 

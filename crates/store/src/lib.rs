@@ -27,6 +27,7 @@ pub mod finding;
 pub mod fold;
 pub mod frame;
 mod hot;
+pub mod interleaving;
 pub mod keys;
 pub mod kv;
 mod layout3;
@@ -41,6 +42,7 @@ pub mod reading;
 pub mod search;
 pub mod segment;
 pub mod shelf;
+pub mod trail;
 pub mod version_set;
 
 pub use kv::{KeyValue, KeyValueWrite, StoreError};

@@ -4,6 +4,10 @@
 //! [`shared`]. Where it is missing the test is skipped, never passed in silence: `scripts/test` counts it, and in CI it
 //! fails. Programs of the machine that only some checks need are reported by [`skipped`].
 
+mod redis;
+
+pub use redis::{RedisServer, Watch};
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 

@@ -38,6 +38,10 @@ async fn handle(request: Request) -> Response<BoxBody> {
         "exists" => key_value(exists(argument).await),
         "keys" => key_value(keys().await),
         "batch" => wasi(batches(argument)),
+        "set-many" => wasi(set_many(argument)),
+        "get-many" => wasi(get_many(argument)),
+        "delete-many" => wasi(delete_many(argument)),
+        "list" => wasi(list()),
         "increment" => wasi(increment(argument)),
         "swap" => swap(argument),
         "stream" => large(argument.parse().unwrap_or(1)),
@@ -149,6 +153,32 @@ fn batches(count: &str) -> Result<String, store::Error> {
     batch::delete_many(&bucket, &keys)?;
     let left = batch::get_many(&bucket, &keys)?;
     Ok(format!("{} found, {} left", found.len(), left.len()))
+}
+
+/// Sets the keys named in one batch, each to `v`.
+fn set_many(keys: &str) -> Result<String, store::Error> {
+    let pairs: Vec<_> = keys.split(',').map(|key| (key.to_owned(), b"v".to_vec())).collect();
+    batch::set_many(&store::open("default")?, &pairs)?;
+    Ok("set".to_owned())
+}
+
+/// How many of the keys named a batch finds.
+fn get_many(keys: &str) -> Result<String, store::Error> {
+    let keys: Vec<_> = keys.split(',').map(str::to_owned).collect();
+    Ok(batch::get_many(&store::open("default")?, &keys)?.len().to_string())
+}
+
+fn delete_many(keys: &str) -> Result<String, store::Error> {
+    let keys: Vec<_> = keys.split(',').map(str::to_owned).collect();
+    batch::delete_many(&store::open("default")?, &keys)?;
+    Ok("deleted".to_owned())
+}
+
+/// Every key, as `wasi:keyvalue` lists them.
+fn list() -> Result<String, store::Error> {
+    let mut keys = store::open("default")?.list_keys(None)?.keys;
+    keys.sort_unstable();
+    Ok(keys.join(" "))
 }
 
 fn increment(key: &str) -> Result<String, store::Error> {

@@ -19,6 +19,8 @@ pub struct Settings {
     pub others: BTreeMap<String, String>,
     /// How instances are reused.
     pub reuse: host::Reuse,
+    /// The address of the Redis server that holds the store, where it is not a file of the application's own.
+    pub redis: Option<String>,
 }
 
 impl Default for Settings {
@@ -29,6 +31,7 @@ impl Default for Settings {
             import_secret: "secret-d-import-de-test".to_owned(),
             others: BTreeMap::new(),
             reuse: host::Reuse::default(),
+            redis: None,
         }
     }
 }
@@ -70,11 +73,15 @@ impl Application {
         config.env_file = Some(env_file);
         config.fast_unsafe_store = true;
         config.reuse = settings.reuse;
+        config.redis.clone_from(&settings.redis);
         config.variables = BTreeMap::from([
             ("legacy_api_key".to_owned(), settings.legacy_api_key.clone()),
             ("jwt_secret".to_owned(), settings.jwt_secret.clone()),
             ("import_secret".to_owned(), settings.import_secret.clone()),
         ]);
+        if settings.redis.is_some() {
+            config.variables.insert("store_profile".to_owned(), "redis".to_owned());
+        }
         config.variables.extend(settings.others.clone());
         let host = Host::start(config).context("the host does not start")?;
         Ok(Self { host, settings, _folder: folder })

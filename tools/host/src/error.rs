@@ -33,6 +33,9 @@ pub enum Error {
         /// What SQLite or the system said.
         reason: String,
     },
+    /// The server that is to hold the store has no valid address, or would drop values.
+    #[error("key-value store: {0}")]
+    Redis(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}")]
     Listen {

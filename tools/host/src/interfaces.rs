@@ -229,9 +229,13 @@ impl batch::Host for State {
         bucket: Resource<Bucket>,
         keys: Vec<String>,
     ) -> Result<Result<Vec<Pair>, wasi::Error>> {
-        let pairs = self.table.get(&bucket)?.get_many(keys).await;
         let some = |(key, value)| (key, Some(value));
-        Ok(wasi_answer(pairs).map(|pairs| pairs.into_iter().map(some).collect()))
+        match self.table.get(&bucket)?.get_many(keys).await {
+            Ok(Some(pairs)) => Ok(Ok(pairs.into_iter().map(some).collect())),
+            // Spin's task panics here.
+            Ok(None) => Err(format_err!("get-many on Redis")),
+            Err(reason) => Ok(Err(wasi::Error::Other(reason))),
+        }
     }
 
     async fn set_many(
@@ -263,15 +267,22 @@ impl atomics::Host for State {
     }
 
     async fn swap(&mut self, cas: Resource<Swap>, value: Vec<u8>) -> Result<Result<(), atomics::CasError>> {
-        let swap = self.table.delete(cas)?;
+        let mut swap = self.table.get(&cas)?.clone();
+        if !swap.lingers() {
+            self.table.delete(cas)?;
+        }
         match swap.swap(&value).await {
             Ok(true) => Ok(Ok(())),
             Ok(false) => {
-                let mut again = Swap { seen: None, ..swap };
-                if let Err(reason) = again.current().await {
-                    return Ok(Err(atomics::CasError::StoreError(wasi::Error::Other(reason))));
+                let again = async {
+                    let mut again = Swap::new(swap.bucket, swap.key).await?;
+                    again.current().await?;
+                    Ok(again)
+                };
+                match again.await {
+                    Ok(again) => Ok(Err(atomics::CasError::CasFailed(self.table.push(again)?))),
+                    Err(reason) => Ok(Err(atomics::CasError::StoreError(wasi::Error::Other(reason)))),
                 }
-                Ok(Err(atomics::CasError::CasFailed(self.table.push(again)?)))
             }
             Err(reason) => Ok(Err(atomics::CasError::StoreError(wasi::Error::Other(reason)))),
         }
@@ -281,7 +292,10 @@ impl atomics::Host for State {
 impl atomics::HostCas for State {
     async fn new(&mut self, bucket: Resource<Bucket>, key: String) -> Result<Result<Resource<Swap>, wasi::Error>> {
         let bucket = self.table.get(&bucket)?.clone();
-        Ok(Ok(self.table.push(Swap { bucket, key, seen: None })?))
+        Ok(match Swap::new(bucket, key).await {
+            Ok(swap) => Ok(self.table.push(swap)?),
+            Err(reason) => Err(wasi::Error::Other(reason)),
+        })
     }
 
     async fn current(&mut self, cas: Resource<Swap>) -> Result<Result<Option<Vec<u8>>, wasi::Error>> {

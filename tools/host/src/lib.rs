@@ -21,6 +21,7 @@
 //! A [`Host`] has threads of its own, so it can be started from a plain test as well as from an async one. Dropping
 //! it cuts everything off at once; [`Host::stop`] lets requests finish.
 
+mod backend;
 mod bucket;
 mod control;
 mod error;
@@ -29,6 +30,7 @@ mod loader;
 pub mod manifest;
 pub mod outbound;
 mod patience;
+mod redis_store;
 pub mod router;
 mod runtime;
 mod server;
@@ -38,12 +40,14 @@ pub mod variables;
 
 pub use error::Error;
 
+use backend::Backend;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use loader::Loader;
 use manifest::{Manifest, Target};
 use patience::{Patient, PatientBody};
+use redis_store::RedisStore;
 use runtime::{Inside, Runtime};
 use server::App;
 use std::collections::BTreeMap;
@@ -70,6 +74,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// The store's file; Spin's own default beside the manifest unless given.
     pub store: Option<PathBuf>,
+    /// The address of a Redis or Valkey server that holds the store instead, as `redis://host:6379`.
+    pub redis: Option<String>,
     /// Application variables; they win over the environment.
     pub variables: BTreeMap<String, String>,
     /// A file of `SPIN_VARIABLE_NAME=value` lines; `.env` beside the manifest, where there is one, unless given.
@@ -93,6 +99,7 @@ impl Config {
             manifest: manifest.into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             store: None,
+            redis: None,
             variables: BTreeMap::new(),
             env_file: None,
             fast_unsafe_store: false,
@@ -153,7 +160,18 @@ impl Host {
         let broken = |error: String| Error::Runtime(error);
         let loader = Loader::new(config.fuel, config.perf_map, config.reuse.max_instances)
             .map_err(|error| broken(format!("{error:#}")))?;
-        let store = store::Store::open(&file, config.fast_unsafe_store)?;
+        let threads = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| broken(error.to_string()))?;
+        let store = match &config.redis {
+            None => Backend::Sqlite(store::Store::open(&file, config.fast_unsafe_store)?),
+            Some(address) => {
+                let redis = RedisStore::new(address).map_err(Error::Redis)?;
+                redis.keeps_what_it_takes(&threads).map_err(Error::Redis)?;
+                Backend::Redis(redis)
+            }
+        };
         let runtime = Arc::new(Runtime::new(store, variables, config.reuse, config.fuel));
         let mut pools = BTreeMap::new();
         for (id, component) in &manifest.components {
@@ -168,10 +186,6 @@ impl Host {
         for (route, _) in replaced {
             eprintln!("the route {} is given twice; the first is never used", route.raw());
         }
-        let threads = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| broken(error.to_string()))?;
         let (listener, address) = listen(&threads, config.listen)?;
         let app = Arc::new(App { router, pools, address, runtime, info, log_requests: config.log_requests });
         let inside: Arc<dyn Inside> = app.clone();
@@ -193,9 +207,20 @@ impl Host {
         &self.routes
     }
 
-    /// The store, for tests that seed it or look into it. Its connection is the guests' own.
-    pub fn store(&self) -> &store::Store {
-        &self.app.runtime.store
+    /// The store's file, for tests that seed it or look into it; its connection is the guests' own. `None` on Redis.
+    pub fn store(&self) -> Option<&store::Store> {
+        match &self.app.runtime.store {
+            Backend::Sqlite(store) => Some(store),
+            Backend::Redis(_) => None,
+        }
+    }
+
+    /// Where the store lies, for the person at the terminal.
+    pub fn shown_store(&self) -> String {
+        match &self.app.runtime.store {
+            Backend::Sqlite(store) => format!("{:?}", store.file()),
+            Backend::Redis(redis) => redis.shown(),
+        }
     }
 
     /// Makes every guest's wall clock stand still at this instant; `None` gives the real time back. The monotonic

@@ -13,6 +13,7 @@ host up: serves the application of a spin.toml on this machine, for development.
   --listen ADDRESS                            where to listen (127.0.0.1:3000)
   --env-file FILE                             SPIN_VARIABLE_… lines (.env beside the manifest)
   --variable NAME=VALUE                       an application variable; may be repeated
+  --store redis://HOST:PORT                   a Redis or Valkey server as the key-value store
   --sqlite FILE                               the key-value store (.spin/sqlite_key_value.db beside the manifest)
   --max-instance-reuse-count N                requests an instance answers (128)
   --max-instance-concurrent-reuse-count N     of them at the same time (16)
@@ -72,6 +73,7 @@ fn read_arguments(mut arguments: impl Iterator<Item = String>) -> Result<(Config
             "--from" | "-f" => config.manifest = value()?.into(),
             "--listen" => config.listen = parsed(&name, &value()?)?,
             "--env-file" => config.env_file = Some(value()?.into()),
+            "--store" => config.redis = Some(value()?),
             "--sqlite" => config.store = Some(value()?.into()),
             "--variable" => {
                 let pair = value()?;
@@ -107,7 +109,7 @@ where
 fn announce(host: &Host) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     let address = host.address();
-    writeln!(out, "Storing default key-value data to {:?}.", host.store().file())?;
+    writeln!(out, "Storing default key-value data to {}.", host.shown_store())?;
     writeln!(out, "\nServing http://{address}")?;
     writeln!(out, "Available Routes:")?;
     for route in host.routes() {

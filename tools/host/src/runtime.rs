@@ -5,8 +5,8 @@
 //! request fails at once instead of waiting, as under Spin.
 
 use crate::Reuse;
+use crate::backend::Backend;
 use crate::outbound::Allowed;
-use crate::store::Store;
 use crate::testing::{Clock, FaultBoard, Tally, count};
 use crate::variables::{Template, Variables};
 use bytes::Bytes;
@@ -47,7 +47,7 @@ pub(crate) trait Inside: Send + Sync {
 
 /// What all components share.
 pub(crate) struct Runtime {
-    pub(crate) store: Arc<Store>,
+    pub(crate) store: Backend,
     pub(crate) variables: Variables,
     pub(crate) clock: Arc<Clock>,
     pub(crate) faults: FaultBoard,
@@ -64,9 +64,9 @@ pub(crate) struct Runtime {
 }
 
 impl Runtime {
-    pub(crate) fn new(store: Store, variables: Variables, reuse: Reuse, fuel: bool) -> Self {
+    pub(crate) fn new(store: Backend, variables: Variables, reuse: Reuse, fuel: bool) -> Self {
         Self {
-            store: Arc::new(store),
+            store,
             variables,
             clock: Arc::default(),
             faults: FaultBoard::default(),

@@ -136,7 +136,7 @@ async fn keys_and_values() {
     assert_eq!(text(&host, "/keys").await, "k large");
     assert_eq!(text(&host, "/delete/k").await, "deleted");
     assert_eq!(text(&host, "/exists/k").await, "false");
-    assert_eq!(host.store().keys("default").unwrap(), ["large"]);
+    assert_eq!(host.store().unwrap().keys("default").unwrap(), ["large"]);
 }
 
 /// Two requests that swap on a key that is absent both win; one that is there has one winner.
@@ -148,7 +148,7 @@ async fn batches_and_atomics() {
     assert_eq!(text(&host, "/increment/n").await, "6");
     assert_eq!(text(&host, "/swap/k").await, "won, won, second");
     assert_eq!(text(&host, "/swap/k").await, "won, lost to first, first");
-    host.store().set("default", "word", b"four").unwrap();
+    host.store().unwrap().set("default", "word", b"four").unwrap();
     assert_eq!(get(&host, "/increment/word").await, (500, String::new()));
 }
 
@@ -182,7 +182,7 @@ async fn the_wall_clock_can_stand_still() {
 #[tokio::test]
 async fn faults_strike_and_pass() {
     let host = start();
-    host.store().set("default", "old.1", b"value").unwrap();
+    host.store().unwrap().set("default", "old.1", b"value").unwrap();
     let failed = (502, "Error::Other(\"injected fault\")".to_owned());
     let found = (200, "value".to_owned());
     let absent = (200, "absent".to_owned());

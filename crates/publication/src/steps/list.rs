@@ -4,6 +4,7 @@ use super::JobStepper;
 use super::state::{ListInProgress, PlaceSort};
 use crate::job::JobStep;
 use crate::lists::{ListBuilder, PAGE_MIN, csv_header};
+use crate::writer::{put_long, read_long};
 use crate::{Environment, PublicationError};
 use std::collections::BTreeMap;
 use store::bundle;
@@ -14,6 +15,8 @@ use store::list::{self, Order, Plan, RowKey, UaiEntry};
 
 /// Bytes of a plan that lie in its first value.
 const PLAN_MAX: usize = VALUE_MAX - 1024;
+/// The family of plans that are not finished: like every `etat.…` it goes once the generation is made.
+const PLANS: &str = "etat.plans";
 
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     pub(super) async fn list(&mut self) -> Result<Option<JobStep>, PublicationError> {
@@ -58,14 +61,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.state.cursor = (rank, partition + 1);
             return Ok(None);
         }
-        let mut plan = if order == Order::Places { Plan::default() } else { self.read_plan(name).await? };
+        let mut plan = if order == Order::Places { Plan::default() } else { self.plan_so_far(name).await? };
         plan.csv_header = csv_header(maille, self.indicators);
         let total = builder.total;
         builder.finish(&mut self.writer, &mut plan).await?;
         if let Some(list) = self.state.lists.get_mut(sort.list) {
             list.rows = total as u64;
         }
-        self.write_plan(name, &plan).await?;
+        self.keep_plan(name, &plan).await?;
         self.state.cursor = (rank + 1, 0);
         // What was sorted is in its place: saved, the runs may go, where they are worth a save.
         self.due = sort.stream.partitions() > 1;
@@ -77,25 +80,56 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(Plan::read(self.kv, self.shelf(), name).await?)
     }
 
+    /// A plan that is not finished, as it was last kept.
+    async fn plan_so_far(&mut self, name: &str) -> Result<Plan, PublicationError> {
+        let Some((start, count)) = self.state.plans.get(name).copied() else { return self.read_plan(name).await };
+        self.writer.flush().await?;
+        let bytes = read_long(self.kv, self.shelf(), PLANS, start, count).await?;
+        Ok(Plan::decode(&bytes).map_err(|_| StoreError::Damaged(PLANS.to_owned()))?)
+    }
+
+    /// Keeps a plan that is not finished, in values of its own. Nothing is ever written under a key that a slower twin of
+    /// this call would write otherwise: it would put an older plan in the place of a newer one.
+    async fn keep_plan(&mut self, name: &str, plan: &Plan) -> Result<(), PublicationError> {
+        let start = self.state.plans_values;
+        let count = put_long(&mut self.writer, PLANS, start, &plan.encode()).await?;
+        self.state.plans_values = start + count;
+        self.state.plans.insert(name.to_owned(), (start, count));
+        Ok(())
+    }
+
+    /// Writes the finished plans where readers look for them.
+    async fn write_plans(&mut self) -> Result<(), PublicationError> {
+        let names: Vec<String> = self.state.plans.keys().cloned().collect();
+        for name in names {
+            let plan = self.plan_so_far(&name).await?;
+            self.write_plan(&name, &plan).await?;
+        }
+        self.state.plans.clear();
+        Ok(())
+    }
+
     async fn write_plan(&mut self, name: &str, plan: &Plan) -> Result<(), PublicationError> {
         let family = list::plan_family(name);
-        // A plan that is written again goes on in other values: killed in between, the older one is still whole.
         let start = self.writer.put_chain(&family, &mut self.state.plans_chain, plan.encode(), PLAN_MAX).await?;
         Ok(self.writer.put(&family, 0, start).await?)
     }
 
     /// Builds the pages of the places of a list.
     async fn list_places(&mut self, rank: usize, partition: usize) -> Result<Option<JobStep>, PublicationError> {
-        let Some(list) = self.state.lists.get_mut(rank) else { return Ok(Some(JobStep::Count)) };
+        let Some(list) = self.state.lists.get_mut(rank) else {
+            self.write_plans().await?;
+            return Ok(Some(JobStep::Count));
+        };
         let (next, name) = ((self.state.sorts.len() + rank + 1, 0), list.name.clone());
         let Some(mut places) = list.places.take() else {
             self.state.cursor = next;
             return Ok(None);
         };
         if partition >= places.stream.partitions() {
-            let mut plan = self.read_plan(&name).await?;
+            let mut plan = self.plan_so_far(&name).await?;
             plan.pages_uais = std::mem::take(&mut places.pages);
-            self.write_plan(&name, &plan).await?;
+            self.keep_plan(&name, &plan).await?;
             self.state.cursor = next;
         } else {
             // The stream is written out by its own state, taken out for the time of this step.

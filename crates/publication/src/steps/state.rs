@@ -145,6 +145,11 @@ pub(super) struct JobState {
     /// The next values of plans and of counts that do not fit into one.
     #[serde(rename = "suite_plans")]
     pub(super) plans_chain: usize,
+    /// Where the plans that are not finished lie, and how many values were used for them.
+    #[serde(rename = "plans_en_cours", default)]
+    pub(super) plans: BTreeMap<String, (usize, usize)>,
+    #[serde(rename = "plans_en_cours_valeurs", default)]
+    pub(super) plans_values: usize,
     #[serde(rename = "suite_comptes")]
     pub(super) counts_chain: usize,
 }

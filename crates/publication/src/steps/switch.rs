@@ -4,7 +4,7 @@ use super::JobStepper;
 use crate::job::JobStep;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
 use crate::registry::{Lease, Registry, Served};
-use crate::rollback::{FAMILY_POINTER, put_pointer};
+use crate::rollback::{Before, FAMILY_POINTER, put_pointer};
 use crate::{Environment, PublicationError};
 use domain::DeclaredMaille;
 use std::collections::BTreeMap;
@@ -87,7 +87,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         if !lease.holds(self.kv).await? {
             return Err(PublicationError::Overtaken);
         }
-        put_pointer(self.kv, served.as_ref().map(|served| served.bytes.as_slice()), &pointer).await?;
+        let before = served.as_ref().map_or(Before::Absent, |served| Before::Read(&served.bytes));
+        put_pointer(self.kv, before, &pointer).await?;
         self.published(&pointer).await
     }
 

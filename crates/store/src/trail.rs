@@ -33,8 +33,9 @@
 //!
 //! # How it lies
 //!
-//! Every value that is swapped is JSON, and JSON may end in white space: the trail is written in spaces, tabs and line
-//! ends, two bits each. Whoever reads JSON reads the value as before, older versions of the application too.
+//! The trail is written in spaces, tabs and line ends, two bits each: JSON may end in those. So the read components, which
+//! know nothing of it, read pointer and accounts as before, and so do older versions of the application. The writing half of
+//! the store takes it off ([`strip`]), for framed values too: its checksum is over the content.
 
 use crate::kv::{KeyValue, StoreError};
 use std::future::Future;

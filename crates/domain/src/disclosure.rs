@@ -221,7 +221,8 @@ struct Part {
     /// Hidden young people of whom there is each count.
     hidden: [f64; 7],
     hides: bool,
-    /// It holds a withheld group, or counts of a hidden one that says of nobody: how many they are about is not known.
+    /// It holds a withheld group, or counts of a hidden one without a size: how many they are about is not known. Counts of a
+    /// group that is said to be of nobody are about nobody (recorded cases).
     closed: bool,
 }
 
@@ -234,7 +235,7 @@ impl Part {
             for (hidden, _) in self.hidden.iter_mut().zip(counts.counts).filter(|(_, count)| count.is_some()) {
                 *hidden += size;
             }
-            self.closed |= counts.withheld || size == 0.0 && counts.counts_anyone();
+            self.closed |= counts.withheld || counts.size().is_none() && counts.counts_anyone();
         }
     }
 
@@ -452,13 +453,14 @@ mod tests {
     }
 
     #[test]
-    fn counts_of_a_group_of_nobody_or_of_unknown_size_close_a_sum() {
-        for size in [json!(null), json!(0)] {
+    fn counts_of_a_group_of_unknown_size_close_a_sum_and_those_of_nobody_do_not() {
+        // Recorded: a group that is said to be of nobody is added up with its counts.
+        for (size, open) in [(json!(null), false), (json!(0), true)] {
             let document = json!({"nb_annee_term": size, "nb_sortant": 7});
             let odd = RawCounts::of(document.as_object().unwrap());
             let large = counts(Some(100), 30);
             let member = |code, counts| Member { cfd: "A", code, source: DonneeSource::Own, counts };
-            assert!(!sum(&[vec![member("1", &large), member("2", &odd)]])[0].is_open(), "{size}");
+            assert_eq!(sum(&[vec![member("1", &large), member("2", &odd)]])[0].is_open(), open, "{size}");
         }
     }
 

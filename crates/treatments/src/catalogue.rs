@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// Fields that documents keep as they are.
-const FIELDS: [&str; 30] = [
+const FIELDS: [&str; 28] = [
     "cfd",
     "cfd_outdated",
     "code_commune_insee",
@@ -37,9 +37,10 @@ const FIELDS: [&str; 30] = [
     "region",
     "uai_formation",
     "bcn_mefs_10",
-    "cle_ministere_educatif",
-    "parcoursup_id",
 ];
+
+/// What the matching of catalogues reads beside them, and the former service did not keep.
+pub const FOR_MATCHING: [&str; 3] = ["cle_ministere_educatif", "parcoursup_id", "rncp_code"];
 
 /// By what a row is found from a row of Parcoursup's catalogue: its ID_RCO, and its key itself.
 const KEYS_OF_PARCOURSUP: [&str; 2] = ["cle_ministere_educatif", "parcoursup_id"];
@@ -52,7 +53,7 @@ pub fn catalogue(row: &Document) -> Result<Document, Rejection> {
     let id = field(row, "_id").or_else(|| field(row, "id")).ok_or(Rejection::MissingField { field: "_id" })?;
     let mut document = Document::new();
     document.insert("id".to_owned(), json!({"$oid": id}));
-    for name in FIELDS {
+    for name in FIELDS.into_iter().chain(KEYS_OF_PARCOURSUP) {
         if let Some(value) = row.get(name).filter(|v| !v.is_null()) {
             document.insert(name.to_owned(), value.clone());
         }

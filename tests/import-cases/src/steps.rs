@@ -302,7 +302,10 @@ async fn import_catalogue(clients: &Clients, state: &mut State) -> Result<(), St
     clients.make(&Call::CatalogueTotal, &mut raw).await?;
     for call in plan::catalogue(catalogue_total(&raw)?) {
         for row in rows(clients, &call).await? {
-            state.of_kind(Kind::Catalogue).write(catalogue::catalogue(&row)?);
+            let mut document = catalogue::catalogue(&row)?;
+            // The recordings hold what the former service kept.
+            catalogue::FOR_MATCHING.iter().for_each(|field| drop(document.remove(*field)));
+            state.of_kind(Kind::Catalogue).write(document);
         }
     }
     Ok(())

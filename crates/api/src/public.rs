@@ -54,6 +54,6 @@ mod tests {
 
     #[test]
     fn the_usual_age_is_written_once_and_counted_once() {
-        assert_eq!(AGE, format!("public, max-age={MAX_AGE_S}"));
+        assert!(AGE.starts_with(&format!("public, max-age={MAX_AGE_S}, ")));
     }
 }

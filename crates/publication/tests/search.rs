@@ -325,7 +325,7 @@ fn the_index_is_the_same_bytes_in_any_order_and_after_any_kill() {
         let mut random = seed;
         loop {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            kv.remaining.set(Some(5 + (random >> 33) % 100));
+            kv.remaining.set(Some(5 + (random >> 33) % 500));
             let ahead = block_on(advance(&kv, &runtime, "a", 3 + seed % 11, &[]));
             kv.remaining.set(None);
             if ahead.is_ok_and(|job| job.step.is_final()) {

@@ -15,7 +15,7 @@ use crate::bundle::Damaged;
 use crate::codec;
 use crate::kv::{StoreError, to_json};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 /// The layout that this framing belongs to, written first in every value. No JSON text begins with it.
 const LAYOUT: u8 = 4;
@@ -127,7 +127,11 @@ pub fn seal_json<V: Serialize>(key: &str, value: &V) -> Result<Vec<u8>, StoreErr
 /// [`StoreError::OtherLayout`] for JSON without a frame, as the version before wrote it; [`StoreError::Damaged`].
 pub fn open_json<V: DeserializeOwned>(key: &str, value: &[u8]) -> Result<V, StoreError> {
     if value.starts_with(b"{") {
-        return Err(StoreError::OtherLayout { key: key.to_owned(), layout: 3 });
+        let whole = serde_json::from_slice::<IgnoredAny>(value).is_ok();
+        return Err(match whole {
+            true => StoreError::OtherLayout { key: key.to_owned(), layout: 3 },
+            false => StoreError::Damaged(key.to_owned()),
+        });
     }
     let content = open(key, value).map_err(|Damaged| StoreError::Damaged(key.to_owned()))?;
     serde_json::from_slice(content).map_err(|_| StoreError::Damaged(key.to_owned()))

@@ -18,6 +18,8 @@ const SECRET: &str = "secret-d-import-de-test";
 const KEY: &str = "cle-partagee-de-test";
 /// The largest component of the read routes, in bytes; assets are compiled into `documentation`.
 const READ_MAX: u64 = 600 << 10;
+/// The largest component of the matching, in bytes.
+const MATCHING_MAX: u64 = 900 << 10;
 /// The largest import, in bytes.
 const IMPORT_MAX: u64 = 2 << 20;
 
@@ -221,6 +223,7 @@ fn components_stay_within_their_sizes() {
             "import" => IMPORT_MAX,
             // Its pages and the description are assets: they come on top of the code.
             "documentation" => 2 * READ_MAX,
+            "appariement" => MATCHING_MAX,
             _ => READ_MAX,
         };
         assert!(size <= most, "{id}: {size} bytes, at most {most}");

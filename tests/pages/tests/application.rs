@@ -21,12 +21,14 @@ fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
     for (path, words) in [
         ("/", "Explorer les indicateurs"),
         ("/api/doc", "Documentation de l’API"),
-        ("/api/doc/", "Documentation"),
         ("/api/doc/erreurs", "id=\"millesime\""),
         ("/etat", "Millésimes en vigueur"),
     ] {
         assert!(page(&app, path).contains(words), "{path}");
     }
+    // Links inside the page hold under one address only.
+    let slash = app.send(&Request::get("/api/doc/").header("accept", "text/html")).unwrap();
+    assert_eq!((slash.status, slash.header("location")), (308, Some("../doc")));
     let program = app.send(&Request::get("/")).unwrap();
     assert_eq!(program.json()["message"], "Not Found");
     assert_eq!(app.get("/static/absent.js").unwrap().status, 404);

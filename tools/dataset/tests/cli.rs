@@ -47,7 +47,7 @@ fn errors_say_what_to_do() {
         (&[][..], "no command: sample, real or production"),
         (&["exemple", "--out", "x"], "unknown command exemple"),
         (&["sample"], "--out DIR is needed"),
-        (&["sample", "--out"], "--out needs a value"),
+        (&["sample", "--out"], "missing argument for option '--out'"),
         (&["sample", "--vers", "x"], "unknown option --vers"),
         (&["real", "--out", "x"], "--data DIR is needed"),
         (&["real", "--out", "x", "--data", "nulle-part"], "nulle-part/bcn/"),

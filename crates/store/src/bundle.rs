@@ -7,10 +7,7 @@
 use crate::codec::{Decoder, Encoder};
 use crate::frame::{Content, Frame};
 use crate::keys;
-
-/// A value that cannot be trusted.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Damaged;
+use crate::kv::Damaged;
 
 /// Packs entries, keyed by text. Two equal keys are the caller's mistake: the first is found.
 #[must_use]

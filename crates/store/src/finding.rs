@@ -1,7 +1,7 @@
 //! Searching: a query to cards, a code or an establishment to where it has data ([`crate::search`]).
 
-use crate::bundle::Damaged;
 use crate::keys;
+use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
 use crate::reading::Reader;
 use crate::search::{

@@ -11,8 +11,8 @@
 //! Every sum is keyed by the key that the value lies under: two values that were exchanged in the store are damage, as a
 //! flipped bit is, and never another answer (invariant 9).
 
-use crate::bundle::Damaged;
 use crate::codec;
+use crate::kv::Damaged;
 use crate::kv::{StoreError, to_json};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};

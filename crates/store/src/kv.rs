@@ -4,6 +4,10 @@ use serde::Serialize;
 use serde_json::Value;
 use std::future::Future;
 
+/// A value that cannot be trusted.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Damaged;
+
 /// Largest value this crate writes, in bytes. The smallest limit of the hosts is 400 KB
 /// (DynamoDB, Cosmos DB); the rest is left for their own overhead.
 pub const VALUE_MAX: usize = 300 * 1024;

@@ -2,9 +2,9 @@
 //!
 //! Each kind of value had a form of its own, and checksums did not know where their value lies.
 
-use crate::bundle::Damaged;
 use crate::codec::{self, Decoder, Encoder};
 use crate::keys;
+use crate::kv::Damaged;
 use crate::segment::{JsonRow, Rows};
 
 /// The format written first in every bundle.

@@ -12,9 +12,9 @@
 //! of rows. Entries for one code ([`CodeEntry`]) and one UAI ([`UaiEntry`]) lie in pages found
 //! by the fences of the plan.
 
-use crate::bundle::Damaged;
 use crate::chain;
 use crate::codec::{Decoder, Encoder};
+use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
 use crate::shelf::Shelf;
 use domain::Universe;

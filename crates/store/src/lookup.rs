@@ -1,7 +1,7 @@
 //! Looking up what the matching of catalogues asks for ([`crate::matching`]).
 
-use crate::bundle::Damaged;
 use crate::keys;
+use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
 use crate::matching::{MatchingPlan, PLAN_FAMILY};
 use crate::reading::Reader;

@@ -7,7 +7,7 @@
 //! A catalogue asks for most pages, many times: an instance keeps them, within [`POOL_MAX`], under the key that names
 //! their generation.
 
-use crate::bundle::Damaged;
+use crate::kv::Damaged;
 use crate::shelf::StoredValue;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,9 +1,9 @@
 //! Reading: one pointer value, and everything else under its generation (invariant 2).
 
-use crate::bundle::Damaged;
 use crate::chain;
 use crate::hot::HotValues;
 use crate::keys::{self, Family};
+use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
 use crate::list::{self, CodeEntry, Filter, Format, Order, Plan, Selection, UaiEntry};
 use crate::matching::MatchingPool;

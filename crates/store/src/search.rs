@@ -15,8 +15,8 @@
 //! of the plan: one get each. No entry holds an indicator, hidden or not: only that a document
 //! exists, which its own route says too.
 
-use crate::bundle::Damaged;
 use crate::codec::{Decoder, Encoder};
+use crate::kv::Damaged;
 use domain::letters::fold;
 
 /// The family of the plan.

@@ -4,10 +4,10 @@
 //! The first piece of the value ([`crate::frame`]) tells how many rows there are and how many lie in a block, then what all
 //! blocks are folded against; a piece for each block follows.
 
-use crate::bundle::Damaged;
 use crate::codec::{Decoder, Encoder};
 use crate::fold::{Dictionary, fold, unfold};
 use crate::frame::{Content, Frame};
+use crate::kv::Damaged;
 use domain::date::Instant;
 
 /// A JSON row: two pieces around what depends on the day.

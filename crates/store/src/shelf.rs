@@ -1,8 +1,9 @@
 //! Where values lie together: under one prefix, in one layout.
 
-use crate::bundle::{self, Damaged};
+use crate::bundle;
 use crate::fold::{Dictionary, unfold};
 use crate::frame::{self, Frame};
+use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
 use crate::segment::{self, Rows};
 use crate::{keys, layout3};

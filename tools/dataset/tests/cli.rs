@@ -48,10 +48,10 @@ fn errors_say_what_to_do() {
         (&["exemple", "--out", "x"], "unknown command exemple"),
         (&["sample"], "--out DIR is needed"),
         (&["sample", "--out"], "missing argument for option '--out'"),
-        (&["sample", "--vers", "x"], "unknown option --vers"),
+        (&["sample", "--vers", "x"], "invalid option '--vers'"),
         (&["real", "--out", "x"], "--data DIR is needed"),
         (&["real", "--out", "x", "--data", "nulle-part"], "nulle-part/bcn/"),
-        (&["production", "--out", "x", "--factor", "dix"], "--factor dix: expected a number"),
+        (&["production", "--out", "x", "--factor", "dix"], "cannot parse argument \"dix\""),
         (&["production", "--out", "x", "--factor", "21"], "factor 21: expected a number above 0 and at most 20"),
     ] {
         let finished = dataset(args);

@@ -229,7 +229,7 @@ fn faults(
     // One of the same family, of the same family in another generation, of another family.
     let family = |key: &str| key.split(':').nth(1).map(str::to_owned);
     let number = |key: &str| key.split(':').nth(2).map(str::to_owned);
-    let same = others.iter().filter(|o| *o != key && family(o) == family(key) && number(o) != number(key)).next_back();
+    let same = others.iter().rfind(|o| *o != key && family(o) == family(key) && number(o) != number(key));
     let older = others.iter().find(|o| *o != key && family(o) == family(key) && number(o) == number(key));
     let foreign = &others[below(others.len())];
     for other in [same, older, Some(foreign).filter(|o| *o != key)].into_iter().flatten() {

@@ -198,7 +198,7 @@ fn a_server_that_restarts_in_the_middle_costs_calls_and_nothing_else() {
     let id = staged(&host, &sample().unwrap());
     let (mut refused, mut restarts) = (0, 0);
     let job = loop {
-        match run(&host, 100) {
+        match run(&host, 10) {
             Some((200, _)) => {}
             _ => refused += 1,
         }
@@ -215,7 +215,8 @@ fn a_server_that_restarts_in_the_middle_costs_calls_and_nothing_else() {
         }
     };
     assert_eq!(job["etape"], "publie", "{job}");
-    assert!(restarts >= 3, "{restarts}");
+    // How many there were is the machine's speed.
+    assert!(restarts >= 1, "{restarts}");
     assert_is(&host, &expected);
 }
 

@@ -1,31 +1,23 @@
 //! Matching a catalogue over the in-memory store: published, asked for, answered.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
+mod common;
+
 use api::{BodyStream, Request, ResponseBody, Runtime, VariableFault, matcher};
+use common::{ReadStore, World};
 use domain::{Document, Kind};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::StreamExt;
 use matching_cases::{Case, compare, documents};
-use publication::{Environment, Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
+use publication::{Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
-use store::MemoryStore;
-use store::kv::{KeyValue, StoreError};
+use store::kv::KeyValue;
 use store::pointer::MillesimesInForce;
 use store::reading::Cache;
-
-#[derive(Clone, Default)]
-struct ReadStore(Rc<MemoryStore>, Rc<Cell<usize>>);
-
-impl KeyValue for ReadStore {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.1.set(self.1.get() + 1);
-        self.0.get(key).await
-    }
-}
 
 #[derive(Default)]
 struct Harness {
@@ -50,21 +42,6 @@ impl Runtime for Harness {
     }
     fn monotonic_ms(&self) -> u64 {
         self.monotonic.get()
-    }
-}
-
-impl Environment for Harness {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
     }
 }
 
@@ -112,7 +89,7 @@ impl Harness {
                 PublicationOptions { parts: 1, confirm_losses: true, millesimes, ..PublicationOptions::default() };
             Job::publish(kv, id, options, 0).await.unwrap();
             loop {
-                let job = advance(kv, self, id, 1_000, &[]).await.unwrap();
+                let job = advance(kv, &World, id, 1_000, &[]).await.unwrap();
                 if job.step.is_final() {
                     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
                     break;

@@ -1,30 +1,20 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
+mod common;
+
 use api::error::{ApiError, NotFound};
 use api::{Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
-use domain::Document;
+use common::{ReadStore, World};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
-use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
+use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;
-use store::MemoryStore;
-use store::kv::{KeyValue, StoreError};
 use store::reading::Cache;
-
-#[derive(Clone, Default)]
-struct ReadStore(Rc<MemoryStore>, Rc<Cell<usize>>);
-
-impl KeyValue for ReadStore {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.1.set(self.1.get() + 1);
-        self.0.get(key).await
-    }
-}
 
 #[derive(Default)]
 struct Harness {
@@ -59,21 +49,6 @@ impl Runtime for Harness {
     }
 }
 
-impl Environment for Harness {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
-
 fn formation(rank: usize, count: u32) -> Value {
     json!({"kind": "formation", "doc": {"uai": format!("{:07}A", 750_000 + rank), "code_certification": "12345678", "millesime": "2018_2019",
         "filiere": "apprentissage", "libelle": "é", "region": {"code": "11", "nom": "Île-de-France"}, "academie": {"code": "01", "nom": "Paris"},
@@ -94,7 +69,7 @@ impl Harness {
             Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
             let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
             Job::publish(kv, id, options, 0).await.unwrap();
-            while !advance(kv, self, id, 1_000, &[]).await.unwrap().step.is_final() {}
+            while !advance(kv, &World, id, 1_000, &[]).await.unwrap().step.is_final() {}
         });
     }
 

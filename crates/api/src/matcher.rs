@@ -18,7 +18,7 @@ use crate::response::Response;
 use crate::stream::BodyStream;
 use crate::{Request, Runtime, access, routes};
 use matching::explain::{explanation_to_json, resolution_to_json};
-use matching::{CatalogueRow, Matcher, Nomenclatures, Reason};
+use matching::{FormationRow, Matcher, Nomenclatures, Reason};
 use serde_json::{Map, Value, json};
 use std::rc::Rc;
 use store::Reader;
@@ -27,7 +27,7 @@ use store::Reader;
 const MAX_AGE: &str = "public, max-age=600";
 
 /// A clock that never goes back, in milliseconds: a streamed answer keeps it.
-pub type Clock = Rc<dyn Fn() -> u64>;
+pub type Stopwatch = Rc<dyn Fn() -> u64>;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn invalid(message: impl Into<String>, help: &str) -> MatchRefusal {
 }
 
 /// Answers `/api/appariement/…`. `body` is what a POST brings, as it comes.
-pub async fn respond<M: Runtime>(runtime: &M, request: Request, body: BodyStream, clock: Clock) -> Response {
+pub async fn respond<M: Runtime>(runtime: &M, request: Request, body: BodyStream, clock: Stopwatch) -> Response {
     let response = match handle(runtime, &request, body, clock).await {
         Ok(response) => response,
         Err(refusal) => refusal.response(),
@@ -82,7 +82,7 @@ async fn handle<M: Runtime>(
     runtime: &M,
     request: &Request,
     body: BodyStream,
-    clock: Clock,
+    clock: Stopwatch,
 ) -> Result<Response, MatchRefusal> {
     let segments = request.segments();
     let rest = segments.strip_prefix(["api", "appariement"].as_slice()).ok_or(ApiError::UnknownRoute)?;
@@ -110,8 +110,8 @@ async fn handle<M: Runtime>(
         let pinned = pinned(reader, asked.generation.as_deref())?;
         let data = Data::open(pinned, &asked, Some(author)).await?;
         return match rest {
-            ["formations"] => batch::rows(request, asked, data, body, clock, batch::Kind::Formations).await,
-            ["codes"] => batch::rows(request, asked, data, body, clock, batch::Kind::Codes).await,
+            ["formations"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Formations).await,
+            ["codes"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Codes).await,
             _ => batch::coverage(request, asked, data, body, clock).await,
         };
     }
@@ -165,7 +165,7 @@ async fn serve<K: store::KeyValue>(reader: Reader<K>, asked: &Asked, rest: &[&st
 
 /// One row: as it was asked for, then our columns.
 async fn one_row<K: store::KeyValue>(data: &Data<K>, asked: &Asked) -> Result<Value, MatchRefusal> {
-    let row: CatalogueRow<'_> = asked.row(&data.nomenclatures);
+    let row: FormationRow<'_> = asked.row(&data.nomenclatures);
     let judgement =
         data.settle(|packed, nomenclatures| Matcher::new(packed, nomenclatures, asked.options).judge(&row)).await?;
     let mut object = Map::new();

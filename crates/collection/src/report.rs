@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use sources::{ReadReport, Service, Tally};
 use std::collections::BTreeMap;
 use treatments::Collection;
-use treatments::report::Coverage;
+use treatments::report::CountsBySource;
 
 /// Calls that failed for good whose reasons are kept, a service; all are counted.
 const FAILURES_KEPT: usize = 50;
@@ -99,7 +99,7 @@ impl SourceReport {
 }
 
 /// Documents by maille, then millesime, then `donnee_source.type`.
-pub type Coverages = BTreeMap<String, Coverage>;
+pub type Coverages = BTreeMap<String, CountsBySource>;
 
 /// What a run tells about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -17,7 +17,7 @@ pub use spin_sdk::wasip3::http::types::{Request, Response};
 pub use write_store::{WriteProfile, WriteStore};
 
 use api::error::ApiError;
-use api::matcher::Clock;
+use api::matcher::Stopwatch;
 use api::{BodyStream, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
@@ -171,7 +171,7 @@ pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<ReadStore>, A
 /// sent.
 pub async fn serve_streaming(
     request: Request,
-    route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest, BodyStream, Clock) -> ApiResponse,
+    route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest, BodyStream, Stopwatch) -> ApiResponse,
 ) -> Response {
     let api_request = http::head(&request);
     let body = http::body_stream(request);

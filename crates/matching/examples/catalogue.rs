@@ -11,10 +11,12 @@
 //! and every rate is invented. The reasons that do not depend on figures are real.
 
 use matching::field::{Code, cfd, filiere, mefstat11, sise};
-use matching::file::{Encoding, Format, Line, Output, Reader, Writer};
-use matching::lookups::{CertifInfoKey, Link, Statistic};
+use matching::file::{AnswerWriter, Encoding, FileFormat, FileReader, Line, Output};
+use matching::lookups::{CertifInfoKey, Link, PlaceStatistic};
 use matching::tables::rncp_number;
-use matching::{Blocks, Coverage, Day, Links, Matcher, Nomenclatures, Options, Reason, Summary, Tables, Voie};
+use matching::{
+    Blocks, CodeLinks, Coverage, Day, LookupTables, Matcher, Nomenclatures, Options, Reason, Summary, Voie,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -66,14 +68,14 @@ struct Run {
     held: usize,
 }
 
-fn judge(tables: &Tables, nomenclatures: &Nomenclatures, options: Options, text: &[u8]) -> Fallible<Run> {
+fn judge(tables: &LookupTables, nomenclatures: &Nomenclatures, options: Options, text: &[u8]) -> Fallible<Run> {
     // A column that every catalogue has had stands in for the key where there is none.
     let first_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let has_key = String::from_utf8_lossy(first_line).contains("CODEFORMATIONACCUEIL");
     let key = if has_key { "CODEFORMATIONACCUEIL" } else { "UAI_GES" };
     let matcher = Matcher::new(tables, nomenclatures, options);
-    let mut reader = Reader::with_key(Format::Csv, Encoding::Utf8, nomenclatures, key);
-    let mut writer = Writer::new(Output::Ndjson, Blocks::ALL);
+    let mut reader = FileReader::with_key(FileFormat::Csv, Encoding::Utf8, nomenclatures, key);
+    let mut writer = AnswerWriter::new(Output::Ndjson, Blocks::ALL);
     let mut run = Run { summary: Summary::default(), first: 0.0, whole: 0.0, bytes: 0, held: 0 };
     let started = Instant::now();
     let mut out = Vec::new();
@@ -138,7 +140,7 @@ fn rows(path: &Path, encoding: Encoding, mut each: impl FnMut(&Cells)) -> Fallib
     let head = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let head = String::from_utf8_lossy(head);
     let key = head.trim_start_matches('\u{feff}').trim_end().split(';').next().unwrap_or_default().trim_matches('"');
-    let mut reader = Reader::with_key(Format::Csv, encoding, &Nomenclatures::default(), key);
+    let mut reader = FileReader::with_key(FileFormat::Csv, encoding, &Nomenclatures::default(), key);
     for chunk in bytes.chunks(64 * 1024).chain([&b""[..]]) {
         reader.feed(chunk);
         while let Some(line) = reader.next_line()? {
@@ -148,8 +150,8 @@ fn rows(path: &Path, encoding: Encoding, mut each: impl FnMut(&Cells)) -> Fallib
     Ok(())
 }
 
-fn links(data: &Path) -> Fallible<Tables> {
-    let mut tables = Tables::default();
+fn links(data: &Path) -> Fallible<LookupTables> {
+    let mut tables = LookupTables::default();
     rows(&data.join("bcn/N_MEF.csv"), Encoding::Utf8, |cells| {
         tables.load_mef(|column| cells.get(column));
     })?;
@@ -184,7 +186,7 @@ fn links(data: &Path) -> Fallible<Tables> {
 }
 
 /// The groups of the BCN: a first year shared by the diplomas of its group, as far as the public table tells.
-fn shared_first_years(data: &Path, tables: &mut Tables) -> Fallible<()> {
+fn shared_first_years(data: &Path, tables: &mut LookupTables) -> Fallible<()> {
     let mut groups: BTreeMap<String, BTreeSet<Code>> = BTreeMap::new();
     rows(&data.join("bcn/N_LIEN_FORMATION_GROUPE.csv"), Encoding::Utf8, |cells| {
         if let Some(code) = cfd(cells.get("FORMATION_DIPLOME")) {
@@ -214,12 +216,12 @@ fn shared_first_years(data: &Path, tables: &mut Tables) -> Fallible<()> {
 }
 
 /// A group of real or made up size, with made up rates.
-fn made_up(size: f64) -> Statistic {
+fn made_up(size: f64) -> PlaceStatistic {
     let coverage = Coverage::of(Some(size), [Some(50.0), Some(30.0), Some(20.0)]);
-    Statistic { millesime: Some("inventé".to_owned()), ..Statistic::new(coverage) }
+    PlaceStatistic { millesime: Some("inventé".to_owned()), ..PlaceStatistic::new(coverage) }
 }
 
-fn school_figures(data: &Path, tables: &mut Tables) -> Fallible<()> {
+fn school_figures(data: &Path, tables: &mut LookupTables) -> Fallible<()> {
     let pro = filiere("pro").ok_or("pro")?;
     rows(&data.join("effectifs/constat-2020.csv"), Encoding::Utf8, |cells| {
         let size = cells.get("Nombre d'élèves : Total").parse().ok();
@@ -231,7 +233,7 @@ fn school_figures(data: &Path, tables: &mut Tables) -> Fallible<()> {
     })
 }
 
-fn apprenticeship_figures(data: &Path, tables: &mut Tables) -> Fallible<()> {
+fn apprenticeship_figures(data: &Path, tables: &mut LookupTables) -> Fallible<()> {
     let apprentissage = filiere("apprentissage").ok_or("apprentissage")?;
     let mut pairs = BTreeSet::new();
     rows(&data.join("catalogue-apprentissage/formations-2020.csv"), Encoding::Utf8, |cells| {
@@ -254,8 +256,8 @@ fn apprenticeship_figures(data: &Path, tables: &mut Tables) -> Fallible<()> {
 
 /// 25,000 rows with every column, out of the real ones: their MEF or CFD or neither, and the RNCP entries that Certif
 /// Info gives for their diploma, so that every source has work.
-fn made_catalogue(tables: &Tables, text: &[u8]) -> Fallible<String> {
-    let mut reader = Reader::with_key(Format::Csv, Encoding::Utf8, &Nomenclatures::default(), "UAI_GES");
+fn made_catalogue(tables: &LookupTables, text: &[u8]) -> Fallible<String> {
+    let mut reader = FileReader::with_key(FileFormat::Csv, Encoding::Utf8, &Nomenclatures::default(), "UAI_GES");
     reader.feed(text);
     let mut real = Vec::new();
     while let Some(line) = reader.next_line()? {

@@ -2,7 +2,7 @@
 
 use crate::field::{Code, written};
 use crate::lookups::{Pay, Rates, Success};
-use crate::nomenclatures::Source;
+use crate::nomenclatures::CodeSource;
 use crate::places::PlaceField;
 use crate::reason::Reason;
 use crate::resolution::{Form, Level};
@@ -13,7 +13,7 @@ pub struct Retained {
     /// The catalogue's code: a first year's stays a first year's.
     pub code: Code,
     /// By which identifier it was found.
-    pub source: Source,
+    pub source: CodeSource,
     /// Own voie or the other.
     pub form: Form,
     /// Itself, older, newer.
@@ -88,7 +88,7 @@ pub struct SuccessBlock {
 
 /// The answer to a row.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub struct RowAnswer {
     /// Insertion.
     pub insertion: Insertion,
     /// Pay.
@@ -97,7 +97,7 @@ pub struct Answer {
     pub success: SuccessBlock,
 }
 
-impl Answer {
+impl RowAnswer {
     /// The answer to a row that could not be read.
     #[must_use]
     pub fn unreadable(why: &str) -> Self {
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn every_column_has_its_value() {
-        let answer = Answer::unreadable("illisible");
+        let answer = RowAnswer::unreadable("illisible");
         for insertion in [false, true] {
             for pay in [false, true] {
                 for success in [false, true] {

@@ -1,20 +1,20 @@
 //! The order in which the codes of a row are tried.
 
-use crate::lookups::Links;
-use crate::nomenclatures::{DECLARED, Identifier, Path, Source};
-use crate::resolution::{Family, Form, Level, Resolution};
+use crate::lookups::CodeLinks;
+use crate::nomenclatures::{CodeSource, DECLARED, Identifier, Path};
+use crate::resolution::{CodeFamily, Form, Level, Resolution};
 use crate::resolver::Resolver;
-use crate::row::{CatalogueRow, Voie};
+use crate::row::{FormationRow, Voie};
 
 /// Sources that are tried as one, the preferred one first.
 #[derive(Debug)]
 struct Turn {
-    family: Family,
+    family: CodeFamily,
     rank: u8,
-    sources: Vec<Source>,
+    sources: Vec<CodeSource>,
 }
 
-impl<L: Links> Resolver<'_, L> {
+impl<L: CodeLinks> Resolver<'_, L> {
     /// The candidates of a row in the order in which they are tried, one a turn: the first level that yields a code, an
     /// ambiguity included.
     ///
@@ -26,14 +26,14 @@ impl<L: Links> Resolver<'_, L> {
     /// families apart; that a declared SISE code comes before inferred diplomas is ours, as the former material took
     /// rows of higher education out of the others first.
     #[must_use]
-    pub fn candidates(&self, row: &CatalogueRow<'_>, resolutions: &[Resolution]) -> Vec<Resolution> {
+    pub fn candidates(&self, row: &FormationRow<'_>, resolutions: &[Resolution]) -> Vec<Resolution> {
         let voie = self.voie(row);
-        let mut normal = self.turns(Family::Secondary, voie);
-        normal.extend(self.turns(Family::Higher, voie));
+        let mut normal = self.turns(CodeFamily::Secondary, voie);
+        normal.extend(self.turns(CodeFamily::Higher, voie));
         normal.sort_by_key(|turn| (turn.rank > DECLARED, turn.family, turn.rank));
-        let inverse = self.turns(Family::Secondary, voie.other());
+        let inverse = self.turns(CodeFamily::Secondary, voie.other());
 
-        let mut by_hand = resolutions.iter().filter(|one| one.source == Source::MANUAL && one.speaks());
+        let mut by_hand = resolutions.iter().filter(|one| one.source == CodeSource::MANUAL && one.speaks());
         let mut candidates: Vec<&Resolution> = by_hand.next().into_iter().collect();
         candidates.extend(normal.iter().filter_map(|turn| turn.candidate(Form::Normal, resolutions)));
         candidates.extend(by_hand.next());
@@ -45,10 +45,10 @@ impl<L: Links> Resolver<'_, L> {
     ///
     /// Of the declared MEF and CFD, school prefers the MEF's own code, so that the course of another length is not
     /// looked at (case 003); apprenticeship prefers the CFD as it is declared.
-    fn turns(&self, family: Family, voie: Voie) -> Vec<Turn> {
+    fn turns(&self, family: CodeFamily, voie: Voie) -> Vec<Turn> {
         let rank = |identifier: &Identifier| match family {
-            Family::Secondary => identifier.secondary,
-            Family::Higher => identifier.higher,
+            CodeFamily::Secondary => identifier.secondary,
+            CodeFamily::Higher => identifier.higher,
         };
         let after = |identifier: &Identifier| identifier.path == Path::Mef && voie == Voie::Apprenticeship;
         let mut ranked: Vec<(u8, &Identifier)> = self
@@ -72,7 +72,7 @@ impl<L: Links> Resolver<'_, L> {
 impl Turn {
     /// What it yields in a form, at the first level where it says anything.
     fn candidate<'r>(&self, form: Form, resolutions: &'r [Resolution]) -> Option<&'r Resolution> {
-        let at = |level: Level, source: Source| {
+        let at = |level: Level, source: CodeSource| {
             let here = (source, self.family, form, level);
             resolutions.iter().find(|one| (one.source, one.family, one.form, one.level) == here && one.speaks())
         };

@@ -1,15 +1,15 @@
 //! Resolutions and explanations as JSON.
 
 use crate::field::{Code, written};
-use crate::matcher::{Explanation, Tried};
+use crate::matcher::{RowExplanation, Tried};
 use crate::places::{Figures, SeveralYears, Trial};
 use crate::resolution::{Resolution, Validity};
-use crate::row::CatalogueRow;
+use crate::row::FormationRow;
 use serde_json::{Value, json};
 
 /// A line of the resolver's answer.
 #[must_use]
-pub fn resolution_to_json(row: &CatalogueRow<'_>, resolution: &Resolution) -> Value {
+pub fn resolution_to_json(row: &FormationRow<'_>, resolution: &Resolution) -> Value {
     json!({
         "CODEFORMATIONACCUEIL": row.key,
         "type_certification": resolution.source.0,
@@ -22,7 +22,7 @@ pub fn resolution_to_json(row: &CatalogueRow<'_>, resolution: &Resolution) -> Va
 
 /// An explanation, step by step. It holds no number.
 #[must_use]
-pub fn explanation_to_json(row: &CatalogueRow<'_>, explanation: &Explanation) -> Value {
+pub fn explanation_to_json(row: &FormationRow<'_>, explanation: &RowExplanation) -> Value {
     let lines: Vec<Value> = explanation.resolutions.iter().map(|one| resolution_to_json(row, one)).collect();
     let places: Vec<Value> =
         explanation.places.iter().map(|place| json!({"uai": place.uai, "champ_uai": place.field.as_str()})).collect();

@@ -2,7 +2,7 @@
 
 use crate::day::Day;
 use crate::field::{Code, CodeType, cfd, mefstat11};
-use crate::lookups::{Links, Mef};
+use crate::lookups::{CodeLinks, Mef};
 
 /// The MEFSTAT11s of the final year of a CFD that was inferred, on the day of a campaign.
 ///
@@ -11,7 +11,7 @@ use crate::lookups::{Links, Mef};
 /// statistics is not asked.
 /// Source: contract, "Candidates"; details, section 2 ("Final-year MEFs of a CFD") and 5.4; cases 033 to 039.
 #[must_use]
-pub fn final_year_codes(links: &impl Links, cfd: &Code, campaign: Day) -> Vec<Code> {
+pub fn final_year_codes(links: &impl CodeLinks, cfd: &Code, campaign: Day) -> Vec<Code> {
     let open = |mef: &Mef| {
         let end = campaign.plus_years(mef.length.unwrap_or(0));
         mef.opened.is_none_or(|opened| opened <= campaign) && mef.closed.is_none_or(|closed| closed >= end)
@@ -26,7 +26,7 @@ pub fn final_year_codes(links: &impl Links, cfd: &Code, campaign: Day) -> Vec<Co
 /// Source: contract, "Candidates" ("Dates are not asked of a declared code"); details, 5.4 ("only for inferred
 /// codes").
 #[must_use]
-pub fn final_year_codes_of_declared(links: &impl Links, cfd: &Code, campaign: Day) -> Vec<Code> {
+pub fn final_year_codes_of_declared(links: &impl CodeLinks, cfd: &Code, campaign: Day) -> Vec<Code> {
     let open = final_year_codes(links, cfd, campaign);
     if open.is_empty() { highest_year(links.mefs_of_cfd(cfd).into_iter()) } else { open }
 }
@@ -46,7 +46,7 @@ fn highest_year(mefs: impl Iterator<Item = Mef>) -> Vec<Code> {
 /// Rule: the fourth character is the year; it is set to the length of the course.
 /// Source: contract, "Choice"; details, section 2 ("Code that is looked up"); cases 001 to 003.
 #[must_use]
-pub fn final_year_of(links: &impl Links, code: &Code) -> Option<Code> {
+pub fn final_year_of(links: &impl CodeLinks, code: &Code) -> Option<Code> {
     if code.code_type() != CodeType::Mef {
         return None;
     }
@@ -59,7 +59,7 @@ pub fn final_year_of(links: &impl Links, code: &Code) -> Option<Code> {
 
 /// The CFDs of a MEFSTAT11.
 #[must_use]
-pub fn cfds_of_mefstat11(links: &impl Links, code: &Code) -> Vec<Code> {
+pub fn cfds_of_mefstat11(links: &impl CodeLinks, code: &Code) -> Vec<Code> {
     let mut codes: Vec<Code> = links.mefs_of_mefstat11(code).into_iter().filter_map(|mef| mef.cfd).collect();
     codes.sort_unstable();
     codes.dedup();
@@ -68,7 +68,7 @@ pub fn cfds_of_mefstat11(links: &impl Links, code: &Code) -> Vec<Code> {
 
 /// The CFDs of a code of secondary education: a CFD is its own.
 #[must_use]
-pub fn cfds_of(links: &impl Links, code: &Code) -> Vec<Code> {
+pub fn cfds_of(links: &impl CodeLinks, code: &Code) -> Vec<Code> {
     match code.code_type() {
         CodeType::Cfd => cfd(code.as_str()).into_iter().collect(),
         CodeType::Mef => cfds_of_mefstat11(links, code),
@@ -79,10 +79,10 @@ pub fn cfds_of(links: &impl Links, code: &Code) -> Vec<Code> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tables::Tables;
+    use crate::tables::LookupTables;
 
-    fn tables(rows: &[(&str, &str, u8, u8, &str, &str)]) -> Tables {
-        let mut tables = Tables::default();
+    fn tables(rows: &[(&str, &str, u8, u8, &str, &str)]) -> LookupTables {
+        let mut tables = LookupTables::default();
         for (mef, code, length, year, opened, closed) in rows {
             let row = Mef {
                 mefstat11: mefstat11(code),

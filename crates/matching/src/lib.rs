@@ -2,15 +2,15 @@
 //!
 //! Two parts, usable apart. The [`Resolver`] turns the identifiers of a row into codes: no establishment, no number.
 //! The [`Matcher`] looks the codes up in the establishments of the row and answers with a code, its figures and
-//! exactly one [`Reason`]. Both are pure functions over the look-ups [`Links`] and [`Statistics`]; nothing here does
+//! exactly one [`Reason`]. Both are pure functions over the look-ups [`CodeLinks`] and [`Statistics`]; nothing here does
 //! I/O or knows a runtime.
 //!
 //! ```
-//! use matching::{CatalogueRow, Day, Matcher, Nomenclatures, Options, Reason, Tables};
-//! let (tables, nomenclatures) = (Tables::default(), Nomenclatures::default());
+//! use matching::{FormationRow, Day, Matcher, Nomenclatures, Options, Reason, LookupTables};
+//! let (tables, nomenclatures) = (LookupTables::default(), Nomenclatures::default());
 //! let options = Options::of_campaign(Day::read("2024-08-31").unwrap());
 //! let matcher = Matcher::new(&tables, &nomenclatures, options);
-//! let row = CatalogueRow::read(&nomenclatures, |column| if column == "CODEMEF" { "3119999921" } else { "" });
+//! let row = FormationRow::read(&nomenclatures, |column| if column == "CODEMEF" { "3119999921" } else { "" });
 //! assert_eq!(matcher.answer(&row).reason(), Reason::CodeUnknown);
 //! ```
 //!
@@ -49,16 +49,16 @@ pub mod row;
 pub mod summary;
 pub mod tables;
 
-pub use answer::{Answer, Blocks, Value};
+pub use answer::{Blocks, RowAnswer, Value};
 pub use day::Day;
 pub use field::Code;
-pub use lookups::{Coverage, Links, Pay, Statistic, Statistics, Success};
-pub use matcher::{Explanation, Judgement, Matcher};
-pub use nomenclatures::{Identifier, Nomenclatures, Path, Source};
+pub use lookups::{CodeLinks, Coverage, Pay, PlaceStatistic, Statistics, Success};
+pub use matcher::{Judgement, Matcher, RowExplanation};
+pub use nomenclatures::{CodeSource, Identifier, Nomenclatures, Path};
 pub use places::places_asked;
 pub use reason::Reason;
-pub use resolution::{Family, Form, Level, Options, Resolution, Validity};
+pub use resolution::{CodeFamily, Form, Level, Options, Resolution, Validity};
 pub use resolver::Resolver;
-pub use row::{CatalogueRow, Voie};
+pub use row::{FormationRow, Voie};
 pub use summary::Summary;
-pub use tables::Tables;
+pub use tables::LookupTables;

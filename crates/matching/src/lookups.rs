@@ -1,6 +1,6 @@
 //! What the rules ask of the data, and the records they get.
 //!
-//! Two traits, as there are two parts: [`Links`] is all that the resolver needs, [`Statistics`] is what the
+//! Two traits, as there are two parts: [`CodeLinks`] is all that the resolver needs, [`Statistics`] is what the
 //! matcher asks beside it. Both answer at once and from memory: what has to be fetched (the documents of the
 //! establishments that [`crate::places_asked`] names) is fetched before a row is judged.
 //! [`crate::Tables`] holds everything in maps.
@@ -27,7 +27,7 @@ pub struct Mef {
 
 /// A diploma of N_FORMATION_DIPLOME or V_FORMATION_DIPLOME.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diplome {
+pub struct DiplomeHistory {
     /// The year it opened in.
     pub opened: Option<i32>,
     /// The year of its first session of exams.
@@ -89,7 +89,7 @@ pub enum CatalogueKey<'a> {
 }
 
 /// From identifiers to codes.
-pub trait Links {
+pub trait CodeLinks {
     /// The rows of N_MEF with this MEF (10 characters).
     fn mef(&self, mef: &str) -> Vec<Mef>;
     /// The rows of N_MEF with this CFD.
@@ -97,7 +97,7 @@ pub trait Links {
     /// The rows of N_MEF with this MEFSTAT11. One MEFSTAT11 stands in two rows.
     fn mefs_of_mefstat11(&self, mefstat11: &Code) -> Vec<Mef>;
     /// The diploma with this CFD; `None` where the nomenclature does not know it.
-    fn diplome(&self, cfd: &Code) -> Option<Diplome>;
+    fn diplome(&self, cfd: &Code) -> Option<DiplomeHistory>;
     /// Whether N_DIPLOME_SISE knows this code.
     fn knows_sise(&self, sise: &Code) -> bool;
     /// The codes under which the figures of this SISE code are published: the fictitious codes of BUT.
@@ -125,7 +125,7 @@ pub trait Links {
 /// Figures, and the places they are of.
 pub trait Statistics {
     /// The statistic of a code in an establishment.
-    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<Statistic>;
+    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<PlaceStatistic>;
     /// Whether any place has a statistic of this code.
     fn has_statistic(&self, code: &Code) -> bool;
     /// National pay of a code.
@@ -226,7 +226,7 @@ impl Coverage {
 
 /// The document of a code in an establishment, as far as it is needed here.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Statistic {
+pub struct PlaceStatistic {
     /// Its figures, where they can be shown.
     pub coverage: Coverage,
     /// The final years that the document of another year names (`certificationsTerminales`).
@@ -237,7 +237,7 @@ pub struct Statistic {
     pub donnee_source: Option<String>,
 }
 
-impl Statistic {
+impl PlaceStatistic {
     /// A statistic without further particulars.
     #[must_use]
     pub fn new(coverage: Coverage) -> Self {

@@ -1,16 +1,16 @@
 //! From a row to its code, its figures and its one reason.
 
-use crate::answer::{Answer, Found, Insertion, PayBlock, Retained, SuccessBlock};
+use crate::answer::{Found, Insertion, PayBlock, Retained, RowAnswer, SuccessBlock};
 use crate::field::{Code, filieres_of};
-use crate::lookups::{Coverage, Links, Pay, Statistics};
-use crate::nomenclatures::{Nomenclatures, Source};
+use crate::lookups::{CodeLinks, Coverage, Pay, Statistics};
+use crate::nomenclatures::{CodeSource, Nomenclatures};
 use crate::places::{
     Figures, Place, SeveralYears, Trial, best, own_places, places_asked, places_for, standing_for, statistic_of, trials,
 };
 use crate::reason::{Reason, is_badly_covered, is_new, is_open_in};
-use crate::resolution::{Family, Form, Options, Resolution, Validity};
+use crate::resolution::{CodeFamily, Form, Options, Resolution, Validity};
 use crate::resolver::Resolver;
-use crate::row::CatalogueRow;
+use crate::row::FormationRow;
 
 /// Judges rows, one by one: a row's answer is a function of the row, the options and the data.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +31,7 @@ pub struct Tried {
 
 /// How an answer came about.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Explanation {
+pub struct RowExplanation {
     /// What every identifier yields, by level and form.
     pub resolutions: Vec<Resolution>,
     /// The establishments that were asked.
@@ -46,12 +46,12 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judgement {
     /// The answer.
-    pub answer: Answer,
+    pub answer: RowAnswer,
     /// How it came about.
-    pub explanation: Explanation,
+    pub explanation: RowExplanation,
 }
 
-impl<'a, D: Links + Statistics> Matcher<'a, D> {
+impl<'a, D: CodeLinks + Statistics> Matcher<'a, D> {
     /// A matcher over this data.
     #[must_use]
     pub fn new(data: &'a D, nomenclatures: &'a Nomenclatures, options: Options) -> Self {
@@ -66,7 +66,7 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
 
     /// The answer to a row.
     #[must_use]
-    pub fn answer(&self, row: &CatalogueRow<'_>) -> Answer {
+    pub fn answer(&self, row: &FormationRow<'_>) -> RowAnswer {
         self.judge(row).answer
     }
 
@@ -76,7 +76,7 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
     /// search.
     /// Source: contract, "Choice"; details, 5.2; cases 014, 024 to 032, 065, 066.
     #[must_use]
-    pub fn judge(&self, row: &CatalogueRow<'_>) -> Judgement {
+    pub fn judge(&self, row: &FormationRow<'_>) -> Judgement {
         let resolver = self.resolver();
         let has_figures = |code: &Code| statistic_of(self.data, row.gestionnaire, code).is_some();
         let resolutions = resolver.resolve_with(row, &has_figures);
@@ -103,8 +103,8 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
             None => self.not_covered(row, &candidates, &tried),
         };
         let answer =
-            Answer { pay: self.pay(&candidates, &insertion), success: self.success(row, &candidates), insertion };
-        Judgement { answer, explanation: Explanation { resolutions, places, tried, untried } }
+            RowAnswer { pay: self.pay(&candidates, &insertion), success: self.success(row, &candidates), insertion };
+        Judgement { answer, explanation: RowExplanation { resolutions, places, tried, untried } }
     }
 
     /// The first reason that holds.
@@ -115,7 +115,7 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
     /// shared first year, several final years of any code of the own voie.
     /// Source: contract, "Output"; details, 5.8 to 5.13; cases 017, 033, 035, 044 to 053, 067 to 069, 076, 078 to
     /// 089, 092, 093.
-    fn not_covered(&self, row: &CatalogueRow<'_>, candidates: &[Resolution], tried: &[Tried]) -> Insertion {
+    fn not_covered(&self, row: &FormationRow<'_>, candidates: &[Resolution], tried: &[Tried]) -> Insertion {
         let own = || candidates.iter().filter(|one| is_own(one));
         let refused = |reason| Insertion::NotCovered { reason, retained: None, without_statistic: false };
         if own().next().is_none() {
@@ -193,8 +193,8 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
     ///
     /// Rule: of the first SISE code that has any, by the gestionnaire (the main UAI), else by the composante.
     /// Source: details, section 3, step 5; case 110.
-    fn success(&self, row: &CatalogueRow<'_>, candidates: &[Resolution]) -> SuccessBlock {
-        let codes = candidates.iter().filter(|one| one.family == Family::Higher).filter_map(Resolution::code);
+    fn success(&self, row: &FormationRow<'_>, candidates: &[Resolution]) -> SuccessBlock {
+        let codes = candidates.iter().filter(|one| one.family == CodeFamily::Higher).filter_map(Resolution::code);
         for code in codes {
             for uai in [row.gestionnaire, row.composante] {
                 let success = self.data.success(uai, code).filter(crate::lookups::Success::is_known);
@@ -209,7 +209,7 @@ impl<'a, D: Links + Statistics> Matcher<'a, D> {
 
 /// Whether a candidate is of the row's own voie. A code given by hand is: the person who gave it says so.
 fn is_own(candidate: &Resolution) -> bool {
-    candidate.form == Form::Normal || candidate.source == Source::MANUAL
+    candidate.form == Form::Normal || candidate.source == CodeSource::MANUAL
 }
 
 fn retained(candidate: &Resolution, code: &Code) -> Retained {
@@ -229,7 +229,7 @@ fn found_in(candidate: &Resolution, trial: &Trial) -> Option<(Found, Coverage)> 
     Some((found, statistic.coverage))
 }
 
-impl Explanation {
+impl RowExplanation {
     /// Whether a source was refused because it yields several codes.
     #[must_use]
     pub fn has_refusal(&self) -> bool {

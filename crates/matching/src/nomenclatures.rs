@@ -7,9 +7,9 @@ use std::fmt;
 
 /// What a code was found by: the column of the catalogue, or `manuel`. Its text is its name on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Source(pub &'static str);
+pub struct CodeSource(pub &'static str);
 
-impl Source {
+impl CodeSource {
     /// A code given by hand for the key of the row.
     pub const MANUAL: Self = Self("manuel");
     /// The MEF that the row declares.
@@ -26,7 +26,7 @@ impl Source {
     pub const ID_RCO: Self = Self("ID_RCO");
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for CodeSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
@@ -55,7 +55,7 @@ pub enum Path {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identifier {
     /// The column, which is also the name of the source in answers.
-    pub source: Source,
+    pub source: CodeSource,
     /// Where it leads.
     pub path: Path,
     /// Whether the cell is a list, separated by `;`.
@@ -75,15 +75,21 @@ pub const DECLARED: u8 = 10;
 /// Source: contract, "Choice": CODEMEF/CODECFD, LISTE_RNCP, LISTE_IDEO, ID_RCO for CFD and MEFSTAT11 codes;
 /// CODESISE, LISTE_RNCP, ID_RCO, LISTE_IDEO for SISE codes (two orders: details, 5.18).
 const TODAY: [Identifier; 6] = [
-    identifier(Source::MEF, Path::Mef, false, Some(DECLARED), None),
-    identifier(Source::CFD, Path::Cfd, false, Some(DECLARED), None),
-    identifier(Source::SISE, Path::Sise, false, None, Some(DECLARED)),
-    identifier(Source::RNCP, Path::Rncp, true, Some(20), Some(20)),
-    identifier(Source::IDEO, Path::Ideo, true, Some(30), Some(40)),
-    identifier(Source::ID_RCO, Path::Catalogue, false, Some(40), Some(30)),
+    identifier(CodeSource::MEF, Path::Mef, false, Some(DECLARED), None),
+    identifier(CodeSource::CFD, Path::Cfd, false, Some(DECLARED), None),
+    identifier(CodeSource::SISE, Path::Sise, false, None, Some(DECLARED)),
+    identifier(CodeSource::RNCP, Path::Rncp, true, Some(20), Some(20)),
+    identifier(CodeSource::IDEO, Path::Ideo, true, Some(30), Some(40)),
+    identifier(CodeSource::ID_RCO, Path::Catalogue, false, Some(40), Some(30)),
 ];
 
-const fn identifier(source: Source, path: Path, list: bool, secondary: Option<u8>, higher: Option<u8>) -> Identifier {
+const fn identifier(
+    source: CodeSource,
+    path: Path,
+    list: bool,
+    secondary: Option<u8>,
+    higher: Option<u8>,
+) -> Identifier {
     Identifier { source, path, list, secondary, higher }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::field::{Code, CodeType, filieres_of};
 use crate::final_year::final_year_of;
-use crate::lookups::{Coverage, Links, Statistic, Statistics};
-use crate::row::CatalogueRow;
+use crate::lookups::{CodeLinks, Coverage, PlaceStatistic, Statistics};
+use crate::row::FormationRow;
 
 /// Which column of the row names an establishment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,7 +42,7 @@ pub struct Place {
 
 /// The establishments that a row names, in the order of their rank: each once, under its first column.
 #[must_use]
-pub fn own_places(row: &CatalogueRow<'_>) -> Vec<Place> {
+pub fn own_places(row: &FormationRow<'_>) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::with_capacity(4);
     for (field, uai) in [
         (PlaceField::Composante, row.composante),
@@ -61,7 +61,7 @@ pub fn own_places(row: &CatalogueRow<'_>) -> Vec<Place> {
 /// Rule: of the first of composante, affectation and gestionnaire that has any, and only where it has exactly one.
 /// Source: contract, "Choice"; details, section 4; cases 107 to 109.
 #[must_use]
-pub fn sole_mother(row: &CatalogueRow<'_>, statistics: &impl Statistics) -> Option<String> {
+pub fn sole_mother(row: &FormationRow<'_>, statistics: &impl Statistics) -> Option<String> {
     let own = own_places(row);
     let mut mothers = own.iter().map(|place| statistics.mothers(&place.uai)).find(|mothers| !mothers.is_empty())?;
     mothers.sort_unstable();
@@ -72,7 +72,7 @@ pub fn sole_mother(row: &CatalogueRow<'_>, statistics: &impl Statistics) -> Opti
 
 /// Every establishment whose figures judging a row may ask for: to be fetched before.
 #[must_use]
-pub fn places_asked(row: &CatalogueRow<'_>, statistics: &impl Statistics) -> Vec<Place> {
+pub fn places_asked(row: &FormationRow<'_>, statistics: &impl Statistics) -> Vec<Place> {
     let mother = sole_mother(row, statistics).map(|uai| Place { field: PlaceField::Mother, uai });
     own_places(row).into_iter().chain(mother).collect()
 }
@@ -83,7 +83,7 @@ pub fn places_asked(row: &CatalogueRow<'_>, statistics: &impl Statistics) -> Vec
 /// gestionnaire only, since an antenna has no figures of its own.
 /// Source: contract, "Choice"; details, sections 2 and 4; cases 008 to 010, 058, 059.
 #[must_use]
-pub fn places_for(row: &CatalogueRow<'_>, asked: &[Place], code: &Code) -> Vec<Place> {
+pub fn places_for(row: &FormationRow<'_>, asked: &[Place], code: &Code) -> Vec<Place> {
     if code.code_type() == CodeType::Sise {
         let gestionnaire = Place { field: PlaceField::Gestionnaire, uai: row.gestionnaire.to_owned() };
         return Some(gestionnaire).filter(|place| !place.uai.is_empty()).into_iter().collect();
@@ -93,7 +93,7 @@ pub fn places_for(row: &CatalogueRow<'_>, asked: &[Place], code: &Code) -> Vec<P
 
 /// The statistic of a code in an establishment: the best of its filieres.
 #[must_use]
-pub fn statistic_of(statistics: &impl Statistics, uai: &str, code: &Code) -> Option<Statistic> {
+pub fn statistic_of(statistics: &impl Statistics, uai: &str, code: &Code) -> Option<PlaceStatistic> {
     let of_filieres = filieres_of(code).iter().filter_map(|filiere| statistics.statistic(uai, code, *filiere));
     // `max_by_key` keeps the last of equals, and the first filiere is to stay.
     of_filieres.reduce(|best, next| if next.coverage.rank() > best.coverage.rank() { next } else { best })
@@ -112,7 +112,7 @@ pub enum SeveralYears {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Figures {
     /// The statistic, and the code that it is of.
-    Of(Code, Statistic),
+    Of(Code, PlaceStatistic),
     /// No single code stands for it.
     Several(SeveralYears),
     /// Nothing.
@@ -121,7 +121,7 @@ pub enum Figures {
 
 /// The final years of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum FinalYears {
+enum FinalYearCodes {
     Shared(Vec<Code>),
     Named(Vec<Code>),
 }
@@ -135,7 +135,7 @@ enum FinalYears {
 /// Source: contract, "Choice"; details, section 2 ("Code that is looked up"), section 4 and 5.13; cases 001 to 003,
 /// 052, 053, 075, 076, 088, 092, 093.
 #[must_use]
-pub fn figures_at<D: Links + Statistics>(data: &D, uai: &str, code: &Code) -> Figures {
+pub fn figures_at<D: CodeLinks + Statistics>(data: &D, uai: &str, code: &Code) -> Figures {
     let own = statistic_of(data, uai, code);
     if let Some(statistic) = &own
         && statistic.coverage.rank() > 0
@@ -144,7 +144,7 @@ pub fn figures_at<D: Links + Statistics>(data: &D, uai: &str, code: &Code) -> Fi
     }
     let named = own.as_ref().map(|statistic| statistic.final_years.clone()).unwrap_or_default();
     match final_years(data, code, named) {
-        FinalYears::Shared(codes) => {
+        FinalYearCodes::Shared(codes) => {
             let mut with_figures = codes.into_iter().filter_map(|code| {
                 let statistic = statistic_of(data, uai, &code)?;
                 (statistic.coverage.rank() > 0).then_some((code, statistic))
@@ -155,7 +155,7 @@ pub fn figures_at<D: Links + Statistics>(data: &D, uai: &str, code: &Code) -> Fi
                 _ => Figures::None,
             }
         }
-        FinalYears::Named(codes) => match codes.as_slice() {
+        FinalYearCodes::Named(codes) => match codes.as_slice() {
             [] => own.map_or(Figures::None, |statistic| Figures::Of(code.clone(), statistic)),
             [last] => {
                 statistic_of(data, uai, last).map_or(Figures::None, |statistic| Figures::Of(last.clone(), statistic))
@@ -165,22 +165,22 @@ pub fn figures_at<D: Links + Statistics>(data: &D, uai: &str, code: &Code) -> Fi
     }
 }
 
-fn final_years<D: Links + Statistics>(data: &D, code: &Code, named: Vec<Code>) -> FinalYears {
+fn final_years<D: CodeLinks + Statistics>(data: &D, code: &Code, named: Vec<Code>) -> FinalYearCodes {
     if let Some(mut codes) = data.shared_first_year(code) {
         codes.extend(named);
-        return FinalYears::Shared(sorted(codes));
+        return FinalYearCodes::Shared(sorted(codes));
     }
     let named = sorted(named);
     if !named.is_empty() {
-        return FinalYears::Named(named);
+        return FinalYearCodes::Named(named);
     }
     let published = if code.code_type() == CodeType::Sise { data.published_sise(code) } else { Vec::new() };
-    FinalYears::Named(sorted(published.into_iter().chain(final_year_of(data, code)).collect()))
+    FinalYearCodes::Named(sorted(published.into_iter().chain(final_year_of(data, code)).collect()))
 }
 
 /// The codes that stand for a code where no establishment is asked: itself and its final years.
-pub(crate) fn standing_for<D: Links + Statistics>(data: &D, code: &Code) -> Vec<Code> {
-    let (FinalYears::Shared(codes) | FinalYears::Named(codes)) = final_years(data, code, Vec::new());
+pub(crate) fn standing_for<D: CodeLinks + Statistics>(data: &D, code: &Code) -> Vec<Code> {
+    let (FinalYearCodes::Shared(codes) | FinalYearCodes::Named(codes)) = final_years(data, code, Vec::new());
     std::iter::once(code.clone()).chain(codes).collect()
 }
 
@@ -214,7 +214,7 @@ impl Trial {
 ///
 /// Rule: where the figures of a place are ambiguous, places of a lower rank are not asked: they would settle it.
 #[must_use]
-pub fn trials<D: Links + Statistics>(data: &D, places: &[Place], code: &Code) -> Vec<Trial> {
+pub fn trials<D: CodeLinks + Statistics>(data: &D, places: &[Place], code: &Code) -> Vec<Trial> {
     let mut trials = Vec::with_capacity(places.len());
     for place in places {
         let figures = figures_at(data, &place.uai, code);

@@ -2,7 +2,7 @@
 
 use crate::field::Code;
 use crate::final_year::cfds_of;
-use crate::lookups::{Diplome, Establishment, Links};
+use crate::lookups::{CodeLinks, DiplomeHistory, Establishment};
 
 /// The reasons, in the order in which the first that holds is told.
 ///
@@ -167,7 +167,7 @@ pub fn is_badly_covered(academie: &str) -> bool {
 /// year alone decides. A diploma of which nothing is known is not new.
 /// Source: contract, "Output"; details, section 3 and 5.11; cases 048, 049, 078 to 080, 086, 089.
 #[must_use]
-pub fn is_new(links: &impl Links, code: &Code, last_year: i32) -> bool {
+pub fn is_new(links: &impl CodeLinks, code: &Code, last_year: i32) -> bool {
     let sessions: Vec<i32> = cfds_of(links, code)
         .iter()
         .filter_map(|cfd| Some((cfd, links.diplome(cfd)?)))
@@ -184,7 +184,7 @@ pub fn is_new(links: &impl Links, code: &Code, last_year: i32) -> bool {
     sessions.iter().min().is_some_and(|first| *first > last_year)
 }
 
-fn first_session(links: &impl Links, cfd: &Code, diplome: &Diplome) -> Option<i32> {
+fn first_session(links: &impl CodeLinks, cfd: &Code, diplome: &DiplomeHistory) -> Option<i32> {
     let length = || links.mefs_of_cfd(cfd).iter().filter_map(|mef| mef.length).max().unwrap_or(0);
     diplome.first_session.or_else(|| Some(diplome.opened?.saturating_add(i32::from(length()))))
 }
@@ -194,7 +194,7 @@ mod tests {
     use super::*;
     use crate::field::cfd;
     use crate::lookups::Mef;
-    use crate::tables::Tables;
+    use crate::tables::LookupTables;
 
     #[test]
     fn a_diploma_is_as_old_as_its_oldest_ancestor() {
@@ -211,11 +211,14 @@ mod tests {
             (Some(2023), None, None, None, true),
             (None, None, None, Some(2), false),
         ] {
-            let mut tables = Tables::default();
+            let mut tables = LookupTables::default();
             let ancestors = ancestor.map(|_| old.clone()).into_iter().collect();
-            tables.add_diplome(own.clone(), Diplome { opened, first_session: session, ancestors });
+            tables.add_diplome(own.clone(), DiplomeHistory { opened, first_session: session, ancestors });
             if let Some(session) = ancestor {
-                tables.add_diplome(old.clone(), Diplome { first_session: Some(session), ..Diplome::default() });
+                tables.add_diplome(
+                    old.clone(),
+                    DiplomeHistory { first_session: Some(session), ..DiplomeHistory::default() },
+                );
             }
             if length.is_some() {
                 tables.add_mef("1", Mef { cfd: Some(own.clone()), length, ..Mef::default() });

@@ -2,7 +2,7 @@
 
 use crate::day::Day;
 use crate::field::Code;
-use crate::nomenclatures::Source;
+use crate::nomenclatures::CodeSource;
 use crate::row::Voie;
 
 /// What a request decides.
@@ -70,7 +70,7 @@ impl Form {
 
 /// Which codes a resolution is about. One identifier may lead to both, independently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Family {
+pub enum CodeFamily {
     /// CFD and MEFSTAT11.
     Secondary,
     /// SISE.
@@ -104,9 +104,9 @@ impl Validity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolution {
     /// The source.
-    pub source: Source,
+    pub source: CodeSource,
     /// CFD and MEFSTAT11, or SISE.
-    pub family: Family,
+    pub family: CodeFamily,
     /// Own voie or the other.
     pub form: Form,
     /// Itself, older, newer.

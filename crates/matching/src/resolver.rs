@@ -5,10 +5,10 @@ pub mod reach;
 use self::reach::Reached;
 use crate::field::{Code, CodeType, any_code, cfd};
 use crate::final_year::{cfds_of_mefstat11, final_year_codes, final_year_codes_of_declared};
-use crate::lookups::Links;
-use crate::nomenclatures::{Identifier, Nomenclatures, Path, Source};
-use crate::resolution::{Family, Form, Level, Options, Resolution};
-use crate::row::{CatalogueRow, Voie};
+use crate::lookups::CodeLinks;
+use crate::nomenclatures::{CodeSource, Identifier, Nomenclatures, Path};
+use crate::resolution::{CodeFamily, Form, Level, Options, Resolution};
+use crate::row::{FormationRow, Voie};
 use std::collections::BTreeSet;
 
 /// As many codes of one source are kept: enough to show that there are several.
@@ -22,7 +22,7 @@ pub struct Resolver<'a, L> {
     options: Options,
 }
 
-impl<'a, L: Links> Resolver<'a, L> {
+impl<'a, L: CodeLinks> Resolver<'a, L> {
     /// A resolver over these links.
     #[must_use]
     pub fn new(links: &'a L, nomenclatures: &'a Nomenclatures, options: Options) -> Self {
@@ -34,19 +34,19 @@ impl<'a, L: Links> Resolver<'a, L> {
     /// Rule: the one it tells; else the request's, which is school where it tells none. Inferred sources are not
     /// refused for it. Source: case 043; the former material dropped such rows (details, section 6).
     #[must_use]
-    pub fn voie(&self, row: &CatalogueRow<'_>) -> Voie {
+    pub fn voie(&self, row: &FormationRow<'_>) -> Voie {
         row.voie.unwrap_or(self.options.voie_when_absent)
     }
 
     /// What every identifier of a row yields: per source, family and form the level *itself* (where the source
     /// yields nothing at all: one line that says so), and the older and newer levels that yield a code.
     #[must_use]
-    pub fn resolve(&self, row: &CatalogueRow<'_>) -> Vec<Resolution> {
+    pub fn resolve(&self, row: &FormationRow<'_>) -> Vec<Resolution> {
         self.resolve_with(row, &|_| false)
     }
 
     /// The same, where figures of the row's establishment make a SISE code known.
-    pub(crate) fn resolve_with(&self, row: &CatalogueRow<'_>, has_figures: &dyn Fn(&Code) -> bool) -> Vec<Resolution> {
+    pub(crate) fn resolve_with(&self, row: &FormationRow<'_>, has_figures: &dyn Fn(&Code) -> bool) -> Vec<Resolution> {
         let mut found = self.by_hand(row);
         for (place, identifier) in self.nomenclatures.identifiers().iter().enumerate() {
             let value = row.identifier(place);
@@ -64,7 +64,7 @@ impl<'a, L: Links> Resolver<'a, L> {
     /// asked like those of other sources. Several codes for one key are refused.
     /// Source: contract, "Candidates" and "Output" (a rate of the other voie never stands without `inverse`);
     /// case 104.
-    fn by_hand(&self, row: &CatalogueRow<'_>) -> Vec<Resolution> {
+    fn by_hand(&self, row: &FormationRow<'_>) -> Vec<Resolution> {
         let texts = if row.key.is_empty() { Vec::new() } else { self.links.manual(row.key) };
         if texts.is_empty() {
             return Vec::new();
@@ -72,14 +72,14 @@ impl<'a, L: Links> Resolver<'a, L> {
         let codes: BTreeSet<Code> = texts.iter().filter_map(|text| any_code(text)).collect();
         let voie = self.voie(row);
         let (family, form) = match codes.first().map(Code::code_type) {
-            Some(CodeType::Sise) => (Family::Higher, Form::Normal),
-            Some(CodeType::Cfd) if voie == Voie::School => (Family::Secondary, Form::Inverse),
-            Some(CodeType::Mef) if voie == Voie::Apprenticeship => (Family::Secondary, Form::Inverse),
-            _ => (Family::Secondary, Form::Normal),
+            Some(CodeType::Sise) => (CodeFamily::Higher, Form::Normal),
+            Some(CodeType::Cfd) if voie == Voie::School => (CodeFamily::Secondary, Form::Inverse),
+            Some(CodeType::Mef) if voie == Voie::Apprenticeship => (CodeFamily::Secondary, Form::Inverse),
+            _ => (CodeFamily::Secondary, Form::Normal),
         };
-        let of = |form, codes| resolution(Source::MANUAL, family, form, Level::Itself, codes, false);
+        let of = |form, codes| resolution(CodeSource::MANUAL, family, form, Level::Itself, codes, false);
         let mut found = Vec::new();
-        if let (Family::Secondary, Form::Normal, Some(code), 1) = (family, form, codes.first(), codes.len()) {
+        if let (CodeFamily::Secondary, Form::Normal, Some(code), 1) = (family, form, codes.first(), codes.len()) {
             found.push(of(Form::Inverse, self.other_voie(code)));
         }
         found.insert(0, of(form, codes));
@@ -99,7 +99,7 @@ impl<'a, L: Links> Resolver<'a, L> {
 
     fn of_identifier(
         &self,
-        row: &CatalogueRow<'_>,
+        row: &FormationRow<'_>,
         identifier: &Identifier,
         value: &str,
         has_figures: &dyn Fn(&Code) -> bool,
@@ -114,12 +114,26 @@ impl<'a, L: Links> Resolver<'a, L> {
             if identifier.secondary.is_some() {
                 for (form, voie) in [(Form::Normal, voie), (Form::Inverse, voie.other())] {
                     let codes = self.secondary_codes(reached, voie, declared && level == Level::Itself);
-                    found.push(resolution(identifier.source, Family::Secondary, form, level, codes, reached.too_long));
+                    found.push(resolution(
+                        identifier.source,
+                        CodeFamily::Secondary,
+                        form,
+                        level,
+                        codes,
+                        reached.too_long,
+                    ));
                 }
             }
             if identifier.higher.is_some() {
                 let codes = self.sise_codes(reached, has_figures);
-                found.push(resolution(identifier.source, Family::Higher, Form::Normal, level, codes, reached.too_long));
+                found.push(resolution(
+                    identifier.source,
+                    CodeFamily::Higher,
+                    Form::Normal,
+                    level,
+                    codes,
+                    reached.too_long,
+                ));
             }
         }
         keep_telling(found)
@@ -167,13 +181,13 @@ impl<'a, L: Links> Resolver<'a, L> {
     /// Where the declared MEF and CFD are of different diplomas, both are refused, in both forms.
     ///
     /// Source: contract, "Candidates"; details, 5.6; case 042.
-    fn refuse_contradiction(&self, row: &CatalogueRow<'_>, found: &mut [Resolution]) {
+    fn refuse_contradiction(&self, row: &FormationRow<'_>, found: &mut [Resolution]) {
         if !self.declared_codes_disagree(row) {
             return;
         }
         for form in [Form::Normal, Form::Inverse] {
             let declared =
-                |one: &Resolution| (one.source == Source::MEF || one.source == Source::CFD) && one.form == form;
+                |one: &Resolution| (one.source == CodeSource::MEF || one.source == CodeSource::CFD) && one.form == form;
             let both: BTreeSet<Code> =
                 found.iter().filter(|one| declared(one)).flat_map(|one| one.codes.clone()).collect();
             for one in found.iter_mut().filter(|one| declared(one) && one.level == Level::Itself) {
@@ -183,7 +197,7 @@ impl<'a, L: Links> Resolver<'a, L> {
         }
     }
 
-    fn declared_codes_disagree(&self, row: &CatalogueRow<'_>) -> bool {
+    fn declared_codes_disagree(&self, row: &FormationRow<'_>) -> bool {
         let of_mef = row.along(self.nomenclatures, Path::Mef).map(|(_, mef)| self.links.mef(mef)).unwrap_or_default();
         let of_mef: Vec<Code> = of_mef.into_iter().filter_map(|mef| mef.cfd).collect();
         let declared = row.along(self.nomenclatures, Path::Cfd).and_then(|(_, text)| cfd(text));
@@ -192,13 +206,13 @@ impl<'a, L: Links> Resolver<'a, L> {
 }
 
 /// Whether the nomenclature knows a CFD.
-pub(crate) fn knows_cfd(links: &impl Links, code: &Code) -> bool {
+pub(crate) fn knows_cfd(links: &impl CodeLinks, code: &Code) -> bool {
     links.diplome(code).is_some() || !links.mefs_of_cfd(code).is_empty()
 }
 
 fn resolution(
-    source: Source,
-    family: Family,
+    source: CodeSource,
+    family: CodeFamily,
     form: Form,
     level: Level,
     codes: BTreeSet<Code>,

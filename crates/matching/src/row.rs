@@ -1,6 +1,6 @@
 //! A row of a catalogue, as far as the rules read it.
 
-use crate::nomenclatures::{Nomenclatures, Path, Source};
+use crate::nomenclatures::{CodeSource, Nomenclatures, Path};
 
 /// Under which status a formation is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,7 +40,7 @@ impl Voie {
 
 /// A column of a catalogue that is no identifier of a certification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Column {
+pub enum RowColumn {
     /// The key of the formation.
     Key,
     /// The establishment where it is taught.
@@ -57,7 +57,7 @@ pub enum Column {
     Demands,
 }
 
-impl Column {
+impl RowColumn {
     /// Every column.
     pub const ALL: [Self; 7] = [
         Self::Key,
@@ -86,7 +86,7 @@ impl Column {
 
 /// The cells of a row that the rules read, their surrounding blanks removed. An empty cell is an absent one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CatalogueRow<'a> {
+pub struct FormationRow<'a> {
     /// CODEFORMATIONACCUEIL.
     pub key: &'a str,
     /// UAI_COMPOSANTE.
@@ -105,12 +105,12 @@ pub struct CatalogueRow<'a> {
     identifiers: Vec<&'a str>,
 }
 
-impl<'a> CatalogueRow<'a> {
+impl<'a> FormationRow<'a> {
     /// Reads a row through a function that gives the cell of a column, empty where it is absent.
     ///
     /// ```
-    /// use matching::{CatalogueRow, Nomenclatures};
-    /// let row = CatalogueRow::read(&Nomenclatures::default(), |column| match column {
+    /// use matching::{FormationRow, Nomenclatures};
+    /// let row = FormationRow::read(&Nomenclatures::default(), |column| match column {
     ///     "CODEFORMATIONACCUEIL" => " 47168 ",
     ///     "APPRENTISSAGEOUSCOLAIRE" => "scolaire",
     ///     _ => "",
@@ -126,16 +126,16 @@ impl<'a> CatalogueRow<'a> {
     }
 
     /// Puts a row together: its columns by a function, its identifiers in the order of the nomenclatures.
-    pub(crate) fn of(cell: impl Fn(Column) -> &'a str, identifiers: impl Iterator<Item = &'a str>) -> Self {
+    pub(crate) fn of(cell: impl Fn(RowColumn) -> &'a str, identifiers: impl Iterator<Item = &'a str>) -> Self {
         let cell = |column| cell(column).trim();
         Self {
-            key: cell(Column::Key),
-            composante: cell(Column::Composante),
-            affectation: cell(Column::Affectation),
-            gestionnaire: cell(Column::Gestionnaire),
-            voie: Voie::read(cell(Column::Voie)),
-            diploma_type: cell(Column::DiplomaType),
-            demands: cell(Column::Demands).parse().ok(),
+            key: cell(RowColumn::Key),
+            composante: cell(RowColumn::Composante),
+            affectation: cell(RowColumn::Affectation),
+            gestionnaire: cell(RowColumn::Gestionnaire),
+            voie: Voie::read(cell(RowColumn::Voie)),
+            diploma_type: cell(RowColumn::DiplomaType),
+            demands: cell(RowColumn::Demands).parse().ok(),
             identifiers: identifiers.map(str::trim).collect(),
         }
     }
@@ -146,7 +146,7 @@ impl<'a> CatalogueRow<'a> {
     }
 
     /// The first identifier that leads along this path, and its value.
-    pub(crate) fn along(&self, nomenclatures: &Nomenclatures, path: Path) -> Option<(Source, &'a str)> {
+    pub(crate) fn along(&self, nomenclatures: &Nomenclatures, path: Path) -> Option<(CodeSource, &'a str)> {
         let place = nomenclatures.identifiers().iter().position(|identifier| identifier.path == path)?;
         let source = nomenclatures.identifiers().get(place)?.source;
         Some((source, self.identifier(place)))

@@ -1,10 +1,10 @@
 //! Sums over the answers of a catalogue. Every sum adds up: a row is counted once, under its one reason.
 
-use crate::answer::Answer;
-use crate::nomenclatures::Source;
+use crate::answer::RowAnswer;
+use crate::nomenclatures::CodeSource;
 use crate::reason::Reason;
 use crate::resolution::{Form, Level};
-use crate::row::{CatalogueRow, Voie};
+use crate::row::{FormationRow, Voie};
 use std::collections::BTreeMap;
 
 /// As many types of diploma are told apart; the rest is pooled, so that memory stays bounded.
@@ -42,7 +42,7 @@ pub struct Key {
     /// Its reason.
     pub reason: Reason,
     /// By which identifier its code was found, in which form, at which level.
-    pub path: Option<(Source, Form, Level)>,
+    pub path: Option<(CodeSource, Form, Level)>,
 }
 
 /// Counts rows by everything a summary tells.
@@ -54,7 +54,7 @@ pub struct Summary {
 
 impl Summary {
     /// Counts a row. `in_scope` is what the campaign's list says of its type of diploma and voie.
-    pub fn add(&mut self, row: &CatalogueRow<'_>, answer: &Answer, in_scope: Option<bool>) {
+    pub fn add(&mut self, row: &FormationRow<'_>, answer: &RowAnswer, in_scope: Option<bool>) {
         let known = self.types.contains_key(row.diploma_type);
         let diploma_type = if known || self.types.len() < MOST_TYPES { row.diploma_type } else { OTHER_TYPES };
         if !known {
@@ -105,12 +105,12 @@ mod tests {
         let mut summary = Summary::default();
         let types: Vec<String> = (0..2 * MOST_TYPES).map(|n| format!("type {n}")).collect();
         for text in &types {
-            let row = CatalogueRow::read(&Nomenclatures::default(), |column| match column {
+            let row = FormationRow::read(&Nomenclatures::default(), |column| match column {
                 "LIBFORMATION" => text,
                 "NBDEDEMANDES" => "3",
                 _ => "",
             });
-            summary.add(&row, &Answer::unreadable(""), None);
+            summary.add(&row, &RowAnswer::unreadable(""), None);
         }
         let total = Count { rows: 1_000, demands: 3_000 };
         assert_eq!(summary.total(), total);

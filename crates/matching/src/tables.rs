@@ -3,19 +3,19 @@
 use crate::day::Day;
 use crate::field::{Code, Filiere, cfd, sise};
 use crate::lookups::{
-    CatalogueKey, CertifInfo, CertifInfoKey, Diplome, Establishment, Link, Links, Mef, Pay, Statistic, Statistics,
-    Success,
+    CatalogueKey, CertifInfo, CertifInfoKey, CodeLinks, DiplomeHistory, Establishment, Link, Mef, Pay, PlaceStatistic,
+    Statistics, Success,
 };
 use std::collections::{HashMap, HashSet};
 
 /// Tables of links and figures.
 #[derive(Clone, Debug, Default)]
-pub struct Tables {
+pub struct LookupTables {
     mefs: Vec<Mef>,
     by_mef: HashMap<String, Vec<usize>>,
     by_cfd: HashMap<Code, Vec<usize>>,
     by_mefstat11: HashMap<Code, Vec<usize>>,
-    diplomes: HashMap<Code, Diplome>,
+    diplomes: HashMap<Code, DiplomeHistory>,
     sises: HashSet<Code>,
     published_sises: HashMap<Code, Vec<Code>>,
     entries: Vec<CertifInfo>,
@@ -28,7 +28,7 @@ pub struct Tables {
     manual: HashMap<String, Vec<String>>,
     links: HashMap<(String, String), Vec<Code>>,
     shared: HashMap<Code, Vec<Code>>,
-    statistics: HashMap<String, Vec<(Code, Filiere, Statistic)>>,
+    statistics: HashMap<String, Vec<(Code, Filiere, PlaceStatistic)>>,
     with_statistic: HashSet<Code>,
     pay: HashMap<Code, Pay>,
     success: HashMap<String, Vec<(Code, Success)>>,
@@ -63,7 +63,7 @@ fn filled(text: &str) -> Option<&str> {
     Some(text.trim()).filter(|text| !text.is_empty())
 }
 
-impl Tables {
+impl LookupTables {
     /// A row of N_MEF.
     pub fn add_mef(&mut self, mef: &str, row: Mef) {
         let place = self.mefs.len();
@@ -78,7 +78,7 @@ impl Tables {
     }
 
     /// A diploma. What one of two tables leaves open is taken from the other.
-    pub fn add_diplome(&mut self, code: Code, diplome: Diplome) {
+    pub fn add_diplome(&mut self, code: Code, diplome: DiplomeHistory) {
         let known = self.diplomes.entry(code).or_default();
         known.opened = known.opened.or(diplome.opened);
         known.first_session = known.first_session.or(diplome.first_session);
@@ -155,7 +155,7 @@ impl Tables {
     }
 
     /// A statistic of an establishment.
-    pub fn add_statistic(&mut self, uai: &str, code: Code, filiere: Filiere, statistic: Statistic) {
+    pub fn add_statistic(&mut self, uai: &str, code: Code, filiere: Filiere, statistic: PlaceStatistic) {
         self.with_statistic.insert(code.clone());
         self.statistics.entry(uai.trim().to_owned()).or_default().push((code, filiere, statistic));
     }
@@ -190,7 +190,7 @@ impl Tables {
     }
 }
 
-impl Links for Tables {
+impl CodeLinks for LookupTables {
     fn mef(&self, mef: &str) -> Vec<Mef> {
         self.rows(self.by_mef.get(mef))
     }
@@ -203,7 +203,7 @@ impl Links for Tables {
         self.rows(self.by_mefstat11.get(mefstat11))
     }
 
-    fn diplome(&self, cfd: &Code) -> Option<Diplome> {
+    fn diplome(&self, cfd: &Code) -> Option<DiplomeHistory> {
         self.diplomes.get(cfd).cloned()
     }
 
@@ -261,8 +261,8 @@ impl Links for Tables {
     }
 }
 
-impl Statistics for Tables {
-    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<Statistic> {
+impl Statistics for LookupTables {
+    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<PlaceStatistic> {
         let of_place = self.statistics.get(uai)?;
         of_place.iter().find(|(of, track, _)| of == code && *track == filiere).map(|(.., statistic)| statistic.clone())
     }
@@ -296,7 +296,7 @@ impl Statistics for Tables {
 ///
 /// A loader takes a function that gives the cell of a column, empty where there is none. Unreadable codes are
 /// left out: they would be found by nobody.
-impl Tables {
+impl LookupTables {
     /// N_MEF.
     pub fn load_mef<'a>(&mut self, cell: impl Fn(&str) -> &'a str) {
         let row = Mef {
@@ -314,7 +314,7 @@ impl Tables {
     pub fn load_diplome<'a>(&mut self, cell: impl Fn(&str) -> &'a str) {
         let Some(code) = cfd(cell("FORMATION_DIPLOME")) else { return };
         let ancestors = (1..=7).filter_map(|rank| cfd(cell(&format!("ANCIEN_DIPLOME_{rank}")))).collect();
-        let diplome = Diplome {
+        let diplome = DiplomeHistory {
             opened: Day::read(cell("DATE_OUVERTURE")).map(Day::year),
             first_session: cell("DATE_PREMIERE_SESSION").trim().parse().ok(),
             ancestors,

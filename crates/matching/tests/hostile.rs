@@ -4,13 +4,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching::field::{Code, Filiere, cfd, filiere, mefstat11, sise};
-use matching::file::{Content, Encoding, FileError, Format, LONGEST_ROW, Line, Output, Reader, Writer};
+use matching::file::{
+    AnswerWriter, Encoding, FileError, FileFormat, FileReader, LONGEST_ROW, Legibility, Line, Output,
+};
 use matching::lookups::{
-    CatalogueKey, CertifInfo, CertifInfoKey, Diplome, Establishment, Link, Links, Mef, Statistic, Statistics,
+    CatalogueKey, CertifInfo, CertifInfoKey, CodeLinks, DiplomeHistory, Establishment, Link, Mef, PlaceStatistic,
+    Statistics,
 };
 use matching::resolver::reach::MOST_MEMBERS;
-use matching::row::Column;
-use matching::{Blocks, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Success, Tables, Value};
+use matching::row::RowColumn;
+use matching::{
+    Blocks, Coverage, Day, FormationRow, LookupTables, Matcher, Nomenclatures, Options, Pay, Success, Value,
+};
 use proptest::prelude::*;
 use std::cell::Cell;
 
@@ -21,18 +26,18 @@ fn cases() -> ProptestConfig {
 
 /// Tables that count how often they are asked.
 struct Counted {
-    tables: Tables,
+    tables: LookupTables,
     asked: Cell<u32>,
 }
 
 impl Counted {
-    fn asked(&self) -> &Tables {
+    fn asked(&self) -> &LookupTables {
         self.asked.set(self.asked.get() + 1);
         &self.tables
     }
 }
 
-impl Links for Counted {
+impl CodeLinks for Counted {
     fn mef(&self, mef: &str) -> Vec<Mef> {
         self.asked().mef(mef)
     }
@@ -42,7 +47,7 @@ impl Links for Counted {
     fn mefs_of_mefstat11(&self, mefstat11: &Code) -> Vec<Mef> {
         self.asked().mefs_of_mefstat11(mefstat11)
     }
-    fn diplome(&self, cfd: &Code) -> Option<Diplome> {
+    fn diplome(&self, cfd: &Code) -> Option<DiplomeHistory> {
         self.asked().diplome(cfd)
     }
     fn knows_sise(&self, sise: &Code) -> bool {
@@ -75,7 +80,7 @@ impl Links for Counted {
 }
 
 impl Statistics for Counted {
-    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<Statistic> {
+    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<PlaceStatistic> {
         self.asked().statistic(uai, code, filiere)
     }
     fn has_statistic(&self, code: &Code) -> bool {
@@ -100,7 +105,7 @@ impl Statistics for Counted {
 
 /// A world where everything leads to everything: entries older and newer than each other, themselves included.
 fn tangled() -> Counted {
-    let mut tables = Tables::default();
+    let mut tables = LookupTables::default();
     for i in 0..9 {
         let (diploma, code) = (format!("3203121{i}"), format!("3221103121{i}"));
         let row = Mef {
@@ -113,7 +118,7 @@ fn tangled() -> Counted {
         tables.add_mef(&i.to_string(), row);
         tables.add_diplome(
             cfd(&diploma).unwrap(),
-            Diplome { ancestors: vec![cfd(&diploma).unwrap()], ..Diplome::default() },
+            DiplomeHistory { ancestors: vec![cfd(&diploma).unwrap()], ..DiplomeHistory::default() },
         );
         for j in 0..9 {
             let entry = CertifInfo {
@@ -129,8 +134,10 @@ fn tangled() -> Counted {
             tables.add_catalogue(&i.to_string(), &j.to_string(), &Link { cfd: None, rncp: Some(i.to_string()) });
             tables.add_mother(&i.to_string(), &j.to_string());
         }
-        let statistic =
-            Statistic { final_years: vec![mefstat11(&code).unwrap()], ..Statistic::new(Coverage::of(None, [None; 3])) };
+        let statistic = PlaceStatistic {
+            final_years: vec![mefstat11(&code).unwrap()],
+            ..PlaceStatistic::new(Coverage::of(None, [None; 3]))
+        };
         tables.add_statistic(&i.to_string(), mefstat11(&code).unwrap(), filiere("pro").unwrap(), statistic);
     }
     Counted { tables, asked: Cell::new(0) }
@@ -155,15 +162,15 @@ fn cell() -> impl Strategy<Value = String> {
     ]
 }
 
-fn drain(reader: &mut Reader, lines: &mut Vec<Line>) -> Result<(), FileError> {
+fn drain(reader: &mut FileReader, lines: &mut Vec<Line>) -> Result<(), FileError> {
     while let Some(line) = reader.next_line()? {
         lines.push(line);
     }
     Ok(())
 }
 
-fn read(bytes: &[u8], size: usize, format: Format, encoding: Encoding) -> Result<Vec<Line>, FileError> {
-    let mut reader = Reader::new(format, encoding, &Nomenclatures::default());
+fn read(bytes: &[u8], size: usize, format: FileFormat, encoding: Encoding) -> Result<Vec<Line>, FileError> {
+    let mut reader = FileReader::new(format, encoding, &Nomenclatures::default());
     let mut lines = Vec::new();
     for chunk in bytes.chunks(size.max(1)).chain([&b""[..]]) {
         reader.feed(chunk);
@@ -178,12 +185,12 @@ proptest! {
     #[test]
     fn a_hostile_row_is_answered_at_a_bounded_cost(cells in prop::collection::vec(cell(), 13)) {
         let nomenclatures = Nomenclatures::default();
-        let names: Vec<&str> = Column::ALL
+        let names: Vec<&str> = RowColumn::ALL
             .iter()
             .map(|column| column.name())
             .chain(nomenclatures.identifiers().iter().map(|identifier| identifier.source.0))
             .collect();
-        let row = CatalogueRow::read(&nomenclatures, |column| {
+        let row = FormationRow::read(&nomenclatures, |column| {
             let place = names.iter().position(|name| *name == column);
             place.and_then(|place| cells.get(place)).map_or("", String::as_str)
         });
@@ -205,7 +212,7 @@ proptest! {
         latin: bool,
         size in 1_usize..20,
     ) {
-        let format = if json { Format::Json } else { Format::Csv };
+        let format = if json { FileFormat::Json } else { FileFormat::Csv };
         let encoding = if latin { Encoding::Latin1 } else { Encoding::Utf8 };
         let head = match (named, json) {
             (false, _) => "",
@@ -221,9 +228,9 @@ proptest! {
         prop_assert_eq!(whole.is_ok(), pieces.is_ok());
         let lines = whole.unwrap_or_default();
         for output in [Output::Csv, Output::Ndjson] {
-            let mut writer = Writer::new(output, Blocks::ALL);
+            let mut writer = AnswerWriter::new(output, Blocks::ALL);
             let mut out = Vec::new();
-            let tables = Tables::default();
+            let tables = LookupTables::default();
             let nomenclatures = Nomenclatures::default();
             let matcher = Matcher::new(&tables, &nomenclatures, options());
             for line in &lines {
@@ -248,13 +255,13 @@ proptest! {
             .chain(cells.iter().map(line))
             .collect::<Vec<_>>()
             .join("\r\n");
-        let lines = read(text.as_bytes(), 7, Format::Csv, Encoding::Utf8).unwrap();
-        let mut writer = Writer::new(Output::Csv, Blocks::ALL);
+        let lines = read(text.as_bytes(), 7, FileFormat::Csv, Encoding::Utf8).unwrap();
+        let mut writer = AnswerWriter::new(Output::Csv, Blocks::ALL);
         let mut out = Vec::new();
         for line in &lines {
-            writer.line(line, &matching::Answer::unreadable(""), &mut out);
+            writer.line(line, &matching::RowAnswer::unreadable(""), &mut out);
         }
-        let again = read(&out, 5, Format::Csv, Encoding::Utf8).unwrap();
+        let again = read(&out, 5, FileFormat::Csv, Encoding::Utf8).unwrap();
         let found: Vec<&[String]> = again.iter().map(|line| &line.record.cells()[..2]).collect();
         prop_assert_eq!(found, cells.iter().map(Vec::as_slice).collect::<Vec<_>>());
     }
@@ -265,9 +272,9 @@ proptest! {
 fn memory_does_not_grow_with_the_file() {
     let chunk = vec![b'x'; LONGEST_ROW];
     for (format, head) in
-        [(Format::Csv, "CODEFORMATIONACCUEIL;x\n\""), (Format::Json, "[{\"CODEFORMATIONACCUEIL\":1},\"")]
+        [(FileFormat::Csv, "CODEFORMATIONACCUEIL;x\n\""), (FileFormat::Json, "[{\"CODEFORMATIONACCUEIL\":1},\"")]
     {
-        let mut reader = Reader::new(format, Encoding::Utf8, &Nomenclatures::default());
+        let mut reader = FileReader::new(format, Encoding::Utf8, &Nomenclatures::default());
         let mut lines = Vec::new();
         reader.feed(head.as_bytes());
         drain(&mut reader, &mut lines).unwrap();
@@ -278,7 +285,7 @@ fn memory_does_not_grow_with_the_file() {
         }
         reader.feed(b"");
         drain(&mut reader, &mut lines).unwrap();
-        assert_eq!(lines.last().map(|line| &line.content), Some(&Content::TooLong));
+        assert_eq!(lines.last().map(|line| &line.content), Some(&Legibility::TooLong));
     }
 }
 
@@ -289,7 +296,7 @@ fn the_worst_row_asks_some_hundred_questions() {
     let list: Vec<String> = (0..MOST_MEMBERS).map(|n| format!("{}{}", n % 9, " ".repeat(n / 9))).collect();
     let distinct: Vec<String> = (0..MOST_MEMBERS).map(|n| n.to_string()).collect();
     for list in [list.join(";"), distinct.join(";")] {
-        let row = CatalogueRow::read(&nomenclatures, |column| match column {
+        let row = FormationRow::read(&nomenclatures, |column| match column {
             "LISTE_RNCP" | "LISTE_IDEO" => &list,
             "APPRENTISSAGEOUSCOLAIRE" => "Apprentissage",
             _ => "1",

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching::field::{cfd, filiere, mefstat11, sise};
-use matching::file::{Encoding, Format, Output, Reader, Writer};
-use matching::lookups::{CertifInfo, Diplome, Establishment, Link, Mef, Statistic};
+use matching::file::{AnswerWriter, Encoding, FileFormat, FileReader, Output};
+use matching::lookups::{CertifInfo, DiplomeHistory, Establishment, Link, Mef, PlaceStatistic};
 use matching::{
-    Answer, Blocks, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Reason, Summary, Tables,
-    Validity,
+    Blocks, Coverage, Day, FormationRow, LookupTables, Matcher, Nomenclatures, Options, Pay, Reason, RowAnswer,
+    Summary, Validity,
 };
 use proptest::prelude::*;
 
@@ -29,8 +29,8 @@ const HIDDEN: f64 = 61.25;
 /// A world is a list of facts; a fact is a few small numbers.
 type Fact = (u8, usize, usize, u8);
 
-fn tables(facts: &[Fact]) -> Tables {
-    let mut tables = Tables::default();
+fn tables(facts: &[Fact]) -> LookupTables {
+    let mut tables = LookupTables::default();
     for i in 0..3 {
         for year in [1, 2] {
             let row = Mef {
@@ -42,7 +42,7 @@ fn tables(facts: &[Fact]) -> Tables {
             };
             tables.add_mef(&mef(i, year), row);
         }
-        tables.add_diplome(cfd(&diploma(i)).unwrap(), Diplome::default());
+        tables.add_diplome(cfd(&diploma(i)).unwrap(), DiplomeHistory::default());
         tables.add_sise(sise(&sise_code(i)).unwrap());
     }
     for (place, uai) in UAIS.iter().enumerate().take(3) {
@@ -56,7 +56,7 @@ fn tables(facts: &[Fact]) -> Tables {
     tables
 }
 
-fn add(tables: &mut Tables, (kind, a, b, c): Fact) {
+fn add(tables: &mut LookupTables, (kind, a, b, c): Fact) {
     let entry = |rncp: Option<usize>, older: Option<usize>| CertifInfo {
         entry: format!("e{a}"),
         cfd: (c % 3 != 0).then(|| cfd(&diploma(b % 3))).flatten(),
@@ -87,7 +87,7 @@ fn add(tables: &mut Tables, (kind, a, b, c): Fact) {
             let size = f64::from(c % 40);
             let rate = if size < 20.0 { HIDDEN } else { 50.0 };
             let rates = [Some(rate), Some(rate), (c % 7 != 6).then_some(rate)];
-            let statistic = Statistic::new(Coverage::of((c % 11 != 10).then_some(size), rates));
+            let statistic = PlaceStatistic::new(Coverage::of((c % 11 != 10).then_some(size), rates));
             let (code, of) = match a % 4 {
                 0 => (mefstat11(&code_of_year(b % 3, 2)), "pro"),
                 1 => (mefstat11(&code_of_year(b % 3, 2)), "agricole"),
@@ -133,8 +133,8 @@ fn cells(numbers: &[usize; 11]) -> Vec<String> {
     numbers.iter().enumerate().map(cell).collect()
 }
 
-fn row<'a>(nomenclatures: &Nomenclatures, cells: &'a [String]) -> CatalogueRow<'a> {
-    CatalogueRow::read(nomenclatures, |column| {
+fn row<'a>(nomenclatures: &Nomenclatures, cells: &'a [String]) -> FormationRow<'a> {
+    FormationRow::read(nomenclatures, |column| {
         let place = COLUMNS.iter().position(|name| *name == column);
         place.and_then(|place| cells.get(place)).map_or("", String::as_str)
     })
@@ -144,7 +144,7 @@ fn options() -> Options {
     Options::of_campaign(Day::read("2024-08-31").unwrap())
 }
 
-fn judge(tables: &Tables, cells: &[String]) -> Answer {
+fn judge(tables: &LookupTables, cells: &[String]) -> RowAnswer {
     let nomenclatures = Nomenclatures::default();
     Matcher::new(tables, &nomenclatures, options()).answer(&row(&nomenclatures, cells))
 }
@@ -163,11 +163,11 @@ fn file(rows: &[Vec<String>]) -> String {
 }
 
 /// The lines of the answer to a file, its names first.
-fn answered(tables: &Tables, text: &str) -> Vec<String> {
+fn answered(tables: &LookupTables, text: &str) -> Vec<String> {
     let nomenclatures = Nomenclatures::default();
     let matcher = Matcher::new(tables, &nomenclatures, options());
-    let mut reader = Reader::new(Format::Csv, Encoding::Utf8, &nomenclatures);
-    let mut writer = Writer::new(Output::Csv, Blocks::ALL);
+    let mut reader = FileReader::new(FileFormat::Csv, Encoding::Utf8, &nomenclatures);
+    let mut writer = AnswerWriter::new(Output::Csv, Blocks::ALL);
     let mut out = Vec::new();
     for chunk in [text.as_bytes(), b""] {
         reader.feed(chunk);
@@ -273,7 +273,7 @@ proptest! {
             cells[column] = ["80", "FOR.80", "rco80"][column - 8].to_owned();
         }
         let mut tables = tables(&facts);
-        let before: Vec<Answer> = rows.iter().map(|cells| judge(&tables, cells)).collect();
+        let before: Vec<RowAnswer> = rows.iter().map(|cells| judge(&tables, cells)).collect();
         if higher {
             tables.add_sise_of_rncp("80", sise(&sise_code(to)).unwrap());
         } else {

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops where it fails")]
 
 use matching::field::{cfd, filiere, mefstat11, sise, written};
-use matching::lookups::{CertifInfo, Establishment, Link, Mef, Statistic};
+use matching::lookups::{CertifInfo, Establishment, Link, Mef, PlaceStatistic};
 use matching::resolver::reach::MOST_MEMBERS;
 use matching::{
-    Answer, CatalogueRow, Coverage, Day, Matcher, Nomenclatures, Options, Pay, Reason, Source, Success, Tables,
-    Validity, Voie,
+    CodeSource, Coverage, Day, FormationRow, LookupTables, Matcher, Nomenclatures, Options, Pay, Reason, RowAnswer,
+    Success, Validity, Voie,
 };
 
 const UAI: &str = "9990001X";
@@ -15,8 +15,8 @@ const LAST: &str = "32221031213";
 const CFD: &str = "32031213";
 
 /// A diploma of two years, its establishment, and nothing else.
-fn tables() -> Tables {
-    let mut tables = Tables::default();
+fn tables() -> LookupTables {
+    let mut tables = LookupTables::default();
     for (mef, code, year) in [("3113121321", FIRST, 1), ("3113121322", LAST, 2)] {
         let row =
             Mef { mefstat11: mefstat11(code), cfd: cfd(CFD), length: Some(2), year: Some(year), ..Mef::default() };
@@ -29,15 +29,15 @@ fn tables() -> Tables {
     tables
 }
 
-fn covered() -> Statistic {
-    Statistic::new(Coverage::of(Some(34.0), [Some(52.0), Some(31.0), Some(17.0)]))
+fn covered() -> PlaceStatistic {
+    PlaceStatistic::new(Coverage::of(Some(34.0), [Some(52.0), Some(31.0), Some(17.0)]))
 }
 
-fn add(tables: &mut Tables, uai: &str, code: &str, of: &str) {
+fn add(tables: &mut LookupTables, uai: &str, code: &str, of: &str) {
     add_statistic(tables, uai, code, of, covered());
 }
 
-fn add_statistic(tables: &mut Tables, uai: &str, code: &str, of: &str, statistic: Statistic) {
+fn add_statistic(tables: &mut LookupTables, uai: &str, code: &str, of: &str, statistic: PlaceStatistic) {
     let parsed = match code.len() {
         7 => sise(code),
         8 => cfd(code),
@@ -46,13 +46,13 @@ fn add_statistic(tables: &mut Tables, uai: &str, code: &str, of: &str, statistic
     tables.add_statistic(uai, parsed.unwrap(), filiere(of).unwrap(), statistic);
 }
 
-fn judge(tables: &Tables, cells: &[(&str, &str)]) -> Answer {
+fn judge(tables: &LookupTables, cells: &[(&str, &str)]) -> RowAnswer {
     judge_with(tables, cells, Options::of_campaign(Day::read("2024-08-31").unwrap()))
 }
 
-fn judge_with(tables: &Tables, cells: &[(&str, &str)], options: Options) -> Answer {
+fn judge_with(tables: &LookupTables, cells: &[(&str, &str)], options: Options) -> RowAnswer {
     let nomenclatures = Nomenclatures::default();
-    let row = CatalogueRow::read(&nomenclatures, |column| {
+    let row = FormationRow::read(&nomenclatures, |column| {
         cells.iter().find(|(name, _)| *name == column).map_or("", |(_, value)| value)
     });
     Matcher::new(tables, &nomenclatures, options).answer(&row)
@@ -63,7 +63,7 @@ const SCHOOL: (&str, &str) = ("APPRENTISSAGEOUSCOLAIRE", "Scolaire");
 const APPRENTICESHIP: (&str, &str) = ("APPRENTISSAGEOUSCOLAIRE", "Apprentissage");
 
 /// Source, form and level, code that is retained, code of the figures.
-fn path(answer: &Answer) -> (&str, &str, &str, String, String) {
+fn path(answer: &RowAnswer) -> (&str, &str, &str, String, String) {
     let found = answer.found().unwrap();
     let retained = &found.retained;
     (retained.source.0, retained.form.as_str(), retained.level.as_str(), written(&retained.code), written(&found.data))
@@ -83,7 +83,7 @@ fn a_mefstat11_is_looked_up_in_both_school_tracks() {
     let mut tables = tables();
     add(&mut tables, UAI, LAST, "agricole");
     assert_eq!(judge(&tables, &[AT, SCHOOL, ("CODEMEF", "3113121321")]).reason(), Reason::Covered);
-    add_statistic(&mut tables, UAI, LAST, "pro", Statistic::new(Coverage::of(Some(3.0), [None; 3])));
+    add_statistic(&mut tables, UAI, LAST, "pro", PlaceStatistic::new(Coverage::of(Some(3.0), [None; 3])));
     assert_eq!(judge(&tables, &[AT, SCHOOL, ("CODEMEF", "3113121321")]).reason(), Reason::Covered, "covered first");
 }
 
@@ -207,7 +207,7 @@ fn a_shared_first_year_with_one_group_below_the_threshold_is_below() {
     let mut tables = tables();
     tables.add_shared_first_year(mefstat11(FIRST).unwrap(), mefstat11(LAST).unwrap());
     tables.add_shared_first_year(mefstat11(FIRST).unwrap(), mefstat11("32221031212").unwrap());
-    let below = || Statistic::new(Coverage::of(Some(12.0), [Some(1.0); 3]));
+    let below = || PlaceStatistic::new(Coverage::of(Some(12.0), [Some(1.0); 3]));
     add_statistic(&mut tables, UAI, LAST, "pro", below());
     let cells = [AT, SCHOOL, ("CODEMEF", "3113121321")];
     assert_eq!(judge(&tables, &cells).reason(), Reason::BelowThreshold);
@@ -259,10 +259,14 @@ fn success_is_asked_of_the_gestionnaire_then_of_the_composante() {
 fn a_code_that_no_place_has_is_told_apart() {
     let mut tables = tables();
     let cells = [AT, SCHOOL, ("CODEMEF", "3113121321")];
-    let precision = |answer: &Answer| answer.value("precision").unwrap().to_json();
+    let precision = |answer: &RowAnswer| answer.value("precision").unwrap().to_json();
     let answer = judge(&tables, &cells);
     assert_eq!((answer.reason(), precision(&answer)), (Reason::NoKnownReason, "certification_sans_statistique".into()));
-    assert_eq!(answer.retained().map(|retained| retained.source), Some(Source::MEF), "the code is told all the same");
+    assert_eq!(
+        answer.retained().map(|retained| retained.source),
+        Some(CodeSource::MEF),
+        "the code is told all the same"
+    );
     add(&mut tables, "9990009F", LAST, "pro");
     assert!(precision(&judge(&tables, &cells)).is_null());
 }
@@ -279,7 +283,7 @@ fn a_list_of_many_members_is_refused_unread() {
         ("1;".repeat(10 * MOST_MEMBERS), Validity::Valid),
         (format!("{}2;", "1;".repeat(10 * MOST_MEMBERS)), Validity::Valid),
     ] {
-        let row = CatalogueRow::read(&nomenclatures, |column| if column == "LISTE_RNCP" { &list } else { "" });
+        let row = FormationRow::read(&nomenclatures, |column| if column == "LISTE_RNCP" { &list } else { "" });
         let options = Options::of_campaign(Day::read("2024-08-31").unwrap());
         let resolutions = Matcher::new(&tables, &nomenclatures, options).resolver().resolve(&row);
         assert_eq!(resolutions[0].validity(), expected, "{} bytes", list.len());
@@ -290,7 +294,7 @@ fn a_list_of_many_members_is_refused_unread() {
 fn a_later_member_of_a_long_list_still_makes_it_ambiguous() {
     let mut tables = tables();
     tables.add_cfd_of_rncp("1", cfd(CFD).unwrap());
-    tables.add_diplome(cfd("32031212").unwrap(), matching::lookups::Diplome::default());
+    tables.add_diplome(cfd("32031212").unwrap(), matching::lookups::DiplomeHistory::default());
     tables.add_cfd_of_rncp("2", cfd("32031212").unwrap());
     let list = format!("{}2", "1;".repeat(10 * MOST_MEMBERS));
     let answer = judge(&tables, &[AT, APPRENTICESHIP, ("LISTE_RNCP", &list)]);

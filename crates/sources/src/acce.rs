@@ -14,7 +14,7 @@ pub(crate) enum AcceFault {
 }
 
 /// Reads the file in chunks.
-pub(crate) struct Table {
+pub(crate) struct CsvTable {
     reader: Reader,
     header: Option<Vec<String>>,
     fields: Vec<u8>,
@@ -23,7 +23,7 @@ pub(crate) struct Table {
     ended: usize,
 }
 
-impl Table {
+impl CsvTable {
     pub(crate) fn new() -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(b';').build(),

@@ -1,7 +1,7 @@
 //! Cutting large answers into rows while they come.
 //!
 //! The services answer with one JSON document that holds an array of rows; some answers pass
-//! 100 MB. [`Rows`] takes such a document in chunks of any size and hands out the text of one row
+//! 100 MB. [`RowCutter`] takes such a document in chunks of any size and hands out the text of one row
 //! at a time: its memory is one row. What lies outside of the rows is skipped, its brackets and
 //! strings are checked. A document that was sent as a JSON string (JSON in JSON) is unwrapped on
 //! the way.
@@ -45,7 +45,7 @@ pub(crate) enum RowsPlace {
 }
 
 /// See the module.
-pub(crate) struct Rows {
+pub(crate) struct RowCutter {
     wrapping: Wrapping,
     cutter: Cutter,
 }
@@ -58,7 +58,7 @@ enum Wrapping {
     Closed,
 }
 
-impl Rows {
+impl RowCutter {
     pub(crate) fn new(place: RowsPlace) -> Self {
         Self { wrapping: Wrapping::Unknown, cutter: Cutter::new(place) }
     }
@@ -356,7 +356,7 @@ mod tests {
     }
 
     fn cut(place: RowsPlace, text: &str, length: usize) -> Result<Vec<String>, String> {
-        let mut rows = Rows::new(place);
+        let mut rows = RowCutter::new(place);
         let mut found = Vec::new();
         for chunk in text.as_bytes().chunks(length.min(text.len().max(1))) {
             rows.push(chunk, |row| {

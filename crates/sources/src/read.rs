@@ -3,7 +3,7 @@
 use crate::acce;
 use crate::call::{Call, Service};
 use crate::error::SourceError;
-use crate::json::{JsonFault, Rows};
+use crate::json::{JsonFault, RowCutter};
 use crate::schema::{ACCE, ACCE_NEEDED, Schema, schema};
 use domain::Document;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -63,8 +63,8 @@ pub struct AnswerReader {
 }
 
 enum Input {
-    Json(Box<Rows>),
-    Csv(Box<acce::Table>),
+    Json(Box<RowCutter>),
+    Csv(Box<acce::CsvTable>),
 }
 
 /// A fault while reading, before it is given the names of service and call.
@@ -93,9 +93,9 @@ impl AnswerReader {
     pub fn new(call: &Call) -> Self {
         let schema = schema(call);
         let input = if *call == Call::Acce {
-            Input::Csv(Box::new(acce::Table::new()))
+            Input::Csv(Box::new(acce::CsvTable::new()))
         } else {
-            Input::Json(Box::new(Rows::new(schema.rows)))
+            Input::Json(Box::new(RowCutter::new(schema.rows)))
         };
         Self {
             service: call.service(),
@@ -209,7 +209,7 @@ impl Names {
     /// Reads a row: fields left aside are skipped without being built, unknown ones counted too.
     fn row(&mut self, text: &[u8], report: &mut ReadReport) -> Result<Document, Broken> {
         let mut deserializer = serde_json::Deserializer::from_slice(text);
-        let row = Row { names: self, report }.deserialize(&mut deserializer).map_err(|_| Broken::Row)?;
+        let row = RowSeed { names: self, report }.deserialize(&mut deserializer).map_err(|_| Broken::Row)?;
         deserializer.end().map_err(|_| Broken::Row)?;
         report.rows += 1;
         if let Some(field) = self.in_each.iter().find(|field| !row.contains_key(**field)) {
@@ -220,12 +220,12 @@ impl Names {
     }
 }
 
-struct Row<'a> {
+struct RowSeed<'a> {
     names: &'a Names,
     report: &'a mut ReadReport,
 }
 
-impl<'de> DeserializeSeed<'de> for Row<'_> {
+impl<'de> DeserializeSeed<'de> for RowSeed<'_> {
     type Value = Document;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Document, D::Error> {
@@ -233,7 +233,7 @@ impl<'de> DeserializeSeed<'de> for Row<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Row<'_> {
+impl<'de> Visitor<'de> for RowSeed<'_> {
     type Value = Document;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

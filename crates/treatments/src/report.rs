@@ -107,9 +107,9 @@ fn tally(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
 
 /// Documents by millesime and `donnee_source.type` (`aucune` for a non-final year).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Coverage(pub BTreeMap<String, BTreeMap<String, u64>>);
+pub struct CountsBySource(pub BTreeMap<String, BTreeMap<String, u64>>);
 
-impl Coverage {
+impl CountsBySource {
     /// Counts a statistic.
     pub fn tally(&mut self, document: &Document) {
         let source = sub_field(document, "donnee_source", "type").unwrap_or("aucune");

@@ -11,7 +11,7 @@ use services::answer::{DataSet, Rows};
 use std::collections::BTreeSet;
 use std::error::Error;
 use treatments::inserjeunes::{Measures, StatisticPlace, asked_region, deliver, regions_to_ask};
-use treatments::report::Coverage;
+use treatments::report::CountsBySource;
 use treatments::{Acce, Collection, Context, TreatmentReport, etablissements, insersup};
 
 /// Reads the rows of one answer into the documents of a maille.
@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
         let delivered = documents.len();
-        let mut after = Coverage::default();
+        let mut after = CountsBySource::default();
         let staged = stage(&context, documents.into_documents());
         by_groups(&context, maille, staged, &mut report, |document| after.tally(&document));
         let total: u64 = after.0.values().flat_map(|by| by.values()).sum();

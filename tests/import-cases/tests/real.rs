@@ -5,7 +5,7 @@ use import_cases::chain::{by_groups, context, regional, stage};
 use import_cases::real::Tables;
 use std::collections::BTreeMap;
 use treatments::nomenclature::Nature;
-use treatments::report::Coverage;
+use treatments::report::CountsBySource;
 use treatments::{Acce, CodeGroups, TreatmentReport, etablissements};
 
 fn tables(test: &str) -> Option<Tables> {
@@ -66,13 +66,14 @@ fn every_regional_row_becomes_a_document() {
     assert_eq!(documents.len(), 40_322);
     assert_eq!(report.rejection_count(), 0);
     assert!(report.unknown_measures.is_empty(), "{:?}", report.unknown_measures);
-    let mut before = Coverage::default();
+    let mut before = CountsBySource::default();
     before.count_all(documents.iter());
-    let mut after = Coverage::default();
+    let mut after = CountsBySource::default();
     let staged = stage(&context, documents.into_documents());
     let summary = by_groups(&context, Maille::Regionale, staged, &mut report, |d| after.tally(&d));
     println!("before {before:?}\nafter {after:?}\n{summary:?}\nrejected {:?}", report.rejections);
-    let of = |coverage: &Coverage, source: &str| -> u64 { coverage.0.values().filter_map(|by| by.get(source)).sum() };
+    let of =
+        |coverage: &CountsBySource, source: &str| -> u64 { coverage.0.values().filter_map(|by| by.get(source)).sum() };
     assert_eq!(of(&before, "self"), of(&after, "self"), "delivered numbers stay");
     for source in ["ancienne", "nouvelle", "aucune"] {
         assert!(of(&after, source) > 0, "{source}");

@@ -5,7 +5,7 @@ use crate::tables::cell;
 use domain::{Document, Kind};
 use matching::field::{any_code, mefstat11};
 use matching::packed::{Entries, InForce, Section, entry, facts};
-use matching::{Links, Tables};
+use matching::{CodeLinks, LookupTables};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -151,7 +151,7 @@ pub fn of(case: &Case) -> Vec<(Kind, Document)> {
 /// The nomenclature of the treatments names the famille of a shared first year and of its final years: here each shared
 /// first year has one of its own.
 fn families(case: &Case, add: &mut impl FnMut(Kind, Value)) {
-    let mut tables = Tables::default();
+    let mut tables = LookupTables::default();
     for row in case.tables.get("n_mef").into_iter().flatten() {
         tables.load_mef(|column| cell(row, column));
     }

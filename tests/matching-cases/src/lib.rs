@@ -14,9 +14,9 @@ pub use cases::Verdict;
 
 use case::Cells;
 use matching::explain::resolution_to_json;
-use matching::file::{Encoding, FileError, Format, Output, Reader, Writer};
+use matching::file::{AnswerWriter, Encoding, FileError, FileFormat, FileReader, Output};
 use matching::packed::Packed;
-use matching::{Blocks, Day, Links, Matcher, Nomenclatures, Options, Statistics};
+use matching::{Blocks, CodeLinks, Day, Matcher, Nomenclatures, Options, Statistics};
 use serde_json::Value;
 
 /// Plays a case and compares.
@@ -34,11 +34,13 @@ pub fn play(case: &Case) -> Verdict {
     Verdict::of(differences)
 }
 
-fn play_over<D: Links + Statistics>(case: &Case, campaign: Day, data: &D, over: &str) -> Vec<String> {
+fn play_over<D: CodeLinks + Statistics>(case: &Case, campaign: Day, data: &D, over: &str) -> Vec<String> {
     let nomenclatures = Nomenclatures::default();
     let matcher = Matcher::new(data, &nomenclatures, Options::of_campaign(campaign));
     let mut differences = Vec::new();
-    for (format, name, file) in [(Format::Json, "JSON", json(&case.rows)), (Format::Csv, "CSV", csv(&case.rows))] {
+    for (format, name, file) in
+        [(FileFormat::Json, "JSON", json(&case.rows)), (FileFormat::Csv, "CSV", csv(&case.rows))]
+    {
         let name = format!("{over}{name}");
         match answer(&file, format, &matcher, &nomenclatures) {
             Ok((answers, lines)) => {
@@ -53,14 +55,14 @@ fn play_over<D: Links + Statistics>(case: &Case, campaign: Day, data: &D, over: 
 }
 
 /// The answers to a file, and the lines of the resolver.
-fn answer<D: Links + Statistics>(
+fn answer<D: CodeLinks + Statistics>(
     file: &str,
-    format: Format,
+    format: FileFormat,
     matcher: &Matcher<'_, D>,
     nomenclatures: &Nomenclatures,
 ) -> Result<(Vec<Cells>, Vec<Value>), FileError> {
-    let mut reader = Reader::new(format, Encoding::Utf8, nomenclatures);
-    let mut writer = Writer::new(Output::Ndjson, Blocks::ALL);
+    let mut reader = FileReader::new(format, Encoding::Utf8, nomenclatures);
+    let mut writer = AnswerWriter::new(Output::Ndjson, Blocks::ALL);
     let (mut answers, mut lines) = (Vec::new(), Vec::new());
     for chunk in [file.as_bytes(), b""] {
         reader.feed(chunk);

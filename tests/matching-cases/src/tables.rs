@@ -3,9 +3,9 @@
 use crate::case::{Case, Cells};
 use matching::field::{Code, Filiere, any_code, cfd, filiere, mefstat11, sise};
 use matching::file::fold;
-use matching::lookups::{Link, Statistic};
+use matching::lookups::{Link, PlaceStatistic};
 use matching::tables::rncp_number;
-use matching::{Coverage, Links, Pay, Success, Tables};
+use matching::{CodeLinks, Coverage, LookupTables, Pay, Success};
 
 /// The cell of a column, its name in any case and without accents; empty where it is absent.
 #[must_use]
@@ -32,8 +32,8 @@ fn code(filiere: Filiere, text: &str) -> Option<Code> {
 
 /// The look-ups of a case. A table or a column that is missing is empty.
 #[must_use]
-pub fn of(case: &Case) -> Tables {
-    let mut tables = Tables::default();
+pub fn of(case: &Case) -> LookupTables {
+    let mut tables = LookupTables::default();
     let rows = |name: &str| case.tables.get(name).into_iter().flatten();
     for row in rows("n_mef") {
         tables.load_mef(|column| cell(row, column));
@@ -77,7 +77,7 @@ fn link(cfd_text: &str, rncp: &str) -> Link {
 }
 
 /// A shared first year stands for its final years by MEFSTAT11, and by CFD in apprenticeship.
-fn shared_first_years(case: &Case, tables: &mut Tables) {
+fn shared_first_years(case: &Case, tables: &mut LookupTables) {
     for row in case.tables.get("famillemetiers").into_iter().flatten() {
         let first = mefstat11(cell(row, "MEFSTAT11 2DE PRO Affelnet"));
         let last = mefstat11(cell(row, "MEFSTAT11 TERMINALE PRO IJ"));
@@ -90,7 +90,7 @@ fn shared_first_years(case: &Case, tables: &mut Tables) {
     }
 }
 
-fn figures(case: &Case, tables: &mut Tables) {
+fn figures(case: &Case, tables: &mut LookupTables) {
     let rows = |name: &str| case.tables.get(name).into_iter().flatten();
     for row in rows("formations") {
         let Some(of) = filiere(cell(row, "filiere")) else { continue };
@@ -99,11 +99,11 @@ fn figures(case: &Case, tables: &mut Tables) {
         let coverage = Coverage::of(number(row, "nb_annee_term"), rates.map(|rate| number(row, rate)));
         let final_years = cell(row, "terminales").split(';').filter_map(|text| code(of, text)).collect();
         let donnee_source = Some(cell(row, "type_source")).filter(|text| !text.is_empty()).map(ToOwned::to_owned);
-        let statistic = Statistic {
+        let statistic = PlaceStatistic {
             final_years,
             donnee_source,
             millesime: Some(case.last_millesime.clone()),
-            ..Statistic::new(coverage)
+            ..PlaceStatistic::new(coverage)
         };
         tables.add_statistic(cell(row, "uai"), of_code, of, statistic);
     }

@@ -5,7 +5,7 @@
 
 use super::data::Data;
 use super::parameters::Asked;
-use super::{Clock, MatchRefusal, invalid};
+use super::{MatchRefusal, Stopwatch, invalid};
 use crate::Request;
 use crate::error::ApiError;
 use crate::response::{Response, ResponseBody};
@@ -13,9 +13,9 @@ use crate::stream::{BodyStream, Piece};
 use futures_util::StreamExt;
 use futures_util::stream::unfold;
 use matching::explain::resolution_to_json;
-use matching::file::{Content, Encoding, FileError, Format, Line, Output, Reader as FileReader, Writer};
+use matching::file::{AnswerWriter, Encoding, FileError, FileFormat, FileReader, Legibility, Line, Output};
 use matching::summary::Summary;
-use matching::{Answer, Matcher, Resolver, Voie};
+use matching::{Matcher, Resolver, RowAnswer, Voie};
 use serde_json::{Value, json};
 use store::kv::{KeyValue, StoreError};
 
@@ -26,13 +26,13 @@ const PIECE: usize = 32 * 1024;
 
 /// What rows are answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BatchKind {
     Formations,
     Codes,
 }
 
 /// A catalogue that is being read.
-struct Catalogue {
+struct IncomingCatalogue {
     body: BodyStream,
     file: FileReader,
     /// The first row, read before the answer began.
@@ -41,14 +41,14 @@ struct Catalogue {
     ended: bool,
 }
 
-impl Catalogue {
+impl IncomingCatalogue {
     /// Reads as far as the first row, or the end: whatever is wrong with the whole file is known by then.
     async fn open(
         request: &Request,
         asked: &Asked,
         data: &Data<impl KeyValue>,
         body: BodyStream,
-    ) -> Result<(Self, Format), MatchRefusal> {
+    ) -> Result<(Self, FileFormat), MatchRefusal> {
         let mut body = body;
         let (told_format, told_encoding) = content_type(request.header("content-type").unwrap_or_default())?;
         let mut head = Vec::new();
@@ -74,7 +74,7 @@ impl Catalogue {
         let mut catalogue = Self { body, file, first: None, ended };
         catalogue.first = catalogue.line().await?.map_err(unreadable)?;
         match &catalogue.first {
-            Some(Line { content: Content::TooLong, .. }) => Err(MatchRefusal::Help(
+            Some(Line { content: Legibility::TooLong, .. }) => Err(MatchRefusal::Help(
                 413,
                 "La première ligne dépasse 64 Kio.".to_owned(),
                 "Un guillemet n'est peut-être pas fermé, ou le séparateur n'est ni « ; » ni « , ».".to_owned(),
@@ -122,11 +122,13 @@ fn unreadable(error: FileError) -> MatchRefusal {
 }
 
 /// The format and encoding that a request tells.
-fn content_type(header: &str) -> Result<(Option<Format>, Option<Encoding>), MatchRefusal> {
+fn content_type(header: &str) -> Result<(Option<FileFormat>, Option<Encoding>), MatchRefusal> {
     let mut parts = header.split(';').map(str::trim);
     let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-        "text/csv" | "application/csv" | "text/tab-separated-values" => Some(Format::Csv),
-        "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" => Some(Format::Json),
+        "text/csv" | "application/csv" | "text/tab-separated-values" => Some(FileFormat::Csv),
+        "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" => {
+            Some(FileFormat::Json)
+        }
         _ => None,
     };
     let named = parts.find_map(|part| {
@@ -147,11 +149,11 @@ fn content_type(header: &str) -> Result<(Option<Format>, Option<Encoding>), Matc
 }
 
 /// JSON begins with a bracket or a brace, whatever blanks or mark come first.
-fn guess_format(head: &[u8]) -> Format {
+fn guess_format(head: &[u8]) -> FileFormat {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     match text.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(b'[' | b'{') => Format::Json,
-        _ => Format::Csv,
+        Some(b'[' | b'{') => FileFormat::Json,
+        _ => FileFormat::Csv,
     }
 }
 
@@ -167,7 +169,7 @@ fn guess_encoding(head: &[u8]) -> Encoding {
 }
 
 /// The form of an answer: what the client takes, else that of the file.
-fn output(request: &Request, format: Format) -> Output {
+fn output(request: &Request, format: FileFormat) -> Output {
     let accept = request.header("accept").unwrap_or_default().to_ascii_lowercase();
     let first = accept.split(',').find_map(|range| match range.split(';').next().unwrap_or_default().trim() {
         "text/csv" => Some(Output::Csv),
@@ -177,20 +179,20 @@ fn output(request: &Request, format: Format) -> Output {
         _ => None,
     });
     first.unwrap_or(match format {
-        Format::Csv => Output::Csv,
-        Format::Json => Output::Ndjson,
+        FileFormat::Csv => Output::Csv,
+        FileFormat::Json => Output::Ndjson,
     })
 }
 
 /// A catalogue on its way, and the answer to it.
 struct Batch<K> {
-    catalogue: Catalogue,
+    catalogue: IncomingCatalogue,
     data: Data<K>,
     asked: Asked,
-    kind: Kind,
+    kind: BatchKind,
     output: Output,
-    writer: Writer,
-    clock: Clock,
+    writer: AnswerWriter,
+    clock: Stopwatch,
     end: u64,
     /// Whether the first piece is still to be sent.
     begins: bool,
@@ -203,14 +205,14 @@ pub(super) async fn rows<K: KeyValue + Clone + 'static>(
     asked: Asked,
     mut data: Data<K>,
     body: BodyStream,
-    clock: Clock,
-    kind: Kind,
+    clock: Stopwatch,
+    kind: BatchKind,
 ) -> Result<Response, MatchRefusal> {
     data.take_slot()?;
     let end = clock().saturating_add(TIME_MAX_MS);
-    let (catalogue, format) = Catalogue::open(request, &asked, &data, body).await?;
+    let (catalogue, format) = IncomingCatalogue::open(request, &asked, &data, body).await?;
     let output = output(request, format);
-    let mut writer = Writer::new(output, asked.blocks);
+    let mut writer = AnswerWriter::new(output, asked.blocks);
     if asked.retained_only {
         writer = writer.retained_only();
     }
@@ -254,8 +256,8 @@ impl<K: KeyValue> Batch<K> {
         let Some(header) = self.catalogue.file.header().cloned() else { return };
         if self.output == Output::Csv {
             match self.kind {
-                Kind::Formations => self.writer.start(&header, out),
-                Kind::Codes => {
+                BatchKind::Formations => self.writer.start(&header, out),
+                BatchKind::Codes => {
                     out.extend_from_slice(b"CODEFORMATIONACCUEIL;type_certification;anciennete;forme;validite;codes\n")
                 }
             }
@@ -287,19 +289,19 @@ impl<K: KeyValue> Batch<K> {
         let fault = |_| StoreError::Unavailable("a page of the matching".to_owned());
         let row = line.record.row();
         match self.kind {
-            Kind::Formations => {
+            BatchKind::Formations => {
                 let options = self.asked.options;
                 let answer = match &line.content {
-                    Content::Row => {
+                    Legibility::Row => {
                         let judge = self.data.settle(|packed, names| Matcher::new(packed, names, options).answer(&row));
                         judge.await.map_err(fault)?
                     }
-                    Content::Unreadable(_) | Content::TooLong => Answer::unreadable(""),
+                    Legibility::Unreadable(_) | Legibility::TooLong => RowAnswer::unreadable(""),
                 };
                 self.writer.line(&line, &answer, out);
             }
-            Kind::Codes => {
-                if line.content != Content::Row {
+            BatchKind::Codes => {
+                if line.content != Legibility::Row {
                     return Ok(());
                 }
                 let options = self.asked.options;
@@ -340,11 +342,11 @@ pub(super) async fn coverage<K: KeyValue>(
     asked: Asked,
     mut data: Data<K>,
     body: BodyStream,
-    clock: Clock,
+    clock: Stopwatch,
 ) -> Result<Response, MatchRefusal> {
     data.take_slot()?;
     let end = clock().saturating_add(TIME_MAX_MS);
-    let (mut catalogue, _) = Catalogue::open(request, &asked, &data, body).await?;
+    let (mut catalogue, _) = IncomingCatalogue::open(request, &asked, &data, body).await?;
     let campaign = asked.campaign.get(..4).unwrap_or_default().to_owned();
     let mut summary = Summary::default();
     let mut rest = Value::Null;
@@ -358,7 +360,7 @@ pub(super) async fn coverage<K: KeyValue>(
         }
         let row = line.record.row();
         let (answer, in_scope) = match &line.content {
-            Content::Row => {
+            Legibility::Row => {
                 data.settle(|packed, names| {
                     let voie = row.voie.unwrap_or(asked.options.voie_when_absent);
                     (
@@ -368,8 +370,8 @@ pub(super) async fn coverage<K: KeyValue>(
                 })
                 .await?
             }
-            Content::Unreadable(why) => (Answer::unreadable(why), None),
-            Content::TooLong => (Answer::unreadable("plus de 64 Kio"), None),
+            Legibility::Unreadable(why) => (RowAnswer::unreadable(why), None),
+            Legibility::TooLong => (RowAnswer::unreadable("plus de 64 Kio"), None),
         };
         summary.add(&row, &answer, in_scope);
     }

@@ -22,13 +22,13 @@ pub(super) struct Data<K> {
     in_force: InForce,
     author: Option<String>,
     pub(super) nomenclatures: Nomenclatures,
-    pages: RefCell<Pages>,
+    pages: RefCell<PagesAtHand>,
     slot: Option<BatchSlot>,
 }
 
 /// Pages at hand, and what was asked of others.
 #[derive(Default)]
-struct Pages {
+struct PagesAtHand {
     held: HashMap<(Section, usize), Rc<StoredValue>>,
     bytes: usize,
     missed: BTreeSet<(Section, usize)>,

@@ -5,8 +5,8 @@ use crate::Request;
 use crate::access::KEY_IN_QUERY;
 use domain::Millesime;
 use domain::date::write_day;
-use matching::row::Column;
-use matching::{Blocks, CatalogueRow, Day, Nomenclatures, Options, Voie};
+use matching::row::RowColumn;
+use matching::{Blocks, Day, FormationRow, Nomenclatures, Options, Voie};
 
 /// Bytes of a cell in the query.
 const CELL_MAX: usize = 4_096;
@@ -52,7 +52,7 @@ impl Asked {
     pub(super) fn read(request: &Request, now_ms: i64, rest: &[&str]) -> Result<Self, MatchRefusal> {
         let (posts, row) = (request.method == "POST", matches!(rest, ["formation" | "codes"]));
         let nomenclatures = Nomenclatures::default();
-        let columns: Vec<&str> = Column::ALL
+        let columns: Vec<&str> = RowColumn::ALL
             .iter()
             .map(|column| column.name())
             .chain(nomenclatures.identifiers().iter().map(|one| one.source.0))
@@ -66,7 +66,7 @@ impl Asked {
             explained: false,
             retained_only: false,
             columns: Vec::new(),
-            key: Column::Key.name().to_owned(),
+            key: RowColumn::Key.name().to_owned(),
             from: 1,
             generation: None,
             rncp: String::new(),
@@ -170,8 +170,8 @@ impl Asked {
     }
 
     /// The row that the query describes.
-    pub(super) fn row(&self, nomenclatures: &Nomenclatures) -> CatalogueRow<'_> {
-        CatalogueRow::read(nomenclatures, |column| {
+    pub(super) fn row(&self, nomenclatures: &Nomenclatures) -> FormationRow<'_> {
+        FormationRow::read(nomenclatures, |column| {
             self.columns.iter().find(|(name, _)| name == column).map_or("", |(_, value)| value.as_str())
         })
     }

@@ -6,9 +6,9 @@ use super::{MatchRefusal, invalid};
 use domain::{CodeCertification, CodeType, Uai};
 use matching::field::written;
 use matching::file::fold;
-use matching::lookups::{CertifInfoKey, Links};
+use matching::lookups::{CertifInfoKey, CodeLinks};
 use matching::packed::Packed;
-use matching::{CatalogueRow, Nomenclatures, Options, Resolver, Voie};
+use matching::{FormationRow, Nomenclatures, Options, Resolver, Voie};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use store::kv::KeyValue;
@@ -93,7 +93,7 @@ fn all<L: matching::packed::Entries>(
 
 /// The codes that an entry of the national directory or an identifier of Onisep leads to, of either voie.
 fn wanted(
-    links: &impl Links,
+    links: &impl CodeLinks,
     nomenclatures: &Nomenclatures,
     options: Options,
     rncp: &str,
@@ -102,7 +102,7 @@ fn wanted(
     if rncp.is_empty() && ideo.is_empty() {
         return BTreeSet::new();
     }
-    let row = CatalogueRow::read(nomenclatures, |column| match column {
+    let row = FormationRow::read(nomenclatures, |column| match column {
         "LISTE_RNCP" => rncp,
         "LISTE_IDEO" => ideo,
         _ => "",
@@ -113,7 +113,7 @@ fn wanted(
 }
 
 /// The entries of the national directory of a code.
-fn rncp_of(links: &impl Links, code: &CodeCertification) -> Vec<String> {
+fn rncp_of(links: &impl CodeLinks, code: &CodeCertification) -> Vec<String> {
     let rows = match code.code_type() {
         CodeType::Sise => links.certif_info(CertifInfoKey::Sise(code)),
         CodeType::Cfd => links.certif_info(CertifInfoKey::Cfd(code)),

@@ -1,7 +1,7 @@
 //! CSV, as spreadsheets write it.
 
-use super::header::{Header, Record, Shape};
-use super::{Content, FileError, LONGEST_ROW, Line, MOST_COLUMNS, Pending};
+use super::header::{FileHeader, Record, SoughtColumns};
+use super::{FileError, LONGEST_ROW, Legibility, Line, MOST_COLUMNS, Pending};
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ const ROOM: usize = LONGEST_ROW + 1;
 /// The rows of a CSV file.
 #[derive(Debug)]
 pub(crate) struct CsvRows {
-    shape: Shape,
+    shape: SoughtColumns,
     pub(crate) pending: Pending,
-    pub(crate) header: Option<Arc<Header>>,
+    pub(crate) header: Option<Arc<FileHeader>>,
     parser: Parser,
     number: u64,
     over: bool,
@@ -110,7 +110,7 @@ impl Parser {
 }
 
 impl CsvRows {
-    pub(crate) fn new(shape: Shape) -> Self {
+    pub(crate) fn new(shape: SoughtColumns) -> Self {
         Self { shape, pending: Pending::default(), header: None, parser: Parser::new(b';'), number: 0, over: false }
     }
 
@@ -153,7 +153,7 @@ impl CsvRows {
     }
 
     /// The line of names, once it is whole. A first line `sep=;`, which Excel understands, is passed over.
-    fn read_header(&mut self, finished: bool) -> Result<Option<Arc<Header>>, FileError> {
+    fn read_header(&mut self, finished: bool) -> Result<Option<Arc<FileHeader>>, FileError> {
         let rest = self.pending.rest();
         if rest.starts_with(b"\xff\xfe") || rest.starts_with(b"\xfe\xff") {
             return Err(FileError::Utf16);
@@ -197,7 +197,7 @@ impl CsvRows {
     }
 
     /// The names, separated by whichever of `;` and `,` finds the key; where neither does, by the more frequent.
-    fn header_of(&self, line: &[u8], told: Option<u8>, mark: bool) -> Result<Header, FileError> {
+    fn header_of(&self, line: &[u8], told: Option<u8>, mark: bool) -> Result<FileHeader, FileError> {
         let split = |delimiter| {
             let mut parser = Parser::new(delimiter);
             let (step, _) = parser.step(line);
@@ -228,31 +228,31 @@ impl CsvRows {
         if !utf8 {
             return Err(FileError::HeaderEncoding);
         }
-        Header::of(&self.shape, names, delimiter, mark)
+        FileHeader::of(&self.shape, names, delimiter, mark)
     }
 }
 
 /// A row of the file: cells that are missing at its end are empty ones.
-fn line(number: u64, header: Arc<Header>, record: Option<(Vec<String>, bool)>) -> Line {
+fn line(number: u64, header: Arc<FileHeader>, record: Option<(Vec<String>, bool)>) -> Line {
     let columns = header.names().len();
     let of = |cells: Vec<String>, content| Line {
         number,
         record: Record { header: Arc::clone(&header), cells, object: None },
         content,
     };
-    let Some((mut cells, utf8)) = record else { return of(Vec::new(), Content::TooLong) };
+    let Some((mut cells, utf8)) = record else { return of(Vec::new(), Legibility::TooLong) };
     let found = cells.len();
     let beyond = cells.split_off(columns.min(found));
     cells.resize(columns, String::new());
     if beyond.iter().any(|cell| !cell.trim().is_empty()) {
         let why = format!("{found} cellules pour {columns} colonnes ; en trop : {}", beyond.join(" | "));
-        return of(cells, Content::Unreadable(why));
+        return of(cells, Legibility::Unreadable(why));
     }
     if !utf8 {
         let why = "pas de l'UTF-8 : annoncez « charset=iso-8859-1 » dans Content-Type si c'en est".to_owned();
-        return of(cells, Content::Unreadable(why));
+        return of(cells, Legibility::Unreadable(why));
     }
-    of(cells, Content::Row)
+    of(cells, Legibility::Row)
 }
 
 /// The line ends at the beginning of a text.

@@ -2,7 +2,7 @@
 
 use super::{FileError, MOST_COLUMNS};
 use crate::nomenclatures::Nomenclatures;
-use crate::row::{CatalogueRow, Column};
+use crate::row::{FormationRow, RowColumn};
 use domain::letters::without_accents;
 use std::sync::Arc;
 
@@ -16,17 +16,18 @@ pub fn fold(name: &str) -> String {
 
 /// Which columns are looked for, their names folded.
 #[derive(Clone, Debug)]
-pub(crate) struct Shape {
+pub(crate) struct SoughtColumns {
     key: String,
-    columns: [(Column, String); Column::ALL.len()],
+    columns: [(RowColumn, String); RowColumn::ALL.len()],
     identifiers: Vec<String>,
 }
 
-impl Shape {
+impl SoughtColumns {
     pub(crate) fn new(nomenclatures: &Nomenclatures, key: &str) -> Self {
         Self {
             key: key.to_owned(),
-            columns: Column::ALL.map(|column| (column, fold(if column == Column::Key { key } else { column.name() }))),
+            columns: RowColumn::ALL
+                .map(|column| (column, fold(if column == RowColumn::Key { key } else { column.name() }))),
             identifiers: nomenclatures.identifiers().iter().map(|identifier| fold(identifier.source.0)).collect(),
         }
     }
@@ -40,19 +41,19 @@ impl Shape {
 
 /// The columns of a file, and where those are that the rules read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
+pub struct FileHeader {
     names: Vec<String>,
-    columns: Vec<(Column, Option<usize>)>,
+    columns: Vec<(RowColumn, Option<usize>)>,
     identifiers: Vec<Option<usize>>,
     pub(crate) delimiter: u8,
     pub(crate) byte_order_mark: bool,
 }
 
-impl Header {
+impl FileHeader {
     /// Finds the columns. A column that is read may stand once only: with two, none could be picked.
-    pub(crate) fn of(shape: &Shape, names: Vec<String>, delimiter: u8, mark: bool) -> Result<Self, FileError> {
+    pub(crate) fn of(shape: &SoughtColumns, names: Vec<String>, delimiter: u8, mark: bool) -> Result<Self, FileError> {
         let header = Self::loose(shape, names, delimiter, mark)?;
-        if header.place(Column::Key).is_none() {
+        if header.place(RowColumn::Key).is_none() {
             let columns = header.names.iter().take(50).map(|name| name.chars().take(60).collect()).collect();
             return Err(FileError::NoKey { key: shape.key.clone(), columns });
         }
@@ -60,7 +61,12 @@ impl Header {
     }
 
     /// The same without a key: objects of JSON after the first.
-    pub(crate) fn loose(shape: &Shape, names: Vec<String>, delimiter: u8, mark: bool) -> Result<Self, FileError> {
+    pub(crate) fn loose(
+        shape: &SoughtColumns,
+        names: Vec<String>,
+        delimiter: u8,
+        mark: bool,
+    ) -> Result<Self, FileError> {
         if names.len() > MOST_COLUMNS {
             return Err(FileError::TooManyColumns);
         }
@@ -97,20 +103,20 @@ impl Header {
         &self.names
     }
 
-    fn place(&self, column: Column) -> Option<usize> {
+    fn place(&self, column: RowColumn) -> Option<usize> {
         self.columns.iter().find(|(one, _)| *one == column).and_then(|(_, place)| *place)
     }
 
     /// The name of the key, as it is written.
     pub(crate) fn key_name(&self) -> &str {
-        self.place(Column::Key).and_then(|place| self.names.get(place)).map_or("", String::as_str)
+        self.place(RowColumn::Key).and_then(|place| self.names.get(place)).map_or("", String::as_str)
     }
 }
 
 /// The cells of a row under the columns of its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    pub(crate) header: Arc<Header>,
+    pub(crate) header: Arc<FileHeader>,
     pub(crate) cells: Vec<String>,
     /// The object as it came, where the file is JSON.
     pub(crate) object: Option<String>,
@@ -125,15 +131,15 @@ impl Record {
 
     /// The columns.
     #[must_use]
-    pub fn header(&self) -> &Arc<Header> {
+    pub fn header(&self) -> &Arc<FileHeader> {
         &self.header
     }
 
     /// The row as the rules read it.
     #[must_use]
-    pub fn row(&self) -> CatalogueRow<'_> {
+    pub fn row(&self) -> FormationRow<'_> {
         let cell = |place: Option<usize>| place.and_then(|place| self.cells.get(place)).map_or("", String::as_str);
-        CatalogueRow::of(
+        FormationRow::of(
             |column| cell(self.header.place(column)),
             self.header.identifiers.iter().map(|place| cell(*place)),
         )

@@ -1,7 +1,7 @@
 //! JSON: an array of objects, or an object a line.
 
-use super::header::{Header, Record, Shape};
-use super::{Content, FileError, LONGEST_ROW, Line, Pending};
+use super::header::{FileHeader, Record, SoughtColumns};
+use super::{FileError, LONGEST_ROW, Legibility, Line, Pending};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The rows of a JSON file.
 #[derive(Debug)]
 pub(crate) struct JsonRows {
-    shape: Shape,
+    shape: SoughtColumns,
     pub(crate) pending: Pending,
-    pub(crate) header: Option<Arc<Header>>,
-    latest: Option<Arc<Header>>,
+    pub(crate) header: Option<Arc<FileHeader>>,
+    latest: Option<Arc<FileHeader>>,
     layout: Layout,
     element: Vec<u8>,
     too_long: bool,
@@ -32,7 +32,7 @@ enum Layout {
 }
 
 impl JsonRows {
-    pub(crate) fn new(shape: Shape) -> Self {
+    pub(crate) fn new(shape: SoughtColumns) -> Self {
         Self {
             shape,
             pending: Pending::default(),
@@ -170,18 +170,18 @@ impl JsonRows {
         self.number += 1;
         let number = self.number;
         if too_long {
-            return Ok(Line { number, record: self.nothing(None), content: Content::TooLong });
+            return Ok(Line { number, record: self.nothing(None), content: Legibility::TooLong });
         }
         let Ok(text) = std::str::from_utf8(text) else {
             let record = self.nothing(Some(String::from_utf8_lossy(text).into_owned()));
-            return Ok(Line { number, record, content: Content::Unreadable("pas de l'UTF-8".to_owned()) });
+            return Ok(Line { number, record, content: Legibility::Unreadable("pas de l'UTF-8".to_owned()) });
         };
         let Ok(object) = serde_json::from_str::<Map<String, Value>>(text) else {
             if self.header.is_none() {
                 return Err(FileError::NotJson);
             }
             let record = self.nothing(Some(text.to_owned()));
-            return Ok(Line { number, record, content: Content::Unreadable("pas un objet JSON".to_owned()) });
+            return Ok(Line { number, record, content: Legibility::Unreadable("pas un objet JSON".to_owned()) });
         };
         let header = match self.header_of(&object) {
             Ok(header) => header,
@@ -189,16 +189,16 @@ impl JsonRows {
             Err(error) if self.header.is_none() => return Err(error),
             Err(error) => {
                 let record = self.nothing(Some(text.to_owned()));
-                return Ok(Line { number, record, content: Content::Unreadable(error.to_string()) });
+                return Ok(Line { number, record, content: Legibility::Unreadable(error.to_string()) });
             }
         };
         // Blanks between tokens are all that a line end can be in JSON.
         let object_text = text.chars().filter(|letter| !matches!(letter, '\n' | '\r')).collect();
         let cells = object.values().map(cell).collect();
-        Ok(Line { number, record: Record { header, cells, object: Some(object_text) }, content: Content::Row })
+        Ok(Line { number, record: Record { header, cells, object: Some(object_text) }, content: Legibility::Row })
     }
 
-    fn header_of(&mut self, object: &Map<String, Value>) -> Result<Arc<Header>, FileError> {
+    fn header_of(&mut self, object: &Map<String, Value>) -> Result<Arc<FileHeader>, FileError> {
         if let Some(latest) = &self.latest
             && latest.names().len() == object.len()
             && latest.names().iter().zip(object.keys()).all(|(name, key)| name == key)
@@ -208,9 +208,9 @@ impl JsonRows {
         let names: Vec<String> = object.keys().cloned().collect();
         let first = self.header.is_none();
         let header = if first {
-            Header::of(&self.shape, names, b';', false)?
+            FileHeader::of(&self.shape, names, b';', false)?
         } else {
-            Header::loose(&self.shape, names, b';', false)?
+            FileHeader::loose(&self.shape, names, b';', false)?
         };
         let header = Arc::new(header);
         self.latest = Some(Arc::clone(&header));
@@ -220,7 +220,7 @@ impl JsonRows {
 
     /// A row of which only the text is known.
     fn nothing(&self, text: Option<String>) -> Record {
-        let header = self.header.clone().unwrap_or_else(|| Arc::new(Header::nameless()));
+        let header = self.header.clone().unwrap_or_else(|| Arc::new(FileHeader::nameless()));
         let cells = vec![String::new(); header.names().len()];
         // As an object, so that it comes back: the text that could not be read.
         let object = text.map(|text| format!("{{\"ligne\":{}}}", Value::from(text)));

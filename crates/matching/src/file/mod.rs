@@ -1,18 +1,18 @@
 //! Files of catalogues, in and out: read as they come, a row at a time, in bounded memory.
 //!
 //! ```
-//! use matching::file::{Content, Encoding, Format, Output, Reader, Writer};
-//! use matching::{Blocks, Day, Matcher, Nomenclatures, Options, Tables};
+//! use matching::file::{Legibility, Encoding, FileFormat, Output, FileReader, AnswerWriter};
+//! use matching::{Blocks, Day, Matcher, Nomenclatures, Options, LookupTables};
 //!
-//! let (tables, nomenclatures) = (Tables::default(), Nomenclatures::default());
+//! let (tables, nomenclatures) = (LookupTables::default(), Nomenclatures::default());
 //! let matcher = Matcher::new(&tables, &nomenclatures, Options::of_campaign(Day::read("2024-08-31").unwrap()));
-//! let mut reader = Reader::new(Format::Csv, Encoding::Utf8, &nomenclatures);
-//! let mut writer = Writer::new(Output::Csv, Blocks::ALL);
+//! let mut reader = FileReader::new(FileFormat::Csv, Encoding::Utf8, &nomenclatures);
+//! let mut writer = AnswerWriter::new(Output::Csv, Blocks::ALL);
 //! let mut answer = Vec::new();
 //! for chunk in [&b"CODEFORMATIONACCUEIL;COD"[..], b"EMEF\r\n47168;3113121321\r\n", b""] {
 //!     reader.feed(chunk); // an empty chunk: the file is over
 //!     while let Some(line) = reader.next_line()? {
-//!         if let Content::Row = line.content {
+//!         if let Legibility::Row = line.content {
 //!             writer.line(&line, &matcher.answer(&line.record.row()), &mut answer);
 //!         }
 //!     }
@@ -30,11 +30,11 @@ mod json;
 mod writer;
 
 pub use encoding::Encoding;
-pub use header::{Header, Record, fold};
-pub use writer::{Output, Writer};
+pub use header::{FileHeader, Record, fold};
+pub use writer::{AnswerWriter, Output};
 
 use crate::nomenclatures::Nomenclatures;
-use crate::row::Column;
+use crate::row::RowColumn;
 use std::sync::Arc;
 
 /// The longest row, in bytes of UTF-8. Source: contract, "Routes" ("A row over 64 KiB: 413").
@@ -46,7 +46,7 @@ pub const MOST_COLUMNS: usize = 1_024;
 
 /// How a catalogue is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum FileFormat {
     /// CSV, separated by `;` or `,`.
     Csv,
     /// A JSON array of objects, or an object a line.
@@ -104,12 +104,12 @@ pub struct Line {
     /// Its cells.
     pub record: Record,
     /// Whether it can be judged.
-    pub content: Content,
+    pub content: Legibility,
 }
 
 /// Whether a row can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Content {
+pub enum Legibility {
     /// It can.
     Row,
     /// It cannot: why, in French. The file goes on.
@@ -120,14 +120,14 @@ pub enum Content {
 
 /// Reads a catalogue chunk by chunk. It holds a chunk and a row, whatever the size of the file.
 #[derive(Debug)]
-pub struct Reader {
+pub struct FileReader {
     encoding: Encoding,
     finished: bool,
-    rows: Rows,
+    rows: CatalogueRows,
 }
 
 #[derive(Debug)]
-enum Rows {
+enum CatalogueRows {
     Csv(Box<csv::CsvRows>),
     Json(Box<json::JsonRows>),
 }
@@ -155,20 +155,20 @@ impl Pending {
     }
 }
 
-impl Reader {
+impl FileReader {
     /// A reader of a catalogue whose key is CODEFORMATIONACCUEIL.
     #[must_use]
-    pub fn new(format: Format, encoding: Encoding, nomenclatures: &Nomenclatures) -> Self {
-        Self::with_key(format, encoding, nomenclatures, Column::Key.name())
+    pub fn new(format: FileFormat, encoding: Encoding, nomenclatures: &Nomenclatures) -> Self {
+        Self::with_key(format, encoding, nomenclatures, RowColumn::Key.name())
     }
 
     /// A reader of a catalogue whose key is another column.
     #[must_use]
-    pub fn with_key(format: Format, encoding: Encoding, nomenclatures: &Nomenclatures, key: &str) -> Self {
-        let shape = header::Shape::new(nomenclatures, key);
+    pub fn with_key(format: FileFormat, encoding: Encoding, nomenclatures: &Nomenclatures, key: &str) -> Self {
+        let shape = header::SoughtColumns::new(nomenclatures, key);
         let rows = match format {
-            Format::Csv => Rows::Csv(Box::new(csv::CsvRows::new(shape))),
-            Format::Json => Rows::Json(Box::new(json::JsonRows::new(shape))),
+            FileFormat::Csv => CatalogueRows::Csv(Box::new(csv::CsvRows::new(shape))),
+            FileFormat::Json => CatalogueRows::Json(Box::new(json::JsonRows::new(shape))),
         };
         Self { encoding, finished: false, rows }
     }
@@ -178,8 +178,8 @@ impl Reader {
     pub fn feed(&mut self, chunk: &[u8]) {
         self.finished |= chunk.is_empty();
         match &mut self.rows {
-            Rows::Csv(rows) => rows.pending.feed(chunk, self.encoding),
-            Rows::Json(rows) => rows.pending.feed(chunk, self.encoding),
+            CatalogueRows::Csv(rows) => rows.pending.feed(chunk, self.encoding),
+            CatalogueRows::Json(rows) => rows.pending.feed(chunk, self.encoding),
         }
     }
 
@@ -189,8 +189,8 @@ impl Reader {
     /// [`FileError`], before the first line only.
     pub fn next_line(&mut self) -> Result<Option<Line>, FileError> {
         match &mut self.rows {
-            Rows::Csv(rows) => rows.next_line(self.finished),
-            Rows::Json(rows) => rows.next_line(self.finished),
+            CatalogueRows::Csv(rows) => rows.next_line(self.finished),
+            CatalogueRows::Json(rows) => rows.next_line(self.finished),
         }
     }
 
@@ -198,17 +198,17 @@ impl Reader {
     #[must_use]
     pub fn held(&self) -> usize {
         match &self.rows {
-            Rows::Csv(rows) => rows.pending.bytes.capacity() + rows.held(),
-            Rows::Json(rows) => rows.pending.bytes.capacity() + rows.held(),
+            CatalogueRows::Csv(rows) => rows.pending.bytes.capacity() + rows.held(),
+            CatalogueRows::Json(rows) => rows.pending.bytes.capacity() + rows.held(),
         }
     }
 
     /// The columns, once they are known: of the first object in JSON.
     #[must_use]
-    pub fn header(&self) -> Option<&Arc<Header>> {
+    pub fn header(&self) -> Option<&Arc<FileHeader>> {
         match &self.rows {
-            Rows::Csv(rows) => rows.header.as_ref(),
-            Rows::Json(rows) => rows.header.as_ref(),
+            CatalogueRows::Csv(rows) => rows.header.as_ref(),
+            CatalogueRows::Json(rows) => rows.header.as_ref(),
         }
     }
 }

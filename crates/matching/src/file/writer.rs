@@ -1,8 +1,8 @@
 //! Answers, as CSV or as an object a line.
 
-use super::header::{Header, Record};
-use super::{Content, Line};
-use crate::answer::{Answer, Blocks, Value};
+use super::header::{FileHeader, Record};
+use super::{Legibility, Line};
+use crate::answer::{Blocks, RowAnswer, Value};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -18,23 +18,23 @@ pub enum Output {
 
 /// Writes answers, row by row: the row as it came, then our columns.
 #[derive(Debug)]
-pub struct Writer {
+pub struct AnswerWriter {
     output: Output,
     blocks: Blocks,
     retained_only: bool,
     /// The columns of CSV: those of the first row.
-    columns: Option<Arc<Header>>,
+    columns: Option<Arc<FileHeader>>,
     /// Our names beside the columns of the latest row.
-    names: Option<(Arc<Header>, Names)>,
+    names: Option<(Arc<FileHeader>, ColumnNames)>,
 }
 
 #[derive(Clone, Debug)]
-struct Names {
+struct ColumnNames {
     theirs: Vec<String>,
     ours: Vec<String>,
 }
 
-impl Writer {
+impl AnswerWriter {
     /// A writer of these blocks.
     #[must_use]
     pub fn new(output: Output, blocks: Blocks) -> Self {
@@ -49,7 +49,7 @@ impl Writer {
     }
 
     /// The line of names, for a CSV answer; written by the first row where it was not asked for before.
-    pub fn start(&mut self, header: &Arc<Header>, to: &mut Vec<u8>) {
+    pub fn start(&mut self, header: &Arc<FileHeader>, to: &mut Vec<u8>) {
         if self.output != Output::Csv || self.columns.is_some() {
             return;
         }
@@ -67,11 +67,11 @@ impl Writer {
     }
 
     /// A row and its answer. A row that could not be read is answered as such, whatever the answer given.
-    pub fn line(&mut self, line: &Line, answer: &Answer, to: &mut Vec<u8>) {
+    pub fn line(&mut self, line: &Line, answer: &RowAnswer, to: &mut Vec<u8>) {
         let unreadable = match &line.content {
-            Content::Row => None,
-            Content::Unreadable(why) => Some(Answer::unreadable(why)),
-            Content::TooLong => Some(Answer::unreadable("plus de 64 Kio")),
+            Legibility::Row => None,
+            Legibility::Unreadable(why) => Some(RowAnswer::unreadable(why)),
+            Legibility::TooLong => Some(RowAnswer::unreadable("plus de 64 Kio")),
         };
         let values = unreadable.as_ref().unwrap_or(answer).values(self.blocks);
         self.start(&line.record.header, to);
@@ -141,7 +141,7 @@ impl Writer {
 
     /// The names beside these columns. Ours get a suffix where theirs are the same; theirs are told apart where a file
     /// has one twice, as members of an object.
-    fn names_beside(&mut self, header: &Arc<Header>) -> &Names {
+    fn names_beside(&mut self, header: &Arc<FileHeader>) -> &ColumnNames {
         let known = self.names.as_ref().is_some_and(|(of, _)| Arc::ptr_eq(of, header));
         if !known {
             self.names = None;
@@ -154,7 +154,7 @@ impl Writer {
                 taken = HashSet::from([header.key_name().to_owned()]);
             }
             let ours = blocks.columns().iter().map(|name| free(name, "_appariement", &mut taken)).collect();
-            (Arc::clone(header), Names { theirs, ours })
+            (Arc::clone(header), ColumnNames { theirs, ours })
         };
         &self.names.get_or_insert_with(make).1
     }

@@ -4,7 +4,7 @@ use super::records::{self, FigureRecord, PlaceRecord, code_text};
 use super::{Fact, Section};
 use crate::day::Day;
 use crate::field::{Code, CodeType, THRESHOLD, any_code, cfd, mefstat11, sise};
-use crate::lookups::{CertifInfo, Coverage, Diplome, Establishment, Link, Mef, Pay, Statistic, Success};
+use crate::lookups::{CertifInfo, Coverage, DiplomeHistory, Establishment, Link, Mef, Pay, PlaceStatistic, Success};
 use crate::tables::rncp_number;
 use domain::{Document, Filiere, Kind};
 use serde_json::Value;
@@ -15,7 +15,7 @@ const LABEL_MAX: usize = 160;
 /// The facts of a document: none of a kind that no rule asks for, nor of one that holds no code.
 #[must_use]
 pub fn facts(kind: Kind, document: &Document) -> Vec<Fact> {
-    let mut said = Said(Vec::new());
+    let mut said = FoundFacts(Vec::new());
     match kind {
         Kind::BcnMef => said.mef(document),
         Kind::Bcn => said.nomenclature(document),
@@ -74,9 +74,9 @@ pub fn facts(kind: Kind, document: &Document) -> Vec<Fact> {
 }
 
 /// The facts found so far.
-struct Said(Vec<Fact>);
+struct FoundFacts(Vec<Fact>);
 
-impl Said {
+impl FoundFacts {
     fn link(&mut self, key: String, record: Vec<u8>) {
         self.0.push(Fact { section: Section::Links, key, record });
     }
@@ -125,7 +125,7 @@ impl Said {
         let texts = document.get("ancien_diplome").and_then(Value::as_array);
         if is_cfd {
             let ancestors = texts.into_iter().flatten().filter_map(|code| cfd(code.as_str()?)).collect();
-            let diplome = Diplome {
+            let diplome = DiplomeHistory {
                 opened: day(document, "date_ouverture").map(Day::year),
                 first_session: number(document, "date_premiere_session"),
                 ancestors,
@@ -215,7 +215,7 @@ impl Said {
         let final_years: Vec<Code> = named.collect();
         let rates = ["taux_en_emploi_6_mois", "taux_en_formation", "taux_autres_6_mois"];
         let source = sub_text(document, "donnee_source", "type");
-        let statistic = Statistic {
+        let statistic = PlaceStatistic {
             coverage: Coverage::of(figure(document, "nb_annee_term"), rates.map(|rate| figure(document, rate))),
             millesime: Some(text(document, "millesime").to_owned()),
             donnee_source: Some(source.to_owned()).filter(|source| !source.is_empty()),

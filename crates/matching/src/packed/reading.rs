@@ -5,8 +5,8 @@ use super::records::{self, FigureRecord, PlaceRecord, code_text, read_code_text}
 use crate::field::{Code, CodeType, filieres_of};
 use crate::file::fold;
 use crate::lookups::{
-    CatalogueKey, CertifInfo, CertifInfoKey, Diplome, Establishment, Link, Links, Mef, Pay, Statistic, Statistics,
-    Success,
+    CatalogueKey, CertifInfo, CertifInfoKey, CodeLinks, DiplomeHistory, Establishment, Link, Mef, Pay, PlaceStatistic,
+    Statistics, Success,
 };
 use domain::{Filiere, Millesime, Universe};
 use store::codec::Decoder;
@@ -179,7 +179,7 @@ pub(super) fn scope_key(campaign: &str, diploma_type: &str, voie: &str) -> Strin
     format!("w:{campaign}|{}|{}", fold(diploma_type), fold(voie))
 }
 
-impl<E: Entries> Links for Packed<'_, E> {
+impl<E: Entries> CodeLinks for Packed<'_, E> {
     fn mef(&self, mef: &str) -> Vec<Mef> {
         self.links("m:", mef, records::read_mef)
     }
@@ -192,7 +192,7 @@ impl<E: Entries> Links for Packed<'_, E> {
         self.links("s:", mefstat11.as_str(), records::read_mef)
     }
 
-    fn diplome(&self, cfd: &Code) -> Option<Diplome> {
+    fn diplome(&self, cfd: &Code) -> Option<DiplomeHistory> {
         // Two rows of one CFD: what one leaves open is taken from the other.
         self.links("d:", cfd.as_str(), records::read_diplome).into_iter().reduce(|mut known, other| {
             known.opened = known.opened.or(other.opened);
@@ -284,7 +284,7 @@ impl<E: Entries> Links for Packed<'_, E> {
 }
 
 impl<E: Entries> Statistics for Packed<'_, E> {
-    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<Statistic> {
+    fn statistic(&self, uai: &str, code: &Code, filiere: Filiere) -> Option<PlaceStatistic> {
         if uai.is_empty() {
             return None;
         }

@@ -2,7 +2,9 @@
 
 use crate::day::Day;
 use crate::field::{Code, CodeType, cfd, mefstat11, sise};
-use crate::lookups::{CertifInfo, Coverage, Diplome, Establishment, Link, Mef, Pay, Rates, Statistic, Success};
+use crate::lookups::{
+    CertifInfo, Coverage, DiplomeHistory, Establishment, Link, Mef, Pay, PlaceStatistic, Rates, Success,
+};
 use domain::Filiere;
 use store::codec::{Decoder, Encoder};
 
@@ -109,7 +111,7 @@ pub(super) fn read_mef(record: &[u8]) -> Option<Mef> {
     })
 }
 
-pub(super) fn diplome(diplome: &Diplome) -> Vec<u8> {
+pub(super) fn diplome(diplome: &DiplomeHistory) -> Vec<u8> {
     let mut to = Encoder::default();
     put_year(&mut to, diplome.opened);
     put_year(&mut to, diplome.first_session);
@@ -119,14 +121,14 @@ pub(super) fn diplome(diplome: &Diplome) -> Vec<u8> {
     to.0
 }
 
-pub(super) fn read_diplome(record: &[u8]) -> Option<Diplome> {
+pub(super) fn read_diplome(record: &[u8]) -> Option<DiplomeHistory> {
     let mut from = Decoder(record);
     let (opened, first_session) = (take_year(&mut from)?, take_year(&mut from)?);
     let mut ancestors = Vec::new();
     while !from.0.is_empty() {
         ancestors.extend(take_code(&mut from)?);
     }
-    Some(Diplome { opened, first_session, ancestors })
+    Some(DiplomeHistory { opened, first_session, ancestors })
 }
 
 pub(super) fn certif_info(row: &CertifInfo) -> Vec<u8> {
@@ -267,7 +269,7 @@ pub(super) fn read_place(record: &[u8]) -> Option<PlaceRecord> {
 /// What an establishment has for a code.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum FigureRecord {
-    Statistic(Filiere, Statistic),
+    Statistic(Filiere, PlaceStatistic),
     Success(Success),
 }
 
@@ -328,7 +330,7 @@ pub(super) fn read_figure(record: &[u8]) -> Option<FigureRecord> {
     while !from.0.is_empty() {
         final_years.extend(take_code(&mut from)?);
     }
-    Some(FigureRecord::Statistic(filiere, Statistic { coverage, final_years, millesime, donnee_source }))
+    Some(FigureRecord::Statistic(filiere, PlaceStatistic { coverage, final_years, millesime, donnee_source }))
 }
 
 #[cfg(test)]
@@ -346,14 +348,14 @@ mod tests {
             closed: None,
         };
         assert_eq!(read_mef(&mef(&row)), Some(row));
-        let of = Diplome { opened: Some(2013), first_session: None, ancestors: vec![cfd("32031212").unwrap()] };
+        let of = DiplomeHistory { opened: Some(2013), first_session: None, ancestors: vec![cfd("32031212").unwrap()] };
         assert_eq!(read_diplome(&diplome(&of)), Some(of));
         let rates = [Some(52.0), Some(31.0), Some(17.5)];
         for (size, rates) in [(Some(34.0), rates), (Some(7.0), rates), (None, rates)] {
-            let statistic = Statistic {
+            let statistic = PlaceStatistic {
                 final_years: vec![mefstat11("32221031213").unwrap()],
                 millesime: Some("2022".into()),
-                ..Statistic::new(Coverage::of(size, rates))
+                ..PlaceStatistic::new(Coverage::of(size, rates))
             };
             let record = FigureRecord::Statistic(Filiere::Pro, statistic);
             assert_eq!(read_figure(&figure(&record)), Some(record));
@@ -367,7 +369,7 @@ mod tests {
     #[test]
     fn below_the_threshold_a_record_is_the_same_whatever_its_numbers() {
         let record = |size: f64, rates: [f64; 3]| {
-            let statistic = Statistic::new(Coverage::of(Some(size), rates.map(Some)));
+            let statistic = PlaceStatistic::new(Coverage::of(Some(size), rates.map(Some)));
             (
                 figure(&FigureRecord::Statistic(Filiere::Pro, statistic)),
                 pay(Filiere::Pro, "2022", Pay::of(Some(size), rates.map(Some))),

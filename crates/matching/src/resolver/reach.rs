@@ -2,10 +2,10 @@
 
 use crate::field::{Code, CodeType, cfd, sise};
 use crate::final_year::cfds_of;
-use crate::lookups::{CatalogueKey, CertifInfo, CertifInfoKey, Links};
+use crate::lookups::{CatalogueKey, CertifInfo, CertifInfoKey, CodeLinks};
 use crate::nomenclatures::{Identifier, Path};
 use crate::resolver::Resolver;
-use crate::row::CatalogueRow;
+use crate::row::FormationRow;
 use crate::tables::rncp_number;
 use std::collections::BTreeSet;
 
@@ -46,11 +46,11 @@ fn members(list: &str) -> BTreeSet<&str> {
     members
 }
 
-impl<L: Links> Resolver<'_, L> {
+impl<L: CodeLinks> Resolver<'_, L> {
     /// What an identifier itself leads to.
     ///
     /// Source: contract, the table of "Candidates".
-    pub(crate) fn itself(&self, row: &CatalogueRow<'_>, identifier: &Identifier, value: &str) -> Reached {
+    pub(crate) fn itself(&self, row: &FormationRow<'_>, identifier: &Identifier, value: &str) -> Reached {
         let mut reached = Reached::default();
         let values = if identifier.list { members(value) } else { BTreeSet::from([value]) };
         if values.len() > MOST_MEMBERS {
@@ -162,7 +162,7 @@ impl<L: Links> Resolver<'_, L> {
     }
 
     /// Whether the catalogue de l'apprentissage names the formation of a row without ID_RCO.
-    pub(crate) fn is_named_by_catalogue(&self, row: &CatalogueRow<'_>, identifier: &Identifier) -> bool {
+    pub(crate) fn is_named_by_catalogue(&self, row: &FormationRow<'_>, identifier: &Identifier) -> bool {
         identifier.path == Path::Catalogue
             && !row.key.is_empty()
             && !self.links.catalogue(CatalogueKey::ParcoursupId(row.key)).is_empty()

@@ -63,12 +63,12 @@ impl MatchingStreams {
 
 /// A page that grows.
 #[derive(Default)]
-struct Page {
+struct GrowingPage {
     entries: Vec<(String, Vec<u8>)>,
     bytes: usize,
 }
 
-impl Page {
+impl GrowingPage {
     async fn close<K: KeyValueWrite>(
         &mut self,
         writer: &mut crate::writer::Writer<'_, K>,
@@ -140,7 +140,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let spread = if section == Section::Places { place_of(key) } else { key };
             said.entry((keys::hash(spread), key)).or_default().insert(decoder.0);
         }
-        let mut page = Page::default();
+        let mut page = GrowingPage::default();
         let mut last = None;
         for ((hash, key), records) in said {
             let entry = entry(records);

@@ -1,27 +1,14 @@
-"use strict";
 // The explorer. Everything it shows comes from public routes; the address after # says what is shown:
 //   #q=cuisine   #c=40099011&r=04&e=9749801K&m=2022_2023   #u=9749801K
-const $ = (id) => document.getElementById(id);
+import { $, el, number as nombre } from "./common.js";
+
 const fiche = $("fiche"), liste = $("liste"), annonce = $("annonce"), champ = $("q");
 
-// --- building elements ----------------------------------------------------------------------------
-function el(nom, attributs, ...enfants) {
-  const e = document.createElement(nom);
-  for (const [cle, valeur] of Object.entries(attributs || {})) {
-    if (valeur === false || valeur == null) continue;
-    if (cle.startsWith("on")) e.addEventListener(cle.slice(2), valeur);
-    else if (cle === "style") e.style.cssText = valeur;
-    else e.setAttribute(cle, valeur === true ? "" : valeur);
-  }
-  e.append(...enfants.flat().filter((x) => x != null && x !== false));
-  return e;
-}
 const texteMillesime = (m) => m.replace("_", "-");
-const nombre = (n) => new Intl.NumberFormat("fr-FR").format(n);
 
 // The explorer lies at the root of the service, whatever path the gateway adds: all addresses are relative. Those that
 // are copied elsewhere are whole, and begin as the operator tells it.
-const entiere = (chemin) => new URL(chemin, document.documentElement.dataset.adresse || document.baseURI).href;
+const entiere = (chemin) => new URL(chemin, document.documentElement.dataset.address || document.baseURI).href;
 
 // --- calls ------------------------------------------------------------------------------------------
 async function lire(chemin) {
@@ -82,14 +69,14 @@ async function resultats(q, page, encore) {
   const pages = el("p", {},
     page > 1 && el("a", { href: adresse({ q, p: page - 1 }) }, "Page précédente"), page > 1 && page < nombre_de_page && " · ",
     page < nombre_de_page && el("a", { href: adresse({ q, p: page + 1 }) }, "Page suivante"));
-  liste.replaceChildren(el("ul", { class: "resultats", "aria-label": "Résultats" }, corps.resultats.map(ligne)), pages);
+  liste.replaceChildren(el("ul", { class: "results", "aria-label": "Résultats" }, corps.resultats.map(ligne)), pages);
 }
 
 // Nothing asked yet: some certifications to begin with, whatever data is published.
 async function debut(encore) {
   const { statut, corps } = await appeler("api/recherche?q=bac&type=certification");
   if (!encore() || statut !== 200 || !corps.resultats.length) return;
-  liste.replaceChildren(el("h2", {}, "Pour commencer"), el("ul", { class: "resultats" }, corps.resultats.slice(0, 5).map(ligne)));
+  liste.replaceChildren(el("h2", {}, "Pour commencer"), el("ul", { class: "results" }, corps.resultats.slice(0, 5).map(ligne)));
 }
 
 // --- an establishment ----------------------------------------------------------------------------------
@@ -104,13 +91,13 @@ async function etablissement(uai, encore) {
   if (lieux.statut !== 200) { fiche.replaceChildren(titre, absence(lieux.corps)); return titre.focus(); }
   fiche.replaceChildren(titre, el("p", {}, `UAI ${uai}`, connu?.region ? ` · ${connu.region.nom}` : ""),
     el("h3", {}, "Formations qui ont des données"),
-    el("ul", { class: "resultats" }, lieux.corps.formations.map((f) => el("li", {},
+    el("ul", { class: "results" }, lieux.corps.formations.map((f) => el("li", {},
       el("a", { href: adresse({ c: f.identifiant, r: region, e: uai }) }, el("strong", {}, f.libelle || f.identifiant),
         el("span", {}, [f.diplome, f.identifiant, f.filieres.join(", "), f.millesimes.map(texteMillesime).join(", ")].filter(Boolean).join(" · ")))))));
   titre.focus();
 }
 
-const absence = (corps) => el("div", { class: "avis attention" }, el("p", {}, corps?.message || "Aucune donnée."),
+const absence = (corps) => el("div", { class: "notice warning" }, el("p", {}, corps?.message || "Aucune donnée."),
   corps?.data?.millesimesDisponible?.length ? el("p", {}, "Millésimes disponibles : " + corps.data.millesimesDisponible.map(texteMillesime).join(", ") + ".") : null,
   el("p", {}, el("a", { href: "api/doc/erreurs" }, "Les erreurs et leurs causes")));
 
@@ -145,7 +132,7 @@ async function certification(p, encore) {
   const base = e ? `api/inserjeunes/formations/${e}-${c}` : r ? `api/inserjeunes/regionales/${r}/certifications/${c}` : `api/inserjeunes/certifications/${c}`;
   const choisi = millesimes.includes(m) ? m : millesimes[0];
   const aller = (v) => { location.hash = adresse({ c, s: p.get("s"), r, e, m, ...v }); };
-  const choisir = el("div", { class: "choix" },
+  const choisir = el("div", { class: "choices" },
     freres.length > 1 && choix("code", "Code", freres.map((f) => [f, `${f} (${genre(f)})`]), c, (v) => aller({ c: v, r: "", e: "", m: "" })),
     choix("region", "Où", [["", "France entière"], ...l.regions.map((x) => [x.code, x.nom])], r, (v) => aller({ r: v, e: "", m: "" })),
     r && choix("etablissement", "Établissement", [["", "Toute la région"], ...etablissements.map((x) => [x.uai, `${x.libelle || x.uai} (${x.uai})`])], e, (v) => aller({ e: v, m: "" })),
@@ -165,7 +152,7 @@ const genre = (code) => (code.startsWith("SISE:") ? "SISE" : code.length === 11 
 const codes = (freres, c) => freres.length < 2 ? null : el("ul", {}, freres.filter((f) => f !== c).map((f) => el("li", {}, el("a", { href: adresse({ c: f, s: freres.join(",") }) }, `${genre(f)} ${f}`))));
 
 // --- what people read ---------------------------------------------------------------------------------------
-const PARTS = [["emploi", "taux_en_emploi_6_mois", "en emploi salarié à 6 mois"], ["etudes", "taux_en_formation", "en études ou en formation"], ["autres", "taux_autres_6_mois", "dans une autre situation à 6 mois"]];
+const PARTS = [["employment", "taux_en_emploi_6_mois", "en emploi salarié à 6 mois"], ["study", "taux_en_formation", "en études ou en formation"], ["other", "taux_autres_6_mois", "dans une autre situation à 6 mois"]];
 
 function indicateurs({ statut, corps: d }, millesime) {
   if (statut !== 200 || !d) return [absence(d)];
@@ -173,14 +160,14 @@ function indicateurs({ statut, corps: d }, millesime) {
   const connus = PARTS.filter(([, c]) => typeof d[c] === "number");
   if (connus.length) {
     const lu = PARTS.map(([, c, t]) => (typeof d[c] === "number" ? `${d[c]} % ${t}` : `part inconnue ${t}`)).join(", ");
-    sortie.push(el("div", { class: "barre", role: "img", "aria-label": lu }, connus.map(([k, c]) => el("span", { class: k, style: `width:${d[c]}%` }))));
-    sortie.push(el("ul", { class: "parts" }, PARTS.map(([k, c, t]) => el("li", {}, el("i", { class: k, "aria-hidden": "true" }), el("b", {}, typeof d[c] === "number" ? `${d[c]} %` : "–"), t))));
+    sortie.push(el("div", { class: "bar", role: "img", "aria-label": lu }, connus.map(([k, c]) => el("span", { class: k, style: `width:${d[c]}%` }))));
+    sortie.push(el("ul", { class: "shares" }, PARTS.map(([k, c, t]) => el("li", {}, el("i", { class: k, "aria-hidden": "true" }), el("b", {}, typeof d[c] === "number" ? `${d[c]} %` : "–"), t))));
   }
   const raisons = [...(d._meta?.messages || [])];
   if (!connus.length && !raisons.length) {
     raisons.push(d.certificationsTerminales ? "C’est une année non terminale : les indicateurs sont ceux de ses années terminales." : "Aucun taux n’est connu de la source pour ce millésime.");
   }
-  for (const raison of raisons) sortie.push(el("p", { class: "avis" }, raison));
+  for (const raison of raisons) sortie.push(el("p", { class: "notice" }, raison));
   if (Array.isArray(d.certificationsTerminales) && d.certificationsTerminales.length) {
     sortie.push(el("p", {}, "Années terminales :"), el("ul", {}, d.certificationsTerminales.map((t) => el("li", {}, el("a", { href: adresse({ c: t.code_certification }) }, t.libelle || t.code_certification)))));
   }
@@ -197,7 +184,7 @@ function indicateurs({ statut, corps: d }, millesime) {
   if (s) ajouter("D’où viennent les chiffres", s.type === "self" ? "de cette certification" : `${s.type === "ancienne" ? "de l’ancien" : "du nouveau"} diplôme de la lignée, ${s.code_certification}`);
   if (d.uai_donnee && d.uai_donnee !== d.uai) ajouter("Établissement des chiffres", d.uai_donnee);
   if (d.formation_fermee) ajouter("Formation", "fermée" + (d.date_fermeture ? ` depuis le ${d.date_fermeture.slice(0, 10)}` : ""));
-  sortie.push(el("dl", { class: "fiche" }, lignes));
+  sortie.push(el("dl", { class: "sheet" }, lignes));
   return sortie;
 }
 
@@ -208,17 +195,17 @@ function evolution(millesimes, tous) {
     const d = tous[i].statut === 200 ? tous[i].corps : null;
     return el("tr", {}, el("th", { scope: "row" }, texteMillesime(m)), PARTS.map(([, c]) => cellule(d, c)), el("td", {}, d?.nb_annee_term != null ? nombre(d.nb_annee_term) : "–"));
   });
-  return [el("h3", {}, "Évolution"), el("div", { class: "defile", role: "region", "aria-label": "Évolution", tabindex: "0" }, el("table", {},
+  return [el("h3", {}, "Évolution"), el("div", { class: "scroll", role: "region", "aria-label": "Évolution", tabindex: "0" }, el("table", {},
     el("thead", {}, el("tr", {}, ["Millésime", "En emploi à 6 mois", "En formation", "Autres situations", "Jeunes"].map((t) => el("th", { scope: "col" }, t)))), el("tbody", {}, lignes)))];
 }
 
 // --- taking it home --------------------------------------------------------------------------------------------
 function bloc(titre, texte) {
-  const bouton = el("button", { class: "discret", type: "button", onclick: async () => {
+  const bouton = el("button", { class: "quiet", type: "button", onclick: async () => {
     try { await navigator.clipboard.writeText(texte); bouton.textContent = "Copié"; } catch { bouton.textContent = "Sélectionnez le texte pour le copier"; }
-  } }, "Copier", el("span", { class: "indice", hidden: true }, titre));
+  } }, "Copier", el("span", { class: "hint", hidden: true }, titre));
   bouton.setAttribute("aria-label", `Copier : ${titre}`);
-  return [el("div", { class: "titre-bloc" }, el("h3", {}, titre), bouton), el("pre", { tabindex: "0", role: "region", "aria-label": titre }, el("code", {}, texte))];
+  return [el("div", { class: "block-title" }, el("h3", {}, titre), bouton), el("pre", { tabindex: "0", role: "region", "aria-label": titre }, el("code", {}, texte))];
 }
 
 function reprendre(chemin, svg, un) {

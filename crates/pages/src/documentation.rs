@@ -1,10 +1,11 @@
 //! The explorer at `/`, the documentation under `/api/doc`, and what they load under `/static/`.
 
 use crate::errors;
-use crate::template::{html, page};
+use crate::template::{self, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
 use flate2::read::GzDecoder;
+use maud::{Markup, html};
 use std::io::Read;
 
 /// A file that was compressed when the component was built.
@@ -20,6 +21,7 @@ const STYLE: &[u8] = include_bytes!("../pages/style.css");
 const EXPLORER_JS: &[u8] = include_bytes!("../pages/explorateur.js");
 const DOC_JS: &[u8] = include_bytes!("../pages/doc.js");
 const EXPLORER: &str = include_str!("../pages/explorateur.html");
+const COMMON_JS: &[u8] = include_bytes!("../pages/common.js");
 const MATCHING_JS: &[u8] = include_bytes!("../pages/appariement.js");
 const MATCHING: &str = include_str!("../pages/appariement.html");
 const OPENAPI: &str = include_str!("../openapi.json");
@@ -42,19 +44,17 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
     let segments = request.segments();
     // The former service has no page at `/`: programs still get its 404, people the explorer.
     let for_one_person = request.header("accept").is_some_and(|a| a.to_ascii_lowercase().contains("text/html"));
-    let show = |page: &str| html(request, 200, page, address);
+    let show = |page| template::show(request, 200, page, address);
     let response = match segments.as_slice() {
-        [] if for_one_person => show(&page("Explorateur", "/", EXPLORER_HEAD, EXPLORER)).with("vary", "Accept"),
+        [] if for_one_person => show(explorer()).with("vary", "Accept"),
         ["static", name] => return file(request, name, files),
         // Links inside the description are shown on this page, and are relative to one form of its path.
         ["api", "doc"] if request.path.ends_with('/') => {
             Response::new(308, "text/plain", Vec::new()).with("location", "../doc")
         }
-        ["api", "doc"] => show(&documentation(files)),
-        ["api", "doc", "erreurs"] => show(&errors::show()),
-        ["api", "doc", "appariement"] => {
-            show(&page("Apparier un catalogue", "/api/doc/appariement", MATCHING_HEAD, MATCHING))
-        }
+        ["api", "doc"] => show(documentation(files)),
+        ["api", "doc", "erreurs"] => show(errors::show()),
+        ["api", "doc", "appariement"] => show(matching()),
         ["api", "doc", "openapi.json"] => {
             let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
@@ -101,6 +101,7 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
     let own = match name {
         "style.css" => Some(STYLE),
         "explorateur.js" => Some(EXPLORER_JS),
+        "common.js" => Some(COMMON_JS),
         "doc.js" => Some(DOC_JS),
         "appariement.js" => Some(MATCHING_JS),
         _ => None,
@@ -131,25 +132,40 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
     Ok(response(body).with_etag(&without_coding))
 }
 
-const EXPLORER_HEAD: &str = "<script src=\"/static/explorateur.js\" defer></script>";
+fn explorer() -> Markup {
+    page("Explorateur", "/", &script("explorateur.js"), &fragment(EXPLORER))
+}
 
-const MATCHING_HEAD: &str = "<script src=\"/static/appariement.js\" defer></script>";
+fn matching() -> Markup {
+    page("Apparier un catalogue", "/api/doc/appariement", &script("appariement.js"), &fragment(MATCHING))
+}
 
-const SWAGGER_HEAD: &str = "<link rel=\"stylesheet\" href=\"/static/swagger-ui.css\"><script src=\"/static/swagger-ui-bundle.js\" defer></script><script src=\"/static/doc.js\" defer></script>";
-
-fn documentation(files: &[PackedFile]) -> String {
-    let start = "<h1>Documentation de l’API</h1><p>Chaque route s’essaie ici même, sur ce service. La description entière est dans \
-<a href=\"/api/doc/openapi.json\"><code>/api/doc/openapi.json</code></a> (OpenAPI 3.1) ; les erreurs et leurs causes sont dans <a href=\"/api/doc/erreurs\">leur page</a>.</p>";
-    if files.iter().any(|f| f.name == "swagger-ui-bundle.js") {
-        let body = format!(
-            "{start}<div id=\"swagger\"></div><noscript><p>Les essais demandent JavaScript ; la description se lit sans.</p></noscript>"
-        );
-        return page("Documentation", "/api/doc", SWAGGER_HEAD, &body);
-    }
-    let body = format!(
-        "{start}<p class=\"avis attention\">Cette construction du service n’embarque pas l’outil d’essai : lancer scripts/assets --install, puis reconstruire.</p>"
-    );
-    page("Documentation", "/api/doc", "", &body)
+fn documentation(files: &[PackedFile]) -> Markup {
+    let tries = files.iter().any(|f| f.name == "swagger-ui-bundle.js");
+    let head = html! {
+        @if tries {
+            link rel="stylesheet" href="/static/swagger-ui.css";
+            script src="/static/swagger-ui-bundle.js" defer {}
+            script src="/static/doc.js" defer {}
+        }
+    };
+    let body = html! {
+        h1 { "Documentation de l’API" }
+        p {
+            "Chaque route s’essaie ici même, sur ce service. La description entière est dans "
+            a href="/api/doc/openapi.json" { code { "/api/doc/openapi.json" } }
+            " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" } "."
+        }
+        @if tries {
+            div #swagger {}
+            noscript { p { "Les essais demandent JavaScript\u{a0}; la description se lit sans." } }
+        } @else {
+            p.notice.warning {
+                "Cette construction du service n’embarque pas l’outil d’essai\u{a0}: lancer scripts/assets --install, puis reconstruire."
+            }
+        }
+    };
+    page("Documentation", "/api/doc", &head, &body)
 }
 
 #[cfg(test)]
@@ -189,7 +205,7 @@ mod tests {
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
             assert!(page.contains(&style), "{path}: {style}");
         }
-        for script in [EXPLORER_JS, DOC_JS] {
+        for script in [EXPLORER_JS, DOC_JS, COMMON_JS, MATCHING_JS] {
             let text = std::str::from_utf8(script).unwrap();
             for start in ["\"/", "`/", "'/", "location.origin"] {
                 assert!(!text.contains(start), "{start}");
@@ -209,13 +225,13 @@ mod tests {
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");
         assert_eq!(server("/api/doc/openapi.json", Some("https://hote/prefixe")), "https://hote/prefixe");
-        assert!(body("/", Some("https://hote/prefixe")).contains("<html data-adresse=\"https://hote/prefixe/\" "));
-        assert!(!body("/", None).contains("data-adresse"));
+        assert!(body("/", Some("https://hote/prefixe")).contains("<html data-address=\"https://hote/prefixe/\" "));
+        assert!(!body("/", None).contains("data-address"));
     }
 
     #[test]
     fn the_explorer_names_every_code_that_the_search_finds() {
-        let index = EXPLORER.lines().find(|row| row.contains("class=\"indice\"")).unwrap();
+        let index = EXPLORER.lines().find(|row| row.contains("class=\"hint\"")).unwrap();
         for code in ["CFD", "MEFSTAT11", "code SISE", "code RNCP", "UAI"] {
             assert!(index.contains(code), "{code}");
         }
@@ -225,13 +241,13 @@ mod tests {
     #[test]
     fn nothing_of_a_page_comes_from_elsewhere_and_the_explorer_stays_small() {
         let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
-        for page in [documentation(&files), documentation(&[]), errors::show(), page("x", "/", EXPLORER_HEAD, EXPLORER)]
-        {
+        for page in [documentation(&files), documentation(&[]), errors::show(), explorer(), matching()] {
+            let page = page.into_string();
             for attribute in ["src=\"http", "src=\"//", "url(http", "<link rel=\"stylesheet\" href=\"http"] {
                 assert!(!page.contains(attribute), "{attribute}");
             }
         }
-        let total = EXPLORER.len() + STYLE.len() + EXPLORER_JS.len();
+        let total = EXPLORER.len() + STYLE.len() + EXPLORER_JS.len() + COMMON_JS.len();
         assert!(total < 150 * 1024, "{total}");
     }
 }

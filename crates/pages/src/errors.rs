@@ -1,7 +1,8 @@
 //! Every error of the API: its status, its message, its cause, what to do. The page of errors is
 //! made from this table, the OpenAPI description repeats its words, `api` names its anchors.
 
-use crate::template::{escape, page};
+use crate::template::page;
+use maud::{Markup, html};
 
 /// An error, as the documentation tells it.
 #[derive(Clone, Copy, Debug)]
@@ -157,21 +158,24 @@ pub const ERRORS: [Explanation; 19] = [
 
 /// The page of errors.
 #[must_use]
-pub fn show() -> String {
-    let mut body = String::from(
-        "<h1>Les erreurs et leurs causes</h1><p>Toute erreur répond <code>{\"statusCode\", \"error\", \"message\"}</code>, \
-avec <code>details</code> (400) ou <code>data</code> (404 sur un millésime) quand il y a plus à dire. L’en-tête \
-<code>Link</code> de chaque erreur mène ici (<code>rel=\"help\"</code>) ; pour un code inconnu, un second mène aux codes les plus proches (<code>rel=\"search\"</code>).</p>",
-    );
-    for e in ERRORS {
-        body.push_str(&format!(
-            "<section id=\"{0}\"><h2>{1} – {2}</h2><dl class=\"fiche\"><dt>Cause</dt><dd>{3}</dd><dt>Que faire</dt><dd>{4}</dd></dl></section>",
-            e.anchor,
-            e.status,
-            escape(e.message),
-            escape(e.cause),
-            escape(e.remedy),
-        ));
-    }
-    page("Les erreurs", "/api/doc/erreurs", "", &body)
+pub fn show() -> Markup {
+    let body = html! {
+        h1 { "Les erreurs et leurs causes" }
+        p {
+            "Toute erreur répond " code { "{\"statusCode\", \"error\", \"message\"}" } ", avec " code { "details" }
+            " (400) ou " code { "data" } " (404 sur un millésime) quand il y a plus à dire. L’en-tête " code { "Link" }
+            " de chaque erreur mène ici (" code { "rel=\"help\"" } ")\u{a0}; pour un code inconnu, un second mène aux codes les plus proches ("
+            code { "rel=\"search\"" } ")."
+        }
+        @for e in ERRORS {
+            section id=(e.anchor) {
+                h2 { (e.status) " – " (e.message) }
+                dl.sheet {
+                    dt { "Cause" } dd { (e.cause) }
+                    dt { "Que faire" } dd { (e.remedy) }
+                }
+            }
+        }
+    };
+    page("Les erreurs", "/api/doc/erreurs", &Markup::default(), &body)
 }

@@ -2,7 +2,8 @@
 //!
 //! It is made of the public copy of the report: counts, names of fields, kinds of reasons.
 
-use crate::template::escape;
+use crate::template::table;
+use maud::{Markup, html};
 use serde_json::{Map, Value};
 
 /// The treatments of statistics, in their order, and what the page calls the state after them.
@@ -31,7 +32,7 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn names(value: &Value) -> String {
-    let names: Vec<String> = members(value).map(|(name, n)| format!("{} ({n})", escape(name))).collect();
+    let names: Vec<String> = members(value).map(|(name, n)| format!("{name} ({n})")).collect();
     if names.is_empty() { "–".into() } else { names.join(", ") }
 }
 
@@ -47,84 +48,75 @@ fn service(name: &str) -> &str {
     }
 }
 
-fn table(title: &str, headers: &[&str], rows: &str) -> String {
-    let headers: String = headers.iter().map(|e| format!("<th scope=\"col\">{e}</th>")).collect();
-    format!(
-        "<div class=\"defile\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\"><table><caption>{title}</caption><thead><tr>{headers}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
-}
-
 /// The collection of an import; empty where it was a push.
-pub(crate) fn run(report: &Value) -> String {
-    let Some(latest_run) = report.get("collecte").filter(|c| c.get("sources").is_some()) else { return String::new() };
+pub(crate) fn run(report: &Value) -> Markup {
+    let Some(latest_run) = report.get("collecte").filter(|c| c.get("sources").is_some()) else {
+        return Markup::default();
+    };
     let from = |field: &str| latest_run.get(field).unwrap_or(&Value::Null);
-    let id = report.get("id").and_then(Value::as_str).unwrap_or_default();
-    let sources: String = members(from("sources"))
-        .map(|(name, source)| {
-            let n = |field: &str| source.get(field).and_then(Value::as_u64).unwrap_or_default();
-            format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(service(name)),
-                n("appels"),
-                n("sans_donnee"),
-                n("en_echec"),
-                n("requetes"),
-                n("reprises"),
-                n("lignes"),
-                names(source.get("champs_inconnus").unwrap_or(&Value::Null)),
-            )
-        })
-        .collect();
-    let rejections: String = members(from("traitements"))
-        .flat_map(|(name, treatment)| {
-            let empty = Value::Null;
-            let rejections = treatment.get("rejets").unwrap_or(&empty).clone();
-            let name = service(name).to_owned();
-            let rows: Vec<String> = members(&rejections)
-                .map(|(reason, n)| {
-                    let reason = REASONS.iter().find(|(r, _)| r == reason).map_or(reason.as_str(), |(_, words)| words);
-                    format!("<tr><th scope=\"row\">{}</th><td>{}</td><td>{n}</td></tr>", escape(&name), escape(reason))
-                })
-                .collect();
-            rows
-        })
-        .collect();
-    let mut coverage = String::new();
-    for (treatment, title) in TREATMENTS {
-        let after = from("couverture").get(treatment).unwrap_or(&Value::Null);
-        for (maille, by_millesime) in members(after) {
-            let count = |wanted: &[&str]| -> u64 {
-                members(by_millesime)
-                    .flat_map(|(_, provenances)| members(provenances))
-                    .filter(|(provenance, _)| wanted.contains(&provenance.as_str()))
-                    .filter_map(|(_, n)| n.as_u64())
-                    .sum()
-            };
-            coverage.push_str(&format!(
-                "<tr><th scope=\"row\">{title}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(maille),
-                count(&["self"]),
-                count(&["ancienne", "nouvelle"]),
-                count(&["aucune"]),
-            ));
+    let sources = html! {
+        @for (name, source) in members(from("sources")) {
+            tr {
+                th scope="row" { (service(name)) }
+                @for field in ["appels", "sans_donnee", "en_echec", "requetes", "reprises", "lignes"] {
+                    td { (source.get(field).and_then(Value::as_u64).unwrap_or_default()) }
+                }
+                td { (names(source.get("champs_inconnus").unwrap_or(&Value::Null))) }
+            }
+        }
+    };
+    let rejections = html! {
+        @for (name, treatment) in members(from("traitements")) {
+            @for (reason, n) in members(treatment.get("rejets").unwrap_or(&Value::Null)) {
+                tr {
+                    th scope="row" { (service(name)) }
+                    td { (REASONS.iter().find(|(r, _)| r == reason).map_or(reason.as_str(), |(_, words)| words)) }
+                    td { (n) }
+                }
+            }
+        }
+    };
+    let coverage = html! {
+        @for (treatment, title) in TREATMENTS {
+            @for (maille, by_millesime) in members(from("couverture").get(treatment).unwrap_or(&Value::Null)) {
+                tr {
+                    th scope="row" { (title) }
+                    td { (maille) }
+                    @for wanted in [["self"].as_slice(), &["ancienne", "nouvelle"], &["aucune"]] {
+                        td { (provenances(by_millesime, wanted)) }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        details {
+            summary {
+                "Détail de la collecte " code { (report.get("id").and_then(Value::as_str).unwrap_or_default()) }
+            }
+            (table("Services interrogés", "Services interrogés", &SERVICE_COLUMNS, &sources))
+            @if !rejections.0.is_empty() {
+                (table("Lignes rejetées", "Lignes rejetées", &["Service", "Raison", "Nombre"], &rejections))
+            }
+            @if !coverage.0.is_empty() {
+                (table("Documents après chaque traitement", "Documents après chaque traitement", &COVERAGE_COLUMNS, &coverage))
+            }
         }
     }
-    let mut body = table(
-        "Services interrogés",
-        &["Service", "Appels", "Sans donnée", "En échec", "Requêtes", "Dont reprises", "Lignes", "Champs inconnus"],
-        &sources,
-    );
-    if !rejections.is_empty() {
-        body.push_str(&table("Lignes rejetées", &["Service", "Raison", "Nombre"], &rejections));
-    }
-    if !coverage.is_empty() {
-        body.push_str(&table(
-            "Documents après chaque traitement",
-            &["Étape", "Maille", "Données propres", "D’un autre diplôme de la lignée", "Année non terminale"],
-            &coverage,
-        ));
-    }
-    format!("<details><summary>Détail de la collecte <code>{}</code></summary>{body}</details>", escape(id))
+}
+
+const SERVICE_COLUMNS: [&str; 8] =
+    ["Service", "Appels", "Sans donnée", "En échec", "Requêtes", "Dont reprises", "Lignes", "Champs inconnus"];
+const COVERAGE_COLUMNS: [&str; 5] =
+    ["Étape", "Maille", "Données propres", "D’un autre diplôme de la lignée", "Année non terminale"];
+
+/// How many documents, whatever their millesime, come from these.
+fn provenances(by_millesime: &Value, wanted: &[&str]) -> u64 {
+    members(by_millesime)
+        .flat_map(|(_, provenances)| members(provenances))
+        .filter(|(provenance, _)| wanted.contains(&provenance.as_str()))
+        .filter_map(|(_, n)| n.as_u64())
+        .sum()
 }
 
 #[cfg(test)]
@@ -138,7 +130,7 @@ mod tests {
             "sources": {"bcn": {"appels": 9, "lignes": 12, "champs_inconnus": {"<b>": 3}}},
             "traitements": {"acce": {"rejets": {"uai_incorrect": 4}}},
             "couverture": {"continuum": {"formations": {"2021_2022": {"self": 5, "ancienne": 2, "nouvelle": 1, "aucune": 7}}}}}});
-        let html = run(&report);
+        let html = run(&report).into_string();
         for expected in [
             "<th scope=\"row\">BCN</th><td>9</td>",
             "&lt;b&gt; (3)",
@@ -147,6 +139,6 @@ mod tests {
         ] {
             assert!(html.contains(expected), "{expected}: {html}");
         }
-        assert_eq!(run(&json!({"id": "j2", "bilan": {}})), "");
+        assert_eq!(run(&json!({"id": "j2", "bilan": {}})).into_string(), "");
     }
 }

@@ -4,10 +4,11 @@
 //! of the import's own work.
 
 use crate::report;
-use crate::template::{escape, html, page};
+use crate::template::{self, page, table};
 use api::error::ApiError;
 use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
+use maud::{Markup, html};
 use serde_json::{Value, json};
 use store::kv::to_value;
 use store::public_record::DocumentCounts;
@@ -37,7 +38,8 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Re
     }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
-    let response = if as_page { html(request, status, &show(&state), None) } else { Response::json(status, &state) };
+    let response =
+        if as_page { template::show(request, status, show(&state), None) } else { Response::json(status, &state) };
     let response = if status == 503 { response.with("retry-after", "5") } else { response };
     Ok(response.with("cache-control", "no-store").compress(request))
 }
@@ -121,127 +123,126 @@ fn text<'a>(value: &'a Value, field: &str) -> &'a str {
 }
 
 /// A day and hour that people read.
-fn when(iso: &str) -> String {
+fn when(iso: &str) -> Markup {
     match (iso.get(..10), iso.get(11..16)) {
-        (Some(day), Some(hour)) => format!("<time datetime=\"{}\">{day} à {hour} (UTC)</time>", escape(iso)),
-        _ => "–".into(),
+        (Some(day), Some(hour)) => html! { time datetime=(iso) { (day) " à " (hour) " (UTC)" } },
+        _ => html! { "–" },
     }
 }
 
-fn show(state: &Value) -> String {
+fn show(state: &Value) -> Markup {
     let (word, class) = match text(state, "etat") {
-        "ok" => ("Les données sont lisibles.", "bien"),
-        "vide" => ("Rien n’est encore publié : voir docs/EXPLOITER.md.", "attention"),
-        _ => ("Le magasin de données ne répond pas.", "erreur"),
+        "ok" => ("Les données sont lisibles.", "good"),
+        "vide" => ("Rien n’est encore publié : voir docs/EXPLOITER.md.", "warning"),
+        _ => ("Le magasin de données ne répond pas.", "error"),
     };
-    let mut body = format!("<h1>État du service</h1><p class=\"avis {class}\">{word}</p>");
-    body.push_str("<h2>Publication en service</h2><dl class=\"fiche\">");
     let publication = state.get("publication").cloned().unwrap_or_default();
-    for (name, value) in [
-        ("Version du service", escape(text(state, "version"))),
-        ("Environnement", escape(text(state, "env"))),
-        ("Génération", escape(text(state, "generation"))),
-        ("Génération précédente", escape(text(state, "generation_precedente"))),
-        ("Import ouvert", when(text(&publication, "ouverte_le"))),
-        ("Mise en service", when(text(&publication, "mise_en_service_le"))),
-        ("Empreinte des documents", format!("<code>{}</code>", escape(text(&publication, "empreinte")))),
-    ] {
-        body.push_str(&format!("<dt>{name}</dt><dd>{value}</dd>"));
-    }
-    body.push_str("</dl><h2>Millésimes en vigueur</h2><dl class=\"fiche\">");
-    for (field, name) in [
-        ("certifications", "France, secondaire"),
-        ("certifications_sup", "France, supérieur"),
-        ("regionales", "Régions"),
-        ("formations", "Établissements, secondaire"),
-        ("formations_sup", "Établissements, supérieur"),
-    ] {
-        let value = state.get("millesimes_en_vigueur").map_or("–", |m| text(m, field));
-        body.push_str(&format!("<dt>{name}</dt><dd>{}</dd>", escape(value)));
-    }
-    body.push_str("</dl><h2>Documents publiés</h2>");
-    body.push_str(&headcounts(state));
-    body.push_str("<h2>Derniers imports</h2>");
-    body.push_str(&imports(state));
-    body.push_str("<p>Les mêmes informations en JSON&nbsp;: <a href=\"/api/status\"><code>/api/status</code></a>.</p>");
-    page("État du service", "/etat", "", &body)
+    let in_force = |field: &str| state.get("millesimes_en_vigueur").map_or("–", |m| text(m, field)).to_owned();
+    let body = html! {
+        h1 { "État du service" }
+        p class=(format!("notice {class}")) { (word) }
+        h2 { "Publication en service" }
+        dl.sheet {
+            dt { "Version du service" } dd { (text(state, "version")) }
+            dt { "Environnement" } dd { (text(state, "env")) }
+            dt { "Génération" } dd { (text(state, "generation")) }
+            dt { "Génération précédente" } dd { (text(state, "generation_precedente")) }
+            dt { "Import ouvert" } dd { (when(text(&publication, "ouverte_le"))) }
+            dt { "Mise en service" } dd { (when(text(&publication, "mise_en_service_le"))) }
+            dt { "Empreinte des documents" } dd { code { (text(&publication, "empreinte")) } }
+        }
+        h2 { "Millésimes en vigueur" }
+        dl.sheet {
+            dt { "France, secondaire" } dd { (in_force("certifications")) }
+            dt { "France, supérieur" } dd { (in_force("certifications_sup")) }
+            dt { "Régions" } dd { (in_force("regionales")) }
+            dt { "Établissements, secondaire" } dd { (in_force("formations")) }
+            dt { "Établissements, supérieur" } dd { (in_force("formations_sup")) }
+        }
+        h2 { "Documents publiés" }
+        (headcounts(state))
+        h2 { "Derniers imports" }
+        (imports(state))
+        p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
+    };
+    page("État du service", "/etat", &Markup::default(), &body)
 }
 
-fn headcounts(state: &Value) -> String {
+fn headcounts(state: &Value) -> Markup {
     let documents: DocumentCounts =
         state.get("documents").and_then(|d| serde_json::from_value(d.clone()).ok()).unwrap_or_default();
     if documents.is_empty() {
-        return "<p>Aucun.</p>".into();
+        return html! { p { "Aucun." } };
     }
-    let mut rows = String::new();
-    for (maille, by_millesime) in &documents {
-        for (millesime, provenances) in by_millesime {
-            let from = |name: &str| provenances.get(name).copied().unwrap_or_default();
-            rows.push_str(&format!(
-                "<tr><th scope=\"row\">{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
-                escape(maille_name(maille)),
-                escape(&millesime.replace('_', "-")),
-                provenances.values().sum::<u64>(),
-                from("self"),
-                from("ancienne") + from("nouvelle"),
-                from("sans donnees"),
-            ));
+    let rows = html! {
+        @for (maille, by_millesime) in &documents {
+            @for (millesime, provenances) in by_millesime {
+                @let from = |name: &str| provenances.get(name).copied().unwrap_or_default();
+                tr {
+                    th scope="row" { (maille_name(maille)) }
+                    td { (millesime.replace('_', "-")) }
+                    td { (provenances.values().sum::<u64>()) }
+                    td { (from("self")) }
+                    td { (from("ancienne") + from("nouvelle")) }
+                    td { (from("sans donnees")) }
+                }
+            }
         }
-    }
+    };
     let below_threshold: Vec<String> = state
         .get("sous_seuil")
         .and_then(Value::as_object)
         .into_iter()
         .flatten()
-        .map(|(maille, n)| format!("{} : {n}", escape(maille_name(maille))))
+        .map(|(maille, n)| format!("{} : {n}", maille_name(maille)))
         .collect();
     let below_threshold = if below_threshold.is_empty() { "aucun".into() } else { below_threshold.join(", ") };
-    format!(
-        "<div class=\"defile\" role=\"region\" aria-label=\"Documents par maille et millésime\" tabindex=\"0\"><table><caption>Par maille et millésime</caption><thead><tr><th scope=\"col\">Maille</th><th scope=\"col\">Millésime</th>\
-<th scope=\"col\">Documents</th><th scope=\"col\">Données propres</th><th scope=\"col\">D’un autre diplôme de la lignée</th><th scope=\"col\">Année non terminale</th></tr></thead><tbody>{rows}</tbody></table></div>\
-<p>Documents dont les chiffres sont masqués, faute d’un groupe d’au moins 20 jeunes&nbsp;: {below_threshold}.</p>"
-    )
+    html! {
+        (table("Documents par maille et millésime", "Par maille et millésime", &DOCUMENT_COLUMNS, &rows))
+        p { "Documents dont les chiffres sont masqués, faute d’un groupe d’au moins 20 jeunes\u{a0}: " (below_threshold) "." }
+    }
 }
 
-fn imports(state: &Value) -> String {
+const DOCUMENT_COLUMNS: [&str; 6] =
+    ["Maille", "Millésime", "Documents", "Données propres", "D’un autre diplôme de la lignée", "Année non terminale"];
+
+fn imports(state: &Value) -> Markup {
     let reports = state.get("imports").and_then(Value::as_array).cloned().unwrap_or_default();
     if reports.is_empty() {
-        return "<p>Aucun import terminé.</p>".into();
+        return html! { p { "Aucun import terminé." } };
     }
-    let rows: String = reports
-        .iter()
-        .map(|r| {
-            let summary = r.get("bilan").cloned().unwrap_or_default();
-            let n = |field: &str| summary.get(field).and_then(Value::as_u64).unwrap_or_default();
-            let received: u64 = summary
-                .get("lignes")
-                .and_then(Value::as_object)
-                .map_or(0, |l| l.values().filter_map(Value::as_u64).sum());
-            let unknown: Vec<&str> = summary
-                .get("champs_inconnus")
-                .and_then(Value::as_object)
-                .map_or_else(Vec::new, |c| c.keys().map(String::as_str).collect());
-            let end = match text(r, "etape") {
-                "publie" => "publié",
-                "inchange" => "inchangé",
-                "abandonne" => "abandonné",
-                "echec" => "échec",
-                other => other,
-            };
-            format!(
-                "<tr><th scope=\"row\"><code>{}</code></th><td>{}</td><td>{}</td><td>{received}</td><td>{}</td><td>{}</td><td>{:.1}&nbsp;s</td></tr>",
-                escape(text(r, "id")),
-                when(text(r, "fini_le")),
-                escape(end),
-                n("lignes_refusees"),
-                escape(&unknown.join(", ")),
-                std::time::Duration::from_millis(n("duree_ms")).as_secs_f64(),
-            )
-        })
-        .collect();
-    format!(
-        "<div class=\"defile\" role=\"region\" aria-label=\"Derniers imports\" tabindex=\"0\"><table><caption>Du plus récent au plus ancien</caption><thead><tr><th scope=\"col\">Import</th><th scope=\"col\">Fin</th><th scope=\"col\">Résultat</th>\
-<th scope=\"col\">Lignes reçues</th><th scope=\"col\">Lignes refusées</th><th scope=\"col\">Champs inconnus</th><th scope=\"col\">Durée</th></tr></thead><tbody>{rows}</tbody></table></div>{}",
-        reports.iter().map(report::run).collect::<String>()
-    )
+    let rows = html! { @for report in &reports { (import(report)) } };
+    html! {
+        (table("Derniers imports", "Du plus récent au plus ancien", &IMPORT_COLUMNS, &rows))
+        @for report in &reports { (report::run(report)) }
+    }
+}
+
+const IMPORT_COLUMNS: [&str; 7] =
+    ["Import", "Fin", "Résultat", "Lignes reçues", "Lignes refusées", "Champs inconnus", "Durée"];
+
+fn import(report: &Value) -> Markup {
+    let summary = report.get("bilan").cloned().unwrap_or_default();
+    let n = |field: &str| summary.get(field).and_then(Value::as_u64).unwrap_or_default();
+    let members = |field: &str| summary.get(field).and_then(Value::as_object).cloned().unwrap_or_default();
+    let received: u64 = members("lignes").values().filter_map(Value::as_u64).sum();
+    let unknown: Vec<String> = members("champs_inconnus").into_iter().map(|(field, _)| field).collect();
+    let end = match text(report, "etape") {
+        "publie" => "publié",
+        "inchange" => "inchangé",
+        "abandonne" => "abandonné",
+        "echec" => "échec",
+        other => other,
+    };
+    html! {
+        tr {
+            th scope="row" { code { (text(report, "id")) } }
+            td { (when(text(report, "fini_le"))) }
+            td { (end) }
+            td { (received) }
+            td { (n("lignes_refusees")) }
+            td { (unknown.join(", ")) }
+            td { (format!("{:.1}\u{a0}s", std::time::Duration::from_millis(n("duree_ms")).as_secs_f64())) }
+        }
+    }
 }

@@ -1,25 +1,10 @@
 //! The frame of every page.
 
 use api::{Request, Response, links};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// What a page may load: its own origin, nothing else. The API's documentation sets styles in place.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/// Text, ready for HTML.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut output = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => output.push_str("&amp;"),
-            '<' => output.push_str("&lt;"),
-            '>' => output.push_str("&gt;"),
-            '"' => output.push_str("&quot;"),
-            c => output.push(c),
-        }
-    }
-    output
-}
 
 const ENTRIES: [(&str, &str); 5] = [
     ("/", "Explorateur"),
@@ -29,43 +14,82 @@ const ENTRIES: [(&str, &str); 5] = [
     ("/etat", "État du service"),
 ];
 
+/// A file of this crate that is HTML already.
+pub(crate) fn fragment(html: &'static str) -> Markup {
+    PreEscaped(html.to_owned())
+}
+
+/// A script of this crate.
+pub(crate) fn script(name: &str) -> Markup {
+    html! { script type="module" src=(format!("/static/{name}")) {} }
+}
+
+/// A table that scrolls by itself where it is too wide, and by keyboard.
+pub(crate) fn table(label: &str, caption: &str, headers: &[&str], rows: &Markup) -> Markup {
+    html! {
+        div.scroll role="region" aria-label=(label) tabindex="0" {
+            table {
+                caption { (caption) }
+                thead { tr { @for header in headers { th scope="col" { (header) } } } }
+                tbody { (rows) }
+            }
+        }
+    }
+}
+
 /// A whole page: `here` is the path of its entry in the navigation, `head` what its head adds.
 #[must_use]
-pub fn page(title: &str, here: &str, head: &str, body: &str) -> String {
-    let navigation: String = ENTRIES
-        .iter()
-        .map(|(path, name)| {
-            let current = if *path == here { " aria-current=\"page\"" } else { "" };
-            format!("<li><a href=\"{path}\"{current}>{name}</a></li>")
-        })
-        .collect();
-    let title = escape(title);
-    format!(
-        "<!doctype html><html lang=\"fr\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-<title>{title} – Exposition des données InserJeunes et InserSup</title>\
-<link rel=\"icon\" href=\"data:,\"><link rel=\"stylesheet\" href=\"/static/style.css\">{head}</head>\
-<body><a class=\"evitement\" href=\"#contenu\">Aller au contenu</a>\
-<header><div class=\"cadre\"><p class=\"marque\"><a href=\"/\">Exposition InserJeunes</a></p>\
-<p class=\"slogan\">Que deviennent les jeunes après une formation&nbsp;?</p></div>\
-<nav aria-label=\"Principale\"><ul class=\"cadre\">{navigation}</ul></nav></header>\
-<main id=\"contenu\" class=\"cadre\" tabindex=\"-1\">{body}</main>\
-<footer><div class=\"cadre\"><p>Sources&nbsp;: InserJeunes (DEPP et DARES) et InserSup (SIES). Aucun chiffre n’est publié sur un groupe de moins de 20 jeunes.</p></div></footer>\
-</body></html>"
-    )
+pub fn page(title: &str, here: &str, head: &Markup, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="fr" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " – Exposition des données InserJeunes et InserSup" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/static/style.css";
+                (head)
+            }
+            body {
+                a.skip-link href="#content" { "Aller au contenu" }
+                header {
+                    div.frame {
+                        p.brand { a href="/" { "Exposition InserJeunes" } }
+                        p.tagline { "Que deviennent les jeunes après une formation\u{a0}?" }
+                    }
+                    nav aria-label="Principale" {
+                        ul.frame {
+                            @for (path, name) in ENTRIES {
+                                li { a href=(path) aria-current=[(path == here).then_some("page")] { (name) } }
+                            }
+                        }
+                    }
+                }
+                main #content .frame tabindex="-1" { (body) }
+                footer {
+                    div.frame {
+                        p { "Sources\u{a0}: InserJeunes (DEPP et DARES) et InserSup (SIES). Aucun chiffre n’est publié sur un groupe de moins de 20 jeunes." }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// The answer that shows a page. Its links, written from the root, leave as those from where the page lies: the service
 /// does not know under which path its gateway shows it. What the page writes out whole begins with `address`, where that
 /// is told.
 #[must_use]
-pub fn html(request: &Request, status: u16, page: &str, address: Option<&str>) -> Response {
+pub fn show(request: &Request, status: u16, page: Markup, address: Option<&str>) -> Response {
     let root = links::way_to_root(&request.path);
-    let mut page = page.to_owned();
+    let mut page = page.into_string();
     for attribute in ["href", "src", "action"] {
         page = page.replace(&format!(" {attribute}=\"/"), &format!(" {attribute}=\"{root}"));
     }
     if let Some(address) = address {
-        page = page.replacen("<html ", &format!("<html data-adresse=\"{}/\" ", escape(address)), 1);
+        // An address that is taken holds no character that HTML escapes: see `links::public_address`.
+        page = page.replacen("<html ", &["<html data-address=\"", address, "/\" "].concat(), 1);
     }
     Response::new(status, "text/html; charset=utf-8", page.into_bytes())
         .with("content-security-policy", POLICY)

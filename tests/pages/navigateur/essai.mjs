@@ -91,7 +91,7 @@ check((await page.evaluate(() => document.activeElement.textContent)) === "Aller
 await until(() => document.activeElement.id === "q", "the search field");
 await page.keyboard.type("accueil exemple");
 await page.waitForFunction(() => document.getElementById("annonce").textContent.includes("résultat"));
-await until(() => document.activeElement.matches(".resultats a"), "a result");
+await until(() => document.activeElement.matches(".results a"), "a result");
 await page.keyboard.press("Enter");
 await page.waitForSelector("pre");
 check((await focus()) === "H2", `keyboard: after a result the focus is on ${await focus()}`);

@@ -24,6 +24,12 @@ pub(crate) struct Manifest {
     pub(crate) documents: DocumentCounts,
     #[serde(rename = "octets")]
     pub(crate) bytes: PerFamily<u64>,
+    /// The same of documents without a family. The first ones of layout 4, and those before, did not say.
+    #[serde(rename = "octets_tables", default)]
+    pub(crate) table_bytes: Option<u64>,
+    /// Documents that are no statistics, by kind: what the guard compares. Those did not say either.
+    #[serde(default)]
+    pub(crate) tables: BTreeMap<String, u64>,
     pub(crate) sources: RecordStream,
     pub(crate) sequence: u64,
     pub(crate) millesimes: MillesimesInForce,
@@ -37,6 +43,9 @@ pub(crate) struct Manifest {
     #[serde(default)]
     pub(crate) rendering: String,
 }
+
+/// What documents without a family are taken for where a manifest does not say: more than the tables of the services hold.
+const TABLES_UNKNOWN: u64 = 192 * 1024 * 1024;
 
 fn first_layout() -> u32 {
     3
@@ -54,6 +63,13 @@ impl Manifest {
     pub(crate) fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
         let other = || StoreError::OtherLayout { key: self.generation.clone(), layout: self.layout };
         Ok(Shelf::new(&self.generation, LayoutVersion::of(self.layout).ok_or_else(other)?))
+    }
+
+    /// Bytes of the documents without a family.
+    pub(crate) fn table_bytes(&self) -> u64 {
+        // Where nothing is said, they lie in the last partition.
+        let any = self.sources.partitions().checked_sub(1).is_some_and(|last| self.sources.last(last).is_some());
+        self.table_bytes.unwrap_or(if any { TABLES_UNKNOWN } else { 0 })
     }
 
     /// The documents as they were pushed.

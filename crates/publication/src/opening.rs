@@ -28,7 +28,7 @@ pub struct Opening {
     /// The kinds that are replaced; empty: all.
     #[serde(default)]
     pub kinds: Vec<Kind>,
-    /// The millesimes that are replaced; empty: all.
+    /// The millesimes that are replaced; empty: all. Where no kind is named, what has no millesime stays.
     #[serde(default)]
     pub millesimes: Vec<String>,
     /// The declared mailles that are replaced. With them, kinds that are not named stay; without
@@ -67,7 +67,9 @@ impl Opening {
         }
         if self.scope.is_empty() {
             let named = match (kind, self.mailles.as_slice()) {
-                (_, []) => self.kinds.is_empty() || self.kinds.contains(&kind),
+                // Millesimes alone name statistics: nothing else has one.
+                (_, []) if self.kinds.is_empty() => self.millesimes.is_empty() || kind.maille().is_some(),
+                (_, []) => self.kinds.contains(&kind),
                 (Kind::Statistic, mailles) => mailles.iter().any(|m| m == text(MAILLE_FIELD)),
                 (_, [_, ..]) => self.kinds.contains(&kind),
             };

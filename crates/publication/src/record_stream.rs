@@ -132,6 +132,27 @@ impl RecordStream {
         Ok(())
     }
 
+    /// Lets a partition hold these records in place of those it has; those lie unread until their generation goes.
+    ///
+    /// # Errors
+    /// As [`Self::add`].
+    pub(super) async fn replace<K: KeyValueWrite>(
+        &mut self,
+        writer: &mut Writer<'_, K>,
+        number: u64,
+        partition: usize,
+        records: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<(), StoreError> {
+        self.write(writer, number, partition).await?;
+        if let Some(last) = self.last.get_mut(partition) {
+            *last = None;
+        }
+        for record in records {
+            self.add(writer, number, partition, &record).await?;
+        }
+        self.write(writer, number, partition).await
+    }
+
     /// Writes the fullest buffers until no more than `remainder` bytes wait.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use crate::Served;
 use crate::manifest::Manifest;
-use crate::steps::read_source;
+use crate::steps::{read_source, standing};
 use domain::Kind;
 use store::kv::{KeyValue, StoreError};
 
@@ -20,11 +20,11 @@ pub async fn walk_served<K: KeyValue>(
     let manifest = Manifest::read(kv, pointer.shelf()?).await?;
     for partition in manifest.partitions(kinds) {
         let read = manifest.sources().read(kv, pointer.shelf()?, partition).await?;
-        for record in read.records() {
-            let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
-            if kinds.contains(&kind) {
-                each(kind, json);
-            }
+        let records: Option<Vec<_>> = read.records().map(read_source).collect();
+        let wanted = records.map(|all| all.into_iter().filter(|(kind, ..)| kinds.contains(kind)));
+        let damaged = || StoreError::Damaged("source".into());
+        for (kind, _, _, json) in wanted.and_then(standing).ok_or_else(damaged)? {
+            each(kind, json);
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use store::codec::{Decoder, Encoder, hex};
 use store::fold::{Dictionary, fold, unfold};
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::{Shelf, frame, keys};
 
 /// Largest part, in bytes.
@@ -65,6 +65,34 @@ pub struct PartInfo {
     /// The mailles declared up to its end, by the parts before it too.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub mailles: BTreeMap<String, DeclaredMaille>,
+    /// What its lines were checked under. The version before did not say.
+    #[serde(rename = "selon", default, skip_serializing_if = "Option::is_none")]
+    pub(super) checked_under: Option<CheckedUnder>,
+}
+
+/// What decides, beside its bytes, which lines of a part are accepted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CheckedUnder {
+    /// Digest of the mailles that the parts before it declare.
+    pub(super) mailles: String,
+    /// Digest of the indicators that the deployment adds.
+    #[serde(rename = "indicateurs")]
+    indicators: String,
+}
+
+impl CheckedUnder {
+    fn of(mailles: &BTreeMap<String, DeclaredMaille>, indicators: &[String]) -> Result<Self, StoreError> {
+        Ok(Self { mailles: digest_of_mailles(mailles)?, indicators: digest_of(indicators)? })
+    }
+}
+
+fn digest_of<V: Serialize + ?Sized>(value: &V) -> Result<String, StoreError> {
+    Ok(hex(&Sha256::digest(to_json("part", value)?)))
+}
+
+/// The digest of declarations, as [`CheckedUnder`] holds it.
+pub(super) fn digest_of_mailles(mailles: &BTreeMap<String, DeclaredMaille>) -> Result<String, StoreError> {
+    digest_of(mailles)
 }
 
 /// Where the parts of a job lie.
@@ -110,8 +138,15 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         format!("{job}.{part}")
     }
 
-    fn family(digest: &str) -> String {
-        format!("part.{}", digest.get(..16).unwrap_or(digest))
+    /// Its pieces lie under a digest of all that decides what they hold: no key is written with two contents.
+    fn family(info: &PartInfo) -> String {
+        let digest = match &info.checked_under {
+            None => info.digest.clone(),
+            Some(CheckedUnder { mailles, indicators }) => {
+                hex(&Sha256::digest(format!("{}|{mailles}|{indicators}", info.digest)))
+            }
+        };
+        format!("part.{}", digest.get(..16).unwrap_or(&digest))
     }
 
     /// What is known of a part; `None` where it was not sent.
@@ -125,7 +160,8 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     }
 
     /// Checks the lines of a part and keeps the good ones. Sending the same part again changes
-    /// nothing; sending another one under the same number replaces it.
+    /// nothing, unless what it is checked under has changed since: the mailles that parts before it declare, the
+    /// indicators of the deployment. Sending another one under the same number replaces it.
     ///
     /// # Errors
     /// See [`StagingError`]; a bad line is no error but a [`LineRefusal`] in the answer.
@@ -142,8 +178,10 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             checker.mailles = before.mailles;
         }
         let digest = hex(&Sha256::digest(body));
+        let checked_under = Some(CheckedUnder::of(&checker.mailles, indicators)?);
         if let Some(info) = self.info(part).await?
             && info.digest == digest
+            && info.checked_under == checked_under
         {
             return Ok(info);
         }
@@ -154,7 +192,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         let mut read = lines
             .filter(|(_, line)| !line.iter().all(u8::is_ascii_whitespace))
             .map(|(rank, line)| (rank + 1, checker.line(line)));
-        let mut info = self.fill(part, digest, &mut read).await?;
+        let mut info = self.fill(part, PartInfo { digest, checked_under, ..PartInfo::default() }, &mut read).await?;
         drop(read);
         (info.unknown_fields, info.mailles) = (short_names(checker.unknown), checker.mailles);
         self.record(part, &info).await?;
@@ -177,7 +215,9 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         let mut digest = Sha256::new();
         lines.iter().flatten().for_each(|line| digest.update(&line.json));
         let read = lines.into_iter().enumerate().map(|(rank, line)| (rank + 1, line));
-        let mut info = self.fill(part, hex(&digest.finalize()), read).await?;
+        let checked_under = Some(CheckedUnder::of(&BTreeMap::new(), indicators)?);
+        let info = PartInfo { digest: hex(&digest.finalize()), checked_under, ..PartInfo::default() };
+        let mut info = self.fill(part, info, read).await?;
         info.unknown_fields = short_names(checker.unknown);
         self.record(part, &info).await?;
         Ok(info)
@@ -187,11 +227,10 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     async fn fill(
         &self,
         part: usize,
-        digest: String,
+        mut info: PartInfo,
         lines: impl IntoIterator<Item = (usize, Result<ValidLine, RefusedLine>)>,
     ) -> Result<PartInfo, StoreError> {
-        let mut info = PartInfo { digest, ..PartInfo::default() };
-        let family = Self::family(&info.digest);
+        let family = Self::family(&info);
         let mut writer = Writer::open(self.kv, &Self::prefix(self.job, part), self.batch).await?;
         let mut piece = Encoder::default();
         for (line, read) in lines {
@@ -270,7 +309,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         n: usize,
     ) -> Result<Vec<(Kind, Vec<u8>)>, StoreError> {
         let prefix = Self::prefix(self.job, part);
-        let value = Shelf::own(&prefix).get(self.kv, &Self::family(&info.digest), n).await?;
+        let value = Shelf::own(&prefix).get(self.kv, &Self::family(info), n).await?;
         let damaged = || value.damaged();
         let bytes = unfold(value.content()?, &Dictionary::default()).ok_or_else(damaged)?;
         let mut decoder = Decoder(&bytes);

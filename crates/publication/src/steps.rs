@@ -10,11 +10,12 @@ mod matching;
 mod pages;
 mod placement;
 mod sample;
+mod sources;
 mod state;
 mod switch;
 mod verify;
 
-pub(crate) use placement::read_source;
+pub(crate) use placement::{read_source, standing};
 
 use self::state::JobState;
 use crate::job::{Job, JobStep};

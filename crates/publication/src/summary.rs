@@ -1,7 +1,7 @@
 //! What came of a job, and what is known of its parts.
 
 use crate::error::PublicationError;
-use crate::staging::{LineRefusal, PartInfo};
+use crate::staging::{LineRefusal, PartInfo, digest_of_mailles};
 use domain::DeclaredMaille;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,8 +89,17 @@ impl Totals {
     /// Adds the next part.
     ///
     /// # Errors
-    /// [`PublicationError::Refused`] where it declares a maille otherwise than those before it.
+    /// [`PublicationError::Refused`] where it was checked under other declarations than those before it make now.
     pub fn add(&mut self, info: &PartInfo) -> Result<(), PublicationError> {
+        if let Some(under) = &info.checked_under
+            && under.mailles != digest_of_mailles(&self.mailles)?
+        {
+            return Err(PublicationError::Refused(format!(
+                "la partie {} a été vérifiée sous d'autres déclarations de mailles que celles des parties avant elle : \
+                 la renvoyer, et celles qui suivent",
+                self.parts
+            )));
+        }
         self.summary.add(info);
         for (kind, n) in &info.bytes {
             *self.bytes.entry(kind.clone()).or_default() += n;

@@ -20,7 +20,7 @@ Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par docum
   --url URL               le service (http://127.0.0.1:3000)
   --mode MODE             remplacer (par défaut) ou ajouter
   --kinds LISTE           les sortes de documents remplacées, séparées par des virgules (toutes)
-  --millesimes LISTE      les millésimes remplacés (tous)
+  --millesimes LISTE      les millésimes remplacés (tous) ; seuls, ils ne remplacent que des statistiques
   --mailles LISTE         les mailles déclarées remplacées ; les autres sortes de documents restent alors,
                           sauf celles que --kinds nomme
   --en-vigueur LISTE      les derniers millésimes à mettre en vigueur, par exemple

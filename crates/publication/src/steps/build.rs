@@ -25,32 +25,14 @@ const DOUBLINGS: u32 = 6;
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     pub(super) async fn build(&mut self) -> Result<Option<JobStep>, PublicationError> {
         let (partition, _) = self.state.cursor;
-        let docs: usize = self.state.partitions.total();
-        self.job.progress = (partition, docs + 1);
-        if partition > docs {
+        let partitions = self.state.sources.partitions();
+        self.job.progress = (partition, partitions);
+        if partition >= partitions {
             return Ok(Some(JobStep::List));
         }
         let Some((family, local)) = self.state.partitions.locate(partition) else {
-            // What is only kept for the treatments counts in the digest, and says the RNCP codes of the search. It is one
-            // partition of any size, in no order: read a piece at a time, from the last one.
-            let others = self.state.sources.partitions() - 1;
-            let place = match self.state.cursor.1 {
-                0 => self.state.sources.last(others),
-                _ => self.state.place,
-            };
-            let Some(place) = place else {
-                self.state.cursor = (partition + 1, 0);
-                return Ok(None);
-            };
-            let (piece, before) = self.state.sources.read_piece(self.kv, self.shelf(), place).await?;
-            for record in piece.records() {
-                let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
-                self.count_digest(kind, json);
-                self.index_rncp(kind, json).await?;
-                self.pack_other(kind, json).await?;
-            }
-            self.state.place = before;
-            self.state.cursor.1 += 1;
+            self.build_tables(partition).await?;
+            self.state.cursor = (partition + 1, 0);
             self.flush_some().await?;
             return Ok(None);
         };
@@ -80,8 +62,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let n_bundles = self.state.bundles[family];
         let by_partition = n_bundles / self.state.partitions[family].max(1);
         let mut by_bundle: Vec<Vec<BundledDocument<'_>>> = vec![Vec::new(); by_partition];
+        let (mut held, mut stands) = (0, Vec::new());
         for record in read.records() {
             let (kind, sequence, pair, json) = read_source(record).ok_or_else(damaged)?;
+            held += json.len() as u64;
             let n = keys::bundle(keys::hash(pair), n_bundles);
             by_bundle.get_mut(n - local * by_partition).ok_or_else(damaged)?.push((pair, sequence, kind, json));
         }
@@ -101,6 +85,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                         None => group.push((sequence, kind, json, keys)),
                     }
                 }
+                stands.extend(group.iter().map(|(sequence, kind, json, _)| (*kind, *sequence, pair, *json)));
                 let entry = self.build_entry(family, group).await?;
                 if entry.len() > VALUE_MAX / 2 {
                     self.job.summary.failure =
@@ -116,6 +101,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             self.writer.put(family.name(), local * by_partition + rank, bundle).await?;
         }
+        self.forget_replaced(Some(family), partition, held, &stands).await?;
         Ok(true)
     }
 
@@ -142,6 +128,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             // The nomenclature: one document a key. Only what lookups need is kept in bundles.
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
             self.count_digest(kind, json);
+            *self.state.tables.entry(kind.name().to_owned()).or_default() += 1;
             self.index_nomenclature(kind, &keys.document).await?;
             self.pack_document(kind, &keys.document).await?;
             if kind == Kind::Bcn {

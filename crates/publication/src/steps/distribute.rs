@@ -2,7 +2,7 @@
 
 use super::index;
 use super::matching::MatchingStreams;
-use super::placement::{PlacementKeys, family_of, partition_source, read_source};
+use super::placement::{PlacementKeys, family_of, is_table, partition_source, read_source, write_source};
 use super::sample::KeySample;
 use super::state::{BCN, JobState, LISTS, ListInProgress, ListSort};
 use super::{JobStepper, PARTITION};
@@ -15,7 +15,6 @@ use crate::{Environment, PublicationError};
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX};
 use domain::{Document, Kind, Maille};
 use store::PerFamily;
-use store::codec::Encoder;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError};
 use store::list::{Order, RowKey};
@@ -35,9 +34,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         };
         let mut bytes = base.as_ref().map(|b| b.bytes).unwrap_or_default();
         let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
+        let mut tables = base.as_ref().map_or(0, Manifest::table_bytes);
         for (kind, n) in &self.job.bytes {
             if let Some(family) = family_of(kind) {
                 bytes[family] += n;
+            } else if is_table(kind) {
+                tables += n;
             }
         }
         declarations.extend(self.job.mailles.clone());
@@ -52,13 +54,13 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(());
         }
         self.state.declarations = declarations;
-        self.size(base, bytes);
+        self.size(base, bytes, tables);
         Ok(())
     }
 
     /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
     /// its partitions, so that a bundle lies in one partition.
-    fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>) {
+    fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>, table_bytes: u64) {
         let parts = |n: u64, by: u64| usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX);
         let none_declared = self.state.declarations.is_empty();
         let partitions = PerFamily::of(|family| match family {
@@ -72,6 +74,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let partitions = partitions[family];
             parts(bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions
         });
+        let table_partitions = parts(table_bytes, PARTITION);
         let declarations = std::mem::take(&mut self.state.declarations);
         let lists = LISTS.iter().map(|(name, maille)| ListInProgress::new((*name).to_owned(), *maille));
         let declared =
@@ -82,7 +85,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             base,
             bundles,
             partitions,
-            sources: RecordStream::new("sources", partitions.total() + 1),
+            table_partitions,
+            sources: RecordStream::new("sources", partitions.total() + table_partitions),
             sequence: 0,
             ..JobState::default()
         };
@@ -106,7 +110,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         state.counts = state.counts.emptied();
         state.index = state.index.emptied();
         state.matching = state.matching.emptied();
-        (state.digest, state.cards, state.millesimes, state.place) = Default::default();
+        (state.digest, state.cards, state.millesimes, state.tables) = Default::default();
         self.job.summary.documents.clear();
         self.job.summary.below_threshold.clear();
     }
@@ -188,14 +192,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 sample.add(String::from_utf8(row.sort_key(order)).unwrap_or_default());
             }
         }
-        if let Some(family) = keys.family {
-            self.state.bytes[family] += json.len() as u64;
-        }
-        let partition = partition_source(&self.state.partitions, keys.family, keys::hash(&keys.pair));
-        let mut record = Encoder::default();
-        record.number(u64::from(kind.rank())).number(sequence).text(&keys.pair);
-        record.0.extend_from_slice(json);
-        self.state.sources.add(&mut self.writer, self.number, partition, &record.0).await?;
+        *self.state.bytes_of(keys.family) += json.len() as u64;
+        let state = &self.state;
+        let hash = keys::hash(&keys.pair);
+        let partition = partition_source(&state.partitions, state.table_partitions, keys.family, hash);
+        let record = write_source((kind, sequence, &keys.pair, json));
+        self.state.sources.add(&mut self.writer, self.number, partition, &record).await?;
         Ok(())
     }
 

@@ -3,15 +3,23 @@
 use crate::lists::ListRow;
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{Document, Filiere, Kind, Maille, Universe};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use store::PerFamily;
-use store::codec::Decoder;
+use store::codec::{Decoder, Encoder};
 use store::keys::{self, Family};
 use store::list::RowKey;
 
-/// The partition of the sources that holds what is only kept for the treatments.
-pub(super) fn partition_source(partitions: &PerFamily<usize>, family: Option<Family>, hash: u64) -> usize {
+/// The partition of the sources that holds a document. Those without a family (what only treatments and the matching
+/// read) follow the others, in `tables` partitions.
+pub(super) fn partition_source(
+    partitions: &PerFamily<usize>,
+    tables: usize,
+    family: Option<Family>,
+    hash: u64,
+) -> usize {
     match family {
-        None => partitions.total(),
+        None => partitions.total() + keys::bundle(hash, tables),
         Some(family) => partitions.before(family) + keys::bundle(hash, partitions[family]),
     }
 }
@@ -101,13 +109,52 @@ pub(super) fn family_of(kind: &str) -> Option<Family> {
     }
 }
 
+/// Whether documents of a kind lie in the sources, and have no family.
+pub(super) fn is_table(kind: &str) -> bool {
+    let kept = Kind::parse(kind).filter(|kind| !matches!(kind, Kind::User | Kind::Maille));
+    kept.is_some() && family_of(kind).is_none()
+}
+
 /// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.
 pub(super) type BundledDocument<'a> = (&'a str, u64, Kind, &'a [u8]);
 
 /// What the stream of sources holds of a document: its kind, its rank in the push, what its bundle entry is found
 /// by (so that a bundle is found without parsing the document), its JSON.
-pub(crate) fn read_source(record: &[u8]) -> Option<(Kind, u64, &str, &[u8])> {
+pub(crate) fn read_source(record: &[u8]) -> Option<SourceRecord<'_>> {
     let mut decoder = Decoder(record);
     let kind = Kind::from_rank(u8::try_from(decoder.number()?).ok()?)?;
     Some((kind, decoder.number()?, decoder.text()?, decoder.0))
+}
+
+/// See [`read_source`].
+pub(crate) type SourceRecord<'a> = (Kind, u64, &'a str, &'a [u8]);
+
+/// What [`read_source`] reads.
+pub(super) fn write_source((kind, sequence, pair, json): SourceRecord<'_>) -> Vec<u8> {
+    let mut record = Encoder::default();
+    record.number(u64::from(kind.rank())).number(sequence).text(pair);
+    record.0.extend_from_slice(json);
+    record.0
+}
+
+/// The documents that stand: of those under one key the last that was pushed, at the rank of the first. `None` where one
+/// cannot be read.
+pub(crate) fn standing<'a>(records: impl IntoIterator<Item = SourceRecord<'a>>) -> Option<Vec<SourceRecord<'a>>> {
+    let mut by_key: BTreeMap<(&str, String), (u64, SourceRecord<'a>)> = BTreeMap::new();
+    for record in records {
+        let (kind, sequence, pair, json) = record;
+        // Of the other kinds the pair is the whole key.
+        let version = if kind.maille().is_some() { PlacementKeys::read(kind, json)?.version } else { String::new() };
+        match by_key.entry((pair, version)) {
+            Entry::Vacant(place) => drop(place.insert((sequence, record))),
+            Entry::Occupied(mut known) => {
+                let (first, last) = known.get_mut();
+                *first = sequence.min(*first);
+                if last.1 < sequence {
+                    *last = record;
+                }
+            }
+        }
+    }
+    Some(by_key.into_values().map(|(first, (kind, _, pair, json))| (kind, first, pair, json)).collect())
 }

@@ -9,6 +9,7 @@ use domain::{DeclaredMaille, Maille};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::PerFamily;
+use store::keys::Family;
 use store::list::Order;
 use store::pointer::MillesimesInForce;
 
@@ -113,6 +114,14 @@ pub(super) struct JobState {
     pub(super) lists: Vec<ListInProgress>,
     #[serde(rename = "octets")]
     pub(super) bytes: PerFamily<u64>,
+    /// Bytes of the documents without a family, and in how many partitions of the sources they lie.
+    #[serde(rename = "octets_tables", default)]
+    pub(super) table_bytes: u64,
+    #[serde(rename = "partitions_tables", default)]
+    pub(super) table_partitions: usize,
+    /// Documents that are no statistics, by kind.
+    #[serde(default)]
+    pub(super) tables: BTreeMap<String, u64>,
     pub(super) bundles: PerFamily<usize>,
     pub(super) partitions: PerFamily<usize>,
     pub(super) sources: RecordStream,
@@ -136,7 +145,7 @@ pub(super) struct JobState {
     /// Parts that still lie in the store although nothing reads them any more.
     #[serde(default)]
     pub(super) parts_left: usize,
-    /// The next piece of a partition that is read a piece at a time.
+    /// The next piece of a partition of the generation in use, which is read a piece at a time.
     #[serde(rename = "lieu")]
     pub(super) place: Option<PiecePlace>,
     /// What was found so far of the list that is verified.
@@ -152,4 +161,14 @@ pub(super) struct JobState {
     pub(super) plans_values: usize,
     #[serde(rename = "suite_comptes")]
     pub(super) counts_chain: usize,
+}
+
+impl JobState {
+    /// The bytes of what lies in the sources under a family, or under none.
+    pub(super) fn bytes_of(&mut self, family: Option<Family>) -> &mut u64 {
+        match family {
+            Some(family) => &mut self.bytes[family],
+            None => &mut self.table_bytes,
+        }
+    }
 }

@@ -35,6 +35,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             digest: self.job.summary.digest.clone(),
             documents: self.job.summary.documents.clone(),
             bytes: self.state.bytes,
+            table_bytes: Some(self.state.table_bytes),
+            tables: self.state.tables.clone(),
             sources: self.state.sources.clone(),
             sequence: self.state.sequence,
             millesimes: self.state.millesimes.clone(),

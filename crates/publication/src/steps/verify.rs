@@ -6,6 +6,7 @@ use crate::job::JobStep;
 use crate::manifest::rendering;
 use crate::{Environment, PublicationError};
 use domain::{Kind, Maille};
+use std::collections::BTreeMap;
 use store::chain;
 use store::codec::hex;
 use store::fold::{Dictionary, unfold};
@@ -98,6 +99,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 return Ok(Some(JobStep::Unchanged));
             }
             self.job.summary.losses = losses(&base.documents, &self.job.summary.documents);
+            self.job.summary.losses.extend(losses_of_tables(&base.tables, &self.state.tables));
             if !self.job.summary.losses.is_empty() && !self.job.options.confirm_losses {
                 self.job.waits_since_ms = Some(self.env.now_ms());
                 return Ok(Some(JobStep::AwaitConfirmation));
@@ -177,6 +179,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^53")]
+fn is_loss(before: u64, after: u64) -> bool {
+    (after as f64) < (before as f64) * (1.0 - TOLERATED_LOSS)
+}
+
+/// Where a kind without mailles (the nomenclature, what only treatments and the matching read) loses more than a tenth.
+fn losses_of_tables(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> Vec<String> {
+    let counts = before.iter().map(|(kind, a)| (kind, *a, after.get(kind).copied().unwrap_or(0)));
+    counts.filter(|(_, a, b)| is_loss(*a, *b)).map(|(kind, a, b)| format!("{kind} : {a} → {b}")).collect()
+}
+
 /// Where a maille and millesime loses more than a tenth of its documents.
 fn losses(before: &DocumentCounts, after: &DocumentCounts) -> Vec<String> {
     let total = |e: &DocumentCounts, maille: &str, millesime: &str| {
@@ -186,8 +199,7 @@ fn losses(before: &DocumentCounts, after: &DocumentCounts) -> Vec<String> {
     for (maille, by_millesime) in before {
         for millesime in by_millesime.keys() {
             let (a, b) = (total(before, maille, millesime), total(after, maille, millesime));
-            #[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^53")]
-            if (b as f64) < (a as f64) * (1.0 - TOLERATED_LOSS) {
+            if is_loss(a, b) {
                 losses.push(format!("{maille} {millesime} : {a} → {b}"));
             }
         }

@@ -1,5 +1,5 @@
-//! The import: fills the store and switches generations, under `/internal/import/`. The only
-//! component that writes documents.
+//! The import: fills the store and switches generations, under `/internal/import/`. The only component that publishes; it
+//! calls nobody but the component `collecte`, which advances the pull.
 
 use edge::{Request, Response};
 

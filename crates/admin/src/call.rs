@@ -1,7 +1,10 @@
 //! What every internal route reads of its request, and how it answers.
 
 use crate::error::AdminError;
-use api::{Request, Response};
+use crate::runtime::ImportRuntime;
+use api::access::holds_secret;
+use api::error::ApiError;
+use api::{Request, Response, decode_segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use publication::{StagingError, staging};
@@ -11,6 +14,36 @@ use store::kv::to_value;
 
 /// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
 pub(crate) const BUDGET_MS: u64 = 20_000;
+
+/// The path behind `/internal/import`, in segments, of a request that bears the secret and whose body is what was sent.
+pub(crate) async fn admit<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Vec<String>, AdminError> {
+    let received = request
+        .header("authorization")
+        .and_then(|e| e.split_once(' '))
+        .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
+    let Some((_, token)) = received else { return Err(AdminError::Unauthorized) };
+    if !holds_secret(runtime, "import_secret", token.trim()).await? {
+        return Err(AdminError::Unauthorized);
+    }
+    verify_body(request)?;
+    let segments: Option<Vec<String>> =
+        request.segments().into_iter().map(|s| decode_segment(s).map(|s| s.into_owned())).collect();
+    let mut segments = segments.unwrap_or_default().into_iter();
+    match (segments.next().as_deref(), segments.next().as_deref()) {
+        (Some("internal"), Some("import")) => Ok(segments.collect()),
+        _ => Err(AdminError::UnknownRoute),
+    }
+}
+
+/// Sends what a route came to. What an operator is told, an absence too, is nobody else's to keep.
+pub(crate) async fn finish<M: ImportRuntime>(
+    runtime: &M,
+    request: &Request,
+    answer: Result<Response, AdminError>,
+) -> Response {
+    let response = answer.unwrap_or_else(|error| ApiError::from(error).response());
+    response.not_kept().finish(runtime, request).await
+}
 
 pub(crate) fn respond(status: u16, value: &impl serde::Serialize) -> Result<Response, AdminError> {
     Ok(Response::json(status, &to_value("answer", value)?))

@@ -24,6 +24,8 @@ pub enum AdminError {
     TooLarge(String),
     /// Try again later.
     Unavailable,
+    /// The component that pulls does not answer: nothing of the import's own is the matter.
+    NoAnswer,
     /// What the read contract says of a request.
     Api(ApiError),
 }
@@ -78,7 +80,7 @@ impl From<AdminError> for ApiError {
             AdminError::Unreadable(text) => Self::Unreadable(text),
             AdminError::Conflict(text) => Self::Conflict(text),
             AdminError::TooLarge(text) => Self::TooLarge(text),
-            AdminError::Unavailable => Self::Unavailable,
+            AdminError::Unavailable | AdminError::NoAnswer => Self::Unavailable,
             AdminError::Api(error) => error,
         }
     }

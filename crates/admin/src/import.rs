@@ -1,23 +1,22 @@
-//! The import's own routes, under `/internal/import/`: jobs, parts, publication, accounts.
+//! The import's own routes, under `/internal/import/`: jobs, parts, publication, reports, accounts, and the two calls that
+//! advance whatever is under way. Those of the pull are a component of their own ([`crate::pull`]).
 //!
 //! They are for operators and their programs, guarded by a bearer secret, and blocked at the
 //! gateway. Messages are in French, as the operators are.
 
-use crate::call::{BUDGET_MS, budget, json_of_body, parameter, respond, verify_body};
+use crate::call::{BUDGET_MS, admit, budget, finish, json_of_body, parameter, respond};
 use crate::error::AdminError;
 use crate::jobs::advance_job;
 use crate::runtime::{Env, ImportRuntime, indicators, new_id};
 use crate::{jobs, reports, runs, users};
-use api::access::holds_secret;
 use api::error::ApiError;
-use api::{Request, Response, decode_segment};
+use api::{Request, Response};
 use domain::Kind;
 use publication::{
     Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, clean_up, open,
     open_in_one_call, roll_back, staging,
 };
 use serde_json::{Value, json};
-use std::borrow::Cow;
 use store::kv::{StoreError, to_value};
 use store::pointer::MillesimesInForce;
 
@@ -26,32 +25,17 @@ pub const BODY_MAX: usize = staging::PART_MAX + 1;
 
 /// Answers a request to `/internal/import/…`.
 pub async fn import<M: ImportRuntime>(runtime: &M, request: Request) -> Response {
-    let response = match handle(runtime, &request).await {
-        Ok(response) => response,
-        Err(error) => ApiError::from(error).response(),
-    };
-    // What an operator is told, an absence too, is nobody else's to keep.
-    response.not_kept().finish(runtime, &request).await
+    let answer = handle(runtime, &request).await;
+    finish(runtime, &request, answer).await
 }
 
 async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let received = request
-        .header("authorization")
-        .and_then(|e| e.split_once(' '))
-        .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = received else { return Err(AdminError::Unauthorized) };
-    if !holds_secret(runtime, "import_secret", token.trim()).await? {
-        return Err(AdminError::Unauthorized);
-    }
-    verify_body(request)?;
-    let segments: Option<Vec<Cow<'_, str>>> = request.segments().into_iter().map(decode_segment).collect();
-    let segments = segments.unwrap_or_default();
-    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
+    let segments = admit(runtime, request).await?;
+    let rest: Vec<&str> = segments.iter().map(String::as_str).collect();
     let kv = runtime.kv();
     let env = Env(runtime);
     let now = runtime.now_ms();
-    let rest = segments.strip_prefix(["internal", "import"].as_slice()).ok_or(AdminError::UnknownRoute)?;
-    match (request.method.as_ref(), rest) {
+    match (request.method.as_ref(), rest.as_slice()) {
         ("POST", ["jobs"]) => {
             let job = open(&kv, &new_id(runtime), json_of_body(request)?, now).await?;
             respond(201, &job)
@@ -75,13 +59,16 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["jobs", id]) => respond(200, &Job::status(&kv, id).await?),
         ("DELETE", ["jobs", id]) => respond(200, &Job::give_up(&kv, id, now).await?),
         ("POST", ["documents"]) => documents(runtime, request).await,
-        ("GET" | "POST" | "DELETE", ["pull", rest @ ..]) => runs::handle(runtime, request, rest).await,
-        ("POST", ["run"]) => advance_all(runtime, budget(request)).await,
+        ("POST", ["pull", "run"]) => {
+            let (run, job) = runs::advance(runtime, request, budget(request)).await?;
+            Ok(Response::json(200, &json!({"collecte": run, "travail": job})))
+        }
+        ("POST", ["run"]) => advance_all(runtime, request, budget(request)).await,
         ("GET", ["status"]) => status(runtime).await,
         ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
         ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
-        ("GET" | "POST" | "DELETE", ["users", ..]) => users::handle(runtime, request, rest).await,
+        ("GET" | "POST" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
         _ => Err(AdminError::UnknownRoute),
     }
 }
@@ -151,7 +138,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
 /// scheduler calls.
 ///
 /// Whatever stops one of them for good, the others go on; what it was is in `fautes`.
-async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Response, AdminError> {
+async fn advance_all<M: ImportRuntime>(runtime: &M, request: &Request, budget: u64) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     let end = runtime.monotonic_ms().saturating_add(budget);
     let mut faults = Vec::new();
@@ -162,7 +149,7 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, budget: u64) -> Result<Respo
         Ok(Response::json(200, &response))
     };
     let ready = match runs::is_ready(runtime).await {
-        Ok(true) => runs::advance(runtime, budget).await.map(Some),
+        Ok(true) => runs::advance(runtime, request, budget).await.map(Some),
         Ok(false) => Ok(None),
         Err(error) => Err(error),
     };
@@ -205,6 +192,7 @@ fn pass(error: AdminError) -> Result<String, AdminError> {
     match error {
         AdminError::Unavailable | AdminError::Conflict(_) => Err(error),
         AdminError::Refused(text) | AdminError::TooLarge(text) => Ok(text),
+        AdminError::NoAnswer => Ok(format!("le composant {} ne répond pas", runs::COMPONENT)),
         other => Ok(ApiError::from(other).anchor().to_owned()),
     }
 }

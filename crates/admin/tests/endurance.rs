@@ -18,16 +18,18 @@
 mod services;
 
 use admin::import::import;
-use api::{Request, ResponseBody, Runtime, VariableFault};
+use admin::pull::pull;
+use api::{Request, Response, ResponseBody, Runtime, VariableFault};
 use futures_executor::block_on;
-use outside::Outside;
+use outside::{Fetch, FetchError, Outside, ServiceRequest, ServiceResponse};
 use publication::{GenerationState, Registry};
 use serde_json::{Value, json};
-use services::Services;
+use services::{Pieces, Services};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::pin;
+use std::ops::Deref;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use store::faulty::{Chance, FaultRates, Faulty};
@@ -57,7 +59,18 @@ impl KeyValueWrite for ReadStore {
     }
 }
 
-struct Harness {
+/// Both components on one store, and the services.
+#[derive(Clone)]
+struct Harness(Rc<World>);
+
+impl Deref for Harness {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.0
+    }
+}
+
+struct World {
     read_store: ReadStore,
     cache: Rc<Cache>,
     services: Services,
@@ -71,6 +84,41 @@ struct Harness {
     tues: Cell<u32>,
     /// Attempts at one call since one that was not to be killed.
     attempts: Cell<u32>,
+    /// Whether the component that pulls does not answer.
+    silent: Cell<bool>,
+}
+
+/// The other component, by its name; the services, by theirs.
+struct Network(Harness);
+
+impl Fetch for Network {
+    type Body = Pieces;
+    async fn fetch(&self, request: &ServiceRequest) -> Result<ServiceResponse<Pieces>, FetchError> {
+        let Some(path) = request.url.strip_prefix(admin::runs::ORIGIN) else {
+            return self.0.services.fetch(request).await;
+        };
+        if self.0.silent.get() {
+            return Err(FetchError::Connection);
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let headers: Vec<(String, String)> =
+            request.headers.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+        let request = Request {
+            method: request.method.to_string().into(),
+            path: path.to_owned(),
+            query: query.into(),
+            headers: headers.into(),
+            body: Vec::new(),
+        };
+        // Its future holds itself: the pull fetches too.
+        let answer: Pin<Box<dyn Future<Output = Response>>> = {
+            let harness = self.0.clone();
+            Box::pin(async move { pull(&harness, request).await })
+        };
+        let response = answer.await;
+        let ResponseBody::Bytes(body) = response.body else { panic!("an answer of the pull is not streamed") };
+        Ok(ServiceResponse { status: response.status, headers: Vec::new(), body: Pieces([Ok(body)].into()) })
+    }
 }
 
 impl Runtime for Harness {
@@ -112,10 +160,10 @@ impl Runtime for Harness {
 }
 
 impl Outside for Harness {
-    type Fetch = Services;
+    type Fetch = Network;
     type Clock = Services;
-    fn fetch(&self) -> Services {
-        self.services.clone()
+    fn fetch(&self) -> Network {
+        Network(self.clone())
     }
     fn clock(&self) -> Services {
         self.services.clone()
@@ -141,7 +189,7 @@ impl Harness {
     fn new(seed: u64, faults: FaultRates, kills: bool) -> Self {
         let services = Services::default();
         services.pass(1_700_000_000_000);
-        Self {
+        Self(Rc::new(World {
             read_store: ReadStore(Rc::new(Faulty::new(seed, faults))),
             cache: Rc::default(),
             services,
@@ -152,7 +200,8 @@ impl Harness {
             kills: Cell::new(kills),
             tues: Cell::new(0),
             attempts: Cell::new(0),
-        }
+            silent: Cell::new(false),
+        }))
     }
 
     fn pass(&self, ms: u64) {
@@ -176,7 +225,9 @@ impl Harness {
             let portee = [3, 12, 60, 400, 2_000][usize::try_from(self.chance.below(5)).unwrap()];
             kv.kill_after(Some(self.chance.below(portee)));
         }
-        let response = once(import(self, request));
+        // As the manifest routes them.
+        let pulls = path == "pull";
+        let response = once(async { if pulls { pull(self, request).await } else { import(self, request).await } });
         kv.kill_after(None);
         let Some(response) = response else {
             self.tues.set(self.tues.get() + 1);
@@ -554,6 +605,31 @@ fn invariant_11_a_job_that_cannot_go_on_stops_no_other() {
     let long = json!({"millesimes": vec!["2020"; 50_000]}).to_string();
     let (status, body) = harness.call(("POST", "jobs", long.as_bytes())).unwrap();
     assert_eq!(status, 422, "{body}");
+}
+
+/// The component that pulls may be missing or trap: publications go on, the schedule is told, and so is who asks for the pull.
+#[test]
+fn invariant_11_a_pull_that_nobody_advances_stops_no_publication() {
+    let harness = Harness::new(0, FaultRates::default(), false);
+    let (status, body) = harness.call(("POST", "pull", b"{}")).unwrap();
+    assert_eq!(status, 201, "{body}");
+    harness.silent.set(true);
+    let id = harness.open();
+    harness.send(&id, &[part(0, 40)]);
+    let (status, body) = harness.call(("POST", "pull/run", b"")).unwrap();
+    assert_eq!(status, 503, "{body}");
+    let (status, body) = harness.call(("POST", "run", b"")).unwrap();
+    assert_eq!((status, &body["travail"]["id"]), (200, &json!(id)), "{body}");
+    assert!(body["fautes"][0].as_str().unwrap().contains("collecte"), "{body}");
+    harness.planifier();
+    assert!(harness.pointer().is_some(), "published");
+    harness.silent.set(false);
+    harness.planifier();
+    let (_, body) = harness.call(("GET", "pull", b"")).unwrap();
+    assert_eq!(body["collecte"]["etape"], "remise", "{body}");
+    // Refusals of the pull are told as they are.
+    let (status, body) = Harness::new(0, FaultRates::default(), false).call(("POST", "pull/run", b"")).unwrap();
+    assert_eq!((status, &body["message"]), (422, &json!("aucune collecte n'est ouverte")), "{body}");
 }
 
 #[test]

@@ -56,12 +56,12 @@ fn only_edge_and_components_know_the_sdk() {
     }
 }
 
-/// The services' addresses and secrets: each is handed to the import and to nobody else, secrets are marked, an address
+/// The services' addresses and secrets: each is handed to the pull and to nobody else, secrets are marked, an address
 /// that is not set grants nothing.
 #[test]
-fn invariant_4_only_the_import_knows_the_services() {
+fn invariant_4_only_the_pull_knows_the_services() {
     let manifest: toml::Table = std::fs::read_to_string(root().join("spin.toml")).unwrap().parse().unwrap();
-    for name in admin::services::VARIABLES.into_iter().chain(admin::runs::VARIABLES) {
+    for name in admin::services::VARIABLES.into_iter().chain(admin::pull::VARIABLES) {
         let declared = manifest["variables"][name].as_table().unwrap();
         let secret = ["_key", "_login", "_username", "_password"].iter().any(|end| name.ends_with(end));
         assert_eq!(declared.get("secret").and_then(toml::Value::as_bool), secret.then_some(true), "{name}");
@@ -74,12 +74,16 @@ fn invariant_4_only_the_import_knows_the_services() {
         );
         for (id, component) in manifest["component"].as_table().unwrap() {
             let handed = component.get("variables").and_then(|variables| variables.get(name));
-            let template = (id == "import").then(|| format!("{{{{ {name} }}}}"));
+            let template = (id == admin::runs::COMPONENT).then(|| format!("{{{{ {name} }}}}"));
             assert_eq!(handed.and_then(toml::Value::as_str), template.as_deref(), "{id}: {name}");
         }
     }
-    let hosts = manifest["component"]["import"]["allowed_outbound_hosts"].as_array().unwrap();
-    let origins: Vec<String> = hosts.iter().map(|host| host.as_str().unwrap().to_owned()).collect();
+    let hosts = |id: &str| -> Vec<String> {
+        let hosts = manifest["component"][id]["allowed_outbound_hosts"].as_array().unwrap();
+        hosts.iter().map(|host| host.as_str().unwrap().to_owned()).collect()
+    };
     let wanted = admin::services::VARIABLES.iter().filter(|name| name.ends_with("_origine"));
-    assert_eq!(origins, wanted.map(|name| format!("{{{{ {name} }}}}")).collect::<Vec<_>>());
+    assert_eq!(hosts(admin::runs::COMPONENT), wanted.map(|name| format!("{{{{ {name} }}}}")).collect::<Vec<_>>());
+    assert_eq!(admin::runs::ORIGIN, format!("http://{}.spin.internal", admin::runs::COMPONENT));
+    assert_eq!(hosts("import"), [admin::runs::ORIGIN], "the import calls the pull and nothing outside");
 }

@@ -1,4 +1,4 @@
-//! The import's way out: the built component, the manifest's grants, and the simulated services.
+//! The pull's way out: the built component, the manifest's grants, and the simulated services.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use services::{Data, Options, Services};
@@ -50,7 +50,8 @@ fn the_import_reaches_the_services_that_the_variables_name_at_their_rate() {
         assert!(calls.max_per_second <= 8, "{service}: {calls:?}");
     }
     assert!(calls["bcn"].requests == 10 && calls["bcn"].logins == 1, "nine tables and a login: {:?}", calls["bcn"]);
-    assert_eq!(application.host.counters()["import"].denied, 0);
+    let counters = application.host.counters();
+    assert_eq!((counters["import"].denied, counters["collecte"].denied), (0, 0));
 }
 
 /// The origin is the grant: a service elsewhere is not reached, whatever else is granted.

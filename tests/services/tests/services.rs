@@ -463,7 +463,7 @@ fn variables_are_those_of_the_application() {
     ] {
         assert_eq!(joined(service), url);
     }
-    let mut known: Vec<&str> = admin::services::VARIABLES.into_iter().chain(admin::runs::VARIABLES).collect();
+    let mut known: Vec<&str> = admin::services::VARIABLES.into_iter().chain(admin::pull::VARIABLES).collect();
     // The open data is not filtered, and how treatments run and how often is asked stays as it is.
     known.retain(|name| {
         *name != "insersup_national_source" && !name.starts_with("traitements_") && !name.starts_with("collecte_")

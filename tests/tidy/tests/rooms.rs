@@ -97,7 +97,7 @@ fn invariant_4_a_read_component_is_made_without_what_writes() {
     }
     let auth = tree("auth");
     assert!(auth.contains("argon2") && !auth.contains("publication") && !auth.contains("sources"), "{auth:?}");
-    assert!(tree("import").contains("publication"));
+    assert!(tree("import").contains("publication") && tree("collecte").contains("collection"));
 }
 
 #[test]

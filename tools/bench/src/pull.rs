@@ -24,7 +24,7 @@ pub struct Pull {
     pub publication: f64,
     /// Values written, staging of the answers included.
     pub writes: u64,
-    /// The largest memory of an instance of the import, in bytes.
+    /// The largest memory of an instance of the import or of the pull, in bytes.
     pub memory: Option<u64>,
 }
 
@@ -60,7 +60,7 @@ pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<P
         .collect();
     let publication = job["bilan"]["duree_ms"].as_f64().unwrap_or(0.0) / 1000.0;
     let writes = job["bilan"]["ecritures"].as_u64().unwrap_or(0) + told["ecritures"].as_u64().unwrap_or(0);
-    let memory = server.counter("import", "peak_memory");
+    let memory = server.counter("import", "peak_memory").max(server.counter("collecte", "peak_memory"));
     let documents: u64 = ["certifications", "regionales", "formations"]
         .into_iter()
         .flat_map(|maille| job["bilan"]["documents"][maille].as_object().into_iter().flatten())

@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// The components of the application whose memory is told.
 pub const COMPONENTS: &[&str] =
-    &["certifications", "regionales", "formations", "mailles", "bcn", "lists", "auth", "status", "import"];
+    &["certifications", "regionales", "formations", "mailles", "bcn", "lists", "auth", "status", "import", "collecte"];
 
 /// Budgets on rates, as shares of bare-get (docs/ARCHITECTURE.md): row, whether with the raised reuse count, least.
 const BUDGETS: &[(&str, bool, f64)] = &[
@@ -290,7 +290,7 @@ impl Report {
         }
         println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
         for (name, size) in &self.sizes {
-            let budget = if name == "import" { IMPORT_SIZE } else { READ_SIZE };
+            let budget = if name == "import" || name == "collecte" { IMPORT_SIZE } else { READ_SIZE };
             let memory = self.memory.get(name).filter(|m| **m > 0);
             let memory = memory.map_or("not measured".to_owned(), |m| format!("{:.1}", mib(*m)));
             let cell = match name.as_str() {

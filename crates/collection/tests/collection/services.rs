@@ -213,7 +213,7 @@ fn acce() -> Vec<u8> {
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
 }
 
-pub struct Pieces(VecDeque<Result<Vec<u8>, FetchError>>);
+pub struct Pieces(pub VecDeque<Result<Vec<u8>, FetchError>>);
 
 impl Body for Pieces {
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, FetchError> {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 
 use anyhow::{Context, ensure};
+use dataset::catalogue::FormationCatalogue;
 use host::{Config, Host};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -108,14 +109,22 @@ impl Application {
 
     /// What the cheaper of the requests after the first one takes: gets, bytes read, fuel.
     fn cost(&self, targets: &[String], header: Option<(&str, &str)>, status: u16) -> anyhow::Result<[u64; 3]> {
-        let mut costs = Vec::new();
-        for target in targets {
-            self.host.reset_counters();
-            let mut request = Request::get(target).header("x-api-key", KEY);
-            if let Some((name, value)) = header {
-                request = request.header(name, value);
+        let request = |target: &String| {
+            let request = Request::get(target).header("x-api-key", KEY);
+            match header {
+                Some((name, value)) => request.header(name, value),
+                None => request,
             }
+        };
+        self.cost_of(targets.iter().map(request), status)
+    }
+
+    fn cost_of(&self, requests: impl Iterator<Item = Request>, status: u16) -> anyhow::Result<[u64; 3]> {
+        let mut costs = Vec::new();
+        for request in requests {
+            self.host.reset_counters();
             let answer = send(self.host.address(), &request)?;
+            let target = String::from_utf8_lossy(&request.target);
             ensure!(answer.status == status, "{target}: {} {}", answer.status, answer.text());
             let counters = self.host.counters();
             let sum = |of: fn(&host::testing::Counters) -> u64| counters.values().map(of).sum::<u64>();
@@ -179,6 +188,16 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
             (format!("{name}: fuel"), fuel),
         ]);
     }
+    // Pages are at hand from the first catalogue on: what is counted is reading, judging and writing rows.
+    let catalogue = FormationCatalogue::of(dataset::sample::lines()).file(500);
+    let post = Request::new("POST", "/api/appariement/formations?date_campagne=2025-08-31");
+    let post = post.header("x-api-key", KEY).header("content-type", "text/csv").body(catalogue);
+    let [gets, bytes, fuel] = application.cost_of(std::iter::repeat_n(post, 3), 200).context("matching")?;
+    counted.extend([
+        ("catalogue of 500 rows: gets".to_owned(), gets),
+        ("catalogue of 500 rows: bytes read".to_owned(), bytes),
+        ("catalogue of 500 rows: fuel".to_owned(), fuel),
+    ]);
     Ok(counted)
 }
 

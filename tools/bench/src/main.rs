@@ -7,6 +7,7 @@
 mod counts;
 mod http;
 mod load;
+mod matching;
 mod processor;
 mod pull;
 mod report;
@@ -30,7 +31,7 @@ const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
 Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--caches] [--stored] [--rounds N] [--seconds N] [--data DIR]
-             [--pull F] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
+             [--pull F] [--matching] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
@@ -41,6 +42,7 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --caches      the same with caches simulated (32 KiB of code, 48 of data, 2 MiB of both): what they lack is counted too
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
+  --matching    instead of all that: a catalogue of 25,000 rows, matched on the last of the factors
   --soak        instead of all that: so many minutes of campaign traffic while generations are published, rolled back and
                 given up, on a data set of factor 0.05; every answer is checked, and that memory is flat
   --soak-requests  the same until so many requests have been answered
@@ -78,6 +80,7 @@ struct Options {
     data: PathBuf,
     runtime: Runtime,
     pull: Option<f64>,
+    matching: bool,
     soak: Option<soak::Length>,
     rows: Vec<String>,
     stored: bool,
@@ -122,6 +125,7 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
         data: root().join("../shared/data"),
         runtime: installed_runtime(),
         pull: None,
+        matching: false,
         soak: None,
         rows: Vec::new(),
         stored: false,
@@ -142,6 +146,7 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
                 let factors = list(parser.value()?.string()?);
                 options.factors = factors.iter().map(|factor| factor.parse()).collect::<Result<_, _>>()?;
             }
+            Long("matching") => options.matching = true,
             Long("pull") => options.pull = Some(parser.value()?.parse()?),
             Long("soak") => options.soak = Some(soak::Length::Minutes(parser.value()?.parse()?)),
             Long("soak-requests") => options.soak = Some(soak::Length::Requests(parser.value()?.parse()?)),
@@ -184,15 +189,32 @@ struct Site {
 }
 
 impl Site {
+    fn of(out: &Path, factor: f64) -> Self {
+        Self { factor, folder: out.join(format!("store-{factor}")), data: out.join(format!("data-{factor}")) }
+    }
+
+    /// Whether an earlier run imported it.
+    fn is_imported(&self) -> bool {
+        self.folder.join(".spin/sqlite_key_value.db").exists()
+    }
+
     /// Makes its data, where they are not there.
     fn make(&self, options: &Options) -> anyhow::Result<()> {
-        if !self.data.join("formation.ndjson").exists() {
+        // Written last: where it is there, everything is.
+        if !self.catalogue().exists() {
             eprintln!("making data × {} …", self.factor);
             let reference = options.data.join("bcn").is_dir().then_some(options.data.as_path());
             let production = dataset::production::Production::new(self.factor, reference)?;
-            dataset::write(&self.data, production.lines(), |_, _| ())?;
+            let catalogue = dataset::catalogue::FormationCatalogue::of(production.formations());
+            dataset::write(&self.data, production.lines().chain(catalogue.links(matching::ROWS)), |_, _| ())?;
+            std::fs::write(self.catalogue(), catalogue.file(matching::ROWS))?;
         }
         Ok(())
+    }
+
+    /// A catalogue of formations, to be matched.
+    fn catalogue(&self) -> PathBuf {
+        self.data.join("appariement.csv")
     }
 
     /// Imports them into a store made anew.
@@ -214,6 +236,16 @@ fn run(options: &Options) -> anyhow::Result<()> {
     std::fs::create_dir_all(&out)?;
     load::write_script(&out)?;
     server::freeze(&out.join("components"))?;
+    if options.matching {
+        let factor = options.factors.last().copied().unwrap_or(1.0);
+        let site = Site::of(&out, factor);
+        site.make(options)?;
+        if !(options.stored && site.is_imported()) {
+            site.import(options)?;
+        }
+        report::print_matched(&measure_matching(options, &site)?);
+        return Ok(());
+    }
     if let Some(factor) = options.pull {
         report::print_pull(&pull::measure(options.runtime, &out, factor)?);
         return Ok(());
@@ -230,10 +262,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
     let mut sites = Vec::new();
     for &factor in &options.factors {
-        let site =
-            Site { factor, folder: out.join(format!("store-{factor}")), data: out.join(format!("data-{factor}")) };
+        let site = Site::of(&out, factor);
         site.make(options)?;
-        if options.stored && site.folder.join(".spin/sqlite_key_value.db").exists() {
+        if options.stored && site.is_imported() {
             sites.push(site);
             continue;
         }
@@ -252,6 +283,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
     if options.rows.is_empty() {
         measure_streams(options, large, &mut report)?;
+        report.matched = Some(measure_matching(options, large)?);
         report.pull = Some(pull::measure(options.runtime, &out, large.factor.min(1.0))?);
     }
     report.print();
@@ -262,7 +294,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
 fn count_lines(data: &Path) -> anyhow::Result<usize> {
     let mut lines = 0;
-    for kind in dataset::KINDS {
+    for kind in server::kinds() {
         let file = data.join(dataset::file_name(kind));
         if file.exists() {
             let bytes = std::fs::read(file)?;
@@ -575,6 +607,13 @@ fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> any
         }
     }
     Ok(())
+}
+
+/// A catalogue of formations, matched on one core.
+fn measure_matching(options: &Options, site: &Site) -> anyhow::Result<matching::Matched> {
+    eprintln!("matching a catalogue × {} …", site.factor);
+    let server = Server::start(options.runtime, &site.folder, SERVER_CORE, None)?;
+    matching::measure(&server, &std::fs::read(site.catalogue())?, options.rounds)
 }
 
 /// The exports and the login: one at a time.

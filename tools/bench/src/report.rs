@@ -2,12 +2,14 @@
 
 use crate::http::Answer;
 use crate::load::Rate;
+use crate::matching::Matched;
 use crate::pull::Pull;
 use crate::server::Import;
 use anyhow::Context;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 /// The components of the application whose memory is told.
 pub const COMPONENTS: &[&str] =
@@ -39,8 +41,15 @@ const IMPORT_S: f64 = 90.0;
 const IMPORT_MEMORY: u64 = 128 << 20;
 /// Its writes.
 const IMPORT_WRITES: u64 = 40_000;
+/// Seconds until the first row of a catalogue of 25,000, and until the last.
+const MATCHED_FIRST_S: f64 = 0.3;
+const MATCHED_WHOLE_S: f64 = 20.0;
+/// Memory of an instance that matches it, in bytes.
+const MATCHED_MEMORY: u64 = 32 << 20;
 /// Size of a read component, in bytes.
 pub const READ_SIZE: u64 = 600 << 10;
+/// Size of the component that matches catalogues, in bytes.
+pub const MATCHING_SIZE: u64 = 900 << 10;
 /// Size of the import, in bytes.
 pub const IMPORT_SIZE: u64 = 2 << 20;
 
@@ -110,6 +119,24 @@ pub fn print_pull(pull: &Pull) {
     }
 }
 
+/// Prints what a catalogue took.
+pub fn print_matched(matched: &Matched) {
+    let Matched { sent, bytes, rows, covered, first_row, whole, memory } = matched;
+    let first = median(first_row.iter().map(Duration::as_secs_f64)).0;
+    let whole = median(whole.iter().map(Duration::as_secs_f64)).0;
+    println!("\n| a catalogue of {rows} rows, {covered} of them covered | measured | budget |\n| --- | --- | --- |");
+    println!(
+        "| sent, answered | {} KiB, {} KiB | cut in the middle and taken up again: the same bytes ✓ |",
+        sent >> 10,
+        bytes >> 10
+    );
+    println!("| first row | {:.0} ms | {} |", first * 1e3, verdict(first <= MATCHED_FIRST_S, "≤ 300 ms"));
+    println!("| whole answer | {whole:.2} s | {} |", verdict(whole <= MATCHED_WHOLE_S, "≤ 20 s"));
+    if let Some(memory) = memory {
+        println!("| guest memory | {:.1} MiB | {} |", mib(*memory), verdict(*memory <= MATCHED_MEMORY, "≤ 32 MiB"));
+    }
+}
+
 /// Prints what was counted, as shares of bare-get.
 pub fn print_counts(counts: &[(String, Count)]) {
     let bare = counts.iter().find(|(name, _)| name == crate::BARE_GET).map_or(f64::NAN, |(_, c)| c.instructions);
@@ -158,6 +185,8 @@ pub struct Report {
     pub imports: Vec<ImportRow>,
     /// The import from staged answers.
     pub pull: Option<Pull>,
+    /// A catalogue of formations.
+    pub matched: Option<Matched>,
     /// Closed-loop rows.
     pub rows: Vec<Row>,
     /// Small against large.
@@ -288,9 +317,16 @@ impl Report {
         if let Some(pull) = &self.pull {
             print_pull(pull);
         }
+        if let Some(matched) = &self.matched {
+            print_matched(matched);
+        }
         println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
         for (name, size) in &self.sizes {
-            let budget = if name == "import" || name == "collecte" { IMPORT_SIZE } else { READ_SIZE };
+            let budget = match name.as_str() {
+                "import" | "collecte" => IMPORT_SIZE,
+                "appariement" => MATCHING_SIZE,
+                _ => READ_SIZE,
+            };
             let memory = self.memory.get(name).filter(|m| **m > 0);
             let memory = memory.map_or("not measured".to_owned(), |m| format!("{:.1}", mib(*m)));
             let cell = match name.as_str() {
@@ -432,6 +468,11 @@ impl Report {
             "pull": self.pull.as_ref().map(|p| json!({
                 "factor": p.factor, "calls": p.calls, "documents": p.documents, "treatments_s": p.treatments,
                 "publication_s": p.publication, "writes": p.writes, "peak_memory": p.memory,
+            })),
+            "matching": self.matched.as_ref().map(|m| json!({
+                "sent": m.sent, "bytes": m.bytes, "rows": m.rows, "covered": m.covered, "peak_memory": m.memory,
+                "first_row_s": m.first_row.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
+                "whole_s": m.whole.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
             })),
             "runtime": self.runtime, "load_average": self.load_average, "sizes": self.sizes, "imports": imports,
             "rows": rows, "growth": growth, "open": {"rate": self.open_rate, "p50_p99_p999_us": self.open},

@@ -67,6 +67,11 @@ impl Drop for Server {
     }
 }
 
+/// The kinds of lines that are published.
+pub fn kinds() -> impl Iterator<Item = domain::Kind> {
+    dataset::KINDS.into_iter().chain(dataset::catalogue::LINK_KINDS)
+}
+
 /// What opens the import routes.
 pub fn bearer() -> String {
     format!("Bearer {SECRET}")
@@ -252,7 +257,7 @@ impl Server {
             part.clear();
             Ok(())
         };
-        for kind in dataset::KINDS {
+        for kind in kinds() {
             let file = data.join(dataset::file_name(kind));
             if !file.exists() {
                 continue;

@@ -17,6 +17,7 @@
 //! assert!(first.doc["libelle"].as_str().unwrap().ends_with("(données fictives)"));
 //! ```
 
+pub mod catalogue;
 mod document;
 pub mod headcounts;
 pub mod production;

@@ -53,6 +53,8 @@ pub struct Real {
     etablissements: Vec<Etablissement>,
     /// CFD and RNCP code.
     rncp: Vec<(String, String)>,
+    /// What the matching of catalogues looks up beside: Certif Info and Onisep.
+    matching: Vec<Line>,
 }
 
 impl Real {
@@ -123,7 +125,8 @@ impl Real {
             }
             Ok(())
         })?;
-        Ok(Self { bcn, regionales, etablissements: tables::etablissements(data)?, rncp })
+        let matching = matching_tables(data)?;
+        Ok(Self { bcn, regionales, etablissements: tables::etablissements(data)?, rncp, matching })
     }
 
     /// Every line, kind by kind.
@@ -135,6 +138,12 @@ impl Real {
             .chain(self.bcn_sise())
             .chain(self.etablissements())
             .chain(self.rncp())
+            .chain(self.matching())
+    }
+
+    /// Certif Info and Onisep, for the matching of catalogues.
+    pub fn matching(&self) -> impl Iterator<Item = Line> + '_ {
+        self.matching.iter().cloned()
     }
 
     /// One line a row of the regional table, in its order.
@@ -205,7 +214,8 @@ impl Real {
 
     /// MEFs as their own table has them.
     pub fn bcn_mef(&self) -> impl Iterator<Item = Line> + '_ {
-        self.bcn.mefs.values().map(|mef| Line { kind: Kind::BcnMef, doc: mef.entry.clone() })
+        let rows = self.bcn.mefs.values().map(|mef| &mef.entry).chain(&self.bcn.doubled);
+        rows.map(|row| Line { kind: Kind::BcnMef, doc: row.clone() })
     }
 
     /// Diplomas of higher education.
@@ -225,4 +235,42 @@ impl Real {
     pub fn etablissements(&self) -> impl Iterator<Item = Line> + '_ {
         self.etablissements.iter().map(|e| Line { kind: Kind::Etablissement, doc: e.doc.clone() })
     }
+}
+
+/// The open file of Certif Info and the sheets of Onisep, as lines of a push. What is no code there is left out.
+fn matching_tables(data: &Path) -> Result<Vec<Line>, Error> {
+    let cfd = |text: &str| CodeCertification::parse(&format!("CFD:{text}")).map(|code| code.as_str().to_owned());
+    let rncp = |text: &str| Some(format!("RNCP{text}")).filter(|code| is_rncp(code));
+    let mut lines = Vec::new();
+    let mut add = |kind: Kind, fields: Vec<(&str, Option<String>)>| {
+        let doc = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+        lines.push(Line { kind, doc });
+    };
+    each_row(&data.join("certif-info/certif-info-2024.csv"), |row| {
+        let text = |column: &str| row.get(column).map(str::to_owned);
+        add(
+            Kind::CertifInfo,
+            vec![
+                ("code", Some(row.need("Code_Diplome")?.to_owned())),
+                ("cfd", row.get("Code_Scolarité").and_then(cfd)),
+                ("rncp", row.get("Code_RNCP").and_then(rncp)),
+                ("ideo", text("codeIdeo2")),
+                ("ancien", text("Code_Ancien_Diplome")),
+                ("premiere_session", text("Annee_Premiere_Session")),
+            ],
+        );
+        Ok(())
+    })?;
+    each_row(&data.join("onisep/ideo-formations-2024.csv"), |row| {
+        add(
+            Kind::Ideo,
+            vec![
+                ("ideo", Some(row.need("identifiant_ideo")?.to_owned())),
+                ("code_certification", row.get("code_scolarite").and_then(cfd)),
+                ("rncp", row.get("code_rncp").and_then(rncp)),
+            ],
+        );
+        Ok(())
+    })?;
+    Ok(lines)
 }

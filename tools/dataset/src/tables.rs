@@ -131,6 +131,8 @@ pub(crate) struct Sise {
 pub(crate) struct Nomenclature {
     pub cfds: BTreeMap<String, Cfd>,
     pub mefs: BTreeMap<String, Mef>,
+    /// Rows of N_MEF whose MEFSTAT11 another row has too: the matching finds them by their MEF.
+    pub doubled: Vec<Document>,
     pub sises: BTreeMap<String, Sise>,
     /// Label of a famille de metiers by its code.
     pub families: BTreeMap<String, String>,
@@ -292,7 +294,9 @@ impl Nomenclature {
             year: row.number("ANNEE_DISPOSITIF")?.unwrap_or(1),
             entry,
         };
-        self.mefs.insert(code.to_owned(), mef);
+        if let Some(same) = self.mefs.insert(code.to_owned(), mef) {
+            self.doubled.push(same.entry);
+        }
         Ok(())
     }
 

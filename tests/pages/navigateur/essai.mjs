@@ -44,7 +44,7 @@ async function accessible(page, name, exclude = []) {
   }
 }
 
-const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 375, height: 740 } };
+const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 360, height: 740 } };
 const views = {
   accueil: "/",
   resultats: "/#q=exemple",
@@ -55,6 +55,7 @@ const views = {
   erreurs: "/api/doc/erreurs",
   etat: "/etat",
   documentation: "/api/doc",
+  appariement: "/api/doc/appariement",
 };
 
 for (const [size, dimensions] of Object.entries(sizes)) {
@@ -120,6 +121,58 @@ for (const path of ["/", "/etat", "/etat/", "/api/doc", "/api/doc/", "/api/doc/e
 }
 await page.close();
 
+// A catalogue: dropped on the page, previewed, counted, downloaded; a row explained; suggestions. With a wrong key before.
+const catalogue = readFileSync(new URL("../catalogue.csv", import.meta.url), "utf8");
+for (const [size, dimensions] of Object.entries(sizes)) {
+  const page = await open("/api/doc/appariement", dimensions);
+  const drop = async (text) => {
+    const files = await page.evaluateHandle((text) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([text], "catalogue.csv", { type: "text/csv" }));
+      return transfer;
+    }, text);
+    await page.dispatchEvent("h1", "drop", { dataTransfer: files });
+  };
+  const start = faults.length;
+  await page.fill("#cle", "une-autre");
+  await drop(catalogue);
+  await page.waitForSelector("#bilan .erreur");
+  check((await page.textContent("#bilan")).includes("clé est refusée"), `appariement ${size}: ${await page.textContent("#bilan")}`);
+  // The refusal is a 401, which the browser reports.
+  faults.splice(start, faults.length, ...faults.slice(start).filter((f) => !f.includes("401")));
+  await page.fill("#cle", "essai-des-pages");
+  await page.fill("#date", "2025-08-31");
+  await drop(catalogue);
+  await page.waitForFunction(() => document.getElementById("annonce").textContent === "6 lignes appariées.");
+  check((await page.locator("#apercu tbody tr").count()) === 6, `appariement ${size}: no preview`);
+  const told = await page.evaluate(() => [...document.querySelectorAll("#bilan .barre")].map((b) => b.getAttribute("aria-label")));
+  check(told.length >= 4 && told[0].startsWith("33,3"), `appariement ${size}: ${told}`);
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Réponse en CSV")]);
+  const answer = readFileSync(await download.path(), "utf8");
+  check(download.suggestedFilename() === "catalogue.csv.apparie.csv", download.suggestedFilename());
+  check(answer.split("\r\n").length === 8 && answer.includes(";couvert;"), `appariement ${size}: ${answer.slice(0, 200)}`);
+  await page.fill("#c-UAI_GES", "9749801K");
+  await page.fill("#c-CODEMEF", "2389901133");
+  await page.click("text=Expliquer");
+  await page.waitForSelector("#explication ol");
+  const explained = await page.textContent("#explication");
+  check(explained.includes("moins de 20 jeunes") && !explained.includes("%"), `appariement ${size}: ${explained}`);
+  await page.fill("#s-uai", "9749802l");
+  await page.click("text=Chercher");
+  await page.waitForSelector("#liste-suggestions tbody tr");
+  await accessible(page, `appariement, rempli ${size}`);
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  check(wide <= 0, `appariement, rempli ${size}: ${wide} px too wide`);
+  await page.screenshot({ path: join(pictures, `appariement-rempli-${size}.png`), fullPage: true });
+  // A file that is none.
+  const before = faults.length;
+  await drop("UAI;CODEMEF\n1;2\n");
+  await page.waitForSelector("#bilan .erreur");
+  check((await page.textContent("#bilan")).includes("Colonnes trouvées : UAI, CODEMEF"), await page.textContent("#bilan"));
+  faults.splice(before, faults.length, ...faults.slice(before).filter((f) => !f.includes("400")));
+  await page.close();
+}
+
 // A call tried from the documentation.
 const doc = await open("/api/doc", sizes.bureau);
 await doc.waitForSelector(".opblock", { timeout: 20_000 });
@@ -131,5 +184,5 @@ await doc.screenshot({ path: join(pictures, "essai-bureau.png") });
 await context.close();
 
 for (const fault of faults) console.log(`- ${fault}`);
-console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
+console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, catalogues, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
 process.exit(faults.length ? 1 : 0);

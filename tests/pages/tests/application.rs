@@ -23,6 +23,7 @@ fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
         ("/api/doc", "Documentation de l’API"),
         ("/api/doc/erreurs", "id=\"millesime\""),
         ("/etat", "Millésimes en vigueur"),
+        ("/api/doc/appariement", "Apparier un catalogue"),
     ] {
         assert!(page(&app, path).contains(words), "{path}");
     }
@@ -160,7 +161,7 @@ fn a_search_leads_to_documents() {
 }
 
 /// The examples of the description (`components.examples`): a name, and the path that answers it.
-const EXAMPLES: [(&str, &str); 24] = [
+const EXAMPLES: [(&str, &str); 29] = [
     ("certification", "/api/inserjeunes/certifications/40099011?millesime=2023"),
     ("certification-superieur", "/api/inserjeunes/certifications/SISE:2599901?millesime=2023"),
     ("certification-inconnue", "/api/inserjeunes/certifications/99999999"),
@@ -185,10 +186,36 @@ const EXAMPLES: [(&str, &str); 24] = [
     ("recherche-certification", "/api/recherche/certifications/40099013"),
     ("recherche-region", "/api/recherche/certifications/40099013?region=04"),
     ("recherche-etablissement", "/api/recherche/etablissements/9749801K"),
+    (
+        "appariement-ligne",
+        "/api/appariement/formation?codeformationaccueil=1&uai_ges=9749801K&codemef=3229904121&date_campagne=2025-08-31",
+    ),
+    (
+        "appariement-explication",
+        "/api/appariement/formation?uai_ges=9749801K&codemef=2389901133&date_campagne=2025-08-31&explication=1&blocs=insertion",
+    ),
+    ("appariement-codes", "/api/appariement/codes?codemef=3229904121&date_campagne=2025-08-31"),
+    ("appariement-suggestions", "/api/appariement/etablissements/9749802L/suggestions"),
+    ("appariement-raisons", "/api/appariement/raisons"),
 ];
 
+/// The catalogue of the examples, and what posting it answers: a name, the route, the form.
+const CATALOGUE: &str = include_str!("../catalogue.csv");
+const POSTED: [(&str, &str, &str); 4] = [
+    ("appariement-csv", "/api/appariement/formations?date_campagne=2025-08-31", "text/csv"),
+    (
+        "appariement-ndjson",
+        "/api/appariement/formations?date_campagne=2025-08-31&colonnes=retenues&blocs=insertion",
+        "application/x-ndjson",
+    ),
+    ("appariement-codes-ndjson", "/api/appariement/codes?date_campagne=2025-08-31", "application/x-ndjson"),
+    ("appariement-couverture", "/api/appariement/couverture?date_campagne=2025-08-31", "application/json"),
+];
+/// The example of a request.
+const SENT: &str = "appariement-catalogue";
+
 /// Paths that need no description: pages, not answers of the API.
-const PAGES: [&str; 4] = ["/", "/etat", "/api/doc", "/api/doc/erreurs"];
+const PAGES: [&str; 5] = ["/", "/etat", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement"];
 
 /// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
 #[test]
@@ -197,10 +224,19 @@ fn examples_are_what_the_application_answers() {
     let file = root().join("crates/pages/openapi.json");
     let mut description: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     let examples = description["components"]["examples"].as_object_mut().unwrap();
-    assert!(examples.keys().eq(EXAMPLES.map(|(name, _)| name)), "{:?}", examples.keys());
+    let names = EXAMPLES.into_iter().map(|(name, _)| name).chain(POSTED.into_iter().map(|(name, ..)| name));
+    assert!(examples.keys().eq(names.chain([SENT])), "{:?}", examples.keys());
     let record = std::env::var_os("ENREGISTRER").is_some();
-    for (name, path) in EXAMPLES {
-        let found = app.get(path).unwrap().json();
+    let post = |path: &str, accept: &str| {
+        let request = Request::new("POST", path).header("x-api-key", &app.settings.legacy_api_key);
+        let answer = app.send(&request.header("accept", accept).body(CATALOGUE)).unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        // Rows are an example as a text.
+        if accept == "application/json" { answer.json() } else { Value::from(answer.text()) }
+    };
+    let gotten = EXAMPLES.into_iter().map(|(name, path)| (name, app.get(path).unwrap().json()));
+    let posted = POSTED.into_iter().map(|(name, path, accept)| (name, post(path, accept)));
+    for (name, found) in gotten.chain(posted).chain([(SENT, Value::from(CATALOGUE))]) {
         if record {
             examples[name]["value"] = found;
         } else {
@@ -286,7 +322,7 @@ fn commands_of_the_documents_work() {
     let app = start().unwrap();
     let base = format!("http://{}", app.host.address());
     let mut tried = 0;
-    for file in ["README.md", "docs/REUTILISER.md", "docs/EXPLOITER.md"] {
+    for file in ["README.md", "docs/REUTILISER.md", "docs/EXPLOITER.md", "docs/APPARIER.md"] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         let folder = support::Folder::new("documents").unwrap();
         for block in text.split("```sh\n").skip(1).filter_map(|b| b.split("```").next()) {

@@ -117,16 +117,9 @@ async fn configuration<M: ImportRuntime>(runtime: &M, config: &Config) -> Result
             ))
         })
     };
-    let addresses = [
-        (Service::InserJeunes, &config.inserjeunes_url),
-        (Service::InserSup, &config.insersup_url),
-        (Service::InserSupNational, &config.insersup_national_url),
-        (Service::Bcn, &config.bcn_url),
-        (Service::Acce, &config.acce_url),
-        (Service::Catalogue, &config.catalogue_url),
-    ];
+    let has_address = |service: &Service| !config.address(*service).0.is_empty();
     Ok(Configuration {
-        services: addresses.into_iter().filter(|(_, url)| !url.is_empty()).map(|(service, _)| service).collect(),
+        services: Service::ALL.into_iter().filter(has_address).collect(),
         millesimes: Millesimes {
             certifications: millesimes("millesimes_certifications").await?,
             certifications_sup: millesimes("millesimes_certifications_sup").await?,

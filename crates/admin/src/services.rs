@@ -9,7 +9,7 @@ use api::{Runtime, VariableFault};
 use sources::{Config, Secret};
 
 /// Every variable of the services, as the manifest hands them to the import.
-pub const VARIABLES: [&str; 21] = [
+pub const VARIABLES: [&str; 29] = [
     "inserjeunes_origine",
     "inserjeunes_chemin",
     "inserjeunes_username",
@@ -31,6 +31,14 @@ pub const VARIABLES: [&str; 21] = [
     "catalogue_password",
     "acce_origine",
     "acce_chemin",
+    "certif_info_origine",
+    "certif_info_chemin",
+    "onisep_origine",
+    "onisep_chemin",
+    "onisep_passage_origine",
+    "onisep_passage_chemin",
+    "acce_meres_origine",
+    "acce_meres_chemin",
 ];
 
 /// Why the variables of the application do not say where the services are.
@@ -81,7 +89,7 @@ pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, WrongVaria
         });
         Ok::<_, VariableFault>(address)
     };
-    // The calls add their own paths to a base; InserSup and ACCE are asked at the whole address.
+    // The calls add their own paths to a base; InserSup and the files are asked at the whole address.
     let base = |address: String| address.trim_end_matches('/').to_owned();
     let inserjeunes_url = base(address("inserjeunes").await?);
     let insersup_url = address("insersup").await?;
@@ -89,6 +97,10 @@ pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, WrongVaria
     let bcn_url = base(address("bcn").await?);
     let catalogue_url = base(address("catalogue").await?);
     let acce_url = address("acce").await?;
+    let certif_info_url = address("certif_info").await?;
+    let onisep_url = address("onisep").await?;
+    let onisep_passage_url = address("onisep_passage").await?;
+    let acce_meres_url = address("acce_meres").await?;
     if !faults.is_empty() {
         return Err(WrongVariables::Invalid(faults));
     }
@@ -108,6 +120,10 @@ pub async fn configuration<M: Runtime>(runtime: &M) -> Result<Config, WrongVaria
         catalogue_username: secret("catalogue_username").await?,
         catalogue_password: secret("catalogue_password").await?,
         acce_url,
+        certif_info_url,
+        onisep_url,
+        onisep_passage_url,
+        acce_meres_url,
     })
 }
 

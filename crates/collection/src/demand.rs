@@ -74,7 +74,18 @@ pub enum Lot {
     InserSup,
     /// InserSup, national, of a year or period.
     InserSupNational(String),
+    /// The open file of Certif Info.
+    CertifInfo,
+    /// The formations of Onisep.
+    Onisep,
+    /// The passage table of Onisep.
+    OnisepPassage,
+    /// The mothers that ACCE knows.
+    AcceMothers,
 }
+
+/// The lots that lead from one register to another: what the matching of catalogues goes through.
+pub(crate) const LINKS: [Lot; 4] = [Lot::CertifInfo, Lot::Onisep, Lot::OnisepPassage, Lot::AcceMothers];
 
 impl Lot {
     /// Its name in keys and reports.
@@ -89,6 +100,9 @@ impl Lot {
             Self::Etablissements(m) => format!("inserjeunes.etablissements.{m}"),
             Self::InserSup => "insersup".to_owned(),
             Self::InserSupNational(m) => format!("insersup_national.{m}"),
+            Self::CertifInfo | Self::Onisep | Self::OnisepPassage | Self::AcceMothers => {
+                self.service().name().to_owned()
+            }
         }
     }
 
@@ -102,6 +116,10 @@ impl Lot {
             Self::France(_) | Self::Regions(_) | Self::Etablissements(_) => Service::InserJeunes,
             Self::InserSup => Service::InserSup,
             Self::InserSupNational(_) => Service::InserSupNational,
+            Self::CertifInfo => Service::CertifInfo,
+            Self::Onisep => Service::Onisep,
+            Self::OnisepPassage => Service::OnisepPassage,
+            Self::AcceMothers => Service::AcceMothers,
         }
     }
 
@@ -113,7 +131,13 @@ impl Lot {
                 millesimes.contains(m)
             }
             Self::InserSup => configuration.millesimes.formations_sup.iter().any(|m| millesimes.contains(m)),
-            Self::Bcn | Self::Acce | Self::Catalogue => false,
+            Self::Bcn
+            | Self::Acce
+            | Self::Catalogue
+            | Self::CertifInfo
+            | Self::Onisep
+            | Self::OnisepPassage
+            | Self::AcceMothers => false,
         }
     }
 
@@ -130,7 +154,7 @@ impl Lot {
 
     /// Whether an answer without a row means that something is wrong at the service.
     pub(crate) fn refuses_empty(&self) -> bool {
-        matches!(self, Self::Bcn | Self::Acce | Self::Catalogue | Self::InserSup)
+        matches!(self, Self::Bcn | Self::Acce | Self::Catalogue | Self::InserSup) || LINKS.contains(self)
     }
 
     /// Its calls, in order. `uais` are those of establishments, `total` the rows of the catalogue.
@@ -148,6 +172,10 @@ impl Lot {
             Self::Etablissements(m) => plan::inserjeunes_uais(uais.iter().map(String::as_str), &only(m)).collect(),
             Self::InserSup => vec![Call::InserSup],
             Self::InserSupNational(m) => plan::insersup_national(&only(m)).collect(),
+            Self::CertifInfo => vec![Call::CertifInfo],
+            Self::Onisep => vec![Call::Onisep],
+            Self::OnisepPassage => vec![Call::OnisepPassage],
+            Self::AcceMothers => vec![Call::AcceMothers],
         }
     }
 }
@@ -163,6 +191,10 @@ impl fmt::Display for Lot {
             Self::Etablissements(m) => write!(f, "InserJeunes, établissements, {m}"),
             Self::InserSup => f.write_str("InserSup, établissements"),
             Self::InserSupNational(m) => write!(f, "InserSup, France, {m}"),
+            Self::CertifInfo => f.write_str("Certif Info"),
+            Self::Onisep => f.write_str("formations de l'Onisep"),
+            Self::OnisepPassage => f.write_str("table de passage de l'Onisep"),
+            Self::AcceMothers => f.write_str("établissements mères (ACCE)"),
         }
     }
 }
@@ -183,10 +215,11 @@ impl Configuration {
     pub fn lots(&self) -> Vec<Lot> {
         let m = &self.millesimes;
         let by = |lot: fn(String) -> Lot, millesimes: &[String]| millesimes.iter().cloned().map(lot).collect();
-        let lots: [Vec<Lot>; 8] = [
+        let lots: [Vec<Lot>; 9] = [
             vec![Lot::Bcn],
             vec![Lot::Acce],
             vec![Lot::Catalogue],
+            LINKS.to_vec(),
             by(Lot::France, &m.certifications),
             by(Lot::Regions, &m.regionales),
             by(Lot::Etablissements, &m.formations),
@@ -231,10 +264,10 @@ mod tests {
 
     #[test]
     fn a_run_asks_for_what_it_is_told_and_for_what_was_never_staged() {
-        assert_eq!(keys(&Demand::default(), true).len(), 9);
+        assert_eq!(keys(&Demand::default(), true).len(), 13);
         let sources = Demand { sources: vec![Service::InserSup], ..Demand::default() };
         assert_eq!(keys(&sources, true), ["insersup"]);
-        assert_eq!(keys(&sources, false).len(), 9, "nothing is staged yet");
+        assert_eq!(keys(&sources, false).len(), 13, "nothing is staged yet");
         let millesime = Demand { millesimes: vec!["2021_2022".into()], ..Demand::default() };
         assert_eq!(keys(&millesime, true), ["inserjeunes.regions.2021_2022", "inserjeunes.etablissements.2021_2022"]);
         let sup = Demand { millesimes: vec!["2020_2021".into()], ..Demand::default() };

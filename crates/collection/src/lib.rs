@@ -6,6 +6,7 @@
 //! nomenclature   tables of the BCN → treatments 1 to 4 → parts      (nomenclature)
 //! etablissements ACCE → parts                                       (nomenclature)
 //! catalogue      rows of the catalogue → parts                      (nomenclature)
+//! liens          Certif Info, Onisep, mothers → parts               (links)
 //! statistiques   answers, one at a time → treatment 5 → groups      (statistics)
 //! grouper        groups of codes → treatments 6 to 8 → parts        (groups)
 //! remettre       the parts → a publication like that of any push
@@ -24,6 +25,7 @@ mod calls;
 mod context;
 mod demand;
 mod groups;
+mod links;
 mod lookups;
 mod nomenclature;
 mod record;

@@ -17,7 +17,7 @@ use treatments::nomenclature::{Levels, Nature, SiseTypes, bcn_mef, bcn_sise, but
 use treatments::{Nomenclature, Rejection, Treatment, catalogue, etablissements, familles, libelles, lineage};
 
 /// Documents of a part: what is held at once.
-const PER_PART: usize = 4_000;
+pub(crate) const PER_PART: usize = 4_000;
 /// Answers of the catalogue that are treated together: some 10,000 rows.
 const ANSWERS: usize = 100;
 
@@ -192,11 +192,10 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         let mut report = treatments::TreatmentReport::default();
         let mut documents = Vec::new();
         let mut answers = LotReader::of(self.kv, &lot, Position::default());
-        let mut rows = Vec::new();
         while let Some((call, _)) = answers.next().await? {
             let mut reader = Some(sources::AnswerReader::new(&call));
-            while answers.slice_of_rows(&mut reader, &mut rows).await?.map_err(|e| unreadable(&e))? {
-                for row in rows.drain(..) {
+            while let Some(rows) = answers.next_rows(&mut reader).await?.map_err(|e| unreadable(&e))? {
+                for row in rows {
                     report.rows += 1;
                     match etablissements::etablissement(&row) {
                         Ok(document) => documents.push(document),
@@ -217,7 +216,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
     /// The catalogue, some pages at a time.
     pub(crate) async fn catalogue(&mut self) -> Result<Next, StepFault> {
         if !self.makes(Service::Catalogue) {
-            return Ok(Next::Step(RunStep::Statistics));
+            return Ok(Next::Step(RunStep::Links));
         }
         let lot = self.staged_lot(&Lot::Catalogue).await?;
         let mut report = treatments::TreatmentReport::default();
@@ -248,6 +247,6 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         }
         self.state.report.treatment(Service::Catalogue).add(&report);
         self.state.position = position;
-        Ok(if finished { Next::Step(RunStep::Statistics) } else { Next::More })
+        Ok(if finished { Next::Step(RunStep::Links) } else { Next::More })
     }
 }

@@ -27,6 +27,9 @@ pub enum RunStep {
     Etablissements,
     /// The catalogue of apprenticeships.
     Catalogue,
+    /// Certif Info, Onisep, mothers.
+    #[serde(rename = "liens")]
+    Links,
     /// Treatment 5.
     #[serde(rename = "statistiques")]
     Statistics,

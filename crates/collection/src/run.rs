@@ -13,7 +13,7 @@ use outside::{Clock, Fetch};
 use publication::{
     self, Environment, GenerationState, Journal, Lease, Mode, Opening, PublicationError, Registry, Scope, Writer,
 };
-use sources::Sources;
+use sources::{Service, Sources};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
 use treatments::Treatment;
@@ -229,6 +229,11 @@ fn scope(configuration: &Configuration) -> Vec<Scope> {
                 add(Kind::Catalogue, None, Vec::new());
                 add(Kind::Rncp, None, Vec::new());
             }
+            Lot::CertifInfo => add(Kind::CertifInfo, None, Vec::new()),
+            // Both tables make the same kind: it is replaced once.
+            Lot::OnisepPassage if configuration.a(Service::Onisep) => {}
+            Lot::Onisep | Lot::OnisepPassage => add(Kind::Ideo, None, Vec::new()),
+            Lot::AcceMothers => add(Kind::UaiMother, None, Vec::new()),
             Lot::France(m) => add(Kind::Certification, Some(Universe::Secondaire), vec![m]),
             Lot::Regions(m) => add(Kind::Regionale, Some(Universe::Secondaire), vec![m]),
             Lot::Etablissements(m) => add(Kind::Formation, Some(Universe::Secondaire), vec![m]),

@@ -272,22 +272,22 @@ impl<'a, K: KeyValueWrite> LotReader<'a, K> {
         Ok(body)
     }
 
-    /// The rows of the next chunk of an answer, added to `rows`: `false` once it is over. The
-    /// answer was read once when it was staged; one that cannot be read now was staged by another
-    /// version of the clients.
-    pub async fn slice_of_rows(
+    /// The rows of the next chunk of an answer; `None` once it is over. A last row may come with the end: whoever reads
+    /// to `None` has them all. The answer was read once when it was staged; one that cannot be read now was staged by
+    /// another version of the clients.
+    pub async fn next_rows(
         &mut self,
         reader: &mut Option<AnswerReader>,
-        rows: &mut Vec<domain::Document>,
-    ) -> Result<Result<bool, SourceError>, StoreError> {
-        Ok(match (self.slice().await?, reader.as_mut()) {
-            (Some(slice), Some(reader)) => reader.push(&slice, |row| rows.push(row)).map(|()| true),
-            (None, Some(_)) => {
-                let end = reader.take().map_or(Ok(()), |l| l.finish(|row| rows.push(row)).map(|_| ()));
-                end.map(|()| false)
-            }
-            (_, None) => Ok(false),
-        })
+    ) -> Result<Result<Option<Vec<domain::Document>>, SourceError>, StoreError> {
+        if reader.is_none() {
+            return Ok(Ok(None));
+        }
+        let mut rows = Vec::new();
+        let read = match (self.slice().await?, reader.as_mut()) {
+            (Some(slice), Some(reader)) => reader.push(&slice, |row| rows.push(row)),
+            _ => reader.take().map_or(Ok(()), |reader| reader.finish(|row| rows.push(row)).map(|_| ())),
+        };
+        Ok(read.map(|()| Some(rows)))
     }
 
     /// The rows of an answer, one after the other.

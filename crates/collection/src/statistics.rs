@@ -140,13 +140,11 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         let national = *call != Call::InserSup;
         let maille = if national { Maille::National } else { Maille::Etablissement };
         let mut disciplines = Disciplines::default();
-        let (mut reader, mut rows) = (Some(AnswerReader::new(call)), Vec::new());
-        let mut again = true;
-        while again {
-            again = answers.slice_of_rows(&mut reader, &mut rows).await?.map_err(|e| unreadable(&e))?;
+        let mut reader = Some(AnswerReader::new(call));
+        while let Some(rows) = answers.next_rows(&mut reader).await?.map_err(|e| unreadable(&e))? {
             // Rows of one diploma may come more than once: they are merged where their group is treated.
             let mut delivered = Vec::with_capacity(rows.len());
-            for row in rows.drain(..) {
+            for row in rows {
                 report.rows += 1;
                 let nomenclature = &self.contexts.context.nomenclature;
                 let document = if national {
@@ -209,7 +207,13 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
 /// The maille of a lot's statistics.
 fn maille(lot: &Lot) -> Option<Maille> {
     match lot {
-        Lot::Bcn | Lot::Acce | Lot::Catalogue => None,
+        Lot::Bcn
+        | Lot::Acce
+        | Lot::Catalogue
+        | Lot::CertifInfo
+        | Lot::Onisep
+        | Lot::OnisepPassage
+        | Lot::AcceMothers => None,
         Lot::France(_) | Lot::InserSupNational(_) => Some(Maille::National),
         Lot::Regions(_) => Some(Maille::Regionale),
         Lot::Etablissements(_) | Lot::InserSup => Some(Maille::Etablissement),

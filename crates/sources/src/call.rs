@@ -22,12 +22,31 @@ pub enum Service {
     Acce,
     /// Catalogue de l'apprentissage.
     Catalogue,
+    /// Certif Info: entries of certifications, and what they are called elsewhere (a file).
+    CertifInfo,
+    /// Onisep: its formations (a file).
+    Onisep,
+    /// Onisep: the table that leads from its identifiers to those of others (a file).
+    OnisepPassage,
+    /// ACCE: which establishment another one belongs to (a file).
+    #[serde(rename = "acce_meres")]
+    AcceMothers,
 }
 
 impl Service {
     /// Every service.
-    pub const ALL: [Self; 6] =
-        [Self::InserJeunes, Self::InserSup, Self::InserSupNational, Self::Bcn, Self::Acce, Self::Catalogue];
+    pub const ALL: [Self; 10] = [
+        Self::InserJeunes,
+        Self::InserSup,
+        Self::InserSupNational,
+        Self::Bcn,
+        Self::Acce,
+        Self::Catalogue,
+        Self::CertifInfo,
+        Self::Onisep,
+        Self::OnisepPassage,
+        Self::AcceMothers,
+    ];
 
     /// Its name in reports.
     #[must_use]
@@ -39,6 +58,10 @@ impl Service {
             Self::Bcn => "bcn",
             Self::Acce => "acce",
             Self::Catalogue => "catalogue",
+            Self::CertifInfo => "certif_info",
+            Self::Onisep => "onisep",
+            Self::OnisepPassage => "onisep_passage",
+            Self::AcceMothers => "acce_meres",
         }
     }
 }
@@ -152,6 +175,14 @@ pub enum Call {
         /// From 1.
         page: u64,
     },
+    /// The open file of Certif Info.
+    CertifInfo,
+    /// The formations of Onisep.
+    Onisep,
+    /// The passage table of Onisep.
+    OnisepPassage,
+    /// The mothers that ACCE knows.
+    AcceMothers,
 }
 
 /// The largest answer that is held in memory, a login's included, in bytes.
@@ -172,6 +203,10 @@ impl Call {
             Self::Bcn { .. } => Service::Bcn,
             Self::Acce => Service::Acce,
             Self::CatalogueTotal | Self::CataloguePage { .. } => Service::Catalogue,
+            Self::CertifInfo => Service::CertifInfo,
+            Self::Onisep => Service::Onisep,
+            Self::OnisepPassage => Service::OnisepPassage,
+            Self::AcceMothers => Service::AcceMothers,
         }
     }
 
@@ -188,7 +223,11 @@ impl Call {
             | Self::InserSup
             | Self::InserSupNational { .. }
             | Self::Bcn { .. }
-            | Self::Acce => LARGE_MAX,
+            | Self::Acce
+            | Self::CertifInfo
+            | Self::Onisep
+            | Self::OnisepPassage
+            | Self::AcceMothers => LARGE_MAX,
         }
     }
 
@@ -204,7 +243,9 @@ impl Call {
             Self::InserSup => "/".to_owned(),
             Self::InserSupNational { millesime } => format!("/fr-esr-insersup {millesime}"),
             Self::Bcn { table } => format!("/nomenclature/{}", table.name()),
-            Self::Acce => "le fichier".to_owned(),
+            Self::Acce | Self::CertifInfo | Self::Onisep | Self::OnisepPassage | Self::AcceMothers => {
+                "le fichier".to_owned()
+            }
             Self::CatalogueTotal => "/entity/formations, total".to_owned(),
             Self::CataloguePage { page } => format!("/entity/formations, page {page}"),
         }
@@ -223,6 +264,9 @@ impl Call {
             Self::Acce => "acce".to_owned(),
             Self::CatalogueTotal => "catalogue.total".to_owned(),
             Self::CataloguePage { page } => format!("catalogue.{page}"),
+            Self::CertifInfo | Self::Onisep | Self::OnisepPassage | Self::AcceMothers => {
+                self.service().name().to_owned()
+            }
         };
         key.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect()
     }

@@ -1,5 +1,6 @@
 //! Where the services are, and our credentials there.
 
+use crate::call::Service;
 use std::fmt;
 
 /// A password, a key or a token. It prints as `***`; its text leaves through
@@ -73,6 +74,33 @@ pub struct Config {
     pub catalogue_password: Secret,
     /// The ACCE file: the whole address. Empty where the file is pushed.
     pub acce_url: String,
+    /// The open file of Certif Info: the whole address.
+    pub certif_info_url: String,
+    /// The formations of Onisep: the whole address.
+    pub onisep_url: String,
+    /// The passage table of Onisep: the whole address.
+    pub onisep_passage_url: String,
+    /// The mothers that ACCE knows: the whole address.
+    pub acce_meres_url: String,
+}
+
+impl Config {
+    /// The address of a service, and the variable that holds its origin.
+    #[must_use]
+    pub fn address(&self, service: Service) -> (&str, &'static str) {
+        match service {
+            Service::InserJeunes => (&self.inserjeunes_url, "inserjeunes_origine"),
+            Service::InserSup => (&self.insersup_url, "insersup_origine"),
+            Service::InserSupNational => (&self.insersup_national_url, "insersup_national_origine"),
+            Service::Bcn => (&self.bcn_url, "bcn_origine"),
+            Service::Acce => (&self.acce_url, "acce_origine"),
+            Service::Catalogue => (&self.catalogue_url, "catalogue_origine"),
+            Service::CertifInfo => (&self.certif_info_url, "certif_info_origine"),
+            Service::Onisep => (&self.onisep_url, "onisep_origine"),
+            Service::OnisepPassage => (&self.onisep_passage_url, "onisep_passage_origine"),
+            Service::AcceMothers => (&self.acce_meres_url, "acce_meres_origine"),
+        }
+    }
 }
 
 impl Config {

@@ -17,9 +17,9 @@
 //! Secrets are of type [`Secret`], which prints nothing; errors name the service, the call and
 //! what to do, and never hold a header, a body or a base URL.
 
-mod acce;
 pub mod call;
 pub mod config;
+mod csv;
 mod error;
 mod json;
 pub mod plan;

@@ -1,10 +1,10 @@
 //! Reading staged answers: chunks in, rows out.
 
-use crate::acce;
 use crate::call::{Call, Service};
+use crate::csv::{CsvFault, CsvTable, Letters};
 use crate::error::SourceError;
 use crate::json::{JsonFault, RowCutter};
-use crate::schema::{ACCE, ACCE_NEEDED, Schema, schema};
+use crate::schema::{Schema, schema};
 use domain::Document;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -64,13 +64,13 @@ pub struct AnswerReader {
 
 enum Input {
     Json(Box<RowCutter>),
-    Csv(Box<acce::CsvTable>),
+    Csv(Box<CsvTable>),
 }
 
 /// A fault while reading, before it is given the names of service and call.
 enum Broken {
     Json(JsonFault),
-    Csv(acce::AcceFault),
+    Csv(CsvFault),
     Row,
     Field(String),
 }
@@ -81,8 +81,8 @@ impl From<JsonFault> for Broken {
     }
 }
 
-impl From<acce::AcceFault> for Broken {
-    fn from(fault: acce::AcceFault) -> Self {
+impl From<CsvFault> for Broken {
+    fn from(fault: CsvFault) -> Self {
         Self::Csv(fault)
     }
 }
@@ -92,10 +92,10 @@ impl AnswerReader {
     #[must_use]
     pub fn new(call: &Call) -> Self {
         let schema = schema(call);
-        let input = if *call == Call::Acce {
-            Input::Csv(Box::new(acce::CsvTable::new()))
-        } else {
-            Input::Json(Box::new(RowCutter::new(schema.rows)))
+        let input = match call {
+            Call::Acce | Call::AcceMothers => Input::Csv(Box::new(CsvTable::new(Letters::Latin1))),
+            Call::CertifInfo => Input::Csv(Box::new(CsvTable::new(Letters::Utf8))),
+            _ => Input::Json(Box::new(RowCutter::new(schema.rows))),
         };
         Self {
             service: call.service(),
@@ -145,10 +145,14 @@ impl AnswerReader {
                 let mut unknown = Vec::new();
                 let taken = table.push(
                     chunk,
-                    |names| {
-                        let missing = ACCE_NEEDED.iter().find(|needed| !names.iter().any(|name| name == *needed));
-                        unknown.extend(names.iter().filter(|name| !is_acce(name)).cloned());
-                        missing.map_or(Ok(()), |name| Err(Broken::Field((*name).to_owned())))
+                    |columns| {
+                        let missing = names.in_each.iter().find(|needed| !columns.iter().any(|name| name == *needed));
+                        if let Some(name) = missing {
+                            return Err(Broken::Field((*name).to_owned()));
+                        }
+                        let known = |name: &str| names.kept.contains(name) || names.aside.contains(name);
+                        unknown.extend(columns.iter().filter(|name| !known(name)).cloned());
+                        Ok(columns.iter().map(|name| !names.aside.contains(name.as_str())).collect())
                     },
                     |row| {
                         counts.rows += 1;
@@ -174,16 +178,12 @@ impl AnswerReader {
                 crate::json::RowsPlace::Root => answer(JsonFault::NoRows.reason()),
             },
             Broken::Json(fault) => answer(fault.reason()),
-            Broken::Csv(acce::AcceFault::TooLong) => answer("une ligne dépasse 1 Mio"),
-            Broken::Csv(acce::AcceFault::Empty) => answer("le fichier est vide"),
+            Broken::Csv(CsvFault::TooLong) => answer("une ligne dépasse 1 Mio"),
+            Broken::Csv(CsvFault::Empty) => answer("le fichier est vide"),
             Broken::Row => answer("une ligne n'est pas un objet JSON"),
             Broken::Field(field) => SourceError::MissingField { service, call, field },
         }
     }
-}
-
-fn is_acce(name: &str) -> bool {
-    ACCE.contains(&name) || ACCE_NEEDED.contains(&name)
 }
 
 /// The names of a schema, looked up once a field.
@@ -338,6 +338,35 @@ mod tests {
         assert_eq!(report.unknown_fields["neuf"], 1);
         assert!(matches!(read(&Call::Acce, b"numero_uai;nature_uai\n"), Err(SourceError::MissingField { .. })));
         assert!(read(&Call::Acce, b"").is_err());
+    }
+
+    #[test]
+    fn certif_info_is_utf_8_and_of_its_columns_few_are_kept() {
+        let head = "\u{feff}Code_Diplome;Libelle_Diplome;Code_RNCP;Code_Scolarité;codeIdeo2;Code_Ancien_Diplome;neuf\n";
+        let text = format!("{head}12691;Master é;37440;17025121;FOR.5332;;x\n");
+        let (rows, report) = read(&Call::CertifInfo, text.as_bytes()).unwrap();
+        assert_eq!(rows[0]["Code_Diplome"], "12691", "the byte order mark is no part of the first name");
+        assert_eq!((&rows[0]["Code_Scolarité"], rows[0].get("Libelle_Diplome")), (&"17025121".into(), None));
+        assert_eq!(report.unknown_fields.into_iter().collect::<Vec<_>>(), [("neuf".to_owned(), 1)]);
+        // The same file as a spreadsheet saves it.
+        let latin: Vec<u8> = text.chars().filter_map(|letter| u8::try_from(u32::from(letter)).ok()).collect();
+        assert_eq!(read(&Call::CertifInfo, &latin).unwrap().0, rows);
+        let error = read(&Call::CertifInfo, b"Code_Diplome;Code_RNCP\n").unwrap_err();
+        assert!(error.to_string().contains("le champ Code_Scolarité manque"), "{error}");
+    }
+
+    #[test]
+    fn onisep_names_its_formations_in_an_address_or_by_themselves() {
+        let formations = r#"[{"url_et_id_onisep": "https://onisep/slug/FOR.1", "code_scolarite": "40025214", "code_rncp": "",
+            "duree": "3 ans"}]"#;
+        let (rows, report) = read(&Call::Onisep, formations.as_bytes()).unwrap();
+        assert_eq!((rows[0].len(), report.unknown_fields.len()), (3, 0));
+        let passage = r#"[{"certif_info_ci_identifiant": "12650", "ideo_identifiant_formation": "FOR.8763",
+            "ci_code_rncp": "37297", "ci_code_scolarite": "17021003"}]"#;
+        assert_eq!(read(&Call::OnisepPassage, passage.as_bytes()).unwrap().0.len(), 1);
+        assert!(matches!(read(&Call::OnisepPassage, formations.as_bytes()), Err(SourceError::MissingField { .. })));
+        let mothers = b"numero_uai_trouve;numero_uai_mere;type_rattachement\n0010017N;0010016M;AN\n";
+        assert_eq!(read(&Call::AcceMothers, mothers).unwrap().0[0]["numero_uai_mere"], "0010016M");
     }
 
     #[test]

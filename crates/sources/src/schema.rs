@@ -350,7 +350,7 @@ const CATALOGUE_ASIDE: &[&str] = &[
 ];
 
 /// Columns of the ACCE file. All are kept.
-pub(crate) const ACCE: &[&str] = &[
+const ACCE: &[&str] = &[
     "nature_uai_libe",
     "type_uai",
     "type_uai_libe",
@@ -410,10 +410,74 @@ pub(crate) const ACCE: &[&str] = &[
 ];
 
 /// Columns of the ACCE file that the documents need.
-pub(crate) const ACCE_NEEDED: &[&str] =
+const ACCE_NEEDED: &[&str] =
     &["numero_uai", "nature_uai", "academie", "pays_libe", "departement_insee_3", "appellation_officielle"];
 
-/// The shape of a call's answer. The ACCE file has its own reader.
+/// Columns of Certif Info that documents hold, beside those that they need.
+const CERTIF_INFO: &[&str] = &["Code_Sise", "Annee_Premiere_Session"];
+
+/// Columns of Certif Info that no document holds.
+const CERTIF_INFO_ASIDE: &[&str] = &[
+    "Libelle_Diplome",
+    "Libelle_Type_Diplome",
+    "Code_Niveau_Europeen",
+    "Date_MaJ",
+    "Code_FormaCode",
+    "Libelle_FormaCode",
+    "Code_Rome_1",
+    "Code_Rome_2",
+    "Code_Rome_3",
+    "Code_Rome_4",
+    "Code_Rome_5",
+    "Code_Nsf",
+    "Code_RS",
+    "valideur",
+    "certificateur",
+    "Annee_Derniere_Session",
+    "Intitulé_Ancien_Diplome",
+    "Code_Ancien_RNCP",
+    "Code_Ancien_Scolarité",
+    "`Options`",
+    "Etat",
+    "Etat_Libelle",
+    "Etat_Ancien_Diplome",
+    "Etat_Ancien_Diplome_Libelle",
+    "accessibilite_fi",
+    "accessibilite_ca",
+    "accessibilite_fc",
+    "accessibilite_cp",
+    "accessibilite_vae",
+    "accessibilite_ind",
+    "code_type_diplome",
+];
+
+/// Fields of Onisep's formations: its identifier stands by itself, or at the end of an address.
+const ONISEP: &[&str] = &["identifiant_ideo", "url_et_id_onisep"];
+
+/// Fields of Onisep's formations that no document holds.
+const ONISEP_ASIDE: &[&str] = &[
+    "code_nsf",
+    "sigle_type_formation",
+    "libelle_type_formation",
+    "libelle_formation_principal",
+    "sigle_formation",
+    "duree",
+    "niveau_de_sortie_indicatif",
+    "niveau_de_certification",
+    "libelle_niveau_de_certification",
+    "tutelle",
+    "domainesous-domaine",
+    "niv_code",
+    "type_formation",
+    "niveau_certification",
+    "duree_formation",
+    "libelle_complet",
+    "annee_premiere_session",
+    "annee_derniere_session",
+    "url",
+];
+
+/// The shape of a call's answer. In a file in CSV every column that is needed must be there.
 pub(crate) fn schema(call: &Call) -> Schema {
     match call {
         Call::InserJeunesUai { .. } | Call::InserJeunesRegion { .. } | Call::InserJeunesFrance { .. } => Schema {
@@ -450,6 +514,34 @@ pub(crate) fn schema(call: &Call) -> Schema {
             in_some: &["cfd", "uai_formation", "etablissement_formateur_uai", "etablissement_gestionnaire_uai"],
             known: &[CATALOGUE],
             aside: CATALOGUE_ASIDE,
+        },
+        Call::CertifInfo => Schema {
+            rows: RowsPlace::Root,
+            in_each: &["Code_Diplome", "Code_RNCP", "Code_Scolarité", "codeIdeo2", "Code_Ancien_Diplome"],
+            in_some: &[],
+            known: &[CERTIF_INFO],
+            aside: CERTIF_INFO_ASIDE,
+        },
+        Call::Onisep => Schema {
+            rows: RowsPlace::Root,
+            in_each: &[],
+            in_some: &["code_scolarite", "code_rncp"],
+            known: &[ONISEP],
+            aside: ONISEP_ASIDE,
+        },
+        Call::OnisepPassage => Schema {
+            rows: RowsPlace::Root,
+            in_each: &[],
+            in_some: &["ideo_identifiant_formation", "ci_code_rncp", "ci_code_scolarite"],
+            known: &[&["certif_info_ci_identifiant"]],
+            aside: &[],
+        },
+        Call::AcceMothers => Schema {
+            rows: RowsPlace::Root,
+            in_each: &["numero_uai_trouve", "numero_uai_mere"],
+            in_some: &[],
+            known: &[ACCE, ACCE_NEEDED],
+            aside: &["type_rattachement"],
         },
         Call::Acce => Schema { rows: RowsPlace::Root, in_each: ACCE_NEEDED, in_some: &[], known: &[ACCE], aside: &[] },
         Call::Bcn { table } => bcn(*table),

@@ -7,7 +7,7 @@
 //! | open data | – | – |
 //! | BCN | `POST /auth/login-extraction`, `{login, password}` and the key → `{token}` | `Authorization: Bearer` and the key |
 //! | catalogue | `POST /auth/login`, `{username, password}` → a cookie | the cookie |
-//! | ACCE | – | – |
+//! | ACCE, Certif Info, Onisep | – | – |
 //!
 //! A 401 or 403 in a session makes one new login: tokens can end early.
 
@@ -136,15 +136,7 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
 
     /// A configured base URL.
     fn base(&self, service: Service) -> Result<&str, SourceError> {
-        let config = &self.config;
-        let (base, variable) = match service {
-            Service::InserJeunes => (&config.inserjeunes_url, "inserjeunes_origine"),
-            Service::InserSup => (&config.insersup_url, "insersup_origine"),
-            Service::InserSupNational => (&config.insersup_national_url, "insersup_national_origine"),
-            Service::Bcn => (&config.bcn_url, "bcn_origine"),
-            Service::Acce => (&config.acce_url, "acce_origine"),
-            Service::Catalogue => (&config.catalogue_url, "catalogue_origine"),
-        };
+        let (base, variable) = self.config.address(service);
         if base.is_empty() { Err(SourceError::NotConfigured { service, variable }) } else { Ok(base) }
     }
 
@@ -160,7 +152,9 @@ impl<F: Fetch, C: Clock> Sources<F, C> {
             Call::InserJeunesFrance { millesime, filiere } => {
                 format!("{base}/france/millesime/{}/filiere/{}", encode(millesime), encode(filiere))
             }
-            Call::InserSup | Call::Acce => base.to_owned(),
+            Call::InserSup | Call::Acce | Call::CertifInfo | Call::Onisep | Call::OnisepPassage | Call::AcceMothers => {
+                base.to_owned()
+            }
             Call::InserSupNational { millesime } => self.national_url(base, millesime),
             Call::Bcn { table } => format!("{base}/nomenclature/{}?schema=consultation", table.name()),
             Call::CatalogueTotal => catalogue_url(base, 1, 1),

@@ -33,6 +33,7 @@ pub mod insersup;
 pub mod libelles;
 pub mod lineage;
 pub mod linear;
+pub mod links;
 pub mod nomenclature;
 pub mod rejection;
 pub mod report;

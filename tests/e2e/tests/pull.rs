@@ -54,7 +54,9 @@ fn what_the_services_say_is_served_and_told() {
     let report = pull(&application, &Value::Null);
     assert_eq!(report["etape"], "publie", "{report}");
     let told = &report["collecte"]["rapport"];
-    for service in ["acce", "bcn", "catalogue", "inserjeunes", "insersup", "insersup_national"] {
+    let links = ["certif_info", "onisep", "onisep_passage", "acce_meres"];
+    for service in ["acce", "bcn", "catalogue", "inserjeunes", "insersup", "insersup_national"].into_iter().chain(links)
+    {
         let of = &told["sources"][service];
         assert!(of["appels"].as_u64().unwrap() > 0 && of["en_echec"] == 0, "{service}: {of}");
         // What the report counts is what the services saw.

@@ -171,7 +171,7 @@ fn config() -> Config {
         catalogue_url: "https://catalogue.apprentissage.education.gouv.fr/api/v1".into(),
         catalogue_username: "username".into(),
         catalogue_password: "password".into(),
-        acce_url: String::new(),
+        ..Config::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use domain::Document;
 use serde_json::{Value, json};
-use sources::BcnTable;
+use sources::{BcnTable, Service};
 
 /// Rows of an answer, made as they are asked for.
 pub type Rows = Box<dyn Iterator<Item = Document> + Send>;
@@ -45,6 +45,12 @@ pub trait DataSet: Send + Sync {
     /// A table that cannot be read.
     fn acce(&self) -> anyhow::Result<Rows>;
 
+    /// A file that leads from one register to another: Certif Info, a table of Onisep, the mothers of ACCE.
+    ///
+    /// # Errors
+    /// A table that cannot be read.
+    fn links(&self, service: Service) -> anyhow::Result<Rows>;
+
     /// The catalogue, asked for once.
     fn catalogue(&self) -> Vec<Document>;
 
@@ -63,12 +69,15 @@ pub(crate) enum Frame {
     Page(Value),
     /// A CSV file in ISO-8859-1 with these columns.
     Table(Vec<String>),
+    /// The same in UTF-8, with a byte order mark.
+    Utf8Table(Vec<String>),
 }
 
 impl Frame {
     pub(crate) fn content_type(&self) -> &'static str {
         match self {
             Self::Table(_) => "text/csv; charset=ISO-8859-1",
+            Self::Utf8Table(_) => "text/csv; charset=UTF-8",
             _ => "application/json; charset=utf-8",
         }
     }
@@ -79,14 +88,16 @@ impl Frame {
             Self::Member(name) => format!("{{\"{name}\":[").into_bytes(),
             Self::Root => b"[".to_vec(),
             Self::Page(_) => b"{\"formations\":[".to_vec(),
-            Self::Table(columns) => line(columns.iter().map(String::as_str)),
+            Self::Table(columns) => latin1(&line(columns.iter().map(String::as_str))),
+            Self::Utf8Table(columns) => format!("\u{feff}{}", line(columns.iter().map(String::as_str))).into_bytes(),
         }
     }
 
     /// A row; `first` of all, or not.
     pub(crate) fn row(&self, row: &Document, first: bool) -> Vec<u8> {
-        if let Self::Table(columns) = self {
-            return line(columns.iter().map(|name| row.get(name).and_then(Value::as_str).unwrap_or_default()));
+        if let Self::Table(columns) | Self::Utf8Table(columns) = self {
+            let text = line(columns.iter().map(|name| row.get(name).and_then(Value::as_str).unwrap_or_default()));
+            return if matches!(self, Self::Table(_)) { latin1(&text) } else { text.into_bytes() };
         }
         let mut bytes = if first { Vec::new() } else { vec![b','] };
         bytes.extend(json!(row).to_string().bytes());
@@ -99,13 +110,18 @@ impl Frame {
             Self::Member(_) => b"]}".to_vec(),
             Self::Root => b"]".to_vec(),
             Self::Page(pagination) => format!("],\"pagination\":{pagination}}}").into_bytes(),
-            Self::Table(_) => Vec::new(),
+            Self::Table(_) | Self::Utf8Table(_) => Vec::new(),
         }
     }
 }
 
-/// A line of the CSV file; what ISO-8859-1 does not have becomes `?`.
-fn line<'a>(values: impl Iterator<Item = &'a str>) -> Vec<u8> {
+/// What ISO-8859-1 does not have becomes `?`.
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+}
+
+/// A line of a CSV file.
+fn line<'a>(values: impl Iterator<Item = &'a str>) -> String {
     let quoted = |value: &str| {
         if value.contains([';', '"', '\n', '\r']) {
             format!("\"{}\"", value.replace('"', "\"\""))
@@ -113,8 +129,7 @@ fn line<'a>(values: impl Iterator<Item = &'a str>) -> Vec<u8> {
             value.to_owned()
         }
     };
-    let text: String = values.map(quoted).collect::<Vec<_>>().join(";") + "\r\n";
-    text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+    values.map(quoted).collect::<Vec<_>>().join(";") + "\r\n"
 }
 
 #[cfg(test)]

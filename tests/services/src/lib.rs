@@ -176,6 +176,10 @@ impl Services {
             catalogue_username: ACCOUNT.into(),
             catalogue_password: PASSWORD.into(),
             acce_url: self.base_url(Service::Acce),
+            certif_info_url: self.base_url(Service::CertifInfo),
+            onisep_url: self.base_url(Service::Onisep),
+            onisep_passage_url: self.base_url(Service::OnisepPassage),
+            acce_meres_url: self.base_url(Service::AcceMothers),
         }
     }
 

@@ -2,6 +2,8 @@
 //!
 //! | what | from |
 //! | --- | --- |
+//! | Certif Info, Onisep's formations | the real tables |
+//! | Onisep's passage table, mothers | **fictitious**: those of the sample |
 //! | BCN, ACCE, catalogue | the real tables; where the directory names no nature, one that statistics are asked for (`300`, or `320` for a lycée professionnel) |
 //! | regions | the real regional table: 40,322 rows of four periods |
 //! | France, by year | **synthetic**: the sum over the regions of the period that ends with the year, of counts that every region knows; no salaries |
@@ -19,7 +21,7 @@ use dataset::random::Random;
 use domain::rates::rate;
 use domain::{Document, Uai};
 use serde_json::Value;
-use sources::BcnTable;
+use sources::{BcnTable, Service};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// How many of the keys have data in a millesime, in thousandths.
@@ -348,6 +350,16 @@ impl DataSet for Real {
                 row.insert("nature_uai".to_owned(), if vocational { "320" } else { "300" }.into());
             }
         }
+        Ok(Box::new(rows.into_iter()))
+    }
+
+    fn links(&self, service: Service) -> anyhow::Result<Rows> {
+        let rows = match service {
+            Service::CertifInfo => self.tables.certif_info()?,
+            Service::Onisep => self.tables.csv("onisep/ideo-formations-2024.csv")?,
+            // Neither is open as a file beside the project: the fictitious ones of the sample.
+            _ => return self.sample.links(service),
+        };
         Ok(Box::new(rows.into_iter()))
     }
 

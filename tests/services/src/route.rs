@@ -8,14 +8,30 @@ use sources::BcnTable;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     Login,
-    Uai { uai: String, millesime: String },
-    Region { region: String, millesime: String },
-    France { millesime: String, filiere: String },
+    Uai {
+        uai: String,
+        millesime: String,
+    },
+    Region {
+        region: String,
+        millesime: String,
+    },
+    France {
+        millesime: String,
+        filiere: String,
+    },
     InserSup,
-    National { millesime: String },
+    National {
+        millesime: String,
+    },
     Bcn(BcnTable),
     Acce,
-    Catalogue { page: u64, limit: u64 },
+    /// A file that leads from one register to another, by the service that has it.
+    Links(Service),
+    Catalogue {
+        page: u64,
+        limit: u64,
+    },
 }
 
 /// Where a service lies behind its origin and its name.
@@ -27,6 +43,10 @@ pub(crate) fn base(service: Service) -> &'static str {
         Service::Bcn => "/bcnAPI",
         Service::Acce => "/acce.csv",
         Service::Catalogue => "/api/v1",
+        Service::CertifInfo => "/ouvert.csv",
+        Service::Onisep => "/formations.json",
+        Service::OnisepPassage => "/passage.json",
+        Service::AcceMothers => "/meres.csv",
     }
 }
 
@@ -53,6 +73,9 @@ pub(crate) fn asked(service: Service, method: &str, path: &str, query: &str) -> 
         }
         (Service::InserSup, "GET", []) => Some(Asked::InserSup),
         (Service::Acce, "GET", []) => Some(Asked::Acce),
+        (Service::CertifInfo | Service::Onisep | Service::OnisepPassage | Service::AcceMothers, "GET", []) => {
+            Some(Asked::Links(service))
+        }
         (Service::InserSupNational, "GET", ["catalog", "datasets", "fr-esr-insersup", "exports", "json"]) => {
             let refined = |name: &str| {
                 let values =

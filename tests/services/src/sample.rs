@@ -8,7 +8,7 @@ use crate::tables::Course;
 use dataset::sample;
 use domain::{Document, Kind, Maille};
 use serde_json::{Value, json};
-use sources::BcnTable;
+use sources::{BcnTable, Service};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Measures as the service calls them, and as documents do.
@@ -301,6 +301,44 @@ impl DataSet for Sample {
             }
         }
         Ok(Box::new(rows.into_iter()))
+    }
+
+    fn links(&self, service: Service) -> anyhow::Result<Rows> {
+        let entries = self.of(Kind::Rncp).iter().enumerate().map(|(rank, entry)| {
+            let rncp = text(entry, "rncp").trim_start_matches("RNCP").to_owned();
+            (rank + 1, text(entry, "code_certification").to_owned(), rncp)
+        });
+        let rows: Vec<Value> = match service {
+            Service::CertifInfo => entries
+                .map(|(number, cfd, rncp)| {
+                    json!({"Code_Diplome": number.to_string(), "Libelle_Diplome": format!("Entrée fictive {number}"),
+                        "Code_RNCP": rncp, "Code_Scolarité": cfd, "codeIdeo2": format!("FOR.{number}"),
+                        "Code_Ancien_Diplome": "", "Etat_Libelle": "Publié"})
+                })
+                .collect(),
+            Service::Onisep => entries
+                .map(|(number, cfd, rncp)| {
+                    json!({"url_et_id_onisep": format!("https://onisep.example/slug/FOR.{number}"), "code_scolarite": cfd,
+                        "code_rncp": rncp, "duree": "2 ans"})
+                })
+                .collect(),
+            Service::OnisepPassage => entries
+                .map(|(number, cfd, rncp)| {
+                    json!({"certif_info_ci_identifiant": number.to_string(), "ideo_identifiant_formation": format!("FOR.{number}"),
+                        "ci_code_rncp": rncp, "ci_code_scolarite": cfd})
+                })
+                .collect(),
+            _ => self
+                .of(Kind::Etablissement)
+                .windows(2)
+                .step_by(10)
+                .filter_map(|pair| Some((text(pair.first()?, "numero_uai"), text(pair.get(1)?, "numero_uai"))))
+                .map(|(found, mother)| {
+                    json!({"numero_uai_trouve": found, "numero_uai_mere": mother, "type_rattachement": "AN"})
+                })
+                .collect(),
+        };
+        Ok(Box::new(rows.into_iter().map(row)))
     }
 
     fn catalogue(&self) -> Vec<Document> {

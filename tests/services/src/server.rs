@@ -260,20 +260,15 @@ impl State {
             Asked::InserSup => Answer::rows(Frame::Member("results"), self.data.insersup()),
             Asked::National { millesime } => Answer::rows(Frame::Root, self.data.national(millesime)),
             Asked::Bcn(table) => read(data, self.data.bcn(*table)),
-            Asked::Acce => match self.data.acce() {
-                Ok(rows) => {
-                    let rows: Vec<Document> = rows.collect();
-                    let mut columns: Vec<String> = Vec::new();
-                    // The columns of all rows, in the order in which they turn up.
-                    for name in rows.iter().flat_map(|row| row.keys()) {
-                        if !columns.contains(name) {
-                            columns.push(name.clone());
-                        }
-                    }
-                    Answer::rows(Frame::Table(columns), Box::new(rows.into_iter()))
+            Asked::Acce => table(Frame::Table, self.data.acce()),
+            Asked::Links(service) => {
+                let rows = self.data.links(*service);
+                match service {
+                    Service::CertifInfo => table(Frame::Utf8Table, rows),
+                    Service::AcceMothers => table(Frame::Table, rows),
+                    _ => read(Frame::Root, rows),
                 }
-                Err(error) => Answer::refusal(500, &error.to_string()),
-            },
+            }
             Asked::Catalogue { page, limit } => self.page(*page, *limit),
         }
     }
@@ -289,6 +284,24 @@ impl State {
         let pagination =
             json!({"page": page, "resultats_par_page": limit, "nombre_de_page": pages, "total": all.len()});
         Answer::rows(Frame::Page(pagination), Box::new(rows.into_iter()))
+    }
+}
+
+/// A file in CSV.
+fn table(frame: fn(Vec<String>) -> Frame, rows: anyhow::Result<Rows>) -> Answer {
+    match rows {
+        Ok(rows) => {
+            let rows: Vec<Document> = rows.collect();
+            let mut columns: Vec<String> = Vec::new();
+            // The columns of all rows, in the order in which they turn up.
+            for name in rows.iter().flat_map(|row| row.keys()) {
+                if !columns.contains(name) {
+                    columns.push(name.clone());
+                }
+            }
+            Answer::rows(frame(columns), Box::new(rows.into_iter()))
+        }
+        Err(error) => Answer::refusal(500, &error.to_string()),
     }
 }
 

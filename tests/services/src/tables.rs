@@ -175,6 +175,28 @@ impl Tables {
         Ok(json!({"data": self.bcn_table(table)?}).to_string().into_bytes())
     }
 
+    /// Certif Info, its columns named as the file names them.
+    ///
+    /// # Errors
+    /// [`TableError`].
+    pub fn certif_info(&self) -> Result<Vec<Document>, TableError> {
+        let kept = [
+            "Code_Diplome",
+            "Libelle_Diplome",
+            "Code_RNCP",
+            "Code_Scolarité",
+            "Annee_Premiere_Session",
+            "Code_Ancien_Diplome",
+            "codeIdeo2",
+        ];
+        let rows = self.csv("certif-info/certif-info-2024.csv")?;
+        let row = |row: &Document| {
+            let field = |name: &str| row.get(&name.to_ascii_lowercase()).cloned().unwrap_or_default();
+            kept.iter().map(|name| ((*name).to_owned(), field(name))).collect()
+        };
+        Ok(rows.iter().map(row).collect())
+    }
+
     /// The rows of a table of the BCN, through its raw answer.
     ///
     /// # Errors

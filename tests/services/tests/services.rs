@@ -72,6 +72,7 @@ async fn every_service_answers_from_the_sample() {
     calls.extend([Call::InserSup, Call::Acce, france(), uai("9749800J", "2020_2021")]);
     calls.push(Call::InserJeunesRegion { region: "11".into(), millesime: "2020_2021".into() });
     calls.push(Call::InserSupNational { millesime: "2021".into() });
+    calls.extend([Call::CertifInfo, Call::Onisep, Call::OnisepPassage, Call::AcceMothers]);
     calls.extend(plan::catalogue(total(&sources).await));
     for call in &calls {
         let (made, rows, report) = read(&sources, call).await.unwrap();
@@ -138,6 +139,7 @@ async fn the_real_tables_have_their_sizes() {
     }
     assert_eq!(sizes, [212, 11_261, 4_023, 6_954, 10_067, 235, 27_062, 29, 148]);
     assert_eq!(count(Call::Acce).await, 11_366);
+    assert_eq!([count(Call::CertifInfo).await, count(Call::Onisep).await], [10_067, 2_164]);
     assert_eq!(total(&sources).await, 39_510);
     assert_eq!(count(Call::CataloguePage { page: 396 }).await, 10);
     let periods = services.millesimes().periods;
@@ -286,6 +288,19 @@ async fn what_each_fault_looks_like() {
             "acce, le fichier : le champ academie manque, dont les documents ont besoin",
         ),
         (Call::Acce, Effect::Empty, "acce, le fichier : la réponse est illisible : le fichier est vide"),
+        (
+            Call::CertifInfo,
+            Effect::WithoutField("Code_Scolarité".into()),
+            "certif_info, le fichier : le champ Code_Scolarité manque, dont les documents ont besoin",
+        ),
+        (Call::CertifInfo, Effect::status(404), "certif_info, le fichier : statut 404"),
+        (Call::Onisep, Effect::Drop, "onisep, le fichier : la réponse s'est interrompue (3 essais)"),
+        (
+            Call::OnisepPassage,
+            Effect::WithoutField("ci_code_rncp".into()),
+            "onisep_passage, le fichier : le champ ci_code_rncp manque, dont les documents ont besoin",
+        ),
+        (Call::AcceMothers, Effect::Empty, "acce_meres, le fichier : la réponse est illisible : le fichier est vide"),
     ];
     for (call, effect, expected) in cases {
         // Logins pass: the fault is at the call.
@@ -460,6 +475,10 @@ fn variables_are_those_of_the_application() {
         ("bcn", config.bcn_url),
         ("catalogue", config.catalogue_url),
         ("acce", config.acce_url),
+        ("certif_info", config.certif_info_url),
+        ("onisep", config.onisep_url),
+        ("onisep_passage", config.onisep_passage_url),
+        ("acce_meres", config.acce_meres_url),
     ] {
         assert_eq!(joined(service), url);
     }

@@ -140,6 +140,7 @@ fn words(step: &str) -> &'static str {
         "nomenclature" => "Nomenclature",
         "etablissements" => "Établissements",
         "catalogue" => "Catalogue",
+        "liens" => "Tables de passage",
         "statistiques" => "Statistiques",
         "grouper" => "Traitements",
         _ => "Remise",

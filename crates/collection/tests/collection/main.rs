@@ -179,6 +179,12 @@ fn a_run_asks_treats_and_publishes() {
     assert_eq!(report.sources[&Service::Bcn].calls, 9);
     // The catalogue names an entry of the national directory: the search knows it.
     assert_eq!((job.summary.lines["catalogue"], job.summary.lines["rncp"]), (2, 1));
+    // The last lines of the files do not end, and are read all the same.
+    assert_eq!((report.nomenclature["etablissements"], job.summary.lines["etablissement"]), (5, 5));
+    let links = ["certif_info", "ideo", "uai_mere"].map(|kind| job.summary.lines[kind]);
+    assert_eq!(links, [3, 2, 2], "an entry stands in two rows; an establishment is not its own mother");
+    let rejected = |service| report.treatments[&service].rejections["champ_manquant"].count;
+    assert_eq!([Service::CertifInfo, Service::Onisep, Service::AcceMothers].map(rejected), [1, 1, 1]);
     // As many requests as the services saw, and a login or two.
     let calls = by_service(&trial.services().calls());
     for (service, host) in [(Service::InserJeunes, "ij"), (Service::Catalogue, "catalogue"), (Service::Acce, "acce")] {

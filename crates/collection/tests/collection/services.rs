@@ -57,6 +57,10 @@ pub fn config() -> Config {
         catalogue_username: "compte".into(),
         catalogue_password: "motdepasse-secret".into(),
         acce_url: "https://acce/fichier.csv".into(),
+        certif_info_url: "https://certifinfo/ouvert.csv".into(),
+        onisep_url: "https://onisep/formations.json".into(),
+        onisep_passage_url: "https://onisep/passage.json".into(),
+        acce_meres_url: "https://acce/meres.csv".into(),
     }
 }
 
@@ -188,6 +192,13 @@ impl Services {
                  "promo": ["2020", "2021"], "nb_sortants": 400, "nb_poursuivants": "600", "nb_sortants_en_emploi_sal_fr_6": 120, "nb_sortants_en_emploi_sal_fr_12": 200,
                  "nb_sortants_en_emploi_sal_fr_18": 210, "nb_sortants_en_emploi_sal_fr_24": 220, "salaire_q1_12": "nd", "salaire_q2_12": 1500, "salaire_q3_12": 1700,
                  "type_diplome": "LP", "domaine_disciplinaire": "Droit", "secteur_disciplinaire": "Droit", "discipline": "Droit"}]),
+            ("onisep", ["formations.json"]) => json!([
+                {"url_et_id_onisep": "https://onisep/slug/FOR.1", "code_scolarite": CFD, "code_rncp": "38718", "duree": "3 ans"},
+                {"url_et_id_onisep": "", "code_scolarite": CAP, "code_rncp": ""}]),
+            ("onisep", ["passage.json"]) => {
+                json!([{"certif_info_ci_identifiant": "2", "ideo_identifiant_formation": "FOR.2",
+                "ci_code_rncp": "", "ci_code_scolarite": CAP}])
+            }
             ("catalogue", ["entity", "formations", request]) => {
                 let row = |n: u32, place: &str| json!({"_id": format!("id{n}"), "cfd": CFD, "uai_formation": place, "etablissement_formateur_uai": "0750001U", "etablissement_gestionnaire_uai": "0750001U", "rncp_code": "RNCP38718"});
                 let rows: Vec<Value> =
@@ -208,9 +219,26 @@ fn acce() -> Vec<u8> {
         let (departement, academie) = if uai.starts_with("069") { ("069", "10") } else { ("075", "01") };
         text += &format!("{uai};320;{departement};{academie};LYCEE {uai} É;France;01/05/1965\n");
     }
-    text += "0750009Z;320;075;01;FAUSSE LETTRE;France;01/05/1965\n";
+    // The last line does not end.
+    text += "0750009Z;320;075;01;FAUSSE LETTRE;France;01/05/1965";
     // ISO-8859-1.
     text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect()
+}
+
+/// Files in CSV, each without an end of its last line.
+fn file(url: &str) -> Option<Vec<u8>> {
+    Some(match url {
+        "https://acce/meres.csv" => b"numero_uai_trouve;numero_uai_mere;type_rattachement\n0750001U;0690001B;AN\n\
+            0750002V;0750002V;AN\n0750003W;0690001B;AN"
+            .to_vec(),
+        "https://certifinfo/ouvert.csv" => {
+            let head = "\u{feff}Code_Diplome;Libelle_Diplome;Code_RNCP;Code_Scolarité;codeIdeo2;Code_Ancien_Diplome";
+            format!("{head}\n1;Ma\u{e7}on;38718;{CFD};FOR.1;2\n1;Ma\u{e7}on;38718;{CFD};FOR.3;2\n2;Gros œuvre;;{OLD};;\n;;;;;")
+                .into_bytes()
+        }
+        _ if url.starts_with("https://acce") => acce(),
+        _ => return None,
+    })
 }
 
 pub struct Pieces(pub VecDeque<Result<Vec<u8>, FetchError>>);
@@ -241,11 +269,12 @@ impl Fetch for Services {
                     outage.clone()
                 },
             );
-        let (outage_status, body) = if request.url.starts_with("https://acce") {
-            (200, acce())
-        } else {
-            let (outage_status, body) = self.respond(&request.url);
-            (outage_status, body.to_string().into_bytes())
+        let (outage_status, body) = match file(&request.url) {
+            Some(file) => (200, file),
+            None => {
+                let (outage_status, body) = self.respond(&request.url);
+                (outage_status, body.to_string().into_bytes())
+            }
         };
         match outage {
             None => response(outage_status, Vec::new(), body),

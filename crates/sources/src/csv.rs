@@ -1,4 +1,7 @@
-//! The ACCE file: CSV, `;`, ISO-8859-1, a header line. Read as it comes, a row at a time.
+//! Files of ACCE and of Certif Info: CSV, `;`, a header line. Read as they come, a row at a time.
+//!
+//! ACCE writes ISO-8859-1, Certif Info UTF-8. What is no UTF-8 there is read as ISO-8859-1: a file that was saved again
+//! by a spreadsheet keeps its accents.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use domain::Document;
@@ -6,9 +9,16 @@ use domain::Document;
 /// The longest row, in bytes.
 const LONGEST_ROW: usize = 1 << 20;
 
+/// How letters are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Letters {
+    Latin1,
+    Utf8,
+}
+
 /// Why the file cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AcceFault {
+pub(crate) enum CsvFault {
     TooLong,
     Empty,
 }
@@ -16,7 +26,9 @@ pub(crate) enum AcceFault {
 /// Reads the file in chunks.
 pub(crate) struct CsvTable {
     reader: Reader,
-    header: Option<Vec<String>>,
+    letters: Letters,
+    /// The columns, and whether each is kept.
+    header: Option<Vec<(String, bool)>>,
     fields: Vec<u8>,
     written: usize,
     ends: Vec<usize>,
@@ -24,9 +36,10 @@ pub(crate) struct CsvTable {
 }
 
 impl CsvTable {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(letters: Letters) -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(b';').build(),
+            letters,
             header: None,
             fields: vec![0; 4_096],
             written: 0,
@@ -35,12 +48,12 @@ impl CsvTable {
         }
     }
 
-    /// Takes a chunk; the first line goes to `header`, every other one to `each`. An empty chunk
-    /// says that the file is over.
-    pub(crate) fn push<E: From<AcceFault>>(
+    /// Takes a chunk; the first line goes to `header`, which says of each column whether it is kept, every other one to
+    /// `each`. An empty chunk says that the file is over.
+    pub(crate) fn push<E: From<CsvFault>>(
         &mut self,
         mut chunk: &[u8],
-        mut header: impl FnMut(&[String]) -> Result<(), E>,
+        mut header: impl FnMut(&[String]) -> Result<Vec<bool>, E>,
         mut each: impl FnMut(Document) -> Result<(), E>,
     ) -> Result<(), E> {
         let last = chunk.is_empty();
@@ -59,13 +72,13 @@ impl CsvTable {
                 }
                 ReadRecordResult::OutputFull => {
                     if self.fields.len() >= LONGEST_ROW {
-                        return Err(AcceFault::TooLong.into());
+                        return Err(CsvFault::TooLong.into());
                     }
                     self.fields.resize(self.fields.len() * 2, 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
                     if self.ends.len() >= LONGEST_ROW / 8 {
-                        return Err(AcceFault::TooLong.into());
+                        return Err(CsvFault::TooLong.into());
                     }
                     self.ends.resize(self.ends.len() * 2, 0);
                 }
@@ -73,30 +86,33 @@ impl CsvTable {
                     let values = self.record();
                     match &self.header {
                         Some(names) => {
-                            let pairs = names.iter().zip(values).filter(|(_, value)| !value.is_empty());
-                            each(pairs.map(|(name, value)| (name.clone(), value.into())).collect())?;
+                            let kept = names.iter().zip(values).filter(|((_, kept), value)| *kept && !value.is_empty());
+                            each(kept.map(|((name, _), value)| (name.clone(), value.into())).collect())?;
                         }
                         None => {
-                            header(&values)?;
-                            self.header = Some(values);
+                            let kept = header(&values)?;
+                            self.header = Some(values.into_iter().zip(kept).collect());
                         }
                     }
                 }
                 ReadRecordResult::End => {
-                    return if self.header.is_some() { Ok(()) } else { Err(AcceFault::Empty.into()) };
+                    return if self.header.is_some() { Ok(()) } else { Err(CsvFault::Empty.into()) };
                 }
             }
         }
     }
 
-    /// The fields of the row that ended, as text: a byte of ISO-8859-1 is the character of its number.
+    /// The fields of the row that ended, as text.
     fn record(&mut self) -> Vec<String> {
         let mut start = 0;
         let ends = self.ends.get(..self.ended).unwrap_or_default();
         let values = ends.iter().map(|end| {
             let bytes = self.fields.get(start..*end).unwrap_or_default();
             start = *end;
-            bytes.iter().map(|byte| char::from(*byte)).collect::<String>().trim().to_owned()
+            let utf8 = std::str::from_utf8(bytes).ok().filter(|_| self.letters == Letters::Utf8);
+            // A byte of ISO-8859-1 is the character of its number.
+            let text = utf8.map_or_else(|| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
+            text.trim_start_matches('\u{feff}').trim().to_owned()
         });
         let values = values.collect();
         self.written = 0;

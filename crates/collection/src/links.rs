@@ -12,8 +12,11 @@ use sources::AnswerReader;
 use store::KeyValueWrite;
 use treatments::{Rejection, TreatmentReport, links};
 
-/// What becomes of a row of a lot.
-fn treatment(lot: &Lot) -> Option<(Kind, fn(&Document) -> Result<Document, Rejection>)> {
+/// What makes a document of a row.
+type RowTreatment = fn(&Document) -> Result<Document, Rejection>;
+
+/// What becomes of the rows of a lot.
+fn treatment(lot: &Lot) -> Option<(Kind, RowTreatment)> {
     Some(match lot {
         Lot::CertifInfo => (Kind::CertifInfo, links::certif_info),
         Lot::Onisep => (Kind::Ideo, links::ideo),

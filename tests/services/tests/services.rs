@@ -240,7 +240,7 @@ async fn wrong_credentials_are_told_as_such() {
 async fn what_each_fault_looks_like() {
     let services = start(Data::Sample);
     let sources = clients(&services);
-    let cases: [(Call, Effect, &str); 19] = [
+    let cases: [(Call, Effect, &str); 24] = [
         (N_MEF, Effect::status(500), "bcn, /nomenclature/N_MEF : statut 500"),
         (N_MEF, Effect::status(503), "bcn, /nomenclature/N_MEF : statut 503"),
         (N_MEF, Effect::status(429), "bcn, /nomenclature/N_MEF : statut 429"),

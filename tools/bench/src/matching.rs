@@ -25,6 +25,8 @@ pub struct Matched {
     pub first_row: Vec<Duration>,
     /// Until all of them were, one a round.
     pub whole: Vec<Duration>,
+    /// Seconds of the server's processor time for the whole, one a round: what others take from it does not count.
+    pub cpu: Vec<f64>,
     /// Peak memory of an instance.
     pub memory: Option<u64>,
 }
@@ -102,7 +104,9 @@ pub fn measure(server: &Server, file: &[u8], rounds: usize) -> anyhow::Result<Ma
     let mut answered = Vec::new();
     for _ in 0..rounds {
         std::thread::sleep(crate::IDLE);
+        let before = server.cpu()?;
         let reply = send(server, "", file, usize::MAX)?;
+        matched.cpu.push(server.cpu()? - before);
         let last = reply.body.split(|byte| *byte == b'\n').rev().nth(1).unwrap_or_default();
         ensure!(!last.starts_with(b"#suite;"), "the answer broke off after {:.1} s", reply.whole.as_secs_f64());
         ensure!(answered.is_empty() || answered == reply.body, "two answers to one catalogue differ");

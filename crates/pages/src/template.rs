@@ -48,7 +48,7 @@ pub fn page(title: &str, here: &str, head: &str, body: &str) -> String {
 <p class=\"slogan\">Que deviennent les jeunes après une formation&nbsp;?</p></div>\
 <nav aria-label=\"Principale\"><ul class=\"cadre\">{navigation}</ul></nav></header>\
 <main id=\"contenu\" class=\"cadre\" tabindex=\"-1\">{body}</main>\
-<footer><div class=\"cadre\"><p>Sources&nbsp;: InserJeunes (DEPP et DARES) et InserSup (SIES). Aucun chiffre n’est publié sur un groupe de moins de 20 jeunes.</p></div></footer>\
+<footer><div class=\"cadre\"><p>Sources&nbsp;: InserJeunes (DEPP et DARES) et InserSup (SIES). Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf son effectif total&nbsp;; <a href=\"/etat\">ce que montre le réglage en vigueur</a>.</p></div></footer>\
 </body></html>"
     )
 }

@@ -1,6 +1,7 @@
 //! A job: what was asked for, where it stands, what came of it.
 
 use crate::registry::{Registry, Served};
+use crate::secrecy::SecrecySettings;
 use crate::staging::{LineRefusal, PARTS_MAX, PartInfo};
 use domain::declared::MAILLE_FIELD;
 use domain::{DeclaredMaille, Document, Filiere, Kind, Universe};
@@ -160,6 +161,9 @@ pub enum JobStep {
     /// Documents are spread over partitions.
     #[serde(rename = "repartir")]
     Distribute,
+    /// Statistics are withheld from which those of a small group would follow.
+    #[serde(rename = "proteger")]
+    Protect,
     /// Bundles are built.
     #[serde(rename = "construire")]
     Build,
@@ -229,6 +233,18 @@ pub struct JobSummary {
     /// Documents whose figures are hidden by the threshold, by maille.
     #[serde(rename = "sous_seuil")]
     pub below_threshold: BTreeMap<String, u64>,
+    /// What was decided to be hidden, as it was when the publication began.
+    #[serde(flatten)]
+    pub secrecy: Option<SecrecySettings>,
+    /// Documents that show less under `strict` than under `contrat`, by maille: counted in either setting.
+    #[serde(rename = "strict_masquerait", default)]
+    pub strict_hides: BTreeMap<String, u64>,
+    /// Documents that `secret_secondaire` hides and the threshold does not, by maille and millesime.
+    #[serde(rename = "masques_secondaires", default)]
+    pub withheld: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Small groups that follow from sums all the same: nothing was left to withhold.
+    #[serde(rename = "non_proteges", default)]
+    pub exposed: u64,
     /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
     #[serde(rename = "pertes")]
     pub losses: Vec<String>,

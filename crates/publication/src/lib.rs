@@ -5,6 +5,7 @@
 //! | step | reads | writes |
 //! | --- | --- | --- |
 //! | `distribute` | parts, and the sources of the generation in use | sources, cut into partitions by hash |
+//! | `protect` | with `secret_secondaire` only: statistics, set of codes by set of codes | which of them are withheld |
 //! | `build` | one partition at a time | bundles; rows and counts into sorting streams |
 //! | `list` | one partition of rows at a time | segments, pages, plans |
 //! | `count` | one partition of counts at a time | bundles of counts |
@@ -27,6 +28,7 @@ mod matching_lines;
 mod record_stream;
 mod registry;
 mod rollback;
+mod secrecy;
 mod served;
 pub mod staging;
 mod steps;
@@ -41,6 +43,7 @@ pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served, clean_up};
 pub use rollback::roll_back;
+pub use secrecy::{SecrecySettings, withheld_cells};
 pub use served::walk_served;
 pub use staging::{LineRefusal, PartInfo, Staging, StagingError};
 pub use steps::advance;
@@ -60,6 +63,14 @@ pub trait Environment {
 
     /// Writes an account. Accounts lie outside generations and rollback.
     fn user(&self, document: &Document) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// What the statistical offices decided to hide. It is asked once a publication.
+    ///
+    /// # Errors
+    /// Where that cannot be known: nothing is published then.
+    fn secrecy(&self) -> impl Future<Output = Result<SecrecySettings, StoreError>> {
+        std::future::ready(Ok(SecrecySettings::default()))
+    }
 
     /// How many values one batch may hold: 25 where the deployment's profile allows batches.
     fn batch(&self) -> usize;

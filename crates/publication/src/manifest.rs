@@ -1,6 +1,7 @@
 //! What is known of a published generation.
 
 use crate::record_stream::RecordStream;
+use crate::secrecy::SecrecySettings;
 use crate::writer::{Writer, put_long, read_long};
 use domain::{DeclaredMaille, Kind};
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,8 @@ pub(crate) struct Manifest {
 }
 
 /// What decides, beside the data, what a generation holds: unchanged data makes a new generation where this changed.
-pub(crate) fn rendering(indicators: &[String]) -> String {
-    format!("{LAYOUT}.{RENDERING}.{}", indicators.join(","))
+pub(crate) fn rendering(indicators: &[String], secrecy: SecrecySettings) -> String {
+    format!("{LAYOUT}.{RENDERING}.{}{}", indicators.join(","), secrecy.rendering())
 }
 
 pub(crate) const MANIFEST_FAMILY: &str = "manifeste";

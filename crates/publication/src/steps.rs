@@ -3,10 +3,12 @@
 mod build;
 mod count;
 mod distribute;
+mod fingerprint;
 mod index;
 mod list;
 mod matching;
 mod placement;
+mod protect;
 mod state;
 mod switch;
 mod verify;
@@ -138,6 +140,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         loop {
             let rest = match self.job.step {
                 JobStep::Distribute => self.distribute().await?,
+                JobStep::Protect => self.protect().await?,
                 JobStep::Build => self.build().await?,
                 JobStep::List => self.list().await?,
                 JobStep::Count => self.count().await?,
@@ -166,7 +169,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for stream in places.chain([&mut self.state.sources, &mut self.state.counts]) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
-        for stream in self.state.index.stream().into_iter().chain(self.state.matching.streams()) {
+        let others = self.state.index.stream().into_iter().chain(self.state.matching.streams());
+        for stream in others.chain(self.state.protection.streams()) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
         for sort in &mut self.state.sorts {
@@ -203,6 +207,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         stream.extend(state.lists.iter_mut().filter_map(|l| l.places.as_mut()).map(|l| &mut l.stream));
         stream.extend(state.index.stream());
         stream.extend(state.matching.streams());
+        stream.extend(state.protection.streams());
         let total: usize = stream.iter().map(|f| f.size()).sum();
         if total > BUFFERS {
             // The fullest quarter goes: the longer buffers wait, the larger their pieces.

@@ -262,12 +262,20 @@ struct Table<'a> {
     sums: Vec<HeldSum>,
     /// Sizes of classes that no document shows, after those of groups.
     classes: Vec<(i64, usize)>,
+    /// A count known within so many is known.
+    margin: i64,
 }
 
-/// Which further statistics to withhold. The same for the same statistics, in whatever order they come.
+/// Which further statistics to withhold, so that no count of a small group is known within ±2.
 #[must_use]
 pub fn withhold(statistics: &[Statistic]) -> SecondaryResult {
-    let table = Table::new(statistics);
+    withhold_within(statistics, 2)
+}
+
+/// The same for another margin: 0 where only what is known exactly matters.
+#[must_use]
+pub fn withhold_within(statistics: &[Statistic], margin: i64) -> SecondaryResult {
+    let table = Table { margin, ..Table::new(statistics) };
     let mut withheld: BTreeMap<usize, (usize, HeldBy)> = BTreeMap::new();
     let mut hopeless: BTreeSet<usize> = BTreeSet::new();
     loop {
@@ -324,7 +332,7 @@ impl<'a> Table<'a> {
                 *hidden |= statistic.hidden;
             }
         }
-        let mut table = Self { statistics, group_of, first, hidden, sums: Vec::new(), classes: Vec::new() };
+        let mut table = Self { statistics, group_of, first, hidden, sums: Vec::new(), classes: Vec::new(), margin: 0 };
         table.add_held_sums();
         table.add_views();
         table
@@ -567,8 +575,8 @@ impl<'a> Table<'a> {
         let mut exposed = BTreeSet::new();
         for (unknown, group) in group_of_unknown.iter().enumerate().filter(|(_, group)| small(**group)) {
             let (low, high) = system.bounds(unknown);
-            let told_by_size = size_of(*group).is_some_and(|size| size <= 4);
-            if low == high || high - low <= 4 && !told_by_size {
+            let told_by_size = size_of(*group).is_some_and(|size| size <= 2 * self.margin);
+            if low == high || high - low <= 2 * self.margin && !told_by_size {
                 exposed.insert(*group);
             }
         }

@@ -118,8 +118,8 @@ pub fn attack(cells: &mut Vec<Cell>, views: &[ViewAnswer], means: Means) -> Outc
     };
     for (total, parts) in &sums {
         let members: BTreeSet<usize> = parts.iter().map(|part| group_of[*part]).collect();
-        for count in 0..COUNTS.len() {
-            add(&members, count, values[group_of[*total]][count]);
+        for (count, value) in values[group_of[*total]].iter().enumerate() {
+            add(&members, count, *value);
         }
     }
     let mut between = Vec::new();

@@ -48,6 +48,7 @@ impl Service {
         documents: Vec<Document>,
         protection: Protection,
         secrecy: Secrecy,
+        margin: i64,
     ) -> (Self, Withholding) {
         let statistics: Vec<Statistic> = documents.iter().map(|d| Statistic::read(d, secrecy)).collect();
         let mut sets = treatments::secondary::CodeSets::default();
@@ -62,7 +63,7 @@ impl Service {
         for ranks in by_set.into_values() {
             let of: Vec<Statistic> = ranks.iter().filter_map(|rank| statistics.get(*rank).cloned()).collect();
             let global = |rank: usize| ranks.get(rank).copied().unwrap_or_default();
-            let result = secondary::withhold(&of);
+            let result = secondary::withhold_within(&of, margin);
             all.exposed.extend(result.exposed.into_iter().map(global));
             all.withheld.extend(result.withheld.into_iter().map(|w| secondary::Withheld {
                 rank: global(w.rank),

@@ -8,8 +8,7 @@ use crate::job::{HEADCOUNTS_MAX, JobStep, NAME_MAX, short};
 use crate::lists::ListRow;
 use crate::{Environment, PublicationError};
 use domain::declared::MAILLE_FIELD;
-use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument};
-use sha2::{Digest, Sha256};
+use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument, Secrecy};
 use std::collections::BTreeMap;
 use store::bundle;
 use store::codec::Encoder;
@@ -44,7 +43,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let (piece, before) = self.state.sources.read_piece(self.kv, &self.generation, place).await?;
             for record in piece.records() {
                 let (kind, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
-                self.count_digest(kind, json);
+                // Of these the fingerprint covers RNCP codes, which the search shows.
+                if kind == Kind::Rncp {
+                    self.count_whole(kind, json)
+                } else {
+                    self.count_digest(kind, json)
+                }
                 self.index_rncp(kind, json).await?;
                 self.pack_other(kind, json).await?;
             }
@@ -77,6 +81,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         local: usize,
     ) -> Result<bool, PublicationError> {
         let damaged = || StoreError::Damaged("source".into());
+        self.read_masks(partition).await?;
         let read = self.state.sources.read(self.kv, &self.generation, partition).await?;
         let n_bundles = self.state.bundles[family];
         let by_partition = n_bundles / self.state.partitions[family].max(1);
@@ -142,7 +147,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let Family::Documents(maille) = family else {
             // The nomenclature: one document a key. Only what lookups need is kept in bundles.
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
-            self.count_digest(kind, json);
+            self.count_whole(kind, json);
             self.index_nomenclature(kind, &keys.document).await?;
             self.pack_document(kind, &keys.document).await?;
             if kind == Kind::Bcn {
@@ -158,7 +163,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let (mut code, mut name) = (String::new(), maille.list().to_owned());
         for (sequence, kind, json, keys) in group {
             self.count_digest(kind, json);
-            self.pack_document(kind, &keys.document).await?;
+            let withheld = self.state.protection.withholds(&keys);
             let Some(row) = keys.row else { continue };
             let rank = self.list_rank(kind, &keys.document);
             if maille == Maille::Declared {
@@ -175,6 +180,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             if maille != Maille::Etablissement
                 && let Some(count) = HeadCount::new(&keys.document)
             {
+                let hidden = self.secrecy().secrecy.hides(&keys.document);
+                let count = if withheld {
+                    count.withheld()
+                } else if hidden {
+                    count.hidden()
+                } else {
+                    count
+                };
                 self.put_count(&list_place, sequence, &keys.document, &count).await?;
             }
             let source = keys.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
@@ -189,7 +202,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 }
                 None => known = Some(index::IndexEntry { versions: [version].into(), document: keys.document.clone() }),
             }
-            let published = PublishedDocument::new(keys.document);
+            if Secrecy::strict_would_hide(&keys.document) {
+                *self.job.summary.strict_hides.entry(name.clone()).or_default() += 1;
+            }
+            let published = PublishedDocument::under(keys.document, self.secrecy().secrecy, withheld);
+            self.count_published(kind, &published);
+            // What the matching says of it is said of it as it leaves.
+            self.pack_document(kind, published.as_document()).await?;
+            if withheld && !published.is_below_threshold() {
+                let of = self.job.summary.withheld.entry(name.clone()).or_default();
+                *of.entry(row.millesime.clone()).or_default() += 1;
+            }
             if published.is_below_threshold() {
                 *self.job.summary.below_threshold.entry(name.clone()).or_default() += 1;
             }
@@ -237,13 +260,5 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             sort.stream.add(&mut self.writer, self.number, partition, &row.encode(order)).await?;
         }
         Ok(())
-    }
-
-    /// The digest of a set: the same whatever the order and the partitions.
-    pub(super) fn count_digest(&mut self, kind: Kind, json: &[u8]) {
-        let digest = Sha256::new().chain_update([kind.rank()]).chain_update(json).finalize();
-        for (sum, bytes) in self.state.digest.iter_mut().zip(digest.chunks_exact(8)) {
-            *sum = sum.wrapping_add(bytes.try_into().map(u64::from_le_bytes).unwrap_or_default());
-        }
     }
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use store::codec::{Decoder, Encoder};
 use store::kv::{KeyValueWrite, StoreError};
-use treatments::secondary::{CodeSets, Statistic, withhold};
+use treatments::secondary::{CodeSets, CountedGroup, withhold};
 
 /// Codes that are joined into sets, at most: the nomenclature has some 15,000.
 const CODES_MAX: usize = 100_000;
@@ -27,7 +27,7 @@ const LINES_MAX: usize = 20_000;
 const HEADER: &str = "maille;lieu;code_certification;filiere;millesime;protege_maille;protege_lieu;protege_code_certification;protege_filiere;protege_millesime;somme\n";
 
 /// Statistics by bundle entry and version: when they were pushed, the partition of their document, what is reckoned with.
-type Published<'a> = BTreeMap<(&'a str, &'a str), (u64, usize, Statistic)>;
+type Published<'a> = BTreeMap<(&'a str, &'a str), (u64, usize, CountedGroup)>;
 
 /// What the step needs between two calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         if !self.secrecy().secondary || kind.maille().is_none() {
             return;
         }
-        let statistic = Statistic::read(document, self.secrecy().secrecy);
+        let statistic = CountedGroup::read(document, self.secrecy().secrecy);
         self.state.protection.sets.tie(statistic.ties());
         if self.state.protection.sets.len() > CODES_MAX {
             self.job.summary.failure = Some(format!("secret_secondaire : plus de {CODES_MAX} codes"));
@@ -118,7 +118,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 continue;
             }
             let keys = PlacementKeys::read(kind, json).ok_or(StoreError::Damaged("source".into()))?;
-            let statistic = Statistic::read(&keys.document, self.secrecy().secrecy);
+            let statistic = CountedGroup::read(&keys.document, self.secrecy().secrecy);
             let set = self.state.protection.sets.set(statistic.ties());
             let mut record = Encoder::default();
             record.size(partition).number(sequence).text(&keys.pair).text(&keys.version).number(set);
@@ -167,7 +167,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 record.text(pair).text(version);
                 let masks = &mut self.state.protection.masks;
                 masks.add(&mut self.writer, self.number, *from, &record.0).await?;
-                let protects = statistics.get(withheld.protects).map(Statistic::name).unwrap_or_default();
+                let protects = statistics.get(withheld.protects).map(CountedGroup::name).unwrap_or_default();
                 if !statistic.is_hidden() && self.state.protection.lines.len() < LINES_MAX {
                     let line = format!("{};{protects};{}\n", statistic.name(), withheld.held_by.words());
                     self.state.protection.lines.push(line);

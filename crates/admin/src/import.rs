@@ -9,15 +9,15 @@ use crate::error::AdminError;
 use crate::jobs::advance_job;
 use crate::runtime::{Env, ImportRuntime, indicators, new_id};
 use crate::{jobs, reports, runs, users};
-use api::error::ApiError;
+use api::error::{ApiError, NotFound};
 use api::{Request, Response};
 use domain::Kind;
 use publication::{
     Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, clean_up, open,
-    open_in_one_call, roll_back, staging,
+    open_in_one_call, roll_back, staging, withheld_cells,
 };
 use serde_json::{Value, json};
-use store::kv::{StoreError, to_value};
+use store::kv::{KeyValueWrite, StoreError, to_value};
 use store::pointer::MillesimesInForce;
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
@@ -67,10 +67,19 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["status"]) => status(runtime).await,
         ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
+        ("GET", ["secret"]) => secret(&kv).await,
         ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
         ("GET" | "POST" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
         _ => Err(AdminError::UnknownRoute),
     }
+}
+
+/// What the served generation withholds and why, as CSV.
+async fn secret<K: KeyValueWrite>(kv: &K) -> Result<Response, AdminError> {
+    let none = || AdminError::NotFound(NotFound::Report);
+    let served = Served::read(kv).await?.ok_or_else(none)?;
+    let cells = withheld_cells(kv, served.pointer.shelf()?).await?.ok_or_else(none)?;
+    Ok(Response::new(200, "text/csv; charset=UTF-8", cells))
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.

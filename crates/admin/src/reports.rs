@@ -112,6 +112,8 @@ fn public(report: &Value) -> Value {
     let mut public = choice(report, &["id", "ouvert_ms", "fini_ms", "etape", "generation", "bilan"]);
     if let Some(summary) = public.get_mut("bilan").and_then(Value::as_object_mut) {
         summary.remove("refus");
+        // How many values were written depends on the lengths of hidden figures.
+        summary.remove("ecritures");
         summary.remove("echec");
     }
     let run = report.get("collecte");

@@ -1,10 +1,10 @@
 //! What the internal routes need of the world around them.
 
 use crate::error::AdminError;
-use api::Runtime;
+use api::{Runtime, VariableFault};
 use domain::Document;
 use outside::Outside;
-use publication::Environment;
+use publication::{Environment, SecrecySettings};
 use serde_json::Value;
 use store::codec::hex;
 use store::kv::{KeyValueWrite, StoreError};
@@ -27,6 +27,13 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
 
     fn batch(&self) -> usize {
         self.0.batch()
+    }
+
+    async fn secrecy(&self) -> Result<SecrecySettings, StoreError> {
+        let unreadable = |fault: VariableFault| StoreError::Unavailable(fault.to_string());
+        let secrecy = self.0.variable("secret").await.map_err(unreadable)?;
+        let secondary = self.0.variable("secret_secondaire").await.map_err(unreadable)?;
+        Ok(SecrecySettings::parse(&secrecy, &secondary))
     }
 
     async fn user(&self, document: &Document) -> Result<(), StoreError> {

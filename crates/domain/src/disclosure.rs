@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The message that goes with a view whose figures would open a hidden group.
-pub const MESSAGE_SUM: &str = "Les chiffres de ces certifications ne peuvent pas être additionnés : l'une d'elles compte trop peu d'élèves, et ses chiffres se déduiraient de la somme.";
+pub const MESSAGE_SUM: &str = "Les chiffres de ces certifications ne peuvent pas être additionnés : l'une d'elles compte moins de 20 jeunes, et ses chiffres se déduiraient de la somme. Demandez-les une à une, ou dans toute la France.";
 
 /// The counts of one statistic as pushed, hidden ones among them. Nothing shows them: not even a debug print.
 #[derive(Clone, PartialEq)]

@@ -1,9 +1,11 @@
 //! The sentences that go with a document: its title, its details, its messages.
 
 use crate::declared::{MAILLE_FIELD, PLACE_FIELD};
+use crate::indicator::NB_ANNEE_TERM;
 use crate::threshold::THRESHOLD_MESSAGE;
-use crate::{Document, Filiere, PublishedDocument};
+use crate::{Document, Filiere, PublishedDocument, Universe};
 use serde_json::Value;
+use std::borrow::Cow;
 
 fn text<'a>(document: &'a Document, path: &[&str]) -> Option<&'a str> {
     let (first, remainder) = path.split_first()?;
@@ -46,16 +48,66 @@ pub fn details(document: &Document) -> String {
     details
 }
 
-/// The messages readers must see with the figures: hidden by the threshold, or coming from
+/// The messages readers must see with the figures: hidden, and what can be seen instead; or coming from
 /// another kind of establishment than the one asked for. Both where both apply.
+///
+/// The sentence of the contract speaks of pupils, whoever is counted, and does not say how many are enough: it stays, and
+/// one that does follows it.
 #[must_use]
-pub fn messages(document: &PublishedDocument) -> Vec<&'static str> {
-    let mut messages = Vec::new();
+pub fn messages(document: &PublishedDocument) -> Vec<Cow<'static, str>> {
+    let mut messages: Vec<Cow<'static, str>> = Vec::new();
     if document.is_below_threshold() {
-        messages.push(THRESHOLD_MESSAGE);
+        messages.push(THRESHOLD_MESSAGE.into());
     }
-    messages.extend(provenance_message(document.as_document()));
+    if document.hides() {
+        messages.push(why_hidden(document).into());
+    }
+    messages.extend(provenance_message(document.as_document()).map(Cow::from));
     messages
+}
+
+/// Who is counted.
+#[must_use]
+pub fn people(filiere: Option<Filiere>) -> &'static str {
+    match filiere {
+        Some(Filiere::Apprentissage) => "apprentis",
+        Some(Filiere::Superieur) => "étudiants",
+        Some(Filiere::Pro | Filiere::Agricultural) => "élèves",
+        None => "jeunes",
+    }
+}
+
+/// Why figures are hidden, and what can be seen instead.
+fn why_hidden(published: &PublishedDocument) -> String {
+    let document = published.as_document();
+    let filiere = text(document, &["filiere"]).and_then(Filiere::parse);
+    let people = people(filiere);
+    let size = document.get(NB_ANNEE_TERM).filter(|size| !size.is_null());
+    let why = match (published.is_below_threshold(), size) {
+        (true, Some(_)) => {
+            format!(
+                "Ce groupe compte moins de 20 {people} : pour protéger ces personnes, ses chiffres ne sont pas montrés."
+            )
+        }
+        (true, None) => format!(
+            "On ne sait pas si ce groupe compte au moins 20 {people} : pour protéger ces personnes, ses chiffres ne sont pas montrés."
+        ),
+        (false, _) => format!(
+            "Les chiffres d'un groupe voisin de moins de 20 {people} se déduiraient de ceux-ci : pour protéger ces personnes, ils ne sont pas montrés."
+        ),
+    };
+    let regions = filiere.is_none_or(|filiere| filiere.universe() == Universe::Secondaire);
+    let region = text(document, &["region", "nom"]);
+    let lower = document.contains_key("uai") || document.contains_key(MAILLE_FIELD);
+    let instead = match (lower, region) {
+        (true, Some(region)) if regions => {
+            format!("Voyez la même certification en région ({region}), ou dans toute la France.")
+        }
+        (true, None) if regions => "Voyez la même certification dans la région, ou dans toute la France.".into(),
+        (true, _) | (false, Some(_)) => "Voyez la même certification dans toute la France.".into(),
+        (false, None) => "Voyez un autre millésime, ou plusieurs certifications ensemble.".into(),
+    };
+    format!("{why} {instead}")
 }
 
 /// Where `uai_type` differs from `uai_donnee_type`: which kind of establishment the numbers come
@@ -109,11 +161,44 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_says_why_and_what_can_be_seen_instead() {
+        let shown = |value: Value, withheld: bool| {
+            let published = PublishedDocument::under(document(value), crate::Secrecy::Strict, withheld);
+            messages(&published).pop().map(String::from).unwrap_or_default()
+        };
+        let occitanie = json!({"code": "76", "nom": "Occitanie"});
+        for (value, expected) in [
+            (
+                json!({"nb_annee_term": 3, "filiere": "apprentissage", "uai": "0751234J", "region": occitanie}),
+                "Ce groupe compte moins de 20 apprentis : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification en région (Occitanie), ou dans toute la France.",
+            ),
+            (
+                json!({"nb_annee_term": 3, "filiere": "superieur", "uai": "0751234J", "region": occitanie}),
+                "Ce groupe compte moins de 20 étudiants : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification dans toute la France.",
+            ),
+            (
+                json!({"nb_annee_term": null, "filiere": "pro", "region": occitanie}),
+                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification dans toute la France.",
+            ),
+            (
+                json!({"taux_en_formation": 3, "filiere": "pro"}),
+                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez un autre millésime, ou plusieurs certifications ensemble.",
+            ),
+        ] {
+            assert_eq!(shown(value, false), expected);
+        }
+        let withheld = shown(json!({"nb_annee_term": 45, "filiere": "pro", "maille": "academies", "lieu": "10"}), true);
+        assert!(withheld.starts_with("Les chiffres d'un groupe voisin de moins de 20 élèves"), "{withheld}");
+        assert!(withheld.ends_with("dans la région, ou dans toute la France."), "{withheld}");
+        assert_eq!(shown(json!({"nb_annee_term": 45, "filiere": "pro"}), false), "");
+    }
+
+    #[test]
     fn both_messages_are_kept() {
         let published = PublishedDocument::new(document(
             json!({"nb_annee_term": 12, "uai_type": "lieu_formation", "uai_donnee_type": "formateur"}),
         ));
-        assert_eq!(messages(&published).len(), 2);
+        assert_eq!(messages(&published).len(), 3);
         let same = PublishedDocument::new(document(
             json!({"nb_annee_term": 20, "uai_type": "inconnu", "uai_donnee_type": "inconnu"}),
         ));

@@ -163,7 +163,9 @@ function indicateurs({ statut, corps: d }, millesime) {
     sortie.push(el("div", { class: "bar", role: "img", "aria-label": lu }, connus.map(([k, c]) => el("span", { class: k, style: `width:${d[c]}%` }))));
     sortie.push(el("ul", { class: "shares" }, PARTS.map(([k, c, t]) => el("li", {}, el("i", { class: k, "aria-hidden": "true" }), el("b", {}, typeof d[c] === "number" ? `${d[c]} %` : "–"), t))));
   }
-  const raisons = [...(d._meta?.messages || [])];
+  // Deux phrases disent pourquoi un chiffre est masqué : celle de l’ancien service, puis la nôtre, qui dit aussi que voir à la place.
+  const messages = d._meta?.messages || [];
+  const raisons = messages.filter((m) => messages.length < 2 || !m.startsWith("Les taux ne peuvent pas être affichés car"));
   if (!connus.length && !raisons.length) {
     raisons.push(d.certificationsTerminales ? "C’est une année non terminale : les indicateurs sont ceux de ses années terminales." : "Aucun taux n’est connu de la source pour ce millésime.");
   }

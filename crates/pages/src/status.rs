@@ -52,7 +52,7 @@ async fn state<M: Runtime>(runtime: &M) -> Value {
     let env = runtime.variable("environnement").await.ok();
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"), "env": env, "etat": "ok", "generation": null, "generation_precedente": null,
-        "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "imports": [],
+        "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "secret": null, "imports": [],
     });
     if let Err(error) = read(runtime, &mut state).await {
         // The reason is for the log.
@@ -94,6 +94,13 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
             json!({
                 "travail": record.work, "ouverte_le": iso(Some(record.opened_ms)), "mise_en_service_le": iso(commissioning),
                 "lignes_recues": record.rows, "documents_repris": record.carried_over, "empreinte": record.digest,
+            }),
+        );
+        put(
+            state,
+            "secret",
+            json!({
+                "reglage": record.secrecy.name(), "secondaire": record.secondary, "masques_secondaires": record.withheld,
             }),
         );
         put(state, "documents", to_value("documents", &record.documents)?);
@@ -161,11 +168,35 @@ fn show(state: &Value) -> Markup {
         }
         h2 { "Documents publiés" }
         (headcounts(state))
+        (secrecy(state.get("secret").unwrap_or(&Value::Null)))
         h2 { "Derniers imports" }
         (imports(state))
         p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
     };
     page("État du service", "/etat", &Markup::default(), &body)
+}
+
+/// What is hidden in the generation that is served, in words: no more than it does.
+fn secrecy(secret: &Value) -> Markup {
+    let Some(setting) = secret.get("reglage").and_then(Value::as_str) else { return Markup::default() };
+    let reach = if setting == "strict" {
+        "Les salaires d’un groupe de moins de 20 jeunes sont masqués aussi, et un document sans effectif n’a aucun chiffre."
+    } else {
+        "Les salaires nationaux d’un tel groupe et les chiffres d’un document sans effectif sont montrés, comme dans le contrat."
+    };
+    let secondary = if secret.get("secondaire") == Some(&json!(true)) {
+        "D’autres documents sont masqués, d’où de tels chiffres se déduiraient par les sommes que portent les données."
+    } else {
+        "Un chiffre masqué peut encore se déduire des sommes que portent les données\u{a0}: la France moins ses régions, par exemple."
+    };
+    html! {
+        h2 { "Secret statistique" }
+        p {
+            "Réglage en vigueur\u{a0}: " code { (setting) }
+            ". Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf l’effectif du groupe. "
+            (reach) " " (secondary)
+        }
+    }
 }
 
 fn headcounts(state: &Value) -> Markup {

@@ -69,7 +69,10 @@ pub fn page(title: &str, here: &str, head: &Markup, body: &Markup) -> Markup {
                 main #content .frame tabindex="-1" { (body) }
                 footer {
                     div.frame {
-                        p { "Sources\u{a0}: InserJeunes (DEPP et DARES) et InserSup (SIES). Aucun chiffre n’est publié sur un groupe de moins de 20 jeunes." }
+                        p {
+                            "Sources\u{a0}: InserJeunes (DEPP et DARES) et InserSup (SIES). Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf son effectif total\u{a0}; "
+                            a href="/etat" { "ce que montre le réglage en vigueur" } "."
+                        }
                     }
                 }
             }

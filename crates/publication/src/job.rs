@@ -42,6 +42,9 @@ pub enum JobStep {
     /// Documents are spread over partitions.
     #[serde(rename = "repartir")]
     Distribute,
+    /// Statistics are withheld from which those of a small group would follow.
+    #[serde(rename = "proteger")]
+    Protect,
     /// Bundles are built.
     #[serde(rename = "construire")]
     Build,
@@ -83,8 +86,9 @@ pub enum JobStep {
 impl JobStep {
     /// Whether what a step needed, and no later one, is read no more.
     pub(super) fn is_after(self, step: Self) -> bool {
-        const ORDER: [JobStep; 8] = [
+        const ORDER: [JobStep; 9] = [
             JobStep::Distribute,
+            JobStep::Protect,
             JobStep::Build,
             JobStep::List,
             JobStep::Count,

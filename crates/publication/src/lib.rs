@@ -5,6 +5,7 @@
 //! | step | reads | writes |
 //! | --- | --- | --- |
 //! | `distribute` | parts, and the sources of the generation in use | sources, cut into partitions by hash |
+//! | `protect` | with `secret_secondaire` only: statistics, set of codes by set of codes | which of them are withheld |
 //! | `build` | one partition at a time | bundles; rows and counts into sorting streams |
 //! | `list` | one partition of rows at a time | segments, pages, plans |
 //! | `count` | one partition of counts at a time | bundles of counts |
@@ -30,6 +31,7 @@ mod opening;
 mod record_stream;
 mod registry;
 mod rollback;
+mod secrecy;
 mod served;
 mod short;
 pub mod staging;
@@ -46,6 +48,7 @@ pub use opening::{Mode, Opening, PublicationOptions, Scope};
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served};
 pub use rollback::roll_back;
+pub use secrecy::{SecrecySettings, withheld_cells};
 pub use served::walk_served;
 pub use staging::{LineRefusal, PartInfo, Staging, StagingError};
 pub use steps::advance;
@@ -66,6 +69,14 @@ pub trait Environment {
 
     /// Writes an account. Accounts lie outside generations and rollback.
     fn user(&self, document: &Document) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// What the statistical offices decided to hide. It is asked once a publication.
+    ///
+    /// # Errors
+    /// Where that cannot be known: nothing is published then.
+    fn secrecy(&self) -> impl Future<Output = Result<SecrecySettings, StoreError>> {
+        std::future::ready(Ok(SecrecySettings::default()))
+    }
 
     /// How many values one batch may hold: 25 where the deployment's profile allows batches.
     fn batch(&self) -> usize;

@@ -221,6 +221,16 @@ fn holds_an_indicator(value: &Value) -> bool {
     }
 }
 
+/// Whether a number lies inside a value. No field but a date has one, and the threshold would not see it.
+fn holds_a_number(value: &Value) -> bool {
+    match value {
+        Value::Number(_) => true,
+        Value::Object(fields) => fields.values().any(holds_a_number),
+        Value::Array(values) => values.iter().any(holds_a_number),
+        _ => false,
+    }
+}
+
 fn require(document: &Document, fields: &[&str]) -> Result<(), RefusedLine> {
     fields.iter().try_for_each(|field| text(document, field).map(|_| ()))
 }
@@ -267,7 +277,10 @@ fn verify_statistic(kind: Kind, document: &Document) -> Result<(), RefusedLine> 
             None => {}
         }
     }
-    if let Some((field, _)) = document.iter().find(|(_, value)| holds_an_indicator(value)) {
+    let holds_a_figure = |(field, value): &(&String, &Value)| {
+        holds_an_indicator(value) || !field.starts_with("date_") && !value.is_number() && holds_a_number(value)
+    };
+    if let Some((field, _)) = document.iter().find(holds_a_figure) {
         return refusal(format!(
             "{field} : un indicateur ne se met pas dans un sous-champ, où le seuil ne le verrait pas"
         ));
@@ -317,6 +330,7 @@ mod tests {
                 format!(r#"{{"kind":"certification","doc":{{{base},"diplome":{{"details":[{{"nb_sortant":7}}]}}}}}}"#),
                 "diplome : un indicateur",
             ),
+            (format!(r#"{{"kind":"certification","doc":{{{base},"diplome":{{"x":3}}}}}}"#), "diplome : un indicateur"),
             (r#"{"kind":"user","doc":{"username":"a"}}"#.into(), "password : la forme"),
             (
                 r#"{"kind":"user","doc":{"username":"a","password":"ab$4294967295$s"}}"#.into(),

@@ -1,6 +1,7 @@
 //! What is known of a published generation.
 
 use crate::record_stream::RecordStream;
+use crate::secrecy::SecrecySettings;
 use crate::writer::{Writer, put_long, read_long};
 use domain::{DeclaredMaille, Kind};
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use store::public_record::DocumentCounts;
 use store::{LayoutVersion, PerFamily, Shelf};
 
 /// Version of how documents, rows and indexes are written into a layout: to be raised with every change that readers see.
-pub(crate) const RENDERING: u32 = 3;
+pub(crate) const RENDERING: u32 = 4;
 
 /// What is known of a published generation, for the next publication and for reports.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,8 +53,8 @@ fn first_layout() -> u32 {
 }
 
 /// What decides, beside the data, what a generation holds: unchanged data makes a new generation where this changed.
-pub(crate) fn rendering(indicators: &[String]) -> String {
-    format!("{LAYOUT}.{RENDERING}.{}", indicators.join(","))
+pub(crate) fn rendering(indicators: &[String], secrecy: SecrecySettings) -> String {
+    format!("{LAYOUT}.{RENDERING}.{}{}", indicators.join(","), secrecy.rendering())
 }
 
 pub(crate) const MANIFEST_FAMILY: &str = "manifeste";

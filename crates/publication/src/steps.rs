@@ -3,12 +3,14 @@
 mod build;
 mod count;
 mod distribute;
+mod fingerprint;
 mod groups;
 mod index;
 mod list;
 mod matching;
 mod pages;
 mod placement;
+mod protect;
 mod sample;
 mod sources;
 mod state;
@@ -177,6 +179,7 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
         loop {
             let rest = match self.job.step {
                 JobStep::Distribute => self.distribute().await?,
+                JobStep::Protect => self.protect().await?,
                 JobStep::Build => self.build().await?,
                 JobStep::List => self.list().await?,
                 JobStep::Count => self.count().await?,
@@ -214,7 +217,9 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
         let state = self.saved.0.state.map_or(0, |(number, ..)| number);
         let spent = |family: &str| {
             let stream = |name: &str| family.strip_prefix("flux.").is_some_and(|rest| rest.starts_with(name));
-            (after(JobStep::List) && (stream("tri.") || stream("lieux.")))
+            (after(JobStep::Protect) && stream("secret.statistiques."))
+                || (after(JobStep::Build) && stream("secret.masques."))
+                || (after(JobStep::List) && (stream("tri.") || stream("lieux.")))
                 || (after(JobStep::Count) && stream("comptes."))
                 || (after(JobStep::Index) && stream("recherche."))
                 || (after(JobStep::Match) && stream("appariement."))
@@ -250,7 +255,8 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
         for stream in places.chain([&mut self.state.sources, &mut self.state.counts]) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
-        for stream in self.state.index.stream().into_iter().chain(self.state.matching.streams()) {
+        let others = self.state.index.stream().into_iter().chain(self.state.matching.streams());
+        for stream in others.chain(self.state.protection.streams()) {
             stream.flush(&mut self.writer, number, 0).await?;
         }
         for sort in &mut self.state.sorts {
@@ -290,6 +296,7 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
         stream.extend(state.lists.iter_mut().filter_map(|l| l.places.as_mut()).map(|l| &mut l.stream));
         stream.extend(state.index.stream());
         stream.extend(state.matching.streams());
+        stream.extend(state.protection.streams());
         let total: usize = stream.iter().map(|f| f.size()).sum();
         if total > BUFFERS {
             // The fullest quarter goes: the longer buffers wait, the larger their pieces.

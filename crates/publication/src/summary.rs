@@ -1,6 +1,7 @@
 //! What came of a job, and what is known of its parts.
 
 use crate::error::PublicationError;
+use crate::secrecy::SecrecySettings;
 use crate::staging::{LineRefusal, PartInfo, digest_of_mailles};
 use domain::DeclaredMaille;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,18 @@ pub struct JobSummary {
     /// Documents whose figures are hidden by the threshold, by maille.
     #[serde(rename = "sous_seuil")]
     pub below_threshold: BTreeMap<String, u64>,
+    /// What was decided to be hidden, as it was when the publication began.
+    #[serde(flatten)]
+    pub secrecy: Option<SecrecySettings>,
+    /// Documents that show less under `strict` than under `contrat`, by maille: counted in either setting.
+    #[serde(rename = "strict_masquerait", default)]
+    pub strict_hides: BTreeMap<String, u64>,
+    /// Documents that `secret_secondaire` hides and the threshold does not, by maille and millesime.
+    #[serde(rename = "masques_secondaires", default)]
+    pub withheld: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Small groups that follow from sums all the same: nothing was left to withhold.
+    #[serde(rename = "non_proteges", default)]
+    pub exposed: u64,
     /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
     #[serde(rename = "pertes")]
     pub losses: Vec<String>,

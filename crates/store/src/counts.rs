@@ -306,13 +306,13 @@ fn aggregate(
         let closed = domain::date::is_closed(closing.and_then(domain::date::read_iso), || now);
         published.put("formation_fermee", closed.into());
     }
-    let message = match (published.is_below_threshold(), sum.is_open()) {
-        (true, _) => Some(domain::threshold::THRESHOLD_MESSAGE),
-        (false, false) => Some(MESSAGE_SUM),
-        (false, true) => None,
+    let messages = match (published.is_below_threshold(), sum.is_open()) {
+        (true, _) => domain::presentation::messages(&published),
+        (false, false) => vec![MESSAGE_SUM.into()],
+        (false, true) => Vec::new(),
     };
-    if let Some(message) = message {
-        published.put("_meta", json!({"messages": [message]}));
+    if !messages.is_empty() {
+        published.put("_meta", json!({"messages": messages}));
     }
     published
 }

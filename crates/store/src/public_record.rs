@@ -4,6 +4,7 @@
 use crate::kv::{KeyValue, StoreError};
 use crate::reading::Reader;
 use crate::{frame, keys};
+use domain::Secrecy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -33,8 +34,17 @@ pub struct PublicRecord {
     /// Documents whose figures the threshold hides, by maille.
     #[serde(rename = "sous_seuil")]
     pub below_threshold: BTreeMap<String, u64>,
-    /// Digest of the published documents, in hexadecimal.
+    /// Digest of the documents as they leave, in hexadecimal.
     pub digest: String,
+    /// How far the threshold reaches in them.
+    #[serde(rename = "secret", default)]
+    pub secrecy: Secrecy,
+    /// Whether figures are withheld from which those of a small group would follow.
+    #[serde(rename = "secret_secondaire", default)]
+    pub secondary: bool,
+    /// How many documents that is, by maille and millesime.
+    #[serde(rename = "masques_secondaires", default)]
+    pub withheld: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 impl<K: KeyValue> Reader<K> {

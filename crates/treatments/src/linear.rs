@@ -6,7 +6,7 @@ pub type Unknown = usize;
 
 /// `low <= sum of coefficient * unknown <= high`.
 #[derive(Clone, Debug)]
-struct Row {
+struct LinearRow {
     terms: Vec<(Unknown, i64)>,
     low: i64,
     high: i64,
@@ -18,7 +18,7 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct System {
     bounds: Vec<(i64, i64)>,
-    rows: Vec<Row>,
+    rows: Vec<LinearRow>,
     /// Rows that contradict what is known otherwise: they say something else than they seem to, and are left out.
     pub contradictions: usize,
     /// Rows that elimination gave up: their numbers grew too large.
@@ -59,7 +59,7 @@ impl System {
             *of.entry(*unknown).or_default() += *coefficient;
         }
         let terms = of.into_iter().filter(|(_, coefficient)| *coefficient != 0).collect();
-        self.rows.push(Row { terms, low, high, eliminates });
+        self.rows.push(LinearRow { terms, low, high, eliminates });
     }
 
     /// Narrows all bounds as far as the rows, and what elimination makes of them, allow. What it answers are the sums that
@@ -100,7 +100,7 @@ impl System {
 
     /// The unknowns whose bounds a row narrows.
     fn narrow(&mut self, rank: usize) -> Vec<Unknown> {
-        let Some(Row { terms, low, high, .. }) = self.rows.get(rank) else { return Vec::new() };
+        let Some(LinearRow { terms, low, high, .. }) = self.rows.get(rank) else { return Vec::new() };
         let ends = |unknown: Unknown, coefficient: i64| {
             let (low, high) = self.bounds(unknown);
             let (a, b) = (coefficient.saturating_mul(low), coefficient.saturating_mul(high));
@@ -114,7 +114,7 @@ impl System {
         if least > *high || most < *low {
             self.contradictions += 1;
             if let Some(row) = self.rows.get_mut(rank) {
-                *row = Row { terms: Vec::new(), low: 0, high: 0, eliminates: false };
+                *row = LinearRow { terms: Vec::new(), low: 0, high: 0, eliminates: false };
             }
             return Vec::new();
         }
@@ -143,7 +143,7 @@ impl System {
     }
 
     /// The reduced form of all exact rows, known unknowns taken out.
-    fn eliminate(&mut self) -> Vec<Row> {
+    fn eliminate(&mut self) -> Vec<LinearRow> {
         let mut exact: Vec<(BTreeMap<Unknown, i64>, i64)> = Vec::new();
         for row in self.rows.iter().filter(|row| row.eliminates && row.low == row.high && !row.terms.is_empty()) {
             let (mut terms, mut total) = (BTreeMap::new(), row.low);
@@ -169,8 +169,13 @@ impl System {
             }
         }
         let rows = reduced.rows.into_values().filter(|(terms, _)| terms.len() <= TERMS_MAX);
-        rows.map(|(terms, total)| Row { terms: terms.into_iter().collect(), low: total, high: total, eliminates: true })
-            .collect()
+        rows.map(|(terms, total)| LinearRow {
+            terms: terms.into_iter().collect(),
+            low: total,
+            high: total,
+            eliminates: true,
+        })
+        .collect()
     }
 }
 

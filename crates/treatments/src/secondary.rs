@@ -40,7 +40,7 @@ const SMALL: i64 = 20;
 
 /// The statistic of one group. It holds hidden counts: it is kept beside the raw documents, and nowhere else.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub struct Statistic {
+pub struct CountedGroup {
     /// Empty for the country, `r` for a region, `e` for an establishment; else the declared maille.
     maille: String,
     place: String,
@@ -56,9 +56,9 @@ pub struct Statistic {
     hidden: bool,
 }
 
-impl std::fmt::Debug for Statistic {
+impl std::fmt::Debug for CountedGroup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Statistic({}, …)", self.name())
+        write!(f, "CountedGroup({}, …)", self.name())
     }
 }
 
@@ -67,7 +67,7 @@ fn whole(value: Option<&Value>) -> Option<i64> {
     value.as_i64().or_else(|| format!("{:.0}", value.as_f64()?).parse().ok())
 }
 
-impl Statistic {
+impl CountedGroup {
     /// Reads a document as it was pushed.
     #[must_use]
     pub fn read(document: &Document, secrecy: Secrecy) -> Self {
@@ -253,8 +253,8 @@ struct HeldSum {
 }
 
 /// The statistics as groups of people, and the sums that are known of them.
-struct Table<'a> {
-    statistics: &'a [Statistic],
+struct HeldSums<'a> {
+    statistics: &'a [CountedGroup],
     group_of: Vec<usize>,
     /// The first statistic of each group.
     first: Vec<usize>,
@@ -262,12 +262,20 @@ struct Table<'a> {
     sums: Vec<HeldSum>,
     /// Sizes of classes that no document shows, after those of groups.
     classes: Vec<(i64, usize)>,
+    /// A count known within so many is known.
+    margin: i64,
 }
 
-/// Which further statistics to withhold. The same for the same statistics, in whatever order they come.
+/// Which further statistics to withhold, so that no count of a small group is known within ±2.
 #[must_use]
-pub fn withhold(statistics: &[Statistic]) -> SecondaryResult {
-    let table = Table::new(statistics);
+pub fn withhold(statistics: &[CountedGroup]) -> SecondaryResult {
+    withhold_within(statistics, 2)
+}
+
+/// The same for another margin: 0 where only what is known exactly matters.
+#[must_use]
+pub fn withhold_within(statistics: &[CountedGroup], margin: i64) -> SecondaryResult {
+    let table = HeldSums { margin, ..HeldSums::new(statistics) };
     let mut withheld: BTreeMap<usize, (usize, HeldBy)> = BTreeMap::new();
     let mut hopeless: BTreeSet<usize> = BTreeSet::new();
     loop {
@@ -313,8 +321,8 @@ pub fn withhold(statistics: &[Statistic]) -> SecondaryResult {
     result
 }
 
-impl<'a> Table<'a> {
-    fn new(statistics: &'a [Statistic]) -> Self {
+impl<'a> HeldSums<'a> {
+    fn new(statistics: &'a [CountedGroup]) -> Self {
         let group_of = groups(statistics);
         let n = group_of.iter().max().map_or(0, |last| last + 1);
         let (mut first, mut hidden) = (vec![usize::MAX; n], vec![false; n]);
@@ -324,7 +332,7 @@ impl<'a> Table<'a> {
                 *hidden |= statistic.hidden;
             }
         }
-        let mut table = Self { statistics, group_of, first, hidden, sums: Vec::new(), classes: Vec::new() };
+        let mut table = Self { statistics, group_of, first, hidden, sums: Vec::new(), classes: Vec::new(), margin: 0 };
         table.add_held_sums();
         table.add_views();
         table
@@ -334,7 +342,7 @@ impl<'a> Table<'a> {
         self.group_of.get(rank).copied().unwrap_or(usize::MAX)
     }
 
-    fn of_group(&self, group: usize) -> Option<&'a Statistic> {
+    fn of_group(&self, group: usize) -> Option<&'a CountedGroup> {
         self.statistics.get(*self.first.get(group)?)
     }
 
@@ -370,7 +378,7 @@ impl<'a> Table<'a> {
                     }
                 }
                 for parts in parts.into_values() {
-                    let filled = |rank: &usize| statistics.get(*rank).is_some_and(Statistic::has_figures);
+                    let filled = |rank: &usize| statistics.get(*rank).is_some_and(CountedGroup::has_figures);
                     let with_figures: Vec<usize> = parts.iter().copied().filter(filled).collect();
                     if let Some(parts) = [parts, with_figures].into_iter().find(|parts| self.add_up(total, parts)) {
                         self.add_sum(Some(total), &parts, HeldBy::Territory);
@@ -420,7 +428,7 @@ impl<'a> Table<'a> {
         for ranks in by_cfd.into_values() {
             let groups: BTreeSet<usize> = ranks.iter().map(|rank| self.group(*rank)).collect();
             let hidden = groups.iter().filter(|group| self.hidden.get(**group).copied().unwrap_or(true));
-            let hidden: Vec<&Statistic> = hidden.filter_map(|group| self.of_group(*group)).collect();
+            let hidden: Vec<&CountedGroup> = hidden.filter_map(|group| self.of_group(*group)).collect();
             let people = |count: usize| -> i64 {
                 let counted = hidden.iter().filter(|s| s.counts.get(count).is_some_and(Option::is_some));
                 counted.filter_map(|s| s.size).sum()
@@ -561,14 +569,14 @@ impl<'a> Table<'a> {
         let rows = system.solve();
         let small = |group: usize| {
             let class = group >= self.first.len();
-            class || self.of_group(group).is_some_and(Statistic::is_small)
+            class || self.of_group(group).is_some_and(CountedGroup::is_small)
         };
         let of = |unknown: Unknown| group_of_unknown.get(unknown).copied();
         let mut exposed = BTreeSet::new();
         for (unknown, group) in group_of_unknown.iter().enumerate().filter(|(_, group)| small(**group)) {
             let (low, high) = system.bounds(unknown);
-            let told_by_size = size_of(*group).is_some_and(|size| size <= 4);
-            if low == high || high - low <= 4 && !told_by_size {
+            let told_by_size = size_of(*group).is_some_and(|size| size <= 2 * self.margin);
+            if low == high || high - low <= 2 * self.margin && !told_by_size {
                 exposed.insert(*group);
             }
         }
@@ -600,7 +608,7 @@ fn is_same_year(a: &str, b: &str) -> bool {
 }
 
 /// The group of each statistic, counted from 0: one for those whose numbers were lent from one to the other.
-fn groups(statistics: &[Statistic]) -> Vec<usize> {
+fn groups(statistics: &[CountedGroup]) -> Vec<usize> {
     let mut names: BTreeMap<[&str; 5], usize> = BTreeMap::new();
     let mut above: Vec<usize> = Vec::new();
     let root = |above: &[usize], mut at: usize| {

@@ -22,6 +22,7 @@ Usage:
 
   --secret contrat|strict   how far the threshold reaches (contrat)
   --secondaire              with the treatment secret_secondaire
+  --marge N                 the same for another margin than ±2: 0 where only what is known exactly matters
   --sans-protection         views add up whatever there is, as in the former service
   --csv FILE                writes the cells of which something is known; it names counts and says none
 
@@ -43,7 +44,7 @@ struct Options {
     files: Vec<PathBuf>,
     secrecy: Secrecy,
     protection: Protection,
-    secondary: bool,
+    secondary: Option<i64>,
     csv: Option<PathBuf>,
 }
 
@@ -53,7 +54,7 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         files: Vec::new(),
         secrecy: Secrecy::Contract,
         protection: Protection::Sums,
-        secondary: false,
+        secondary: None,
         csv: None,
     };
     while let Some(arg) = args.next() {
@@ -69,7 +70,8 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
                     bail!("--secret {name}: contrat or strict (see --help)");
                 }
             }
-            "--secondaire" => options.secondary = true,
+            "--secondaire" => options.secondary = options.secondary.or(Some(2)),
+            "--marge" => options.secondary = Some(value()?.parse().context("--marge: a whole number")?),
             "--sans-protection" => options.protection = Protection::None,
             _ if arg.starts_with('-') => bail!("unknown option {arg} (see --help)"),
             _ => options.files.push(arg.into()),
@@ -126,8 +128,8 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let strict = documents.iter().filter(|document| Secrecy::strict_would_hide(document)).count();
     let documents_read = documents.len();
     let shown = documents.iter().filter(|document| !options.secrecy.hides(document)).count();
-    let service = if options.secondary {
-        let (service, result) = Service::publish_withholding(documents, options.protection, options.secrecy);
+    let service = if let Some(margin) = options.secondary {
+        let (service, result) = Service::publish_withholding(documents, options.protection, options.secrecy, margin);
         println!("secret_secondaire : {} documents de plus masqués sur {shown} montrés", result.further);
         println!("groupes que rien ne restait pour protéger : {}", result.exposed);
         service

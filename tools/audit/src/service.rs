@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use store::codec::Encoder;
 use store::counts::{self, HeadCount};
 use store::keys;
-use treatments::secondary::{self, SecondaryResult, Statistic};
+use treatments::secondary::{self, CountedGroup, SecondaryResult};
 
 /// What the service does against differences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +48,9 @@ impl Service {
         documents: Vec<Document>,
         protection: Protection,
         secrecy: Secrecy,
+        margin: i64,
     ) -> (Self, Withholding) {
-        let statistics: Vec<Statistic> = documents.iter().map(|d| Statistic::read(d, secrecy)).collect();
+        let statistics: Vec<CountedGroup> = documents.iter().map(|d| CountedGroup::read(d, secrecy)).collect();
         let mut sets = treatments::secondary::CodeSets::default();
         for statistic in &statistics {
             sets.tie(statistic.ties());
@@ -60,9 +61,9 @@ impl Service {
         }
         let mut all = SecondaryResult::default();
         for ranks in by_set.into_values() {
-            let of: Vec<Statistic> = ranks.iter().filter_map(|rank| statistics.get(*rank).cloned()).collect();
+            let of: Vec<CountedGroup> = ranks.iter().filter_map(|rank| statistics.get(*rank).cloned()).collect();
             let global = |rank: usize| ranks.get(rank).copied().unwrap_or_default();
-            let result = secondary::withhold(&of);
+            let result = secondary::withhold_within(&of, margin);
             all.exposed.extend(result.exposed.into_iter().map(global));
             all.withheld.extend(result.withheld.into_iter().map(|w| secondary::Withheld {
                 rank: global(w.rank),

@@ -168,6 +168,7 @@ pub fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Va
 fn words(step: &str) -> &'static str {
     match step {
         "repartir" => "Répartition",
+        "proteger" => "Secret secondaire",
         "construire" => "Fiches",
         "lister" => "Listes",
         "compter" => "Effectifs",

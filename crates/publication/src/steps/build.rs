@@ -9,8 +9,7 @@ use crate::lists::ListRow;
 use crate::short::{NAME_MAX, short};
 use crate::{Environment, PublicationError};
 use domain::declared::MAILLE_FIELD;
-use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument};
-use sha2::{Digest, Sha256};
+use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument, Secrecy};
 use std::collections::BTreeMap;
 use store::bundle;
 use store::codec::Encoder;
@@ -58,6 +57,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         local: usize,
     ) -> Result<bool, PublicationError> {
         let damaged = || StoreError::Damaged("source".into());
+        self.read_masks(partition).await?;
         let read = self.state.sources.read(self.kv, self.shelf(), partition).await?;
         let n_bundles = self.state.bundles[family];
         let by_partition = n_bundles / self.state.partitions[family].max(1);
@@ -127,7 +127,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let Family::Documents(maille) = family else {
             // The nomenclature: one document a key. Only what lookups need is kept in bundles.
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
-            self.count_digest(kind, json);
+            self.count_whole(kind, json);
             *self.state.tables.entry(kind.name().to_owned()).or_default() += 1;
             self.index_nomenclature(kind, &keys.document).await?;
             self.pack_document(kind, &keys.document).await?;
@@ -144,7 +144,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let (mut code, mut name) = (String::new(), maille.list().to_owned());
         for (sequence, kind, json, keys) in group {
             self.count_digest(kind, json);
-            self.pack_document(kind, &keys.document).await?;
+            let withheld = self.state.protection.withholds(&keys);
             let Some(row) = keys.row else { continue };
             let rank = self.list_rank(kind, &keys.document);
             if maille == Maille::Declared {
@@ -161,6 +161,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             if maille != Maille::Etablissement
                 && let Some(count) = HeadCount::new(&keys.document)
             {
+                let hidden = self.secrecy().secrecy.hides(&keys.document);
+                let count = if withheld {
+                    count.withheld()
+                } else if hidden {
+                    count.hidden()
+                } else {
+                    count
+                };
                 self.put_count(&list_place, sequence, &keys.document, &count).await?;
             }
             let source = keys.document.get("donnee_source").and_then(|s| s.get("type")).and_then(|t| t.as_str());
@@ -175,7 +183,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 }
                 None => known = Some(index::IndexEntry { versions: [version].into(), document: keys.document.clone() }),
             }
-            let published = PublishedDocument::new(keys.document);
+            if Secrecy::strict_would_hide(&keys.document) {
+                *self.job.summary.strict_hides.entry(name.clone()).or_default() += 1;
+            }
+            let published = PublishedDocument::under(keys.document, self.secrecy().secrecy, withheld);
+            self.count_published(kind, &published);
+            // What the matching says of it is said of it as it leaves.
+            self.pack_document(kind, published.as_document()).await?;
+            if withheld && !published.is_below_threshold() {
+                let of = self.job.summary.withheld.entry(name.clone()).or_default();
+                *of.entry(row.millesime.clone()).or_default() += 1;
+            }
             if published.is_below_threshold() {
                 *self.job.summary.below_threshold.entry(name.clone()).or_default() += 1;
             }
@@ -223,13 +241,5 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             sort.stream.add(&mut self.writer, self.number, partition, &row.encode(order)).await?;
         }
         Ok(())
-    }
-
-    /// The digest of a set: the same whatever the order and the partitions.
-    pub(super) fn count_digest(&mut self, kind: Kind, json: &[u8]) {
-        let digest = Sha256::new().chain_update([kind.rank()]).chain_update(json).finalize();
-        for (sum, bytes) in self.state.digest.iter_mut().zip(digest.chunks_exact(8)) {
-            *sum = sum.wrapping_add(bytes.try_into().map(u64::from_le_bytes).unwrap_or_default());
-        }
     }
 }

@@ -28,6 +28,9 @@ pub(super) const SORT_PARTITION: u64 = 2 * PARTITION;
 
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     async fn prepare(&mut self) -> Result<(), PublicationError> {
+        if self.job.summary.secrecy.is_none() {
+            self.job.summary.secrecy = Some(self.env.secrecy().await?);
+        }
         let base = match Served::read(self.kv).await? {
             Some(served) => Some(Manifest::read(self.kv, served.pointer.shelf()?).await?),
             None => None,
@@ -110,9 +113,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         state.counts = state.counts.emptied();
         state.index = state.index.emptied();
         state.matching = state.matching.emptied();
-        (state.digest, state.cards, state.millesimes, state.tables) = Default::default();
+        (state.digest, state.public_digest, state.cards, state.millesimes, state.tables) = Default::default();
         self.job.summary.documents.clear();
         self.job.summary.below_threshold.clear();
+        self.job.summary.strict_hides.clear();
+        self.job.summary.withheld.clear();
     }
 
     pub(super) async fn distribute(&mut self) -> Result<Option<JobStep>, PublicationError> {
@@ -155,7 +160,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         } else {
             self.prepare_sorts();
             self.state.parts_left = parts;
-            return Ok(Some(JobStep::Build));
+            return Ok(Some(if self.secrecy().secondary { JobStep::Protect } else { JobStep::Build }));
         }
         self.flush_some().await?;
         Ok(None)
@@ -184,6 +189,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     async fn place(&mut self, kind: Kind, sequence: u64, json: &[u8]) -> Result<(), PublicationError> {
         let keys = PlacementKeys::read(kind, json).ok_or(StoreError::Damaged("source".into()))?;
+        self.tie(kind, &keys.document);
         if let (Some(rank), Some(row)) = (self.list_rank(kind, &keys.document), &keys.row)
             && let Some(list) = self.state.lists.get_mut(rank)
         {

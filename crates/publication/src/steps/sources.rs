@@ -7,6 +7,7 @@
 use super::JobStepper;
 use super::placement::{SourceRecord, read_source, standing, write_source};
 use crate::{Environment, PublicationError};
+use domain::Kind;
 use store::keys::Family;
 use store::kv::{KeyValueWrite, StoreError};
 
@@ -49,7 +50,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let held = records.iter().map(|(.., json)| json.len() as u64).sum();
         let stands = standing(records).ok_or_else(damaged)?;
         for (kind, _, _, json) in &stands {
-            self.count_digest(*kind, json);
+            // Of these the fingerprint covers RNCP codes, which the search shows.
+            if *kind == Kind::Rncp {
+                self.count_whole(*kind, json);
+            } else {
+                self.count_digest(*kind, json);
+            }
             *self.state.tables.entry(kind.name().to_owned()).or_default() += 1;
             self.index_rncp(*kind, json).await?;
             self.pack_other(*kind, json).await?;

@@ -2,6 +2,7 @@
 
 use super::index;
 use super::matching::MatchingStreams;
+use super::protect::Protection;
 use super::sample::KeySample;
 use crate::manifest::Manifest;
 use crate::record_stream::{PiecePlace, RecordStream};
@@ -134,6 +135,10 @@ pub(super) struct JobState {
     pub(super) counts: RecordStream,
     #[serde(rename = "empreinte")]
     pub(super) digest: [u64; 4],
+    #[serde(rename = "empreinte_publique", default)]
+    pub(super) public_digest: [u64; 4],
+    #[serde(rename = "secret", default)]
+    pub(super) protection: Protection,
     #[serde(rename = "fiches")]
     pub(super) cards: PerFamily<u64>,
     pub(super) millesimes: MillesimesInForce,

@@ -32,7 +32,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let manifest = Manifest {
             generation: self.generation.clone(),
             layout: LAYOUT,
-            digest: self.job.summary.digest.clone(),
+            digest: self.digest(),
             documents: self.job.summary.documents.clone(),
             bytes: self.state.bytes,
             table_bytes: Some(self.state.table_bytes),
@@ -42,7 +42,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             millesimes: self.state.millesimes.clone(),
             statistics: self.state.partitions.before(Family::Nomenclature),
             declarations: self.declared(),
-            rendering: rendering(self.indicators),
+            rendering: rendering(self.indicators, self.secrecy()),
         };
         manifest.write(&mut self.writer).await?;
         if !manifest.declarations.is_empty() {
@@ -58,6 +58,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             documents: summary.documents.clone(),
             below_threshold: summary.below_threshold.clone(),
             digest: summary.digest.clone(),
+            secrecy: self.secrecy().secrecy,
+            secondary: self.secrecy().secondary,
+            withheld: summary.withheld.clone(),
         };
         self.writer.put(public_record::FAMILY, 0, to_json(public_record::FAMILY, &public)?).await?;
         self.writer.flush().await?;

@@ -8,7 +8,6 @@ use crate::{Environment, PublicationError};
 use domain::{Kind, Maille};
 use std::collections::BTreeMap;
 use store::chain;
-use store::codec::hex;
 use store::fold::{Dictionary, unfold};
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError, to_json};
@@ -86,16 +85,16 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             return Ok(None);
         }
         for declared in self.declared().into_values() {
-            self.count_digest(Kind::Maille, &to_json(keys::DECLARATIONS, &declared)?);
+            self.count_whole(Kind::Maille, &to_json(keys::DECLARATIONS, &declared)?);
         }
-        self.job.summary.digest = hex(&self.state.digest.map(u64::to_le_bytes).concat());
+        self.job.summary.digest = self.public_digest();
         if let Some(millesimes) = &self.job.options.millesimes {
             let read = std::mem::take(&mut self.state.millesimes.mailles);
             self.state.millesimes = MillesimesInForce { mailles: read, ..millesimes.clone() };
         }
         if let Some(base) = &self.state.base {
-            let unchanged = base.digest == self.job.summary.digest && base.millesimes == self.state.millesimes;
-            if unchanged && base.rendering == rendering(self.indicators) {
+            let unchanged = base.digest == self.digest() && base.millesimes == self.state.millesimes;
+            if unchanged && base.rendering == rendering(self.indicators, self.secrecy()) {
                 return Ok(Some(JobStep::Unchanged));
             }
             self.job.summary.losses = losses(&base.documents, &self.job.summary.documents);

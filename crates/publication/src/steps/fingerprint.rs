@@ -1,0 +1,52 @@
+//! Digests of a set of documents: the same whatever the order and the partitions.
+//!
+//! There are two. That of documents as they were pushed tells whether anything changed, and stays inside: whoever knows all but
+//! one document would find that one by search. That of documents as they leave is public, and is all that reports show.
+
+use super::JobStepper;
+use crate::Environment;
+use domain::{Kind, PublishedDocument};
+use sha2::{Digest, Sha256};
+use store::codec::hex;
+use store::kv::KeyValueWrite;
+
+/// Adds the digest of a document to that of the set.
+fn add(sum: &mut [u64; 4], kind: Kind, parts: &[&[u8]]) {
+    let mut digest = Sha256::new().chain_update([kind.rank()]);
+    for part in parts {
+        digest.update(part);
+    }
+    for (sum, bytes) in sum.iter_mut().zip(digest.finalize().chunks_exact(8)) {
+        *sum = sum.wrapping_add(bytes.try_into().map(u64::from_le_bytes).unwrap_or_default());
+    }
+}
+
+impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
+    /// That of documents as they were pushed, in hexadecimal.
+    pub(super) fn digest(&self) -> String {
+        hex(&self.state.digest.map(u64::to_le_bytes).concat())
+    }
+
+    /// That of documents as they leave.
+    pub(super) fn public_digest(&self) -> String {
+        hex(&self.state.public_digest.map(u64::to_le_bytes).concat())
+    }
+
+    /// A document as it was pushed.
+    pub(super) fn count_digest(&mut self, kind: Kind, json: &[u8]) {
+        add(&mut self.state.digest, kind, &[json]);
+    }
+
+    /// A document that leaves as it was pushed.
+    pub(super) fn count_whole(&mut self, kind: Kind, json: &[u8]) {
+        self.count_digest(kind, json);
+        add(&mut self.state.public_digest, kind, &[json]);
+    }
+
+    /// A statistic, as it leaves.
+    pub(super) fn count_published(&mut self, kind: Kind, published: &PublishedDocument) {
+        let json = serde_json::to_vec(published.as_document()).unwrap_or_default();
+        let reason = [u8::from(published.is_below_threshold()), u8::from(published.is_withheld())];
+        add(&mut self.state.public_digest, kind, &[&json, &reason]);
+    }
+}

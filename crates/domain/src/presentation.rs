@@ -77,37 +77,46 @@ pub fn people(filiere: Option<Filiere>) -> &'static str {
     }
 }
 
+const SMALL: &str = "Ce groupe compte moins de 20 ";
+const UNKNOWN: &str = "On ne sait pas si ce groupe compte au moins 20 ";
+const FOR_THEM: &str = " : pour protéger ces personnes, ses chiffres ne sont pas montrés. ";
+const SEE_COUNTRY: &str = "Voyez la même certification dans toute la France.";
+const SEE_OTHERS: &str = "Voyez un autre millésime, ou plusieurs certifications ensemble.";
+
+/// The messages of a filiere of a view that the threshold hides: in a place or in the country, its size known or not.
+#[must_use]
+pub fn sum_messages(filiere: Filiere, in_place: bool, has_size: bool) -> [String; 2] {
+    let why = if has_size { SMALL } else { UNKNOWN };
+    let instead = if in_place { SEE_COUNTRY } else { SEE_OTHERS };
+    [THRESHOLD_MESSAGE.to_owned(), [why, people(Some(filiere)), FOR_THEM, instead].concat()]
+}
+
 /// Why figures are hidden, and what can be seen instead.
 fn why_hidden(published: &PublishedDocument) -> String {
     let document = published.as_document();
     let filiere = text(document, &["filiere"]).and_then(Filiere::parse);
     let people = people(filiere);
     let size = document.get(NB_ANNEE_TERM).filter(|size| !size.is_null());
-    let why = match (published.is_below_threshold(), size) {
-        (true, Some(_)) => {
-            format!(
-                "Ce groupe compte moins de 20 {people} : pour protéger ces personnes, ses chiffres ne sont pas montrés."
-            )
-        }
-        (true, None) => format!(
-            "On ne sait pas si ce groupe compte au moins 20 {people} : pour protéger ces personnes, ses chiffres ne sont pas montrés."
-        ),
-        (false, _) => format!(
-            "Les chiffres d'un groupe voisin de moins de 20 {people} se déduiraient de ceux-ci : pour protéger ces personnes, ils ne sont pas montrés."
+    let (why, end) = match (published.is_below_threshold(), size) {
+        (true, Some(_)) => (SMALL, FOR_THEM),
+        (true, None) => (UNKNOWN, FOR_THEM),
+        (false, _) => (
+            "Les chiffres d'un groupe voisin de moins de 20 ",
+            " se déduiraient de ceux-ci : pour protéger ces personnes, ils ne sont pas montrés. ",
         ),
     };
     let regions = filiere.is_none_or(|filiere| filiere.universe() == Universe::Secondaire);
     let region = text(document, &["region", "nom"]);
     let lower = document.contains_key("uai") || document.contains_key(MAILLE_FIELD);
-    let instead = match (lower, region) {
+    let instead: Cow<'_, str> = match (lower, region) {
         (true, Some(region)) if regions => {
-            format!("Voyez la même certification en région ({region}), ou dans toute la France.")
+            ["Voyez la même certification en région (", region, "), ou dans toute la France."].concat().into()
         }
         (true, None) if regions => "Voyez la même certification dans la région, ou dans toute la France.".into(),
-        (true, _) | (false, Some(_)) => "Voyez la même certification dans toute la France.".into(),
-        (false, None) => "Voyez un autre millésime, ou plusieurs certifications ensemble.".into(),
+        (true, _) | (false, Some(_)) => SEE_COUNTRY.into(),
+        (false, None) => SEE_OTHERS.into(),
     };
-    format!("{why} {instead}")
+    [why, people, end, &instead].concat()
 }
 
 /// Where `uai_type` differs from `uai_donnee_type`: which kind of establishment the numbers come

@@ -108,7 +108,16 @@ impl LineChecker<'_> {
             }
             Kind::Maille => self.declare(&document)?,
             Kind::Statistic => self.place(&mut document)?,
-            Kind::Bcn => require(&document, &["code_certification", "type"])?,
+            Kind::Bcn => {
+                require(&document, &["code_certification", "type"])?;
+                // Its list shows a line whole.
+                let is_figure = |(field, value): &(&String, &Value)| is_indicator(field) || holds_an_indicator(value);
+                if let Some((field, _)) = document.iter().find(is_figure) {
+                    return Err(refusal(format!(
+                        "{field} : un indicateur n'a pas sa place dans la nomenclature, où le seuil ne le verrait pas"
+                    )));
+                }
+            }
             Kind::BcnMef => require(&document, &["mef_stat_11"])?,
             Kind::BcnSise => require(&document, &["diplome_sise"])?,
             Kind::Etablissement => require(&document, &["numero_uai"])?,
@@ -306,6 +315,14 @@ mod tests {
             (r#"{"kind":"x","doc":{}}"#.into(), "kind « x » inconnu"),
             (r#"{"kind":"bcn","doc":[]}"#.into(), "doc n'est pas un objet JSON"),
             (r#"{"kind":"bcn","doc":{"type":"cfd"}}"#.into(), "code_certification manque"),
+            (
+                r#"{"kind":"bcn","doc":{"type":"cfd","code_certification":"12345678","nb_sortant":7}}"#.into(),
+                "nb_sortant : un indicateur n'a pas sa place",
+            ),
+            (
+                r#"{"kind":"bcn","doc":{"type":"cfd","code_certification":"12345678","diplome":{"taux_x":7}}}"#.into(),
+                "diplome : un indicateur n'a pas sa place",
+            ),
             (
                 r#"{"kind":"certification","doc":{"code_certification":"é","millesime":"2020","filiere":"pro"}}"#
                     .into(),

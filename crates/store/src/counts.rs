@@ -8,6 +8,7 @@ use crate::codec::{Decoder, Encoder};
 use domain::declared::MAILLE_FIELD;
 use domain::disclosure::{DonneeSource, MESSAGE_SUM, Member, RawCounts, Sum, sum};
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
+use domain::presentation::sum_messages;
 use domain::rates::{number, other_rate, rate};
 use domain::{Document, Filiere, PublishedDocument, territory};
 use serde_json::{Value, json};
@@ -306,8 +307,11 @@ fn aggregate(
         let closed = domain::date::is_closed(closing.and_then(domain::date::read_iso), || now);
         published.put("formation_fermee", closed.into());
     }
-    let messages = match (published.is_below_threshold(), sum.is_open()) {
-        (true, _) => domain::presentation::messages(&published),
+    let messages: Vec<Value> = match (published.is_below_threshold(), sum.is_open()) {
+        (true, _) => {
+            let has_size = sum.count(NB_ANNEE_TERM).is_some();
+            sum_messages(filiere, !place.is_empty(), has_size).map(Value::from).to_vec()
+        }
         (false, false) => vec![MESSAGE_SUM.into()],
         (false, true) => Vec::new(),
     };

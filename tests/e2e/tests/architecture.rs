@@ -86,4 +86,11 @@ fn invariant_4_only_the_pull_knows_the_services() {
     assert_eq!(hosts(admin::runs::COMPONENT), wanted.map(|name| format!("{{{{ {name} }}}}")).collect::<Vec<_>>());
     assert_eq!(admin::runs::ORIGIN, format!("http://{}.spin.internal", admin::runs::COMPONENT));
     assert_eq!(hosts("import"), [admin::runs::ORIGIN], "the import calls the pull and nothing outside");
+    // What the offices decided to hide is read where documents are made: a switch that is not handed on would not be known.
+    for name in ["secret", "secret_secondaire"] {
+        for (id, component) in manifest["component"].as_table().unwrap() {
+            let handed = component.get("variables").and_then(|variables| variables.get(name)).is_some();
+            assert_eq!(handed, id == "import", "{id}: {name}");
+        }
+    }
 }

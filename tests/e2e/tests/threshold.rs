@@ -123,6 +123,22 @@ fn dataset(secrets: &mut Secrets) -> String {
             }
         }
     }
+    // Groups that are shown, of CFDs that hide others.
+    for number in 0..2 {
+        for (region, name) in std::iter::once(("", "")).chain(REGIONS) {
+            let (millesime, code) =
+                (if region.is_empty() { "2022" } else { "2021_2022" }, format!("2383009910{number}"));
+            let mut doc = document(millesime, &code, &format!("4009900{number}"), "pro");
+            if !region.is_empty() {
+                doc.insert("region".into(), json!({"code": region, "nom": name}));
+            }
+            doc.insert("nb_annee_term".into(), 45.into());
+            for (rank, name) in HEADCOUNTS.into_iter().chain(RATES).enumerate() {
+                doc.insert(name.into(), (20 + rank).into());
+            }
+            lines += &line(if region.is_empty() { "certification" } else { "regionale" }, &doc.into());
+        }
+    }
     for uai in UAIS {
         lines += &line("etablissement", &json!({"numero_uai": uai, "academie": "01", "appellation_officielle": uai}));
     }
@@ -207,6 +223,66 @@ fn paths() -> Vec<String> {
     paths
 }
 
+/// Every request of [`paths`], those that fail, and rows of a catalogue.
+fn requests() -> Vec<Request> {
+    let wrong = [
+        "certifications/99999999",
+        "certifications/40099000?millesime=1999",
+        "certifications/40099000|23830099100?vue=filieres",
+        "certifications/40099000|23830099100|40099001?vue=filieres&millesime=2022",
+        "regionales/11/certifications/40099000|40099001|40099002?vue=filieres&millesime=2021_2022",
+        "regionales/99/certifications/40099000",
+        "formations/9999999Z-40099000",
+        "formations/0751234J-99999999",
+        "mailles/bassins/A-1/certifications/99999999",
+        "formations?items_par_page=-1",
+    ];
+    let search = ["LIBELLE 4009900", "0751234J", "40099000 BAC", "inconnu"];
+    let paths = paths()
+        .into_iter()
+        .chain(wrong.map(|path| format!("/api/inserjeunes/{path}")))
+        .chain(search.map(|words| format!("/api/recherche?q={}", words.replace(' ', "%20"))))
+        .filter(|path| path != "/etat");
+    let mut requests: Vec<Request> = paths.map(|path| Request::get(&path)).collect();
+    let mut rows = "CODEFORMATIONACCUEIL;UAI_COMPOSANTE;CODEMEF;CODECFD\n".to_owned();
+    for (rank, uai) in UAIS.into_iter().enumerate() {
+        for number in 0..6 {
+            rows += &format!("a{rank}{number};{uai};2383009900{number};\nb{rank}{number};{uai};;4009900{number}\n");
+        }
+    }
+    for route in ["formations?explication=1", "couverture", "codes"] {
+        let request = Request::new("POST", &format!("/api/appariement/{route}")).header("content-type", "text/csv");
+        requests.push(request.body(rows.clone()));
+    }
+    requests
+}
+
+/// What an answer tells, but for the moment that it was made, and the moments and the names of imports.
+fn told(application: &Application, request: Request) -> (u16, Vec<(String, String)>, Vec<u8>) {
+    let status = request.target == b"/api/status";
+    let answer = application.send(&request.header("x-api-key", &application.settings.legacy_api_key)).unwrap();
+    let mut headers = answer.headers.clone();
+    headers.retain(|(name, _)| !name.eq_ignore_ascii_case("date"));
+    if !status {
+        return (answer.status, headers, answer.body);
+    }
+    headers.retain(|(name, _)| !["etag", "content-length"].contains(&name.as_str()));
+    let mut state = answer.json();
+    timeless(&mut state);
+    (answer.status, headers, state.to_string().into_bytes())
+}
+
+fn timeless(state: &mut Value) {
+    match state {
+        Value::Object(fields) => {
+            fields.retain(|name, _| !(name.ends_with("_le") || ["duree_ms", "travail", "id"].contains(&name.as_str())));
+            fields.values_mut().for_each(timeless);
+        }
+        Value::Array(values) => values.iter_mut().for_each(timeless),
+        _ => {}
+    }
+}
+
 /// Numbers of seven digits or more in a text.
 fn numbers(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_ascii_digit()).filter(|digits| digits.len() >= 7)
@@ -242,6 +318,89 @@ fn invariant_3_no_secret_number_appears_on_any_route_format_filter_or_view() {
     let refused = line("formation", &json!({"uai": 5_007_919, "nb_sortant": 5_007_919}));
     let answer = application.send(&application.import("POST", "documents").body(refused)).unwrap();
     assert_eq!(answer.status, 422, "{}", answer.text());
+}
+
+/// Two publications that differ by every hidden figure answer alike: bodies, ETags, lengths, order, search, coverage, errors, and
+/// the fingerprint. The figures of the second are longer too.
+#[test]
+fn invariant_3_hidden_figures_that_differ_change_no_answer() {
+    let published = [5_000_000, 7_000_000_000].map(|next| {
+        let mut secrets = Secrets { next, all: BTreeSet::new() };
+        with(Settings::default(), &Push::all(dataset(&mut secrets))).unwrap()
+    });
+    let mut answered = 0;
+    for request in requests() {
+        let [one, other] = published.each_ref().map(|application| told(application, request.clone()));
+        answered += u32::from(one.0 == 200);
+        let target = String::from_utf8_lossy(&request.target).into_owned();
+        assert_eq!((one.0, &one.1), (other.0, &other.1), "{target}");
+        assert!(
+            one.2 == other.2,
+            "{target}: {}\n{}",
+            String::from_utf8_lossy(&one.2),
+            String::from_utf8_lossy(&other.2)
+        );
+    }
+    assert!(answered > 400, "only {answered} requests are answered");
+    // What an operator is told of them is in reports, and not public.
+    let digest =
+        |application: &Application| application.get("/api/status").unwrap().json()["publication"]["empreinte"].clone();
+    assert!(digest(&published[0]).as_str().is_some_and(|digest| digest.len() == 64));
+}
+
+/// Of a hidden group the size alone is told: two publications that differ by one group, its figures and its size, answer alike
+/// once sizes are left out.
+#[test]
+fn invariant_3_of_a_hidden_group_the_size_alone_is_told() {
+    let published = [7, 8].map(|size| {
+        let mut secrets = Secrets { next: 5_000_000 + 1_000_000 * size, all: BTreeSet::new() };
+        let mut other = Secrets { next: 5_000_000, all: BTreeSet::new() };
+        let mut lines = dataset(&mut other);
+        let mut doc = document("2021_2022", "23830099777", "40099000", "pro");
+        doc.insert("region".into(), json!({"code": "11", "nom": "Île-de-France"}));
+        lines += &line("regionale", &secrets.group(size, doc));
+        with(Settings::default(), &Push::all(lines)).unwrap()
+    });
+    let sizeless = |body: &[u8]| -> Option<Value> {
+        fn leave_out(value: &mut Value) {
+            match value {
+                Value::Object(fields) => {
+                    fields.remove("nb_annee_term");
+                    fields.remove("empreinte");
+                    fields.values_mut().for_each(leave_out);
+                }
+                Value::Array(values) => values.iter_mut().for_each(leave_out),
+                _ => {}
+            }
+        }
+        let mut value = serde_json::from_slice(body).ok()?;
+        leave_out(&mut value);
+        Some(value)
+    };
+    let (mut alike, mut sized) = (0, 0);
+    for request in requests() {
+        let [one, other] = published.each_ref().map(|application| told(application, request.clone()));
+        let target = String::from_utf8_lossy(&request.target).into_owned();
+        if one == other {
+            alike += 1;
+            continue;
+        }
+        let told_apart = |headers: &[(String, String)]| -> Vec<(String, String)> {
+            headers.iter().filter(|(name, _)| name != "etag").cloned().collect()
+        };
+        // The size has one digit in both: lengths are alike.
+        assert_eq!((one.0, told_apart(&one.1)), (other.0, told_apart(&other.1)), "{target}");
+        assert_eq!(one.2.len(), other.2.len(), "{target}");
+        if let Some(left) = sizeless(&one.2) {
+            assert_eq!(Some(left), sizeless(&other.2), "{target}");
+        } else {
+            let differing =
+                one.2.iter().zip(&other.2).filter(|(a, b)| a != b).map(|(a, b)| (*a, *b)).collect::<Vec<_>>();
+            assert_eq!(differing, [(b'7', b'8')], "{target}: more than the size differs");
+        }
+        sized += 1;
+    }
+    assert!(alike > 300 && sized > 5, "{alike} answers are alike, {sized} tell the size");
 }
 
 #[test]

@@ -8,7 +8,8 @@
 //! Images hold three rates of the same answers in JSON and add nothing.
 //!
 //! It knows nothing of what hides: neither the rule of sums nor the treatment is asked what it would do; all that it has in common
-//! with the treatment is how equations are solved. [`service`] stands in for the routes, natively: documents as they are published, and the function that the view's route calls.
+//! with the treatment is how equations are solved. [`site`] asks a running service over HTTP; [`service`] stands in for one,
+//! natively: documents as they are published, and the function that the view's route calls. Both are asked the same [`views`].
 //!
 //! Bounds are those of propagation over every equation and every row of the eliminated system. They are right, but a solver of
 //! integer programmes may find narrower ones.
@@ -17,3 +18,5 @@ pub mod answers;
 pub mod equations;
 pub mod report;
 pub mod service;
+pub mod site;
+pub mod views;

@@ -1,9 +1,11 @@
 //! `audit`: which hidden figures follow from what is published. See `audit --help`.
 
 use anyhow::{Context, bail};
+use audit::answers::{Cell, ViewAnswer};
 use audit::equations::{Means, attack};
 use audit::report;
 use audit::service::{Protection, Service};
+use audit::site::Site;
 use dataset::real::Real;
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{DeclaredMaille, Document, Kind, Secrecy};
@@ -19,6 +21,7 @@ Plays the attacker: which hidden figures follow from what anyone may ask for.
 Usage:
   audit --data DATA [OPTIONS]      the open regional figures, as `dataset real` makes them
   audit FILE… [OPTIONS]            pushed documents, lines {\"kind\": …, \"doc\": {…}}
+  audit --url ORIGIN [--cle KEY]   a running service, over HTTP: whatever it is set to; the key opens its lists
 
   --secret contrat|strict   how far the threshold reaches (contrat)
   --secondaire              with the treatment secret_secondaire
@@ -46,6 +49,8 @@ struct Options {
     protection: Protection,
     secondary: Option<i64>,
     csv: Option<PathBuf>,
+    site: Option<String>,
+    key: String,
 }
 
 fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Options>> {
@@ -56,12 +61,16 @@ fn options(mut args: impl Iterator<Item = String>) -> anyhow::Result<Option<Opti
         protection: Protection::Sums,
         secondary: None,
         csv: None,
+        site: None,
+        key: String::new(),
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().with_context(|| format!("{arg} needs a value (see --help)"));
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--data" => options.data = Some(value()?.into()),
+            "--url" => options.site = Some(value()?),
+            "--cle" => options.key = value()?,
             "--csv" => options.csv = Some(value()?.into()),
             "--secret" => {
                 let name = value()?;
@@ -117,6 +126,18 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
         return Ok(());
     };
     let start = Instant::now();
+    if let Some(origin) = &options.site {
+        let told = Site::new(origin, &options.key).ask()?;
+        println!(
+            "{origin} : {} requêtes, {} documents, {} réponses de vues",
+            told.requests,
+            told.cells.len(),
+            told.views.len()
+        );
+        play(&options, &told.cells, &told.views)?;
+        eprintln!("{:.1} s", start.elapsed().as_secs_f64());
+        return Ok(());
+    }
     let documents: Vec<Document> = match &options.data {
         Some(data) => {
             let real = Real::read(data)?;
@@ -145,14 +166,21 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
             of_one.views, of_one.closed
         );
     }
+    play(&options, &service.cells(), &views)?;
+    eprintln!("{:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Attacks with less and more, and prints what is found.
+fn play(options: &Options, published: &[Cell], views: &[ViewAnswer]) -> anyhow::Result<()> {
     for (name, means) in [
         ("Par les différences de vues, sans bornes", Means::DIFFERENCES),
         ("Par les vues et leurs différences, avec bornes", Means::VIEWS),
         ("Par les sommes que portent les données", Means::SUMS),
         ("Par les deux ensemble", Means::ALL),
     ] {
-        let mut cells = service.cells();
-        let outcome = attack(&mut cells, &views, means);
+        let mut cells = published.to_vec();
+        let outcome = attack(&mut cells, views, means);
         println!("\n{name}\n{}", report::table(&cells, &outcome));
         if outcome.contradictions + outcome.given_up > 0 {
             println!("équations écartées : {} contredites, {} trop grandes", outcome.contradictions, outcome.given_up);
@@ -162,6 +190,5 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
             println!("cellules écrites dans {}", file.display());
         }
     }
-    eprintln!("{:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }

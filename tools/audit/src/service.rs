@@ -1,6 +1,7 @@
 //! What stands in for the routes: documents as they are published, and the function that the view's route calls.
 
 use crate::answers::{Cell, ViewAnswer};
+use crate::views::{AskedViews, ViewPlace, ties};
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::indicator::HEADCOUNTS;
 use domain::{Document, Filiere, PublishedDocument, Secrecy};
@@ -29,8 +30,8 @@ pub struct Service {
     entries: BTreeMap<String, (Encoder, Vec<Document>)>,
     /// Maille, place as the store names it, place, millesime; the CFDs there.
     views: BTreeMap<[String; 4], BTreeSet<String>>,
-    /// CFDs that lent numbers tie together, by place and millesime.
-    tied: BTreeMap<[String; 4], BTreeSet<[String; 2]>>,
+    /// CFDs that lent numbers tie together.
+    tied: BTreeMap<ViewPlace, BTreeSet<[String; 2]>>,
 }
 
 fn text(document: &Document, field: &str) -> String {
@@ -121,25 +122,7 @@ impl Service {
             }
             service.cells.push(cell);
         }
-        let cfd_of: BTreeMap<[&str; 5], &str> = service
-            .cells
-            .iter()
-            .map(|c| {
-                let k = &c.key;
-                ([k.maille.as_str(), &k.place, &k.millesime, &k.filiere, &k.code], k.cfd.as_str())
-            })
-            .collect();
-        for cell in &service.cells {
-            let key = &cell.key;
-            let Some(lender) = &cell.lent_by else { continue };
-            let place = [key.maille.as_str(), &key.place, &key.millesime, &key.filiere, lender];
-            if let Some(cfd) = cfd_of.get(&place).filter(|cfd| **cfd != key.cfd) {
-                let at = [&key.maille, &key.place, &key.millesime].map(String::clone);
-                let [maille, place, millesime] = at;
-                let pair = [key.cfd.clone(), (*cfd).to_owned()];
-                service.tied.entry([maille, String::new(), place, millesime]).or_default().insert(pair);
-            }
-        }
+        service.tied = ties(&service.cells);
         service
     }
 
@@ -208,10 +191,6 @@ impl Service {
         for (at, cfds) in &self.views {
             let cfds: Vec<&str> = cfds.iter().map(String::as_str).collect();
             let ones: Vec<Vec<ViewAnswer>> = cfds.iter().map(|cfd| self.view(at, &[cfd])).collect();
-            let tells = |view: &Vec<ViewAnswer>| view.iter().any(ViewAnswer::tells);
-            let largest = |view: &Vec<ViewAnswer>| view.iter().filter_map(|answer| answer.size).sum::<i64>();
-            let beside = cfds.iter().zip(&ones).filter(|(_, view)| tells(view)).max_by_key(|(_, view)| largest(view));
-            let beside = beside.map(|(cfd, _)| *cfd);
             let [maille, ..] = at;
             let counted = of_one.entry(maille.clone()).or_default();
             for (cfd, view) in cfds.iter().zip(&ones) {
@@ -220,16 +199,13 @@ impl Service {
                 counted.views += usize::from(told(&former) > 0);
                 counted.closed += usize::from(told(view) < told(&former));
             }
-            let mut pairs: BTreeSet<[&str; 2]> =
-                cfds.windows(2).filter_map(|pair| Some([*pair.first()?, *pair.last()?])).collect();
-            pairs.extend(beside.into_iter().flat_map(|b| cfds.iter().filter(move |c| **c != b).map(move |c| [*c, b])));
             let [maille, _, place, millesime] = at.clone();
-            let tied = self.tied.get(&[maille, String::new(), place, millesime]).into_iter().flatten();
-            pairs.extend(tied.map(|[a, b]| [a.as_str(), b.as_str()]));
-            answers.extend(ones.into_iter().flatten());
+            let tied = self.tied.get(&ViewPlace { maille, place, millesime });
+            let pairs = AskedViews { cfds: &cfds, ones: &ones, tied }.pairs();
             for pair in pairs {
                 answers.extend(self.view(at, &pair));
             }
+            answers.extend(ones.into_iter().flatten());
         }
         answers.retain(ViewAnswer::tells);
         (answers, of_one)

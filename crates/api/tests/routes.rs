@@ -171,7 +171,7 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
     let first = access::Token { user: "test".into(), password_changes: 0 };
     let token = access::write_token("secret", &first, 0).unwrap();
     block_on(::accounts::open(kv, "test", "x")).unwrap();
-    block_on(::accounts::add_key(kv, "test", "perso", "")).unwrap();
+    block_on(::accounts::add_key(kv, "test", "perso", &::accounts::KeyTerms::default())).unwrap();
     let statuses = || {
         let bearer = format!("bearer {token}");
         let attempts = [("authorization", bearer.as_str()), ("x-api-key", token.as_str()), ("x-api-key", "perso")];

@@ -77,7 +77,8 @@ struct Rest {
 impl Window {
     /// Takes one more where there is room; `only_looked_at` takes none.
     fn take(&mut self, limit: u64, length_ms: u64, now: u64, only_looked_at: bool) -> Rest {
-        if now.saturating_sub(self.since) >= length_ms {
+        // A window begins with the first that it counts.
+        if self.taken == 0 || now.saturating_sub(self.since) >= length_ms {
             *self = Self { since: now, taken: 0 };
         }
         let exceeded = !only_looked_at && self.taken >= limit;

@@ -1,5 +1,5 @@
-//! Login: `POST /api/inserjeunes/auth/login`. It writes accounts: a password kept under the scheme
-//! of the former service is hashed again when its owner logs in.
+//! Login and the state of a key: `POST /api/inserjeunes/auth/login`, `GET /api/inserjeunes/auth/cle`. It writes accounts:
+//! a password kept under the scheme of the former service is hashed again when its owner logs in.
 
 use edge::{Request, Response};
 
@@ -10,7 +10,7 @@ edge::service!(handle);
 
 async fn handle(request: Request) -> Response {
     edge::serve_writing(request, BODY_MAX, async |runtime, api_request| {
-        accounts::login::auth(runtime, api_request, edge::random()).await
+        accounts::respond(runtime, api_request, edge::random()).await
     })
     .await
 }

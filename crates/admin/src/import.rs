@@ -8,7 +8,7 @@ use crate::call::{BUDGET_MS, admit, budget, finish, json_of_body, parameter, res
 use crate::error::AdminError;
 use crate::jobs::advance_job;
 use crate::runtime::{Env, ImportRuntime, indicators, new_id};
-use crate::{jobs, reports, runs, users};
+use crate::{jobs, reports, runs, usage, users};
 use api::error::{ApiError, NotFound};
 use api::{Request, Response};
 use domain::Kind;
@@ -69,7 +69,8 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
         ("GET", ["secret"]) => secret(&kv).await,
         ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
-        ("GET" | "POST" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
+        ("GET" | "POST" | "PUT" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
+        ("GET" | "PUT", ["usage"]) => usage::handle(runtime, request).await,
         _ => Err(AdminError::UnknownRoute),
     }
 }

@@ -10,6 +10,7 @@ mod reports;
 pub mod runs;
 mod runtime;
 pub mod services;
+mod usage;
 mod users;
 
 pub use runtime::ImportRuntime;

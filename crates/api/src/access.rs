@@ -4,9 +4,9 @@
 //! `Authorization: Bearer`. One valid credential is enough, whatever the others. An empty secret
 //! denies; comparisons take constant time.
 
-use crate::accounts;
+use crate::accounts::{self, OwnedKey};
 use crate::error::ApiError;
-use crate::{Request, Runtime};
+use crate::{Fact, Request, Runtime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
@@ -51,56 +51,101 @@ pub async fn holds_secret<M: Runtime>(runtime: &M, name: &str, received: &str) -
     Ok(false)
 }
 
-/// Lets through whoever carries a valid credential.
+/// Who carries a valid credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Whoever the gateway let through.
+    Gateway,
+    /// Whoever holds the key that re-users share.
+    SharedKey,
+    /// The user of an account, by a token.
+    User(String),
+    /// The user of an account, by a personal key.
+    Key(OwnedKey),
+}
+
+impl Caller {
+    /// The account; empty for a key or a gateway that stands for nobody in particular.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Gateway | Self::SharedKey => "",
+            Self::User(user) => user,
+            Self::Key(key) => &key.user,
+        }
+    }
+
+    /// What logs and limits know them by.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        match self {
+            Self::Gateway => "passerelle",
+            Self::SharedKey => "cle-commune",
+            Self::User(_) | Self::Key(_) => self.user(),
+        }
+    }
+}
+
+/// Lets through whoever carries a valid credential, and takes note of who that is.
 ///
 /// # Errors
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
-pub async fn require<M: Runtime>(runtime: &M, request: &Request) -> Result<(), ApiError> {
-    caller(runtime, request).await.map(|_| ())
+pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, ApiError> {
+    let caller = identify(runtime, request).await?;
+    runtime.note(Fact::User(caller.label()));
+    if let Caller::Key(owned) = &caller {
+        runtime.note(Fact::Key(owned.key.name()));
+    }
+    Ok(caller)
 }
 
-/// The user whose credential a request carries; empty for a key or a gateway that stands for nobody in particular.
-///
-/// # Errors
-/// Those of [`require`].
-pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<String, ApiError> {
+async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, ApiError> {
     let mode = runtime.variable("authentification").await?;
     if matches!(mode.as_str(), "gateway" | "both") {
         let name = runtime.variable("entete_passerelle").await?.to_ascii_lowercase();
         if let Some(received) = request.header(name)
             && holds_secret(runtime, "secret_passerelle", received).await?
         {
-            return Ok(String::new());
+            return Ok(Caller::Gateway);
         }
         if mode == "gateway" {
             return Err(ApiError::Unauthorized);
         }
     }
-    let keys: Vec<String> = request.values_of(KEY_IN_QUERY).filter(|key| !key.is_empty()).take(2).collect();
-    let key = match keys.as_slice() {
-        [] => request.header("x-api-key").unwrap_or_default(),
-        [alone] => alone,
-        _ => return Err(ApiError::Unauthorized),
-    };
-    if holds_secret(runtime, "legacy_api_key", key).await? {
-        return Ok(String::new());
+    let key = key_of(request)?;
+    if holds_secret(runtime, "legacy_api_key", &key).await? {
+        return Ok(Caller::SharedKey);
     }
     let token = request.header("authorization").and_then(|header| {
         let (schema, token) = header.split_once(' ')?;
         schema.eq_ignore_ascii_case("bearer").then(|| token.trim())
     });
-    let now = runtime.now_ms().div_euclid(1000);
+    let now_ms = runtime.now_ms();
     for rank in 0..2 {
         let secret = secret(runtime, "jwt_secret", rank).await?;
-        for token in [Some(key), token].into_iter().flatten() {
-            if let Some(token) = read_token(&secret, token, now)
+        for token in [Some(key.as_str()), token].into_iter().flatten() {
+            if let Some(token) = read_token(&secret, token, now_ms.div_euclid(1000))
                 && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
             {
-                return Ok(token.user);
+                return Ok(Caller::User(token.user));
             }
         }
     }
-    accounts::owner_of_key(&runtime.kv(), key).await?.ok_or(ApiError::Unauthorized)
+    let owned = accounts::find_key(&runtime.kv(), &key).await?.filter(|owned| owned.key.is_valid(now_ms));
+    owned.map(Caller::Key).ok_or(ApiError::Unauthorized)
+}
+
+/// The key that a request carries, in its address or in its header; empty for none.
+///
+/// # Errors
+/// [`ApiError::Unauthorized`] for several.
+pub fn key_of(request: &Request) -> Result<String, ApiError> {
+    let mut keys = request.values_of(KEY_IN_QUERY).filter(|key| !key.is_empty());
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(request.header("x-api-key").unwrap_or_default().to_owned()),
+        (Some(alone), None) => Ok(alone),
+        _ => Err(ApiError::Unauthorized),
+    }
 }
 
 fn sign(secret: &str, text: &str) -> Option<Hmac<Sha256>> {

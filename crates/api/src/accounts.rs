@@ -4,6 +4,7 @@
 //! passwords nor keys are kept.
 
 use crate::error::ApiError;
+use domain::date;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use store::codec::hex;
@@ -65,6 +66,45 @@ pub struct PersonalKey {
     pub digest: String,
     /// What its owner calls it.
     pub libelle: String,
+    /// Who is told of it: an address, a name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub contact: String,
+    /// The day that it was made, `2026-11-27` in UTC.
+    #[serde(rename = "cree_le", default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The last day that it opens anything.
+    #[serde(rename = "expire_le", default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The last day that it was used, as logs told: what reads cannot write.
+    #[serde(rename = "dernier_usage", default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<String>,
+}
+
+impl PersonalKey {
+    /// A key without an end.
+    #[must_use]
+    pub fn new(digest: String, libelle: &str) -> Self {
+        let (libelle, contact) = (libelle.to_owned(), String::new());
+        Self { digest, libelle, contact, created: None, expires: None, last_used: None }
+    }
+
+    /// Whether it opens anything at this instant, in milliseconds since 1970. Days are compared as they are written.
+    #[must_use]
+    pub fn is_valid(&self, now_ms: i64) -> bool {
+        self.expires.as_ref().is_none_or(|last| *last >= date::write_day(now_ms))
+    }
+
+    /// What logs and operators call it: the start of its digest, which opens nothing.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        key_name(&self.digest)
+    }
+}
+
+/// [`PersonalKey::name`], of a digest.
+#[must_use]
+pub fn key_name(digest: &str) -> &str {
+    digest.get(..12).unwrap_or(digest)
 }
 
 /// The digest that a name or a key is found by.
@@ -104,18 +144,27 @@ pub async fn accepts_token<K: KeyValue>(kv: &K, user: &str, password_changes: u6
     Ok(account.is_some_and(|c| !c.disabled && c.password_changes == password_changes))
 }
 
-/// The active account that a personal key belongs to.
+/// A personal key that was found, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedKey {
+    /// The account.
+    pub user: String,
+    /// The key.
+    pub key: PersonalKey,
+}
+
+/// The active account that a personal key belongs to, whether or not the key has ended.
 ///
 /// # Errors
 /// [`ApiError::Unavailable`] where the store cannot be read.
-pub async fn owner_of_key<K: KeyValue>(kv: &K, key: &str) -> Result<Option<String>, ApiError> {
+pub async fn find_key<K: KeyValue>(kv: &K, key: &str) -> Result<Option<OwnedKey>, ApiError> {
     if key.is_empty() {
         return Ok(None);
     }
     let digest = digest(key);
     let Some(owner) = kv.get(&key_of_key(&digest)).await? else { return Ok(None) };
-    let owner = String::from_utf8_lossy(&owner).into_owned();
-    let account = read(kv, &owner).await?;
-    let is_valid = account.is_some_and(|c| !c.disabled && c.keys.iter().any(|k| k.digest == digest));
-    Ok(is_valid.then_some(owner))
+    let user = String::from_utf8_lossy(&owner).into_owned();
+    let account = read(kv, &user).await?.filter(|account| !account.disabled);
+    let key = account.and_then(|account| account.keys.into_iter().find(|key| key.digest == digest));
+    Ok(key.map(|key| OwnedKey { user, key }))
 }

@@ -5,7 +5,7 @@ use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
 use crate::place::LookupPlace;
 use crate::public::{Now, image, image_without_age, indicators, public};
 use crate::response::{JSON, Response, accepts_gzip};
-use crate::{Request, Runtime, filieres};
+use crate::{Fact, Request, Runtime, filieres, open};
 use domain::{CodeCertification, CodeType, Maille, Millesime};
 use serde_json::{Value, json};
 use std::cell::LazyCell;
@@ -67,8 +67,12 @@ pub async fn already_rendered<M: Runtime>(
 ) -> Result<Option<Response>, ApiError> {
     let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
     let Some((made_under, Some(response))) = runtime.cache().rendered(key, read) else { return Ok(None) };
-    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
-    Ok((reader.pointer().generation == made_under.generation).then_some(response))
+    let reader = open(runtime, monotonic).await?;
+    if reader.pointer().generation != made_under.generation {
+        return Ok(None);
+    }
+    runtime.note(Fact::Kept);
+    Ok(Some(response))
 }
 
 async fn one_document<K: KeyValue>(

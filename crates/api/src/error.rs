@@ -42,6 +42,8 @@ pub enum ApiError {
     Refused(String),
     /// 429: too many logins at once, or too many wrong ones; the seconds to wait.
     TooMany(u64),
+    /// 429: more requests or exports than a re-user has; the seconds to wait.
+    Limited(u64),
     /// 503: the store cannot be read.
     Unavailable,
 }
@@ -178,6 +180,7 @@ impl ApiError {
             Self::TooLarge(_) => "trop-grand",
             Self::Charset => "jeu-de-caracteres",
             Self::TooMany(_) => "trop-de-connexions",
+            Self::Limited(_) => "limite",
             Self::Unavailable => "indisponible",
         }
     }
@@ -200,6 +203,9 @@ impl ApiError {
             Self::TooMany(_) => {
                 (429, "Too Many Requests", "Trop de connexions, réessayez après le délai de l'en-tête Retry-After")
             }
+            Self::Limited(_) => {
+                (429, "Too Many Requests", "Limite atteinte, réessayez après le délai de l'en-tête Retry-After")
+            }
             Self::Unavailable => (
                 503,
                 "Service Unavailable",
@@ -221,7 +227,7 @@ impl ApiError {
         }
         let response = Response::new(status, JSON, body.to_string().into_bytes()).link(WebLink::help(self.anchor()));
         match self {
-            Self::TooMany(seconds) => {
+            Self::TooMany(seconds) | Self::Limited(seconds) => {
                 response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")
             }
             Self::Unavailable => response.with("retry-after", "5").with("cache-control", "no-store"),

@@ -21,6 +21,7 @@ pub mod matcher;
 mod parameters;
 mod place;
 mod public;
+pub mod quota;
 mod request;
 mod response;
 pub mod routes;
@@ -32,7 +33,7 @@ pub mod validation;
 pub use body::read as read_body;
 pub use request::{Headers, Request, decode_segment, one_value, read_segment};
 pub use response::{Header, Response, ResponseBody, accepts_gzip};
-pub use runtime::{Runtime, VariableFault};
+pub use runtime::{Fact, Runtime, VariableFault, open};
 pub use stream::{BodyStream, Piece};
 
 /// Version of how answers are rendered: part of every ETag, so that a change of rendering is seen.

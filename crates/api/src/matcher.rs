@@ -16,7 +16,7 @@ use crate::links::WebLink;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::stream::BodyStream;
-use crate::{Request, Runtime, access, routes};
+use crate::{Fact, Request, Runtime, access, open, quota, routes};
 use matching::explain::{explanation_to_json, resolution_to_json};
 use matching::{FormationRow, Matcher, Nomenclatures, Reason};
 use serde_json::{Map, Value, json};
@@ -103,22 +103,39 @@ async fn handle<M: Runtime>(
         parameters::none(request)?;
         return Ok(public(Response::json(200, &reasons()), request));
     }
-    let author = if method == "POST" { Some(access::caller(runtime, request).await?) } else { None };
+    let mut told = Vec::new();
+    let author = if method == "POST" {
+        let caller = access::caller(runtime, request).await?;
+        told = match quota::take(runtime, &caller, false, runtime.monotonic_ms()).await {
+            Ok(told) => told,
+            Err(exceeded) => return Ok(exceeded.response()),
+        };
+        Some(caller.user().to_owned())
+    } else {
+        None
+    };
     let asked = Asked::read(request, runtime.now_ms(), rest)?;
-    let reader = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await?;
+    let reader = open(runtime, runtime.monotonic_ms()).await?;
     if let Some(author) = author {
         let pinned = pinned(reader, asked.generation.as_deref())?;
         let data = Data::open(pinned, &asked, Some(author)).await?;
-        return match rest {
+        let answer = match rest {
             ["formations"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Formations).await,
             ["codes"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Codes).await,
             _ => batch::coverage(request, asked, data, body, clock).await,
         };
+        return answer.map(|mut response| {
+            response.headers.append(&mut told);
+            response
+        });
     }
     let fallback = reader.clone().previous();
     let value = match (serve(reader, &asked, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        (Err(MatchRefusal::Error(ApiError::Unavailable)), Some(previous)) => serve(previous, &asked, rest).await,
+        (Err(MatchRefusal::Error(ApiError::Unavailable)), Some(previous)) => {
+            runtime.note(Fact::Pointer(previous.shared_pointer()));
+            serve(previous, &asked, rest).await
+        }
         (value, _) => value,
     }?;
     Ok(public(Response::json(200, &value), request))

@@ -9,7 +9,8 @@ use crate::parameters::{self, DocumentPath};
 use crate::public;
 use crate::request::read_segment;
 use crate::response::Response;
-use crate::{Request, Runtime, body};
+use crate::runtime::{fall_back, open};
+use crate::{Request, Runtime, body, quota};
 use domain::Maille;
 use serde_json::{Value, json};
 use std::borrow::Cow;
@@ -161,23 +162,31 @@ async fn handle<M: Runtime>(
         _ => return Err(ApiError::UnknownRoute),
     }
     let route = decode(route)?;
-    if matches!(route, Route::List { .. }) {
-        access::require(runtime, request).await?;
+    let mut told = Vec::new();
+    if let Route::List { ext, .. } = &route {
+        let caller = access::caller(runtime, request).await?;
+        let export = ext.as_deref().is_some_and(|ext| ext != "json");
+        told = match quota::take(runtime, &caller, export, monotonic).await {
+            Ok(told) => told,
+            Err(exceeded) => return Ok(exceeded.response()),
+        };
     }
-    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
+    let reader = open(runtime, monotonic).await?;
     let fallback = reader.clone();
     let served = match serve(runtime, reader, request, &route, &rendered_key).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        Err(ApiError::Unavailable) => match fallback.previous() {
+        Err(ApiError::Unavailable) => match fall_back(runtime, fallback.previous()) {
             Some(previous) => serve(runtime, previous, request, &route, &rendered_key).await,
             None => Err(ApiError::Unavailable),
         },
         served => served,
     };
-    match served {
-        Err(error) => Ok(with_search(error.response(), &error, &route)),
-        served => served,
-    }
+    let mut response = match served {
+        Err(error) => with_search(error.response(), &error, &route),
+        Ok(response) => response,
+    };
+    response.headers.append(&mut told);
+    Ok(response)
 }
 
 /// Where nothing is found under a code, the search names the closest ones. A header, because
@@ -298,7 +307,7 @@ async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         "OPTIONS" => return Ok(options(READING)),
         _ => return Err(ApiError::UnknownRoute),
     }
-    let read_store = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await.is_ok();
+    let read_store = open(runtime, runtime.monotonic_ms()).await.is_ok();
     let env = runtime.variable("environnement").await?;
     let body = json!({"version": env!("CARGO_PKG_VERSION"), "env": env, "healthcheck": {"magasin": read_store}});
     Ok(Response::json(200, &body).with("cache-control", "no-store"))

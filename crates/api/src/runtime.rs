@@ -6,6 +6,7 @@ use std::future::Future;
 use std::rc::Rc;
 use store::kv::KeyValue;
 use store::reading::Cache;
+use store::{Pointer, Reader, StoreError};
 
 /// A variable that could not be read, because what keeps it did not answer. It may hold a secret, so a request that needs
 /// it is neither let through nor turned away: it is told to try again.
@@ -33,6 +34,34 @@ impl From<VariableFault> for ApiError {
     }
 }
 
+/// What a route tells of a request, for the log alone.
+#[derive(Clone, Debug)]
+pub enum Fact<'a> {
+    /// Who asked.
+    User(&'a str),
+    /// The start of the digest of the personal key that was used.
+    Key(&'a str),
+    /// The instance had the answer ready.
+    Kept,
+    /// What the answer is read from.
+    Pointer(Rc<Pointer>),
+}
+
+/// Follows the pointer, for a request that came at this instant of the monotonic clock.
+///
+/// # Errors
+/// Those of [`Reader::open`].
+pub async fn open<M: Runtime>(runtime: &M, monotonic: u64) -> Result<Reader<M::Kv>, StoreError> {
+    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
+    runtime.note(Fact::Pointer(reader.shared_pointer()));
+    Ok(reader)
+}
+
+/// The generation before, for a request that found the one in use damaged.
+pub(crate) fn fall_back<M: Runtime>(runtime: &M, reader: Option<Reader<M::Kv>>) -> Option<Reader<M::Kv>> {
+    reader.inspect(|reader| runtime.note(Fact::Pointer(reader.shared_pointer())))
+}
+
 /// The runtime, as routes see it.
 pub trait Runtime {
     /// The store; cheap to clone, so that a streamed answer can keep it.
@@ -55,4 +84,7 @@ pub trait Runtime {
 
     /// Milliseconds of a clock that never goes back.
     fn monotonic_ms(&self) -> u64;
+
+    /// Takes note of a fact for the log, where there is one.
+    fn note(&self, _fact: Fact<'_>) {}
 }

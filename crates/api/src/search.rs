@@ -6,7 +6,7 @@
 use crate::error::ApiError;
 use crate::links::WebLink;
 use crate::response::AGE;
-use crate::{Request, Response, Runtime, read_body, read_segment, routes};
+use crate::{Fact, Request, Response, Runtime, open, read_body, read_segment, routes};
 use domain::{CodeCertification, CodeType, Uai, territory};
 use serde_json::{Map, Value, json};
 use store::Reader;
@@ -70,11 +70,14 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         "OPTIONS" => return Ok(routes::options(routes::READING)),
         _ => return Err(ApiError::UnknownRoute.into()),
     }
-    let reader = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await?;
+    let reader = open(runtime, runtime.monotonic_ms()).await?;
     let fallback = reader.clone().previous();
     let body = match (serve(&reader, request, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => serve(&previous, request, rest).await,
+        (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => {
+            runtime.note(Fact::Pointer(previous.shared_pointer()));
+            serve(&previous, request, rest).await
+        }
         (body, _) => body,
     }?;
     Ok(Response::json(200, &body).with("cache-control", AGE).with_etag(request))

@@ -4,13 +4,13 @@
 mod common;
 
 use api::error::{ApiError, NotFound};
-use api::{Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
+use api::{Fact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
 use common::{ReadStore, World};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::rc::Rc;
@@ -25,6 +25,8 @@ struct Harness {
     unreadable: Option<String>,
     now: Cell<i64>,
     monotonic: Cell<u64>,
+    /// What routes told for the log.
+    told: RefCell<Vec<String>>,
 }
 
 impl Runtime for Harness {
@@ -46,6 +48,14 @@ impl Runtime for Harness {
     }
     fn monotonic_ms(&self) -> u64 {
         self.monotonic.get()
+    }
+    fn note(&self, fact: Fact<'_>) {
+        self.told.borrow_mut().push(match fact {
+            Fact::User(user) => user.to_owned(),
+            Fact::Key(key) => format!("clé {}", key.len()),
+            Fact::Kept => "gardée".to_owned(),
+            Fact::Pointer(pointer) => pointer.generation.clone(),
+        });
     }
 }
 
@@ -171,7 +181,7 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
     let first = access::Token { user: "test".into(), password_changes: 0 };
     let token = access::write_token("secret", &first, 0).unwrap();
     block_on(::accounts::open(kv, "test", "x")).unwrap();
-    block_on(::accounts::add_key(kv, "test", "perso", "")).unwrap();
+    block_on(::accounts::add_key(kv, "test", "perso", &::accounts::KeyTerms::default())).unwrap();
     let statuses = || {
         let bearer = format!("bearer {token}");
         let attempts = [("authorization", bearer.as_str()), ("x-api-key", token.as_str()), ("x-api-key", "perso")];
@@ -186,6 +196,72 @@ fn a_disabled_account_loses_its_tokens_and_keys() {
     let second = access::Token { password_changes: 1, ..first };
     let token = access::write_token("secret", &second, 0).unwrap();
     assert_eq!(harness.call("GET", LIST, &[("x-api-key", &token)]).status, 200);
+}
+
+#[test]
+fn a_key_that_has_ended_opens_nothing() {
+    let harness = with(1);
+    let kv = &*harness.read_store.0;
+    block_on(::accounts::open(kv, "test", "x")).unwrap();
+    let terms = ::accounts::KeyTerms { expires: Some("1970-01-02"), ..::accounts::KeyTerms::default() };
+    block_on(::accounts::add_key(kv, "test", "perso", &terms)).unwrap();
+    let status = |now: i64| {
+        harness.now.set(now);
+        harness.call("GET", LIST, &[("x-api-key", "perso")]).status
+    };
+    assert_eq!([status(0), status(2 * 86_400_000 - 1), status(2 * 86_400_000)], [200, 200, 401]);
+}
+
+#[test]
+fn routes_tell_the_log_who_asked_and_what_was_read_and_never_a_key() {
+    let harness = with(1);
+    let kv = &*harness.read_store.0;
+    block_on(::accounts::open(kv, "mon-application", "x")).unwrap();
+    block_on(::accounts::add_key(kv, "mon-application", "perso", &::accounts::KeyTerms::default())).unwrap();
+    let token = access::Token { user: "mon-application".into(), password_changes: 0 };
+    let token = access::write_token("secret", &token, 0).unwrap();
+    let told = |target: &str, key: &str| {
+        harness.call("GET", target, &[("x-api-key", key)]);
+        harness.told.take()
+    };
+    let generation =
+        block_on(store::Reader::open(harness.kv(), harness.cache(), 0)).unwrap().pointer().generation.clone();
+    let g = generation.as_str();
+    assert_eq!(told(LIST, "perso"), ["mon-application", "clé 12", g]);
+    assert_eq!(told(LIST, &token), ["mon-application", g]);
+    assert_eq!(told(LIST, "cle"), ["cle-commune", g]);
+    assert!(told(LIST, "fausse").is_empty());
+    let document = format!("{LIST}/0750000A-12345678");
+    assert_eq!(told(&document, "perso"), [g], "a document asks for no key: nobody looks at it");
+    assert_eq!(told(&document, ""), [g, "gardée"]);
+}
+
+#[test]
+fn a_re_user_has_so_many_requests_a_second_and_exports_an_hour() {
+    let mut harness = with(3);
+    harness.variables.insert("limites", "3/s 1/h");
+    // Counts are the instance's, and each test has a thread of its own.
+    let mut seen = Vec::new();
+    for (target, now) in [("", 0), (".csv", 0), (".ndjson", 1), ("", 2), ("", 1_000), (".csv", 1_000)] {
+        harness.monotonic.set(10_000_000 + now);
+        let answer = harness.get(&format!("{LIST}{target}"));
+        seen.push((answer.status, answer.headers.get("retry-after").cloned(), answer.header("ratelimit").to_owned()));
+    }
+    let is = |status: u16, after: Option<&str>, left: &str| (status, after.map(str::to_owned), left.to_owned());
+    let expected = [
+        is(200, None, r#""requetes";r=2;t=1, "exports";r=1;t=3600"#),
+        is(200, None, r#""requetes";r=1;t=1, "exports";r=0;t=3600"#),
+        is(429, Some("3600"), r#""requetes";r=0;t=1, "exports";r=0;t=3600"#),
+        is(429, Some("1"), r#""requetes";r=0;t=1, "exports";r=0;t=3600"#),
+        is(200, None, r#""requetes";r=2;t=1, "exports";r=0;t=3599"#),
+        is(429, Some("3599"), r#""requetes";r=1;t=1, "exports";r=0;t=3599"#),
+    ];
+    assert_eq!(seen, expected);
+    let document = harness.get(&format!("{LIST}/0750000A-12345678"));
+    assert_eq!((document.status, document.headers.get("ratelimit")), (200, None), "documents have none");
+    harness.variables.insert("limites", "beaucoup");
+    let open = harness.get(LIST);
+    assert_eq!((open.status, open.headers.get("ratelimit")), (200, None), "a misspelt limit takes nothing away");
 }
 
 /// A relative link, as a client resolves it against the request.

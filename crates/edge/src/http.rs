@@ -3,6 +3,7 @@
 //! The SDK would make an `http::Request` of every request: all headers copied over the border, a URI parsed, a map
 //! filled, and the same backwards. Routes read the path and two or three headers, so this asks for those.
 
+use crate::log::{RequestLog, Sent};
 use api::{BodyStream, Header, Headers, Request as ApiRequest, Response as ApiResponse, ResponseBody, one_value};
 use futures_channel::oneshot;
 use futures_util::StreamExt;
@@ -108,8 +109,16 @@ async fn read_body(request: Request, max: usize) -> Vec<u8> {
 }
 
 /// Headers that belong to one answer; the others are alike from answer to answer.
-const OWN: [&str; 7] =
-    ["etag", "content-length", "link", "content-disposition", "retry-after", "x-total-count", "x-row-count"];
+const OWN: [&str; 8] = [
+    "etag",
+    "content-length",
+    "link",
+    "content-disposition",
+    "retry-after",
+    "x-total-count",
+    "x-row-count",
+    "ratelimit",
+];
 /// How many sets of headers an instance keeps made: JSON and images, with and without gzip, 304, lists.
 const TEMPLATES_MAX: usize = 8;
 
@@ -163,39 +172,47 @@ fn add(fields: &Fields, name: &str, value: &str) {
     }
 }
 
-/// Sends an answer. Its body follows once the runtime has the head.
-pub(crate) fn respond(api_response: ApiResponse) -> Response {
+/// A body on its way.
+enum Outgoing {
+    Nothing,
+    Bytes(StreamWriter<u8>, Vec<u8>),
+    Stream(StreamWriter<u8>, BodyStream),
+}
+
+/// Sends an answer. Its body follows once the runtime has the head, and its line in the log once the body has gone.
+pub(crate) fn respond(api_response: ApiResponse, log: RequestLog) -> Response {
     let fields = fields(&api_response.headers);
+    let status = api_response.status;
     let (end, rest) = wit_future::new(|| Ok(None));
-    let (http_response, _sent) = match api_response.body {
-        ResponseBody::Bytes(bytes) if bytes.is_empty() => {
-            afterwards(async move {
-                let _ = end.write(Ok(None)).await;
-            });
-            Response::new(fields, None, rest)
-        }
+    let (outgoing, reader) = match api_response.body {
+        ResponseBody::Bytes(bytes) if bytes.is_empty() => (Outgoing::Nothing, None),
         ResponseBody::Bytes(bytes) => {
-            let (mut writer, reader) = wit_stream::new();
-            afterwards(async move {
-                // A client that has gone takes nothing more: no fault of ours.
-                let _ = writer.write_all(bytes).await;
-                drop(writer);
-                let _ = end.write(Ok(None)).await;
-            });
-            Response::new(fields, Some(reader), rest)
+            let (writer, reader) = wit_stream::new();
+            (Outgoing::Bytes(writer, bytes), Some(reader))
         }
         ResponseBody::Stream(stream) => {
             let (writer, reader) = wit_stream::new();
-            afterwards(async move {
-                let finished = send(writer, stream).await.map(|()| None);
-                let _ = end.write(finished).await;
-            });
-            Response::new(fields, Some(reader), rest)
+            (Outgoing::Stream(writer, stream), Some(reader))
         }
     };
+    afterwards(async move {
+        let mut sent = Sent::default();
+        let finished = match outgoing {
+            Outgoing::Nothing => Ok(()),
+            Outgoing::Bytes(mut writer, bytes) => {
+                // A client that has gone takes nothing more: no fault of ours.
+                sent.piece(bytes.len(), writer.write_all(bytes).await.len());
+                Ok(())
+            }
+            Outgoing::Stream(writer, stream) => send(writer, stream, &mut sent).await,
+        };
+        let _ = end.write(finished.map(|()| None)).await;
+        log.end(status, sent).await;
+    });
+    let (http_response, _sent) = Response::new(fields, reader, rest);
     // An answer is made with 200; other codes are our own, so none is refused.
-    if api_response.status != 200 {
-        let _ = http_response.set_status_code(api_response.status);
+    if status != 200 {
+        let _ = http_response.set_status_code(status);
     }
     http_response
 }
@@ -219,10 +236,14 @@ fn afterwards(work: impl Future<Output = ()> + 'static) {
 }
 
 /// Sends a body piece by piece; a fault of the store breaks it off, so that the client sees it is not whole.
-async fn send(mut writer: StreamWriter<u8>, mut stream: BodyStream) -> Result<(), ErrorCode> {
+async fn send(mut writer: StreamWriter<u8>, mut stream: BodyStream, sent: &mut Sent) -> Result<(), ErrorCode> {
     while let Some(piece) = stream.next().await {
-        let piece = piece.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
-        if !writer.write_all(piece).await.is_empty() {
+        let piece = piece.map_err(|error| {
+            sent.broken = true;
+            ErrorCode::InternalError(Some(error.to_string()))
+        })?;
+        sent.piece(piece.len(), writer.write_all(piece).await.len());
+        if sent.broken {
             break;
         }
     }

@@ -5,6 +5,7 @@
 //! that of the key-value interface its binary imports `open` and `get` only.
 
 mod http;
+mod log;
 mod network;
 mod read_store;
 mod write_store;
@@ -18,9 +19,11 @@ pub use write_store::{WriteProfile, WriteStore};
 
 use api::error::ApiError;
 use api::matcher::Stopwatch;
-use api::{BodyStream, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
+use api::{BodyStream, Fact, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
+use log::{Facts, RequestLog};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::reading::Cache;
@@ -40,13 +43,16 @@ thread_local! {
 
 /// The runtime, as routes see it; `K` is the store, opened for reading or for writing.
 #[derive(Clone, Debug)]
-pub struct Spin<K>(pub K);
+pub struct Spin<K> {
+    store: K,
+    facts: Rc<Facts>,
+}
 
 impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
     type Kv = K;
 
     fn kv(&self) -> K {
-        self.0.clone()
+        self.store.clone()
     }
 
     fn cache(&self) -> Rc<Cache> {
@@ -64,6 +70,10 @@ impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
     fn monotonic_ms(&self) -> u64 {
         monotonic_ms()
     }
+
+    fn note(&self, fact: Fact<'_>) {
+        self.facts.take(fact);
+    }
 }
 
 impl outside::Outside for Spin<WriteStore> {
@@ -79,7 +89,7 @@ impl outside::Outside for Spin<WriteStore> {
     }
 
     fn batch(&self) -> usize {
-        self.0.profile().batch()
+        self.store.profile().batch()
     }
 
     fn random(&self) -> [u8; 16] {
@@ -96,25 +106,38 @@ const VARIABLE_TTL_MS: u64 = store::reading::POINTER_TTL_MS;
 /// # Errors
 /// [`VariableFault`] where what keeps the variables failed.
 pub async fn variable(name: &str) -> Result<String, VariableFault> {
+    match known(name) {
+        Some(value) => Ok(value),
+        None => fetch(name).await,
+    }
+}
+
+#[inline(never)]
+fn known(name: &str) -> Option<String> {
     let now = monotonic_ms();
-    let known = VARIABLES.with_borrow(|variables| {
+    VARIABLES.with_borrow(|variables| {
         let known =
             variables.iter().find(|(known, read, _)| known == name && now.saturating_sub(*read) < VARIABLE_TTL_MS);
         known.map(|(_, _, value)| value.clone())
-    });
-    if let Some(value) = known {
-        return Ok(value);
-    }
-    let value = match spin_sdk::variables::get(name).await {
-        Ok(value) => value,
-        Err(spin_sdk::variables::Error::Undefined(_)) => String::new(),
-        Err(fault) => return Err(VariableFault { name: name.to_owned(), reason: fault.to_string() }),
-    };
-    VARIABLES.with_borrow_mut(|variables| {
-        variables.retain(|(known, _, _)| known != name);
-        variables.push((name.to_owned(), now, value.clone()));
-    });
-    Ok(value)
+    })
+}
+
+/// Asks the runtime. Boxed, because the code of a call would lie once in each place that asks for a variable.
+#[inline(never)]
+fn fetch(name: &str) -> Pin<Box<dyn Future<Output = Result<String, VariableFault>> + '_>> {
+    Box::pin(async move {
+        let now = monotonic_ms();
+        let value = match spin_sdk::variables::get(name).await {
+            Ok(value) => value,
+            Err(spin_sdk::variables::Error::Undefined(_)) => String::new(),
+            Err(fault) => return Err(VariableFault { name: name.to_owned(), reason: fault.to_string() }),
+        };
+        VARIABLES.with_borrow_mut(|variables| {
+            variables.retain(|(known, _, _)| known != name);
+            variables.push((name.to_owned(), now, value.clone()));
+        });
+        Ok(value)
+    })
 }
 
 /// Milliseconds since 1970.
@@ -162,9 +185,11 @@ macro_rules! service {
 
 /// Answers a request by a read route.
 pub async fn serve(request: Request, route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest) -> ApiResponse) -> Response {
+    let started = monotonic_ms();
     let api_request = http::read(request, BODY_READ, false).await;
-    let runtime = Spin(ReadStore::open().await);
-    http::respond(route(&runtime, api_request).await)
+    let log = RequestLog::begin(&api_request, started);
+    let runtime = Spin { store: ReadStore::open().await, facts: log.facts() };
+    http::respond(route(&runtime, api_request).await, log)
 }
 
 /// Answers a request by a read route that takes its body as it comes, and keeps the clock for as long as its answer is
@@ -173,10 +198,12 @@ pub async fn serve_streaming(
     request: Request,
     route: impl AsyncFnOnce(&Spin<ReadStore>, ApiRequest, BodyStream, Stopwatch) -> ApiResponse,
 ) -> Response {
+    let started = monotonic_ms();
     let api_request = http::head(&request);
+    let log = RequestLog::begin(&api_request, started);
     let body = http::body_stream(request);
-    let runtime = Spin(ReadStore::open().await);
-    http::respond(route(&runtime, api_request, body, Rc::new(monotonic_ms)).await)
+    let runtime = Spin { store: ReadStore::open().await, facts: log.facts() };
+    http::respond(route(&runtime, api_request, body, Rc::new(monotonic_ms)).await, log)
 }
 
 /// Answers a request by a route that writes: its binary imports the writing half of the store too.
@@ -185,11 +212,13 @@ pub async fn serve_writing(
     body_max: usize,
     route: impl AsyncFnOnce(&Spin<WriteStore>, ApiRequest) -> ApiResponse,
 ) -> Response {
+    let started = monotonic_ms();
     let api_request = http::read(request, body_max.saturating_add(1), true).await;
+    let log = RequestLog::begin(&api_request, started);
     let profile = match variable("store_profile").await {
         Ok(profile) => WriteProfile::read(&profile),
-        Err(fault) => return http::respond(ApiError::from(fault).response()),
+        Err(fault) => return http::respond(ApiError::from(fault).response(), log),
     };
-    let runtime = Spin(WriteStore::open(profile).await);
-    http::respond(route(&runtime, api_request).await)
+    let runtime = Spin { store: WriteStore::open(profile).await, facts: log.facts() };
+    http::respond(route(&runtime, api_request).await, log)
 }

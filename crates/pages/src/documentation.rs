@@ -24,6 +24,8 @@ const EXPLORER: &str = include_str!("../pages/explorateur.html");
 const COMMON_JS: &[u8] = include_bytes!("../pages/common.js");
 const MATCHING_JS: &[u8] = include_bytes!("../pages/appariement.js");
 const MATCHING: &str = include_str!("../pages/appariement.html");
+const KEY_JS: &[u8] = include_bytes!("../pages/cle.js");
+const KEY: &str = include_str!("../pages/cle.html");
 const OPENAPI: &str = include_str!("../openapi.json");
 
 /// Files change with the version of the application only.
@@ -55,6 +57,7 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
         ["api", "doc"] => show(documentation(files)),
         ["api", "doc", "erreurs"] => show(errors::show()),
         ["api", "doc", "appariement"] => show(matching()),
+        ["api", "doc", "cle"] => show(key()),
         ["api", "doc", "openapi.json"] => {
             let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
@@ -104,6 +107,7 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
         "common.js" => Some(COMMON_JS),
         "doc.js" => Some(DOC_JS),
         "appariement.js" => Some(MATCHING_JS),
+        "cle.js" => Some(KEY_JS),
         _ => None,
     };
     let embedded = files.iter().find(|f| f.name == name);
@@ -138,6 +142,10 @@ fn explorer() -> Markup {
 
 fn matching() -> Markup {
     page("Apparier un catalogue", "/api/doc/appariement", &script("appariement.js"), &fragment(MATCHING))
+}
+
+fn key() -> Markup {
+    page("Ma clé", "/api/doc/cle", &script("cle.js"), &fragment(KEY))
 }
 
 fn documentation(files: &[PackedFile]) -> Markup {
@@ -199,13 +207,13 @@ mod tests {
 
     #[test]
     fn no_page_and_no_script_names_a_path_from_the_root() {
-        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/"] {
+        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/", "/api/doc/cle"] {
             let page = body(path, None);
             assert!(!page.contains("=\"/"), "{path}: {page}");
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
             assert!(page.contains(&style), "{path}: {style}");
         }
-        for script in [EXPLORER_JS, DOC_JS, COMMON_JS, MATCHING_JS] {
+        for script in [EXPLORER_JS, DOC_JS, COMMON_JS, MATCHING_JS, KEY_JS] {
             let text = std::str::from_utf8(script).unwrap();
             for start in ["\"/", "`/", "'/", "location.origin"] {
                 assert!(!text.contains(start), "{start}");

@@ -20,7 +20,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 19] = [
+pub const ERRORS: [Explanation; 20] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -139,6 +139,13 @@ pub const ERRORS: [Explanation; 19] = [
         message: "Trop de connexions, réessayez après le délai de l'en-tête Retry-After",
         cause: "Plusieurs connexions ont lieu en même temps, ou trop de mots de passe faux ont été essayés pour ce nom.",
         remedy: "Réessayer après le délai de l’en-tête Retry-After. Un jeton vaut un jour : le garder plutôt que de se connecter à chaque appel.",
+    },
+    Explanation {
+        anchor: "limite",
+        status: 429,
+        message: "Limite atteinte, réessayez après le délai de l'en-tête Retry-After",
+        cause: "Plus de requêtes par seconde, ou plus d’exports par heure, que n’en a un réutilisateur. Les en-têtes RateLimit-Policy et RateLimit disent les limites et ce qu’il en reste.",
+        remedy: "Réessayer après le délai de l’en-tête Retry-After. Garder les exports : ils ne changent qu’à une publication.",
     },
     Explanation {
         anchor: "indisponible",

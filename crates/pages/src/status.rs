@@ -10,9 +10,9 @@ use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
 use maud::{Markup, html};
 use serde_json::{Value, json};
+use store::StoreError;
 use store::kv::to_value;
 use store::public_record::DocumentCounts;
-use store::{Reader, StoreError};
 
 /// Answers `/api`, `/api/status`, `/etat`; 404 in JSON for everything else.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
@@ -52,7 +52,8 @@ async fn state<M: Runtime>(runtime: &M) -> Value {
     let env = runtime.variable("environnement").await.ok();
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"), "env": env, "etat": "ok", "generation": null, "generation_precedente": null,
-        "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "secret": null, "imports": [],
+        "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "secret": null, "usage": [],
+        "imports": [],
     });
     if let Err(error) = read(runtime, &mut state).await {
         // The reason is for the log.
@@ -65,7 +66,7 @@ async fn state<M: Runtime>(runtime: &M) -> Value {
 
 /// Reads into the state what is published, as far as it can be read.
 async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreError> {
-    let reader = Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await?;
+    let reader = api::open(runtime, runtime.monotonic_ms()).await?;
     let pointer = reader.pointer();
     put(state, "generation", pointer.generation.as_str().into());
     let previous = pointer.previous.as_ref().map(|p| p.generation.as_str());
@@ -107,6 +108,12 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
     put(state, "imports", reports.into());
+    // A damaged sum is no reason to say that data cannot be read: it is brought anew.
+    let usage: Option<Value> =
+        reader.public_usage().await.ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if let Some(months) = usage.as_ref().and_then(|usage| usage.get("mois")).filter(|months| months.is_array()) {
+        put(state, "usage", months.clone());
+    }
     Ok(())
 }
 
@@ -169,6 +176,7 @@ fn show(state: &Value) -> Markup {
         h2 { "Documents publiés" }
         (headcounts(state))
         (secrecy(state.get("secret").unwrap_or(&Value::Null)))
+        (usage(state))
         h2 { "Derniers imports" }
         (imports(state))
         p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
@@ -196,6 +204,32 @@ fn secrecy(secret: &Value) -> Markup {
             ". Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf l’effectif du groupe. "
             (reach) " " (secondary)
         }
+    }
+}
+
+/// What the service is used for, month by month, naming nobody; nothing where nothing was brought.
+fn usage(state: &Value) -> Markup {
+    let months = state.get("usage").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if months.is_empty() {
+        return Markup::default();
+    }
+    let thousands = |month: &Value, kind: &str| {
+        let count = month.get(kind).and_then(Value::as_u64).unwrap_or_default() / 1_000;
+        if count == 0 { "–".to_owned() } else { count.to_string() }
+    };
+    let rows = html! {
+        @for month in months.iter().rev() {
+            tr {
+                th scope="row" { (text(month, "mois")) }
+                @for kind in ["documents", "images", "recherche", "pages"] { td { (thousands(month, kind)) } }
+            }
+        }
+    };
+    let headers = ["Mois", "Documents", "Images", "Recherche", "Pages"];
+    let caption = "Milliers de requêtes par mois, des routes ouvertes à tous";
+    html! {
+        h2 { "Usage" }
+        (table("Usage par mois", caption, &headers, &rows))
     }
 }
 

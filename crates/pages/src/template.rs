@@ -6,11 +6,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 /// What a page may load: its own origin, nothing else. The API's documentation sets styles in place.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const ENTRIES: [(&str, &str); 5] = [
+const ENTRIES: [(&str, &str); 6] = [
     ("/", "Explorateur"),
     ("/api/doc/appariement", "Apparier un catalogue"),
     ("/api/doc", "Documentation"),
     ("/api/doc/erreurs", "Erreurs"),
+    ("/api/doc/cle", "Ma clé"),
     ("/etat", "État du service"),
 ];
 

@@ -106,6 +106,7 @@ fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
         ApiError::Charset,
         ApiError::Refused(String::new()),
         ApiError::TooMany(1),
+        ApiError::Limited(1),
         ApiError::Unavailable,
     ]
     .into_iter()

@@ -14,6 +14,9 @@ pub const REGISTRY: &str = "work:generations";
 /// The reports of the last imports, without any indicator value.
 pub const REPORTS: &str = "public:reports";
 
+/// What the status page says of usage: sums that name nobody.
+pub const USAGE: &str = "public:usage";
+
 /// The name of the list of a declared maille, told apart from those of the contract.
 #[must_use]
 pub fn declared_list(name: &str) -> String {

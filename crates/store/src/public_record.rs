@@ -67,6 +67,30 @@ impl<K: KeyValue> Reader<K> {
     }
 }
 
+impl<K: KeyValue> Reader<K> {
+    /// The public sum of usage, as JSON; `None` where none was brought.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn public_usage(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.outside_generation(keys::USAGE).await?.map(|value| usage(&value)).transpose()
+    }
+}
+
+/// The stored form of the public sum of usage.
+#[must_use]
+pub fn seal_usage(usage: Vec<u8>) -> Vec<u8> {
+    frame::seal(keys::USAGE, usage)
+}
+
+/// Reads it.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn usage(value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    frame::open(keys::USAGE, value).map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::USAGE.to_owned()))
+}
+
 /// The stored form of reports.
 #[must_use]
 pub fn seal_reports(reports: Vec<u8>) -> Vec<u8> {

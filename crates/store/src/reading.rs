@@ -129,6 +129,12 @@ impl<K: KeyValue> Reader<K> {
         Some(Self { pointer, ..self })
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_pointer(&self) -> Rc<Pointer> {
+        Rc::clone(&self.pointer)
+    }
+
     /// The pointer followed.
     #[must_use]
     pub fn pointer(&self) -> &Pointer {

@@ -49,7 +49,11 @@ Comptes et clés personnelles.
   scripts/users [--url URL] list
   scripts/users [--url URL] create NOM [--generer]     le mot de passe est demandé, ou lu sur l'entrée
   scripts/users [--url URL] disable NOM
-  scripts/users [--url URL] key create NOM [LIBELLÉ]   la clé n'est montrée qu'une fois
+  scripts/users [--url URL] key create NOM [LIBELLÉ] [--contact QUI] [--expire JOUR]
+                                                       la clé n'est montrée qu'une fois ; JOUR : le dernier où elle
+                                                       vaut, comme 2027-11-27
+  scripts/users [--url URL] key rotate NOM EMPREINTE [--jours N] [--expire JOUR]
+                                                       une clé neuve ; l'ancienne vaut encore N jours (30)
   scripts/users [--url URL] key revoke NOM EMPREINTE   le début de l'empreinte, 8 caractères au moins (voir list)
 
 Mot de passe : 8 à 50 caractères, dont un chiffre, une minuscule, une majuscule et un caractère spécial.
@@ -111,6 +115,28 @@ pub struct Options {
     pub json: bool,
 }
 
+/// What is said of a key when it is made.
+#[derive(Clone, Debug, Default)]
+pub struct KeyTerms {
+    /// What its owner calls it.
+    pub label: String,
+    /// Who is told of it.
+    pub contact: String,
+    /// The last day that it opens anything; empty for no end.
+    pub expires: String,
+}
+
+impl KeyTerms {
+    /// As the service reads them.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut terms = serde_json::json!({"libelle": self.label, "contact": self.contact});
+        if !self.expires.is_empty() {
+            terms["expire_le"] = self.expires.as_str().into();
+        }
+        terms
+    }
+}
+
 /// Something about accounts.
 pub enum Action {
     /// Lists them.
@@ -120,7 +146,9 @@ pub enum Action {
     /// Closes one.
     Disable { name: String },
     /// Makes a personal key.
-    KeyCreate { name: String, label: String },
+    KeyCreate { name: String, terms: KeyTerms },
+    /// Makes a key in the place of another, which still holds for some days.
+    KeyRotate { name: String, digest: String, days: u32, terms: KeyTerms },
     /// Takes a personal key back.
     KeyRevoke { name: String, digest: String },
 }
@@ -135,6 +163,7 @@ impl Command {
         let (mut words, mut mode, mut kinds, mut millesimes) = (Vec::new(), "remplacer".to_owned(), vec![], vec![]);
         let mut mailles = Vec::new();
         let (mut in_force, mut json, mut generate) = (None, false, false);
+        let (mut terms, mut days) = (KeyTerms::default(), 30);
         let (mut accept_refusals, mut confirm_losses) = (false, false);
         let (mut sources, mut replay, mut abandon) = (Vec::new(), false, false);
         let list = |value: String| -> Vec<String> {
@@ -172,6 +201,9 @@ impl Command {
                 "rejouer" => replay = true,
                 "abandonner" => abandon = true,
                 "generer" => generate = true,
+                "contact" => terms.contact = value()?,
+                "expire" => terms.expires = value()?,
+                "jours" => days = value()?.parse().map_err(|_| anyhow!("--jours : un nombre de jours"))?,
                 _ => bail!("option --{name} inconnue (--help les montre)"),
             }
             ensure!(parser.optional_value().is_none(), "--{name} : aucune valeur n'est attendue");
@@ -179,7 +211,9 @@ impl Command {
         let service = || connect(&url);
         if words.first().is_some_and(|word| word == "users") {
             let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
-            let Some(action) = Action::read(&words, generate) else { bail!("commande inconnue\n\n{USERS_HELP}") };
+            let Some(action) = Action::read(&words, generate, terms, days) else {
+                bail!("commande inconnue\n\n{USERS_HELP}")
+            };
             return Ok(Self::Users(service()?, action));
         }
         if let Some(("pull", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
@@ -217,14 +251,17 @@ fn read_in_force(pairs: &[String]) -> anyhow::Result<Map<String, serde_json::Val
 }
 
 impl Action {
-    fn read(words: &[&str], generate: bool) -> Option<Self> {
+    fn read(words: &[&str], generate: bool, terms: KeyTerms, days: u32) -> Option<Self> {
         let name = |name: &&str| (*name).to_owned();
         Some(match words {
             ["list"] => Self::List,
             ["create", user] => Self::Create { name: name(user), generate },
             ["disable", user] => Self::Disable { name: name(user) },
-            ["key", "create", user] => Self::KeyCreate { name: name(user), label: String::new() },
-            ["key", "create", user, label] => Self::KeyCreate { name: name(user), label: name(label) },
+            ["key", "create", user] => Self::KeyCreate { name: name(user), terms },
+            ["key", "create", user, label] => {
+                Self::KeyCreate { name: name(user), terms: KeyTerms { label: name(label), ..terms } }
+            }
+            ["key", "rotate", user, digest] => Self::KeyRotate { name: name(user), digest: name(digest), days, terms },
             ["key", "revoke", user, digest] => Self::KeyRevoke { name: name(user), digest: name(digest) },
             _ => return None,
         })
@@ -268,6 +305,24 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_made_and_rotated_on_terms() {
+        let Ok(Command::Users(_, Action::KeyCreate { name, terms })) =
+            read("users key create moi bureau --contact a@b.fr --expire 2027-11-27")
+        else {
+            panic!("not understood")
+        };
+        let expected = serde_json::json!({"libelle": "bureau", "contact": "a@b.fr", "expire_le": "2027-11-27"});
+        assert_eq!((name.as_str(), terms.to_json()), ("moi", expected));
+        let Ok(Command::Users(_, Action::KeyRotate { digest, days, terms, .. })) =
+            read("users key rotate moi 0123abcd --jours 7")
+        else {
+            panic!("not understood")
+        };
+        assert_eq!((digest.as_str(), days), ("0123abcd", 7));
+        assert!(terms.to_json().get("expire_le").is_none(), "no end is no empty day");
+    }
+
+    #[test]
     fn faults_name_what_is_wrong() {
         for (line, word) in [
             ("", "aucun fichier"),
@@ -279,6 +334,7 @@ mod tests {
             ("a -x", "-x"),
             ("pull a.ndjson", "pull n'attend pas de fichier"),
             ("users effacer x", "commande inconnue"),
+            ("users key rotate x 0123abcd --jours demain", "--jours"),
         ] {
             let fault = read(line).err().map(|fault| format!("{fault:#}")).unwrap_or_default();
             assert!(fault.contains(word), "{line}: {fault}");

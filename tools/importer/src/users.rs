@@ -22,7 +22,7 @@ pub fn run(service: &Service, action: Action) -> anyhow::Result<()> {
                 println!("{}{state}", text(&user["username"]));
                 for key in user["cles"].as_array().into_iter().flatten() {
                     let digest = text(&key["empreinte"]).get(..12).unwrap_or_default();
-                    println!("    clé {digest}  {}", text(&key["libelle"]));
+                    println!("    clé {digest}  {}{}", text(&key["libelle"]), told(key));
                 }
             }
         }
@@ -39,10 +39,18 @@ pub fn run(service: &Service, action: Action) -> anyhow::Result<()> {
             call("DELETE", &format!("users/{}", encoded(&name)), &Body::None)?;
             println!("Compte {name} désactivé : ses jetons et ses clés sont refusés");
         }
-        Action::KeyCreate { name, label } => {
+        Action::KeyCreate { name, terms } => {
             let path = format!("users/{}/cles", encoded(&name));
-            let made = call("POST", &path, &Body::Json(&json!({"libelle": label})))?;
+            let made = call("POST", &path, &Body::Json(&terms.to_json()))?;
             println!("Clé de {name} (montrée cette seule fois) : {}", text(&made["cle"]));
+        }
+        Action::KeyRotate { name, digest, days, terms } => {
+            let path = format!("users/{}/cles/{}/rotation", encoded(&name), encoded(&digest));
+            let mut body = terms.to_json();
+            body["jours"] = json!(days);
+            let made = call("POST", &path, &Body::Json(&body))?;
+            println!("Nouvelle clé de {name} (montrée cette seule fois) : {}", text(&made["cle"]));
+            println!("L'ancienne vaut jusqu'au {} compris", text(&made["ancienne_jusqu_au"]));
         }
         Action::KeyRevoke { name, digest } => {
             call("DELETE", &format!("users/{}/cles/{}", encoded(&name), encoded(&digest)), &Body::None)?;
@@ -50,6 +58,22 @@ pub fn run(service: &Service, action: Action) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is known of a key beside its label.
+fn told(key: &Value) -> String {
+    let mut told = String::new();
+    for (field, name) in [
+        ("contact", "contact"),
+        ("cree_le", "créée le"),
+        ("expire_le", "vaut jusqu'au"),
+        ("dernier_usage", "utilisée le"),
+    ] {
+        if let Some(value) = key[field].as_str().filter(|value| !value.is_empty()) {
+            told.push_str(&format!("  {name} {value}"));
+        }
+    }
+    told
 }
 
 fn text(value: &Value) -> &str {

@@ -32,6 +32,23 @@ fn until_instances_follow() {
 }
 
 /// Every answer is what the old version gave.
+/// An answer without the sentence that says why figures are hidden, which version 0.1.0 did not write.
+fn without_reasons(text: &str) -> String {
+    fn leave_out(value: &mut Value) {
+        match value {
+            Value::Array(values) => {
+                values.retain(|value| !value.as_str().is_some_and(|text| text.contains("pour protéger ces personnes")));
+                values.iter_mut().for_each(leave_out);
+            }
+            Value::Object(fields) => fields.values_mut().for_each(leave_out),
+            _ => {}
+        }
+    }
+    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
+    leave_out(&mut value);
+    value.to_string()
+}
+
 fn answers_as_before(application: &Application) {
     for recorded in answers() {
         let path = recorded["path"].as_str().unwrap();
@@ -66,7 +83,7 @@ fn invariant_10_a_store_of_the_version_before_is_served_updated_and_rolled_back(
         let answer = application.get(path).unwrap();
         // Lists of certifications have a row more; single documents and the other lists are what they were.
         if !path.contains("/certifications?") && !path.contains("/certifications.csv") && !path.contains("recherche") {
-            assert_eq!(answer.text(), recorded["body"].as_str().unwrap(), "{path}");
+            assert_eq!(without_reasons(&answer.text()), without_reasons(recorded["body"].as_str().unwrap()), "{path}");
         }
     }
 

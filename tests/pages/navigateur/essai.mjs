@@ -134,18 +134,18 @@ for (const [size, dimensions] of Object.entries(sizes)) {
     await page.dispatchEvent("h1", "drop", { dataTransfer: files });
   };
   const start = faults.length;
-  await page.fill("#cle", "une-autre");
+  await page.fill("#key", "une-autre");
   await drop(catalogue);
-  await page.waitForSelector("#bilan .erreur");
-  check((await page.textContent("#bilan")).includes("clé est refusée"), `appariement ${size}: ${await page.textContent("#bilan")}`);
+  await page.waitForSelector("#summary .error");
+  check((await page.textContent("#summary")).includes("clé est refusée"), `appariement ${size}: ${await page.textContent("#summary")}`);
   // The refusal is a 401, which the browser reports.
   faults.splice(start, faults.length, ...faults.slice(start).filter((f) => !f.includes("401")));
-  await page.fill("#cle", "essai-des-pages");
+  await page.fill("#key", "essai-des-pages");
   await page.fill("#date", "2025-08-31");
   await drop(catalogue);
-  await page.waitForFunction(() => document.getElementById("annonce").textContent === "6 lignes appariées.");
-  check((await page.locator("#apercu tbody tr").count()) === 6, `appariement ${size}: no preview`);
-  const told = await page.evaluate(() => [...document.querySelectorAll("#bilan .barre")].map((b) => b.getAttribute("aria-label")));
+  await page.waitForFunction(() => document.getElementById("announce").textContent === "6 lignes appariées.");
+  check((await page.locator("#preview tbody tr").count()) === 6, `appariement ${size}: no preview`);
+  const told = await page.evaluate(() => [...document.querySelectorAll("#summary .bar")].map((b) => b.getAttribute("aria-label")));
   check(told.length >= 4 && told[0].startsWith("33,3"), `appariement ${size}: ${told}`);
   const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=Réponse en CSV")]);
   const answer = readFileSync(await download.path(), "utf8");
@@ -154,12 +154,12 @@ for (const [size, dimensions] of Object.entries(sizes)) {
   await page.fill("#c-UAI_GES", "9749801K");
   await page.fill("#c-CODEMEF", "2389901133");
   await page.click("text=Expliquer");
-  await page.waitForSelector("#explication ol");
-  const explained = await page.textContent("#explication");
+  await page.waitForSelector("#explanation ol");
+  const explained = await page.textContent("#explanation");
   check(explained.includes("moins de 20 jeunes") && !explained.includes("%"), `appariement ${size}: ${explained}`);
   await page.fill("#s-uai", "9749802l");
   await page.click("text=Chercher");
-  await page.waitForSelector("#liste-suggestions tbody tr");
+  await page.waitForSelector("#suggestion-list tbody tr");
   await accessible(page, `appariement, rempli ${size}`);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   check(wide <= 0, `appariement, rempli ${size}: ${wide} px too wide`);
@@ -167,8 +167,8 @@ for (const [size, dimensions] of Object.entries(sizes)) {
   // A file that is none.
   const before = faults.length;
   await drop("UAI;CODEMEF\n1;2\n");
-  await page.waitForSelector("#bilan .erreur");
-  check((await page.textContent("#bilan")).includes("Colonnes trouvées : UAI, CODEMEF"), await page.textContent("#bilan"));
+  await page.waitForSelector("#summary .error");
+  check((await page.textContent("#summary")).includes("Colonnes trouvées : UAI, CODEMEF"), await page.textContent("#summary"));
   faults.splice(before, faults.length, ...faults.slice(before).filter((f) => !f.includes("400")));
   await page.close();
 }

@@ -60,7 +60,7 @@ pub fn config() -> Config {
         certif_info_url: "https://certifinfo/ouvert.csv".into(),
         onisep_url: "https://onisep/formations.json".into(),
         onisep_passage_url: "https://onisep/passage.json".into(),
-        acce_meres_url: "https://acce/meres.csv".into(),
+        acce_meres_url: "https://meres/meres.csv".into(),
     }
 }
 
@@ -228,7 +228,7 @@ fn acce() -> Vec<u8> {
 /// Files in CSV, each without an end of its last line.
 fn file(url: &str) -> Option<Vec<u8>> {
     Some(match url {
-        "https://acce/meres.csv" => b"numero_uai_trouve;numero_uai_mere;type_rattachement\n0750001U;0690001B;AN\n\
+        "https://meres/meres.csv" => b"numero_uai_trouve;numero_uai_mere;type_rattachement\n0750001U;0690001B;AN\n\
             0750002V;0750002V;AN\n0750003W;0690001B;AN"
             .to_vec(),
         "https://certifinfo/ouvert.csv" => {

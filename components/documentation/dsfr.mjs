@@ -42,15 +42,10 @@ const inline = (value) => value.replace(/url\(["']?([^"')]+\.svg)["']?\)/g, (who
 });
 root.walkDecls((declaration) => { if (/url\(/.test(declaration.value) && !/data:/.test(declaration.value)) declaration.value = inline(declaration.value); });
 // Themes are chosen by an attribute that a script sets: here by the reader's setting.
+root.walkRules((rule) => { if (rule.selector.includes("data-fr-theme")) rule.remove(); });
 const dark = [];
-root.walkRules((rule) => {
-  if (!rule.selector.includes("data-fr-theme")) return;
-  if (/data-fr-theme=dark/.test(rule.selector)) {
-    const copy = rule.clone();
-    copy.selector = copy.selector.replace(/:root\[data-fr-theme=dark\]/g, ":root").replace(/\[data-fr-theme=dark\]/g, ":root");
-    dark.push(copy);
-  }
-  rule.remove();
+postcss.parse(read("scheme/scheme.min.css")).walkRules(":root[data-fr-theme=dark]", (rule) => {
+  dark.push(rule.clone({ selector: ":root" }));
 });
 const media = postcss.atRule({ name: "media", params: "screen and (prefers-color-scheme:dark)" });
 media.append(...dark);

@@ -33,7 +33,7 @@ use store::kv::KeyValue;
 use store::{Reader, StoreError};
 
 /// What a path leads to.
-enum Answer {
+enum SiteAnswer {
     /// A page, with its status.
     Page(u16, Markup),
     /// The one address of what was asked for, from the root.
@@ -73,13 +73,13 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, deployment: &Deploym
         [] => Some(home::show(deployment)),
         ["robots.txt"] => {
             let text = sitemap::robots(deployment);
-            return finish(runtime, request, Answer::Text("text/plain; charset=utf-8", text));
+            return finish(runtime, request, SiteAnswer::Text("text/plain; charset=utf-8", text));
         }
         [name] => texts::show(runtime, deployment, name).await,
         _ => None,
     };
     if let Some(markup) = text {
-        let response = finish(runtime, request, Answer::Page(200, markup))?;
+        let response = finish(runtime, request, SiteAnswer::Page(200, markup))?;
         return Ok(if segments.is_empty() { response.with("vary", "Accept") } else { response });
     }
     if !matches!(
@@ -91,7 +91,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, deployment: &Deploym
         return Err(ApiError::UnknownRoute);
     }
     if !matches!(request.method.as_ref(), "GET" | "HEAD") {
-        return finish(runtime, request, Answer::Text("text/plain", String::new()));
+        return finish(runtime, request, SiteAnswer::Text("text/plain", String::new()));
     }
     let reader = match Reader::open(runtime.kv(), runtime.cache(), runtime.monotonic_ms()).await {
         Err(StoreError::Empty) => {
@@ -111,7 +111,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, deployment: &Deploym
     finish(runtime, request, answer)
 }
 
-async fn serve<K: KeyValue>(data: Data<'_, K>, request: &Request, segments: &[&str]) -> Result<Answer, ApiError> {
+async fn serve<K: KeyValue>(data: Data<'_, K>, request: &Request, segments: &[&str]) -> Result<SiteAnswer, ApiError> {
     match segments {
         ["recherche"] => results::show(&data, request).await,
         ["comparer"] => compare::show(&data, request).await,
@@ -124,22 +124,24 @@ async fn serve<K: KeyValue>(data: Data<'_, K>, request: &Request, segments: &[&s
     }
 }
 
-fn finish<M: Runtime>(_: &M, request: &Request, answer: Answer) -> Result<Response, ApiError> {
+fn finish<M: Runtime>(_: &M, request: &Request, answer: SiteAnswer) -> Result<Response, ApiError> {
     match request.method.as_ref() {
         "GET" | "HEAD" => {}
         "OPTIONS" => return Ok(routes::options(routes::READING)),
         _ => return Err(ApiError::UnknownRoute),
     }
     Ok(match answer {
-        Answer::Page(200, markup) => template::show(request, 200, markup).with("cache-control", AGE).with_etag(request),
-        Answer::Page(status, markup) => {
+        SiteAnswer::Page(200, markup) => {
+            template::show(request, 200, markup).with("cache-control", AGE).with_etag(request)
+        }
+        SiteAnswer::Page(status, markup) => {
             template::show(request, status, markup).with("cache-control", "public, max-age=60").compress(request)
         }
-        Answer::Moved(path) => {
+        SiteAnswer::Moved(path) => {
             let location = links::way_to_root(&request.path) + path.trim_start_matches('/');
             Response::new(308, "text/plain", Vec::new()).with("location", location).with("cache-control", AGE)
         }
-        Answer::Text(content_type, text) => {
+        SiteAnswer::Text(content_type, text) => {
             Response::new(200, content_type, text.into_bytes()).with("cache-control", AGE).with_etag(request)
         }
     })
@@ -180,7 +182,7 @@ fn search_form(q: &str, label: &str) -> Markup {
 }
 
 /// Nothing is at an address: why, and a way on.
-fn absent(deployment: &Deployment, title: &str, why: &str, q: &str) -> Answer {
+fn absent(deployment: &Deployment, title: &str, why: &str, q: &str) -> SiteAnswer {
     let body = html! {
         (breadcrumb(&[], title))
         h1 { (title) }
@@ -188,7 +190,7 @@ fn absent(deployment: &Deployment, title: &str, why: &str, q: &str) -> Answer {
         (search_form(q, "Chercher une formation ou un établissement"))
         p { a.fr-link href="/methode#seuil" { "Pourquoi certains chiffres manquent" } }
     };
-    Answer::Page(404, page(deployment, &Head { title, ..Head::default() }, &body))
+    SiteAnswer::Page(404, page(deployment, &Head { title, ..Head::default() }, &body))
 }
 
 fn unavailable(deployment: &Deployment) -> Markup {

@@ -1,8 +1,8 @@
 //! The page of a certification: each voie beside the others, years, regions or the establishments of one.
 
 use super::data::{Data, Statistics, Voie, path_code, text};
-use super::figures::{self, Repere, bar, level_name, readable, shares, voie_name, words};
-use super::{Answer, absent, breadcrumb, fold, parameter};
+use super::figures::{self, Benchmark, bar, level_name, readable, shares, voie_name, words};
+use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{Head, page, script};
 use api::Request;
 use api::error::ApiError;
@@ -20,7 +20,11 @@ const VOIES: [Filiere; 4] = [Filiere::Pro, Filiere::Apprentissage, Filiere::Agri
 /// Establishments that a page lists.
 const ETABLISSEMENTS_MAX: usize = 200;
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, code: &str) -> Result<Answer, ApiError> {
+pub(super) async fn show<K: KeyValue>(
+    data: &Data<'_, K>,
+    request: &Request,
+    code: &str,
+) -> Result<SiteAnswer, ApiError> {
     let unknown = || {
         absent(
             data.deployment,
@@ -32,7 +36,7 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, cod
     let Some(read) = CodeCertification::parse(code) else { return Ok(unknown()) };
     let own = data.page_code(&read).await?;
     if own != code {
-        return Ok(Answer::Moved(format!("/certifications/{own}")));
+        return Ok(SiteAnswer::Moved(format!("/certifications/{own}")));
     }
     let Some(card) = data.certification(&read).await? else { return Ok(unknown()) };
     let region = territory::region(&parameter(request, "region"));
@@ -50,7 +54,11 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, cod
         Some(region) => etablissements(data, &national.codes, region).await?,
         None => (Vec::new(), 0),
     };
-    let declared = if region.is_none() { data.declared(&national.codes).await? } else { Vec::new() };
+    let declared = if region.is_none() {
+        data.declared(&national.codes).await?.into_iter().map(|(name, rows)| (name, final_rows(rows))).collect()
+    } else {
+        Vec::new()
+    };
     let highlighted = parameter(request, "etablissement");
     let instead = html! {
         p {
@@ -120,7 +128,7 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, cod
         canonical: &canonical,
         more: script("site.js"),
     };
-    Ok(Answer::Page(200, page(data.deployment, &head, &body)))
+    Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
 /// Why there is no figure, and where there is one.
@@ -222,9 +230,9 @@ fn region_form(path: &str, regions: &[Value], chosen: Option<&Region>) -> Markup
 
 /// Establishments with their bars, beside the rates of France and the region.
 fn ranking(rows: &[Value], national: &[Voie], regional: &[Voie], highlighted: &str) -> Markup {
-    let reperes = |filiere: Filiere| -> Vec<Repere> {
-        let national = figures::repere(national, filiere, "France", "national");
-        let regional = figures::repere(regional, filiere, "région", "regional");
+    let benchmarks = |filiere: Filiere| -> Vec<Benchmark> {
+        let national = figures::benchmark(national, filiere, "France", "national");
+        let regional = figures::benchmark(regional, filiere, "région", "regional");
         [national, regional].into_iter().flatten().collect()
     };
     html! {
@@ -235,14 +243,14 @@ fn ranking(rows: &[Value], national: &[Voie], regional: &[Voie], highlighted: &s
         @for filiere in VOIES {
             @let of_filiere = rows.iter().filter(|row| text(row, "filiere") == filiere.as_str());
             @let (shown, hidden): (Vec<&Value>, Vec<&Value>) = of_filiere.partition(|row| shares(row).is_some());
-            @let reperes = reperes(filiere);
+            @let benchmarks = benchmarks(filiere);
             @if !shown.is_empty() || !hidden.is_empty() {
                 h3 { (voie_name(filiere)) }
-                @if !reperes.is_empty() {
-                    p.hint { "En emploi à 6\u{a0}mois\u{a0}: " @for (rank, r) in reperes.iter().enumerate() { @if rank > 0 { ", " } (r.name) " " (r.rate) "\u{a0}%" } "." }
+                @if !benchmarks.is_empty() {
+                    p.hint { "En emploi à 6\u{a0}mois\u{a0}: " @for (rank, r) in benchmarks.iter().enumerate() { @if rank > 0 { ", " } (r.name) " " (r.rate) "\u{a0}%" } "." }
                 }
                 ol.ranking { @for row in shown {
-                    li.chosen[text(row, "uai") == highlighted] { p.name { (course_link(row)) } (bar(row, &reperes)) (words(row)) }
+                    li.chosen[text(row, "uai") == highlighted] { p.name { (course_link(row)) } (bar(row, &benchmarks)) (words(row)) }
                 } }
                 (without_figures(&hidden, &course_link))
             }

@@ -2,7 +2,7 @@
 
 use super::data::{Data, Voie, path_code, text};
 use super::figures::{self, bar, readable, voie_name, words};
-use super::{Answer, breadcrumb, parameter};
+use super::{SiteAnswer, breadcrumb, parameter};
 use crate::template::{Head, page, script};
 use api::Request;
 use api::error::ApiError;
@@ -26,7 +26,7 @@ struct Pinned {
     voies: Vec<Voie>,
 }
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<Answer, ApiError> {
+pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
     let mut names: Vec<String> = Vec::new();
     for name in request.values_of("avec") {
         if !name.is_empty() && !names.contains(&name) && names.len() < PINNED_MAX {
@@ -93,7 +93,7 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> 
         canonical: if pinned.is_empty() { "/comparer" } else { "" },
         more: script("site.js"),
     };
-    Ok(Answer::Page(200, page(data.deployment, &head, &body)))
+    Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
 fn address<'a>(names: impl Iterator<Item = &'a str>, q: &str) -> String {

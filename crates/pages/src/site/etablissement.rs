@@ -2,7 +2,7 @@
 
 use super::data::{Data, Voie, path_code, text};
 use super::figures::{self, bar, level_name, readable, reason, shares, voie_name, words};
-use super::{Answer, absent, breadcrumb, fold, parameter};
+use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{Head, page, script};
 use api::Request;
 use api::error::ApiError;
@@ -15,7 +15,7 @@ use store::list::Filter;
 /// Courses that a page lists.
 const COURSES_MAX: usize = 200;
 
-fn unknown<K: KeyValue>(data: &Data<'_, K>) -> Answer {
+fn unknown<K: KeyValue>(data: &Data<'_, K>) -> SiteAnswer {
     absent(
         data.deployment,
         "Établissement introuvable",
@@ -24,10 +24,14 @@ fn unknown<K: KeyValue>(data: &Data<'_, K>) -> Answer {
     )
 }
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, uai: &str) -> Result<Answer, ApiError> {
+pub(super) async fn show<K: KeyValue>(
+    data: &Data<'_, K>,
+    request: &Request,
+    uai: &str,
+) -> Result<SiteAnswer, ApiError> {
     let Some(read) = Uai::parse(&uai.to_ascii_uppercase()) else { return Ok(unknown(data)) };
     if read.as_str() != uai {
-        return Ok(Answer::Moved(format!("/etablissements/{}", read.as_str())));
+        return Ok(SiteAnswer::Moved(format!("/etablissements/{}", read.as_str())));
     }
     let Some(card) = data.etablissement(uai).await? else { return Ok(unknown(data)) };
     let filter =
@@ -90,7 +94,7 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request, uai
     );
     let head =
         Head { title: name, description: &description, here: "/recherche", canonical: &path, more: script("site.js") };
-    Ok(Answer::Page(200, page(data.deployment, &head, &body)))
+    Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
 fn certification_path(row: &Value, region: &str, uai: &str) -> String {
@@ -100,7 +104,7 @@ fn certification_path(row: &Value, region: &str, uai: &str) -> String {
 }
 
 /// One course of an establishment, beside its region and France.
-pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &str) -> Result<Answer, ApiError> {
+pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &str) -> Result<SiteAnswer, ApiError> {
     let (Some(read_uai), Some(read)) = (Uai::parse(uai), CodeCertification::parse(code)) else {
         return Ok(unknown(data));
     };
@@ -129,9 +133,9 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
             regional = data.statistics(card, region.code).await?.voies;
         }
     }
-    let reperes: Vec<_> = [
-        figures::repere(&national, filiere, "France", "national"),
-        figures::repere(&regional, filiere, "région", "regional"),
+    let benchmarks: Vec<_> = [
+        figures::benchmark(&national, filiere, "France", "national"),
+        figures::benchmark(&regional, filiere, "région", "regional"),
     ]
     .into_iter()
     .flatten()
@@ -150,7 +154,7 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
         p.lead { a href=(format!("/etablissements/{uai}")) { (name) } " · " (level_name(&diplome)) " · " (voie_name(filiere)) }
         @match figures::sentence(&best) {
             Some(sentence) => {
-                (bar(&best, &reperes))
+                (bar(&best, &benchmarks))
                 (words(&best))
                 p.sentence { (sentence) }
                 @if let Some(words) = figures::provenance(&best) { p { (words) } }
@@ -192,7 +196,7 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
         canonical: &path,
         more: script("site.js"),
     };
-    Ok(Answer::Page(200, page(data.deployment, &head, &body)))
+    Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
 /// Whose figures these are, where they are those of another kind of establishment.

@@ -70,20 +70,25 @@ pub(super) fn sentence(document: &Value) -> Option<String> {
 }
 
 /// Where a rate of employment lies on a bar: what it is of, and the rate.
-pub(super) struct Repere {
+pub(super) struct Benchmark {
     pub name: &'static str,
     pub class: &'static str,
     pub rate: f64,
 }
 
 /// The rate of employment of a place, to compare others with.
-pub(super) fn repere(voies: &[Voie], filiere: Filiere, name: &'static str, class: &'static str) -> Option<Repere> {
+pub(super) fn benchmark(
+    voies: &[Voie],
+    filiere: Filiere,
+    name: &'static str,
+    class: &'static str,
+) -> Option<Benchmark> {
     let year = voies.iter().find(|voie| voie.filiere == filiere)?.best()?;
-    shares(year).map(|[rate, ..]| Repere { name, class, rate })
+    shares(year).map(|[rate, ..]| Benchmark { name, class, rate })
 }
 
 /// The three shares as a bar; what it shows stands in words beside it.
-pub(super) fn bar(document: &Value, reperes: &[Repere]) -> Markup {
+pub(super) fn bar(document: &Value, benchmarks: &[Benchmark]) -> Markup {
     let Some(values) = shares(document) else { return Markup::default() };
     let total: f64 = values.iter().sum::<f64>().max(100.0);
     let width = |value: f64| format!("width:{:.1}%", value / total * 100.0);
@@ -92,8 +97,8 @@ pub(super) fn bar(document: &Value, reperes: &[Repere]) -> Markup {
             @for (value, class) in values.iter().zip(["employment", "study", "other"]) {
                 @if *value > 0.0 { span class=(class) style=(width(*value)) { @if *value >= 8.0 { (value) } } }
             }
-            @for repere in reperes {
-                i class=(repere.class) style=(format!("left:{:.1}%", repere.rate / total * 100.0)) {}
+            @for benchmark in benchmarks {
+                i class=(benchmark.class) style=(format!("left:{:.1}%", benchmark.rate / total * 100.0)) {}
             }
         }
     }

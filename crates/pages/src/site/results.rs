@@ -2,23 +2,25 @@
 
 use super::data::{Data, path_code};
 use super::figures::{level_name, readable};
-use super::{Answer, parameter, search_form};
+use super::{SiteAnswer, parameter, search_form};
 use crate::template::{Head, page};
 use api::Request;
 use api::error::ApiError;
 use api::search::{PAGE_MAX, PER_PAGE, Q_MAX};
 use domain::level::{LEVELS, level_of_slug};
+use domain::territory::REGIONS;
 use domain::{Filiere, territory};
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use store::finding::Demand;
 use store::kv::KeyValue;
 use store::mark;
+use store::query::{TermKind, terms};
 use store::search::{SearchCard, Subject};
 
 /// What is asked for, as addresses write it.
 #[derive(Clone, Default)]
-struct Asked {
+struct SearchForm {
     q: String,
     niveau: String,
     voie: String,
@@ -34,7 +36,7 @@ const VOIES: [(&str, Filiere, &str); 4] = [
     ("superieur", Filiere::Superieur, "Université"),
 ];
 
-impl Asked {
+impl SearchForm {
     fn read(request: &Request) -> Self {
         let mut asked = Self {
             q: parameter(request, "q").chars().take(Q_MAX).collect(),
@@ -132,8 +134,8 @@ impl Asked {
     }
 }
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<Answer, ApiError> {
-    let asked = Asked::read(request);
+pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
+    let asked = SearchForm::read(request);
     let facets = asked.facets();
     let number = parameter(request, "page").parse::<usize>().unwrap_or(1).clamp(1, PAGE_MAX);
     let nothing_asked = asked.q.trim().is_empty() && facets.is_empty();
@@ -143,7 +145,15 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> 
         false => data.reader.find(&demand, (number - 1) * PER_PAGE, PER_PAGE).await?,
     };
     let pages = found.total.div_ceil(PER_PAGE).clamp(1, PAGE_MAX);
-    // The region that was chosen goes with the reader to the page of a certification.
+    // The region that was chosen, or named, goes with the reader to the page of a certification.
+    let named = terms(&asked.q).into_iter().filter(|term| matches!(term.kind, TermKind::Region | TermKind::Town));
+    let named = named.flat_map(|term| term.marks).find_map(|m| REGIONS.iter().find(|r| mark::region(r.code) == m));
+    let region = territory::region(&asked.region).or(named).map_or("", |region| region.code);
+    // An old diploma and the one that replaced it may be called alike.
+    let twins = |card: &SearchCard| {
+        found.cards.iter().filter(|other| (&other.libelle, &other.diplome) == (&card.libelle, &card.diplome)).count()
+            > 1
+    };
     let status = if nothing_asked {
         "Écrivez ce que vous cherchez, ou choisissez un niveau, une voie ou une région.".to_owned()
     } else if found.total == 0 {
@@ -161,7 +171,7 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> 
         h1 { "Rechercher" }
         (search_form(&asked.q, "Une formation, un métier, un lieu, un établissement"))
         p role="status" { (status) }
-        ol.results start=((number - 1) * PER_PAGE + 1) { @for card in &found.cards { li { (result(card, &asked.region)) } } }
+        ul.results { @for card in &found.cards { li { (result(card, region, twins(card))) } } }
         @if pages > 1 {
             nav.pages aria-label="Pages de résultats" {
                 @if number > 1 { a.fr-link href=(asked.address(number - 1)) rel="prev" { "Page précédente" } }
@@ -172,12 +182,12 @@ pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> 
         section { h2 { "Filtrer" } (asked.form()) }
     };
     let head = Head { title: &title, here: "/recherche", ..Head::default() };
-    Ok(Answer::Page(200, page(data.deployment, &head, &body)))
+    Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
 /// A card as a link to its page.
-pub(super) fn result(card: &SearchCard, region: &str) -> Markup {
-    let (path, details) = match card.subject {
+fn result(card: &SearchCard, region: &str, twin: bool) -> Markup {
+    let (path, mut details) = match card.subject {
         Subject::Certification => {
             let code = card.codes.iter().find(|c| c.code_kind != "MEFSTAT11").or(card.codes.first());
             let code = code.map_or("", |c| c.code.as_str());
@@ -189,6 +199,9 @@ pub(super) fn result(card: &SearchCard, region: &str) -> Markup {
             (format!("/etablissements/{}", card.uai), format!("Établissement · {region}"))
         }
     };
+    if twin && let Some(code) = card.codes.iter().find(|c| c.code_kind != "MEFSTAT11") {
+        details += &format!(" · code {}", code.code);
+    }
     html! {
         a href=(path) { (readable(&card.libelle)) }
         p.hint { (details) @if !card.has_data { " · pas encore de chiffres" } }

@@ -1,6 +1,6 @@
 //! What search engines read. A site map names whole addresses: it needs the public one.
 
-use super::Answer;
+use super::SiteAnswer;
 use super::data::{Data, path_code};
 use crate::template::{Deployment, LEGAL_ENTRIES};
 use api::error::ApiError;
@@ -24,7 +24,7 @@ fn address<K: KeyValue>(data: &Data<'_, K>) -> Result<String, ApiError> {
 }
 
 /// The parts: one for each page of cards of the search index, and one for the texts.
-pub(super) async fn index<K: KeyValue>(data: &Data<'_, K>) -> Result<Answer, ApiError> {
+pub(super) async fn index<K: KeyValue>(data: &Data<'_, K>) -> Result<SiteAnswer, ApiError> {
     let address = address(data)?;
     let plan = data.reader.search_plan().await?;
     // Cards with data come first, those without last: pages past them name nothing.
@@ -32,14 +32,14 @@ pub(super) async fn index<K: KeyValue>(data: &Data<'_, K>) -> Result<Answer, Api
     let pages = plan.cards.iter().filter(|first| **first < with_data).count();
     let parts = (0..pages).map(|n| n.to_string()).chain(["textes".to_owned()]);
     let parts: String = parts.map(|n| format!("<sitemap><loc>{address}/sitemaps/{n}</loc></sitemap>\n")).collect();
-    Ok(Answer::Text(
+    Ok(SiteAnswer::Text(
         XML,
         format!("{HEAD}<sitemapindex xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n{parts}</sitemapindex>\n"),
     ))
 }
 
 /// The addresses of one page of cards, or of the texts.
-pub(super) async fn part<K: KeyValue>(data: &Data<'_, K>, n: &str) -> Result<Answer, ApiError> {
+pub(super) async fn part<K: KeyValue>(data: &Data<'_, K>, n: &str) -> Result<SiteAnswer, ApiError> {
     let address = address(data)?;
     let paths: Vec<String> = if n == "textes" {
         ["/", "/comparer", "/methode", "/api/doc"]
@@ -65,7 +65,7 @@ pub(super) async fn part<K: KeyValue>(data: &Data<'_, K>, n: &str) -> Result<Ans
         return Err(ApiError::UnknownRoute);
     }
     let urls: String = paths.iter().map(|path| format!("<url><loc>{address}{path}</loc></url>\n")).collect();
-    Ok(Answer::Text(
+    Ok(SiteAnswer::Text(
         XML,
         format!("{HEAD}<urlset xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n{urls}</urlset>\n"),
     ))

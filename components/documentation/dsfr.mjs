@@ -12,7 +12,18 @@ const dist = "node_modules/@gouvfr/dsfr/dist";
 const COMPONENTS = ["skiplink", "logo", "header", "navigation", "link", "button", "search", "input", "select", "form", "breadcrumb", "footer",
   "accordion", "table", "tag", "badge", "alert", "callout", "pagination", "content", "card"];
 const read = (path) => readFileSync(join(dist, path), "utf8");
-const source = ["core/core.main.min.css", "scheme/scheme.min.css", ...COMPONENTS.map((name) => `component/${name}/${name}.main.min.css`)].map(read).join("\n");
+const whole = postcss.parse(["core/core.main.min.css", "scheme/scheme.min.css", ...COMPONENTS.map((name) => `component/${name}/${name}.main.min.css`)].map(read).join("\n"));
+// Themes are chosen by an attribute that a script sets: here by the reader's setting.
+const dark = postcss.atRule({ name: "media", params: "screen and (prefers-color-scheme:dark)" });
+whole.walkRules(/data-fr-theme/, (rule) => {
+  const selectors = rule.selectors.filter((selector) => selector.includes("data-fr-theme=dark"));
+  const own = selectors.map((selector) => selector.replace(/:root(:where\(\[data-fr-theme=dark\]\)|\[data-fr-theme=dark\])/g, ":root"));
+  if (own.length && !own.some((selector) => selector.includes("data-fr-theme"))) dark.append(rule.clone({ selector: own.join(",") }));
+  const rest = rule.selectors.filter((selector) => !selector.includes("data-fr-theme"));
+  if (rest.length) rule.selectors = rest; else rule.remove();
+});
+whole.append(dark);
+const source = whole.toString();
 
 const pages = "../../crates/pages";
 const files = (folder, end) => readdirSync(join(pages, folder), { recursive: true }).filter((name) => name.endsWith(end))
@@ -41,16 +52,6 @@ const inline = (value) => value.replace(/url\(["']?([^"')]+\.svg)["']?\)/g, (who
   return found ? `url("data:image/svg+xml,${encodeURIComponent(found).replaceAll("'", "%27")}")` : "none";
 });
 root.walkDecls((declaration) => { if (/url\(/.test(declaration.value) && !/data:/.test(declaration.value)) declaration.value = inline(declaration.value); });
-// Themes are chosen by an attribute that a script sets: here by the reader's setting.
-root.walkRules((rule) => { if (rule.selector.includes("data-fr-theme")) rule.remove(); });
-const dark = [];
-postcss.parse(read("scheme/scheme.min.css")).walkRules(":root[data-fr-theme=dark]", (rule) => {
-  dark.push(rule.clone({ selector: ":root" }));
-});
-const media = postcss.atRule({ name: "media", params: "screen and (prefers-color-scheme:dark)" });
-media.append(...dark);
-root.append(media);
-
 // Variables that nothing asks for, until none is left: those of every colour and decision are there.
 for (let before = -1; ;) {
   const asked = new Set(content.flatMap(({ raw }) => raw.match(/--[\w-]+/g) || []));

@@ -71,7 +71,9 @@ fn files_are_sent_compressed_or_not_and_known_ones_not_at_all() {
 #[test]
 fn pages_of_the_site_have_one_address_and_say_what_they_are() {
     let app = start().unwrap();
-    for path in ["/certifications/40099011", "/etablissements/9749801K", "/etablissements/9749801K/01099051", "/methode"] {
+    for path in
+        ["/certifications/40099011", "/etablissements/9749801K", "/etablissements/9749801K/01099051", "/methode"]
+    {
         let text = page(&app, path);
         let canonical = format!("<link rel=\"canonical\" href=\"{}{}\">", api::links::way_to_root(path), &path[1..]);
         assert!(text.contains(&canonical), "{path}: {canonical}");
@@ -102,7 +104,8 @@ fn invariant_3_pages_show_what_the_api_publishes() {
     let (mut shown, mut hidden) = (0, 0);
     for line in documents.lines().filter(|line| line.contains("\"2022_2023\"") && line.contains("taux_en_formation")) {
         let pushed: Value = serde_json::from_str(line).unwrap();
-        let (uai, code) = (pushed["doc"]["uai"].as_str().unwrap(), pushed["doc"]["code_certification"].as_str().unwrap());
+        let (uai, code) =
+            (pushed["doc"]["uai"].as_str().unwrap(), pushed["doc"]["code_certification"].as_str().unwrap());
         if code.len() == 7 || (shown > 20 && hidden > 20) {
             continue;
         }
@@ -117,9 +120,12 @@ fn invariant_3_pages_show_what_the_api_publishes() {
             }
             None => {
                 hidden += 1;
-                assert!(!first.contains("Sur 100 jeunes") || first.contains("(20") , "{path}");
+                assert!(!first.contains("Sur 100 jeunes") || first.contains("(20"), "{path}");
                 let rate = pushed["doc"]["taux_en_emploi_6_mois"].as_i64().unwrap();
-                let sentence = format!("(2022 et 2023), {} continuent leurs études, {rate} ont", pushed["doc"]["taux_en_formation"]);
+                let sentence = format!(
+                    "(2022 et 2023), {} continuent leurs études, {rate} ont",
+                    pushed["doc"]["taux_en_formation"]
+                );
                 assert!(!text.contains(&sentence), "{path}");
             }
         }
@@ -129,7 +135,8 @@ fn invariant_3_pages_show_what_the_api_publishes() {
 
 #[test]
 fn search_engines_find_every_page_with_data_where_the_address_is_told() {
-    let told = support::Settings::default().variable("adresse_publique", "https://hote/prefixe");
+    let others = [("adresse_publique".to_owned(), "https://hote/prefixe".to_owned())].into();
+    let told = support::Settings { others, ..support::Settings::default() };
     let app = Application::start(told).unwrap();
     app.push(&support::push::Push::all(pages_tests::sample().unwrap())).unwrap();
     assert!(app.get("/robots.txt").unwrap().text().contains("Sitemap: https://hote/prefixe/sitemap.xml"));

@@ -39,7 +39,10 @@ pub fn list(root: &Path, packages: &BTreeSet<Package>) -> anyhow::Result<String>
         "  wasi-libc (MIT, Apache-2.0 with the LLVM exception, and parts under MIT and BSD licences), © its authors\n";
     text += "\nEmbedded in the documentation, where it is built with scripts/assets --install\n\n";
     let dsfr = npm_version(root, "@gouvfr/dsfr")?;
-    writeln!(text, "  a part of the DSFR {dsfr} (Etalab-2.0, for sites of the State alone), © Service d'information du Gouvernement; its licence is served beside it")?;
+    writeln!(
+        text,
+        "  a part of the DSFR {dsfr} (Etalab-2.0, for sites of the State alone), © Service d'information du Gouvernement; its licence is served beside it"
+    )?;
     writeln!(text, "  Swagger UI {swagger} (Apache-2.0), © SmartBear Software; its licence is served beside it")?;
     Ok(text)
 }

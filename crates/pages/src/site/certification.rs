@@ -107,7 +107,7 @@ pub(super) async fn show<K: KeyValue>(
             }
         }
         @for (name, rows) in &declared {
-            section { h2 { (name) } (places(rows, &declared_name, &|_| String::new())) }
+            section.declared { h2 { (name) } (places(rows, &declared_name, &|_| String::new())) }
         }
         (fold::developers(data.deployment.address.as_deref(), &codes(&card), &calls(&national, &own, region)))
     };

@@ -158,7 +158,7 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
                 (words(&best))
                 p.sentence { (sentence) }
                 @if let Some(words) = figures::provenance(&best) { p { (words) } }
-                @for message in messages(&best) { p.hint { (message) } }
+                @for message in figures::messages(&best) { p.hint { (message) } }
                 (figures::details(&best))
             }
             None => {
@@ -188,7 +188,7 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
         (fold::developers(data.deployment.address.as_deref(), &[code.to_owned(), format!("UAI {uai}")], &[("Cette formation", api)]))
     };
     let title = format!("{label}, {name}");
-    let description = format!("{title} : {}", figures::sentence(&best).unwrap_or_else(|| reason(&best).to_owned()));
+    let description = format!("{title} : {}", figures::sentence(&best).unwrap_or_else(|| reason(&best)));
     let head = Head {
         title: &title,
         description: &description,
@@ -197,10 +197,4 @@ pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &st
         more: script("site.js"),
     };
     Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
-}
-
-/// Whose figures these are, where they are those of another kind of establishment.
-fn messages(document: &Value) -> Vec<&str> {
-    let messages = document.get("_meta").and_then(|m| m.get("messages")).and_then(Value::as_array);
-    messages.into_iter().flatten().filter_map(Value::as_str).collect()
 }

@@ -3,6 +3,7 @@
 use super::data::{Voie, text};
 use domain::Filiere;
 use domain::level::level_of_diplome;
+use domain::threshold::THRESHOLD_MESSAGE;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -118,20 +119,21 @@ pub(super) fn words(document: &Value) -> Markup {
     }
 }
 
-fn has_message(document: &Value, start: &str) -> bool {
+/// What the API says with a document.
+pub(super) fn messages(document: &Value) -> Vec<&str> {
     let messages = document.get("_meta").and_then(|m| m.get("messages")).and_then(Value::as_array);
-    messages.into_iter().flatten().filter_map(Value::as_str).any(|message| message.starts_with(start))
+    // The former service's sentence stands before one that says more.
+    let said = messages.into_iter().flatten().filter_map(Value::as_str);
+    said.filter(|message| *message != THRESHOLD_MESSAGE).collect()
 }
 
-/// Why a document shows no rate.
-pub(super) fn reason(document: &Value) -> &'static str {
+/// Why a document shows no rate, and what can be seen instead.
+pub(super) fn reason(document: &Value) -> String {
     if document.get("certificationsTerminales").is_some() {
-        "Année intermédiaire : les chiffres sont ceux de la dernière année."
-    } else if has_message(document, "Le nombre") || has_message(document, domain::threshold::THRESHOLD_MESSAGE) {
-        "Moins de 20 jeunes : les chiffres ne sont pas publiés."
-    } else {
-        "Chiffres non publiés."
+        return "Année intermédiaire\u{a0}: les chiffres sont ceux de la dernière année.".to_owned();
     }
+    let said = messages(document);
+    if said.is_empty() { "Chiffres non publiés.".to_owned() } else { said.join(" ") }
 }
 
 /// Sentences about where figures come from.

@@ -64,7 +64,7 @@ pub const JSON: &str = "application/json; charset=utf-8";
 pub(crate) const SVG: &str = "image/svg+xml; charset=utf-8";
 /// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes, by
 /// caches that answer before they ask within eleven. A day without the service is bridged.
-pub(crate) const AGE: &str = "public, max-age=600, stale-while-revalidate=60, stale-if-error=86400";
+pub const AGE: &str = "public, max-age=600, stale-while-revalidate=60, stale-if-error=86400";
 
 impl Response {
     /// An answer with a body of this type.

@@ -7,10 +7,14 @@ use crate::error::ApiError;
 use crate::links::WebLink;
 use crate::response::AGE;
 use crate::{Fact, Request, Response, Runtime, open, read_body, read_segment, routes};
-use domain::{CodeCertification, CodeType, Uai, territory};
+use domain::level::{LEVELS, level_of_slug};
+use domain::territory::Region;
+use domain::{CodeCertification, CodeType, Filiere, Uai, territory};
 use serde_json::{Map, Value, json};
 use store::Reader;
+use store::finding::Demand;
 use store::kv::KeyValue;
+use store::mark;
 use store::search::{SearchCard, Subject, code_key, region_key, uai_key};
 
 /// Longest query, in characters.
@@ -114,9 +118,11 @@ fn parameters<const N: usize>(request: &Request, known: [&str; N]) -> Result<[Op
 }
 
 async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Value, SearchRefusal> {
-    let [q, subject, page] = parameters(request, ["q", "type", "page"])?;
+    let [q, subject, page, niveau, voie, region] =
+        parameters(request, ["q", "type", "page", "niveau", "voie", "region"])?;
     let q = q.unwrap_or_default();
-    if q.trim().is_empty() || q.chars().count() > Q_MAX {
+    let facets = facets(niveau.as_deref(), voie.as_deref(), region.as_deref())?;
+    if q.trim().is_empty() && facets.is_empty() || q.chars().count() > Q_MAX {
         let help = format!("q : de 1 à {Q_MAX} caractères, des mots ou un code. Exemple : /api/recherche?q=cuisine");
         return Err(invalid("q", "is required", &help));
     }
@@ -140,7 +146,8 @@ async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Valu
             return Err(invalid("page", &format!("must be between 1 and {PAGE_MAX}"), &help));
         }
     };
-    let found = reader.find(&q, subject, (page - 1) * PER_PAGE, PER_PAGE).await?;
+    let demand = Demand { q: &q, subject, facets: &facets };
+    let found = reader.find(&demand, (page - 1) * PER_PAGE, PER_PAGE).await?;
     let results: Vec<Value> = found.cards.iter().map(show).collect();
     Ok(json!({
         "q": q,
@@ -148,6 +155,34 @@ async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Valu
         "resultats": results,
         "pagination": {"page": page, "items_par_page": PER_PAGE, "nombre_de_page": found.total.div_ceil(PER_PAGE).max(1), "total": found.total},
     }))
+}
+
+/// The marks that results must have: level, voie, region.
+fn facets(niveau: Option<&str>, voie: Option<&str>, region: Option<&str>) -> Result<Vec<String>, SearchRefusal> {
+    let mut facets = Vec::new();
+    if let Some(slug) = niveau {
+        let slugs: Vec<&str> = LEVELS.iter().map(|level| level.slug).collect();
+        let level = level_of_slug(slug)
+            .ok_or_else(|| invalid("niveau", "n'est pas un niveau", &format!("Niveaux : {}.", slugs.join(", "))))?;
+        facets.push(mark::level(level.slug));
+    }
+    if let Some(name) = voie {
+        let names = Filiere::ALL.map(Filiere::as_str).join(", ");
+        let filiere =
+            Filiere::parse(name).ok_or_else(|| invalid("voie", "n'est pas une voie", &format!("Voies : {names}.")))?;
+        facets.push(mark::filiere(filiere));
+    }
+    if let Some(code) = region {
+        facets.push(mark::region(known_region(code)?.code));
+    }
+    Ok(facets)
+}
+
+fn known_region(code: &str) -> Result<&'static Region, SearchRefusal> {
+    territory::region(code).ok_or_else(|| {
+        let codes: Vec<&str> = territory::REGIONS.iter().map(|r| r.code).collect();
+        invalid("region", "n'est pas une région", &format!("Codes de région de l'INSEE : {}.", codes.join(", ")))
+    })
 }
 
 /// A code as the API's paths take it.
@@ -199,14 +234,7 @@ async fn certification<K: KeyValue>(reader: &Reader<K>, request: &Request, code:
         return Err(absent("Pas de données disponibles", help));
     };
     if let Some(wanted) = wanted {
-        let Some(region) = territory::region(&wanted) else {
-            let codes: Vec<&str> = territory::REGIONS.iter().map(|r| r.code).collect();
-            return Err(invalid(
-                "region",
-                "n'est pas une région",
-                &format!("Codes de région de l'INSEE : {}.", codes.join(", ")),
-            ));
-        };
+        let region = known_region(&wanted)?;
         let within = reader.places(&region_key(code, region.code)).await?.unwrap_or_default();
         let etablissements: Vec<Value> = within
             .0

@@ -1,7 +1,7 @@
 //! What an indicator document is.
 //!
 //! The rules of the field live here, each in exactly one place: the shape of codes ([`code`]),
-//! the two spellings of a millesime ([`millesime`]), territories ([`territory`]), the names of
+//! the two spellings of a millesime ([`millesime`]), territories ([`territory`]), levels of diplomas ([`level`]), the names of
 //! the indicators ([`indicator`]), the stored forms of passwords ([`password`]), the kinds of pushed documents and their keys ([`kind`]), the mailles that a push declares ([`declared`]), rates and rounding ([`rate`]), the publication
 //! threshold ([`threshold`]), and sums that do not open what it hides ([`disclosure`]).
 //!
@@ -15,6 +15,7 @@ pub mod filiere;
 pub mod indicator;
 pub mod kind;
 pub mod letters;
+pub mod level;
 pub mod maille;
 pub mod millesime;
 pub mod password;

@@ -1,7 +1,7 @@
-//! The explorer at `/`, the documentation under `/api/doc`, and what they load under `/static/`.
+//! The documentation under `/api/doc`, and what all pages load under `/static/`.
 
 use crate::errors;
-use crate::template::{self, fragment, page, script};
+use crate::template::{self, Deployment, Head, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
 use flate2::read::GzDecoder;
@@ -18,9 +18,8 @@ pub struct PackedFile {
 }
 
 const STYLE: &[u8] = include_bytes!("../pages/style.css");
-const EXPLORER_JS: &[u8] = include_bytes!("../pages/explorateur.js");
 const DOC_JS: &[u8] = include_bytes!("../pages/doc.js");
-const EXPLORER: &str = include_str!("../pages/explorateur.html");
+const SITE_JS: &[u8] = include_bytes!("../pages/site.js");
 const COMMON_JS: &[u8] = include_bytes!("../pages/common.js");
 const MATCHING_JS: &[u8] = include_bytes!("../pages/appariement.js");
 const MATCHING: &str = include_str!("../pages/appariement.html");
@@ -28,38 +27,35 @@ const KEY_JS: &[u8] = include_bytes!("../pages/cle.js");
 const KEY: &str = include_str!("../pages/cle.html");
 const OPENAPI: &str = include_str!("../openapi.json");
 
-/// Files change with the version of the application only.
-const CACHE: &str = "public, max-age=3600";
+/// Files change with the version of the application only; a cache may answer for a day while it asks.
+const CACHE: &str = "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400";
 
 /// Answers `/`, `/static/…` and `/api/doc…`; `files` are those of the build.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request, files: &[PackedFile]) -> Response {
-    let address = links::public_address(runtime).await;
-    let response = match handle(&request, files, address.as_deref()) {
+    let deployment = Deployment::read(runtime).await;
+    let response = match handle(&request, files, &deployment) {
         Ok(response) => response,
         Err(error) => error.response(),
     };
     response.finish(runtime, &request).await
 }
 
-fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Result<Response, ApiError> {
+fn handle(request: &Request, files: &[PackedFile], deployment: &Deployment) -> Result<Response, ApiError> {
     read_body(request)?;
     let segments = request.segments();
-    // The former service has no page at `/`: programs still get its 404, people the explorer.
-    let for_one_person = request.header("accept").is_some_and(|a| a.to_ascii_lowercase().contains("text/html"));
-    let show = |page| template::show(request, 200, page, address);
+    let show = |page| template::show(request, 200, page);
     let response = match segments.as_slice() {
-        [] if for_one_person => show(explorer()).with("vary", "Accept"),
         ["static", name] => return file(request, name, files),
         // Links inside the description are shown on this page, and are relative to one form of its path.
         ["api", "doc"] if request.path.ends_with('/') => {
             Response::new(308, "text/plain", Vec::new()).with("location", "../doc")
         }
-        ["api", "doc"] => show(documentation(files)),
-        ["api", "doc", "erreurs"] => show(errors::show()),
-        ["api", "doc", "appariement"] => show(matching()),
-        ["api", "doc", "cle"] => show(key()),
+        ["api", "doc"] => show(documentation(deployment, files)),
+        ["api", "doc", "erreurs"] => show(errors::show(deployment)),
+        ["api", "doc", "appariement"] => show(matching(deployment)),
+        ["api", "doc", "cle"] => show(key(deployment)),
         ["api", "doc", "openapi.json"] => {
-            let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
+            let server = deployment.address.as_deref().map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
         }
         _ => return Err(ApiError::UnknownRoute),
@@ -95,22 +91,25 @@ fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
+        Some("woff2") => "font/woff2",
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
 }
 
 fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response, ApiError> {
+    let embedded = files.iter().find(|f| f.name == name);
     let own = match name {
         "style.css" => Some(STYLE),
-        "explorateur.js" => Some(EXPLORER_JS),
+        "site.js" => Some(SITE_JS),
+        // A build without scripts/assets shows its pages without the State's design system.
+        "dsfr.css" if embedded.is_none() => Some(b"/* scripts/assets --install */".as_slice()),
         "common.js" => Some(COMMON_JS),
         "doc.js" => Some(DOC_JS),
         "appariement.js" => Some(MATCHING_JS),
         "cle.js" => Some(KEY_JS),
         _ => None,
     };
-    let embedded = files.iter().find(|f| f.name == name);
     if own.is_none() && embedded.is_none() {
         return Err(ApiError::UnknownRoute);
     }
@@ -136,21 +135,31 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
     Ok(response(body).with_etag(&without_coding))
 }
 
-fn explorer() -> Markup {
-    page("Explorateur", "/", &script("explorateur.js"), &fragment(EXPLORER))
+fn matching(deployment: &Deployment) -> Markup {
+    let head = Head {
+        title: "Apparier un catalogue",
+        description: "Donner un code et des indicateurs à chaque ligne d’un catalogue de formations.",
+        here: "/api/doc",
+        canonical: "/api/doc/appariement",
+        more: script("appariement.js"),
+    };
+    page(deployment, &head, &fragment(MATCHING))
 }
 
-fn matching() -> Markup {
-    page("Apparier un catalogue", "/api/doc/appariement", &script("appariement.js"), &fragment(MATCHING))
+fn key(deployment: &Deployment) -> Markup {
+    let head = Head {
+        title: "Ma clé",
+        description: "Ce que vaut une clé : son propriétaire, sa fin, ses limites.",
+        here: "/api/doc",
+        more: script("cle.js"),
+        ..Head::default()
+    };
+    page(deployment, &head, &fragment(KEY))
 }
 
-fn key() -> Markup {
-    page("Ma clé", "/api/doc/cle", &script("cle.js"), &fragment(KEY))
-}
-
-fn documentation(files: &[PackedFile]) -> Markup {
+fn documentation(deployment: &Deployment, files: &[PackedFile]) -> Markup {
     let tries = files.iter().any(|f| f.name == "swagger-ui-bundle.js");
-    let head = html! {
+    let more = html! {
         @if tries {
             link rel="stylesheet" href="/static/swagger-ui.css";
             script src="/static/swagger-ui-bundle.js" defer {}
@@ -173,33 +182,25 @@ fn documentation(files: &[PackedFile]) -> Markup {
             }
         }
     };
-    page("Documentation", "/api/doc", &head, &body)
+    let head = Head {
+        title: "Documentation de l’API",
+        description: "Les routes de l’API, à essayer : indicateurs, recherche, appariement.",
+        here: "/api/doc",
+        canonical: "/api/doc",
+        more,
+    };
+    page(deployment, &head, &body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn request(path: &str, accept: &str) -> Request {
-        Request {
-            method: "GET".into(),
-            path: path.into(),
-            headers: vec![("accept".into(), accept.into())].into(),
-            ..Request::default()
-        }
-    }
-
-    #[test]
-    fn people_get_the_explorer_and_programs_the_recorded_404() {
-        assert_eq!(handle(&request("/", "text/html,*/*;q=0.8"), &[], None).map(|r| r.status).ok(), Some(200));
-        for accept in ["", "*/*", "application/json"] {
-            assert_eq!(handle(&request("/", accept), &[], None).err(), Some(ApiError::UnknownRoute), "{accept}");
-        }
-    }
-
     fn body(path: &str, address: Option<&str>) -> String {
         let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
-        match handle(&request(path, "text/html"), &files, address).unwrap().body {
+        let deployment = Deployment { address: address.map(str::to_owned), ..Deployment::default() };
+        let request = Request { method: "GET".into(), path: path.into(), ..Request::default() };
+        match handle(&request, &files, &deployment).unwrap().body {
             ResponseBody::Bytes(body) => String::from_utf8(body).unwrap(),
             ResponseBody::Stream(_) => panic!("a page is whole"),
         }
@@ -207,13 +208,13 @@ mod tests {
 
     #[test]
     fn no_page_and_no_script_names_a_path_from_the_root() {
-        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/", "/api/doc/cle"] {
+        for path in ["/api/doc", "/api/doc/appariement", "/api/doc/erreurs", "/api/doc/erreurs/", "/api/doc/cle"] {
             let page = body(path, None);
             assert!(!page.contains("=\"/"), "{path}: {page}");
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
             assert!(page.contains(&style), "{path}: {style}");
         }
-        for script in [EXPLORER_JS, DOC_JS, COMMON_JS, MATCHING_JS, KEY_JS] {
+        for script in [SITE_JS, DOC_JS, COMMON_JS, MATCHING_JS, KEY_JS] {
             let text = std::str::from_utf8(script).unwrap();
             for start in ["\"/", "`/", "'/", "location.origin"] {
                 assert!(!text.contains(start), "{start}");
@@ -222,40 +223,33 @@ mod tests {
     }
 
     #[test]
-    fn the_description_and_the_explorer_name_the_public_address_where_it_is_told() {
+    fn the_description_and_the_pages_name_the_public_address_where_it_is_told() {
         let server = |path: &str, address| {
             let description: serde_json::Value = serde_json::from_str(&body(path, address)).unwrap();
             description["servers"][0]["url"].as_str().unwrap().to_owned()
         };
         assert!(!body("/api/doc/openapi.json", None).contains("](/"), "links of its texts");
-        let moved = handle(&request("/api/doc/", "text/html"), &[], None).unwrap();
+        let slash = Request { method: "GET".into(), path: "/api/doc/".into(), ..Request::default() };
+        let moved = handle(&slash, &[], &Deployment::default()).unwrap();
         assert_eq!((moved.status, moved.header("location")), (308, Some("../doc")));
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");
         assert_eq!(server("/api/doc/openapi.json", Some("https://hote/prefixe")), "https://hote/prefixe");
-        assert!(body("/", Some("https://hote/prefixe")).contains("<html data-address=\"https://hote/prefixe/\" "));
-        assert!(!body("/", None).contains("data-address"));
+        let page = body("/api/doc", Some("https://hote/prefixe"));
+        assert!(page.contains("data-address=\"https://hote/prefixe/\""), "{page}");
+        assert!(page.contains("rel=\"canonical\" href=\"https://hote/prefixe/api/doc\""), "{page}");
+        assert!(!body("/api/doc", None).contains("data-address"));
     }
 
     #[test]
-    fn the_explorer_names_every_code_that_the_search_finds() {
-        let index = EXPLORER.lines().find(|row| row.contains("class=\"hint\"")).unwrap();
-        for code in ["CFD", "MEFSTAT11", "code SISE", "code RNCP", "UAI"] {
-            assert!(index.contains(code), "{code}");
-        }
-        assert!(!index.contains("pas encore"), "{index}");
-    }
-
-    #[test]
-    fn nothing_of_a_page_comes_from_elsewhere_and_the_explorer_stays_small() {
-        let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
-        for page in [documentation(&files), documentation(&[]), errors::show(), explorer(), matching()] {
-            let page = page.into_string();
+    fn nothing_of_a_page_comes_from_elsewhere_and_own_files_stay_small() {
+        for path in ["/api/doc", "/api/doc/erreurs", "/api/doc/appariement"] {
+            let page = body(path, None);
             for attribute in ["src=\"http", "src=\"//", "url(http", "<link rel=\"stylesheet\" href=\"http"] {
                 assert!(!page.contains(attribute), "{attribute}");
             }
         }
-        let total = EXPLORER.len() + STYLE.len() + EXPLORER_JS.len() + COMMON_JS.len();
-        assert!(total < 150 * 1024, "{total}");
+        let total = STYLE.len() + SITE_JS.len();
+        assert!(total < 20 * 1024, "{total}");
     }
 }

@@ -1,7 +1,7 @@
 //! Every error of the API: its status, its message, its cause, what to do. The page of errors is
 //! made from this table, the OpenAPI description repeats its words, `api` names its anchors.
 
-use crate::template::page;
+use crate::template::{Deployment, Head, page};
 use maud::{Markup, html};
 
 /// An error, as the documentation tells it.
@@ -165,7 +165,7 @@ pub const ERRORS: [Explanation; 20] = [
 
 /// The page of errors.
 #[must_use]
-pub fn show() -> Markup {
+pub fn show(deployment: &Deployment) -> Markup {
     let body = html! {
         h1 { "Les erreurs et leurs causes" }
         p {
@@ -184,5 +184,12 @@ pub fn show() -> Markup {
             }
         }
     };
-    page("Les erreurs", "/api/doc/erreurs", &Markup::default(), &body)
+    let head = Head {
+        title: "Les erreurs de l’API",
+        description: "Chaque erreur de l’API, sa cause et ce qu’il faut faire.",
+        here: "/api/doc",
+        canonical: "/api/doc/erreurs",
+        ..Head::default()
+    };
+    page(deployment, &head, &body)
 }

@@ -1,17 +1,19 @@
-//! What people meet first: the explorer, the documentation, the search, the status.
+//! What people meet first: the public site, the documentation, the status.
 //!
 //! | component | path | module |
 //! | --- | --- | --- |
-//! | `documentation` | `/`, `/static/…`, `/api/doc…` | [`documentation`] |
+//! | `site` | `/`, `/recherche`, `/certifications/…`, `/etablissements/…`, `/comparer`, texts, site map | [`site`] |
+//! | `documentation` | `/static/…`, `/api/doc…` | [`documentation`] |
 //! | `recherche` | `/api/recherche…` | [`api::search`] |
 //! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`status`] |
 //!
-//! Pages load nothing from elsewhere and use public routes only. `openapi.json` is the one description of all routes: it
-//! is written by hand, served as it lies here, and held to the code by `tests/openapi.rs`.
+//! Pages load nothing from elsewhere and show what public routes answer. `openapi.json` is the one description of all
+//! routes: it is written by hand, served as it lies here, and held to the code by `tests/openapi.rs`.
 
 pub mod documentation;
 pub mod errors;
 mod report;
+pub mod site;
 pub mod status;
 pub mod template;
 

@@ -4,7 +4,7 @@
 //! of the import's own work.
 
 use crate::report;
-use crate::template::{self, page, table};
+use crate::template::{self, Deployment, Head, page, table};
 use api::error::ApiError;
 use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
@@ -38,8 +38,11 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Re
     }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
-    let response =
-        if as_page { template::show(request, status, show(&state), None) } else { Response::json(status, &state) };
+    let response = if as_page {
+        template::show(request, status, show(&Deployment::read(runtime).await, &state))
+    } else {
+        Response::json(status, &state)
+    };
     let response = if status == 503 { response.with("retry-after", "5") } else { response };
     Ok(response.with("cache-control", "no-store").compress(request))
 }
@@ -144,7 +147,7 @@ fn when(iso: &str) -> Markup {
     }
 }
 
-fn show(state: &Value) -> Markup {
+fn show(deployment: &Deployment, state: &Value) -> Markup {
     let (word, class) = match text(state, "etat") {
         "ok" => ("Les données sont lisibles.", "good"),
         "vide" => ("Rien n’est encore publié : voir docs/EXPLOITER.md.", "warning"),
@@ -181,7 +184,8 @@ fn show(state: &Value) -> Markup {
         (imports(state))
         p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
     };
-    page("État du service", "/etat", &Markup::default(), &body)
+    let head = Head { title: "État du service", here: "/api/doc", ..Head::default() };
+    page(deployment, &head, &body)
 }
 
 /// What is hidden in the generation that is served, in words: no more than it does.

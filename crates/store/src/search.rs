@@ -7,7 +7,7 @@
 //! | family | found by | holds |
 //! | --- | --- | --- |
 //! | `recherche` | 0 | the plan: how many cards, where pages begin |
-//! | `recherche.termes` | a folded prefix of a word, up to [`PREFIX_MAX`] letters, or the whole word | numbers of cards, with how well each matches |
+//! | `recherche.termes` | a folded prefix of a word, up to [`PREFIX_MAX`] letters, or the whole word; a mark ([`crate::mark`]): a level, a filiere, a region | numbers of cards, with how well each matches |
 //! | `recherche.fiches` | a number | label, codes, place |
 //! | `recherche.lieux` | `c:{code}`, `c:{code}:{region}`, `e:{uai}` | millesimes, regions, establishments, formations |
 //!
@@ -17,6 +17,7 @@
 
 use crate::codec::{Decoder, Encoder};
 use crate::kv::Damaged;
+use crate::mark::MARK;
 use domain::letters::fold;
 
 /// The family of the plan.
@@ -41,7 +42,7 @@ pub const POSTINGS_MAX: usize = 60_000;
 /// Entries of a place, at most.
 pub const PLACES_MAX: usize = 2_000;
 /// Gets of a search, at most, the pointer and the plan included.
-pub const GETS_MAX: usize = 12;
+pub const GETS_MAX: usize = 16;
 
 /// Words too common to look for.
 const STOP_WORDS: [&str; 14] = ["a", "au", "aux", "d", "de", "des", "du", "en", "et", "l", "la", "le", "les", "s"];
@@ -127,7 +128,9 @@ fn is_rncp(word: &str) -> bool {
 pub fn keys_of_word(word: &str) -> impl Iterator<Item = &str> {
     let ends = word.char_indices().map(|(i, c)| i + c.len_utf8());
     let too_short = if is_rncp(word) { RNCP.len() } else { 0 };
-    ends.take(PREFIX_MAX)
+    // A mark is found whole or not at all.
+    let prefixes = if word.starts_with(MARK) { 0 } else { PREFIX_MAX };
+    ends.take(prefixes)
         .filter(move |end| *end > too_short)
         .chain([word.len()])
         .scan(0, |before, end| {
@@ -159,6 +162,12 @@ impl MatchQuality {
 pub struct Postings(pub Vec<(usize, MatchQuality)>);
 
 impl Postings {
+    /// The same, of cards that match only somehow.
+    #[must_use]
+    pub fn without_accord(self) -> Self {
+        Self(self.0.into_iter().map(|(number, _)| (number, MatchQuality(0))).collect())
+    }
+
     /// The stored form: the steps between numbers, with two bits for the accord.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {

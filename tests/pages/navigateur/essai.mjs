@@ -1,5 +1,6 @@
-// Opens every page in Chromium at desktop and phone width: no console error, no request to another
-// host, the keyboard path from search to snippet, no serious accessibility finding. Keeps pictures.
+// Opens every page in Chromium at desktop and phone width, narrow, large, dark, printed, without scripts: no console error,
+// no request to another host, the keyboard path from search to snippet, no serious accessibility finding, bytes within
+// their budget, no dead link. Keeps pictures.
 //   node essai.mjs http://127.0.0.1:3000 PICTURES_FOLDER
 import { chromium } from "playwright-core";
 import { createRequire } from "node:module";
@@ -47,16 +48,34 @@ async function accessible(page, name, exclude = []) {
 const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 360, height: 740 } };
 const views = {
   accueil: "/",
-  resultats: "/#q=exemple",
-  etablissement: "/#u=9749801K",
-  certification: "/#c=40099013",
-  "seuil-masque": "/#c=16X99082&r=53&e=0359834Z",
-  "sans-donnees": "/#c=99999999",
+  resultats: "/recherche?q=accueil",
+  "resultats-filtres": "/recherche?niveau=bac-pro&region=04",
+  "sans-resultat": "/recherche?q=zzzzzz",
+  certification: "/certifications/40099011",
+  "certification-region": "/certifications/40099011?region=04",
+  superieur: "/certifications/SISE:2599901",
+  "annee-commune": "/certifications/40099010",
+  etablissement: "/etablissements/9749801K",
+  "formation-etablissement": "/etablissements/9749801K/01099051",
+  "seuil-masque": "/etablissements/0359834Z/16X99082",
+  comparaison: "/comparer?avec=40099011&avec=40099012-04&avec=9749801K-01099051",
+  "comparaison-vide": "/comparer",
+  "sans-donnees": "/certifications/99999999",
+  methode: "/methode",
+  mentions: "/mentions-legales",
+  accessibilite: "/accessibilite",
+  "donnees-personnelles": "/donnees-personnelles",
+  contact: "/contact",
+  plan: "/plan-du-site",
   erreurs: "/api/doc/erreurs",
   etat: "/etat",
-  documentation: "/api/doc",
   appariement: "/api/doc/appariement",
+  documentation: "/api/doc",
 };
+// Bytes on the wire: the first page with the design system, then what a sheet adds to what the browser holds.
+const HOME_MAX = 60 * 1024, SHEET_MAX = 40 * 1024;
+// Words of the interface that no reader should meet outside the folds for developers.
+const WIRE = /\b(null|undefined|superieur|TH\d-|taux_|nb_|donnee_source|MEFSTAT11|CFD)\b/;
 
 for (const [size, dimensions] of Object.entries(sizes)) {
   for (const [name, path] of Object.entries(views)) {
@@ -67,52 +86,133 @@ for (const [size, dimensions] of Object.entries(sizes)) {
     await accessible(page, `${name} ${size}`, name === "documentation" ? [["#swagger"]] : []);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     check(wide <= 0, `${name} ${size}: ${wide} px too wide`);
-    if (name === "accueil") check(page.bytes < 150 * 1024, `${name}: ${page.bytes} bytes`);
-    // A call for what is not there is answered by a 404, which the browser reports: that view asks for it.
+    const title = await page.title();
+    check(/\S – Que deviennent les jeunes\s\?$/.test(title), `${name}: title ${title}`);
+    if (name !== "documentation") check((await page.locator("h1").count()) === 1, `${name}: not one h1`);
+    if (!path.startsWith("/api/") && name !== "etat") {
+      const said = await page.evaluate(() => {
+        const main = document.querySelector("main").cloneNode(true);
+        for (const fold of main.querySelectorAll(".fold, select")) fold.remove();
+        return main.textContent;
+      });
+      check(!WIRE.test(said), `${name}: ${said.match(WIRE)?.[0]} on the page`);
+    }
+    // What is not there is answered by a 404, which the browser reports: that view asks for it.
     if (name === "sans-donnees") faults.splice(start, faults.length, ...faults.slice(start).filter((f) => !f.includes("404")));
     await page.screenshot({ path: join(pictures, `${name}-${size}.png`), fullPage: name !== "documentation" });
     await page.close();
   }
 }
 
-// By keyboard alone: search, result, place, snippet.
+// As wide as a phone of 320 px, text twice as large, dark, printed, in forced colours: nothing is cut, axe finds nothing.
+for (const [name, path] of Object.entries(views).filter(([, path]) => !path.startsWith("/api/"))) {
+  if (name === "sans-donnees") continue;
+  const page = await open(path, { width: 320, height: 640 });
+  const fits = async (what) => {
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    check(wide <= 0, `${name} ${what}: ${wide} px too wide`);
+  };
+  await fits("320 px");
+  await page.setViewportSize({ width: 640, height: 900 });
+  await page.evaluate(() => { document.documentElement.style.fontSize = "200%"; });
+  await fits("200 %");
+  await page.evaluate(() => { document.documentElement.style.fontSize = ""; });
+  await page.emulateMedia({ colorScheme: "dark" });
+  await accessible(page, `${name} dark`);
+  if (["certification", "accueil", "etablissement"].includes(name)) {
+    await page.setViewportSize(sizes.bureau);
+    await page.screenshot({ path: join(pictures, `${name}-sombre.png`), fullPage: true });
+    await page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
+    await page.screenshot({ path: join(pictures, `${name}-contraste.png`), fullPage: true });
+    await page.emulateMedia({ colorScheme: "light", forcedColors: "none", media: "print" });
+    await page.pdf({ path: join(pictures, `${name}.pdf`), format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
+    await page.emulateMedia({ media: "screen" });
+  }
+  await page.close();
+}
+
+// Bytes, from a browser that has nothing yet.
+{
+  const weigh = async (page, path) => {
+    const session = await context.newCDPSession(page);
+    await session.send("Network.enable");
+    let bytes = 0;
+    session.on("Network.loadingFinished", (e) => { bytes += e.encodedDataLength; });
+    await page.goto(base + path, { waitUntil: "networkidle" });
+    await session.detach();
+    return bytes;
+  };
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.clearBrowserCache");
+  const home = await weigh(page, "/");
+  check(home <= HOME_MAX, `home: ${home} bytes`);
+  const sheets = [];
+  for (const path of ["/certifications/40099011", "/certifications/40099011?region=04", "/etablissements/9749801K"]) {
+    const bytes = await weigh(page, path);
+    sheets.push(bytes);
+    check(bytes <= SHEET_MAX, `${path}: ${bytes} bytes`);
+  }
+  console.log(`bytes: home ${home}, sheets ${sheets.join(", ")}`);
+  await page.close();
+}
+
+// By keyboard alone: search, result, region, establishment, snippet.
 const page = await open("/", sizes.bureau);
-const focus = () => page.evaluate(() => document.activeElement?.id || document.activeElement?.tagName);
 const until = async (ok, what) => {
   const seen = [];
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 120; i++) {
     if (await page.evaluate(ok)) return;
     await page.keyboard.press("Tab");
-    seen.push(await page.evaluate(() => document.activeElement.getAttribute("aria-label") || document.activeElement.id || document.activeElement.tagName));
+    seen.push(await page.evaluate(() => document.activeElement.getAttribute("aria-label") || document.activeElement.id || document.activeElement.textContent.slice(0, 20)));
   }
   faults.push(`keyboard: ${what} is not reached: ${seen.join(", ")}`);
 };
 await page.keyboard.press("Tab");
-check((await page.evaluate(() => document.activeElement.textContent)) === "Aller au contenu", "keyboard: no skip link");
+check((await page.evaluate(() => document.activeElement.textContent)) === "Contenu", "keyboard: no skip link");
+await page.keyboard.press("Enter");
+check(await page.evaluate(() => document.activeElement.id === "content" && document.querySelector("h1") !== null), "keyboard: the skip link does not lead to the content");
 await until(() => document.activeElement.id === "q", "the search field");
 await page.keyboard.type("accueil exemple");
-await page.waitForFunction(() => document.getElementById("annonce").textContent.includes("résultat"));
+await Promise.all([page.waitForURL(/recherche\?q=accueil/), page.keyboard.press("Enter")]);
+check((await page.textContent("[role=status]")).includes("résultat"), "keyboard: no status of the results");
 await until(() => document.activeElement.matches(".results a"), "a result");
-await page.keyboard.press("Enter");
-await page.waitForSelector("pre");
-check((await focus()) === "H2", `keyboard: after a result the focus is on ${await focus()}`);
+await Promise.all([page.waitForURL(/certifications/), page.keyboard.press("Enter")]);
 await until(() => document.activeElement.id === "region", "the choice of the region");
 await page.keyboard.press("ArrowDown");
-await page.waitForFunction(() => document.querySelector("pre[aria-label=Python]")?.textContent.includes("/regionales/"));
-check((await focus()) === "region", `keyboard: after the choice the focus is on ${await focus()}`);
-await until(() => document.activeElement.matches("pre[aria-label=Python]"), "the Python snippet");
+await until(() => document.activeElement.matches("form[action*=certifications] button"), "the button of the region");
+await Promise.all([page.waitForURL(/region=/), page.keyboard.press("Enter")]);
+check((await page.textContent("h2:has-text('Établissements en')")).length > 0, "keyboard: no establishments of the region");
+const place = await page.title();
+await page.goBack();
+check((await page.title()) !== place, "Back leads nowhere");
+await page.goForward();
+await until(() => document.activeElement.matches("#etablissements .ranking a"), "an establishment");
+await Promise.all([page.waitForURL(/etablissements/), page.keyboard.press("Enter")]);
+await until(() => document.activeElement.matches("#integrer summary"), "how to embed it");
+await page.keyboard.press("Enter");
 // What is copied elsewhere is whole, and holds where the pages lie.
-for (const [label, start] of [["Code à intégrer", `<img src="${base}/api/inserjeunes/`], ["curl", `curl '${base}/api/inserjeunes/`], ["L’appel", `GET ${base}/api/inserjeunes/`]]) {
+for (const [label, start] of [["Code à intégrer", `<img src="${base}/api/inserjeunes/`], ["curl", `curl '${base}/api/inserjeunes/`]]) {
   const text = await page.textContent(`pre[aria-label="${label}"]`);
   check(text.startsWith(start), `${label}: ${text}`);
 }
-check(await page.evaluate(() => document.querySelector("img.image").decode().then(() => true, () => false)), "the image is not drawn");
 const embedded = (await page.textContent("pre[aria-label='Code à intégrer']")).match(/src="([^"]+)"/)[1];
 check((await context.request.get(embedded)).ok(), `no image at ${embedded}`);
+// Addresses of the former explorer lead on.
+for (const [hash, end] of [["#q=cuisine", "recherche?q=cuisine"], ["#c=40099011&r=04", "certifications/40099011?region=04"], ["#u=9749801K", "etablissements/9749801K"]]) {
+  await page.goto("about:blank");
+  await page.goto(base + "/" + hash, { waitUntil: "networkidle" });
+  await page.waitForURL((url) => url.href.includes(end), { timeout: 5_000 }).catch(() => faults.push(`${hash}: ${page.url()}`));
+}
 // Every link of every page leads to an answer.
-for (const path of ["/", "/etat", "/etat/", "/api/doc", "/api/doc/", "/api/doc/erreurs", "/api/doc/erreurs/"]) {
-  await page.goto(base + path, { waitUntil: "networkidle" });
-  for (const link of new Set(await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)))) {
+const tried = new Set();
+for (const path of [...Object.values(views).filter((path) => !/9{8}/.test(path)), "/etat/", "/api/doc/", "/api/doc/erreurs/", "/methode/", "/recherche/?q=accueil"]) {
+  await page.goto(base + path, { waitUntil: "domcontentloaded" });
+  for (const whole of new Set(await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)))) {
+    const link = whole.split("#")[0];
+    if (tried.has(link) || link.startsWith("mailto:")) continue;
+    tried.add(link);
     if (!link.startsWith(new URL(base).origin)) continue; // a licence, elsewhere
     check(link.startsWith(base), `${path}: a link to ${link}`);
     const answer = await context.request.get(link, { headers: { accept: "text/html,*/*" } });
@@ -120,6 +220,23 @@ for (const path of ["/", "/etat", "/etat/", "/api/doc", "/api/doc/", "/api/doc/e
   }
 }
 await page.close();
+
+// Without scripts: search, a certification, its region, a comparison.
+const bare = await (await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox"] })).newContext({ javaScriptEnabled: false });
+const still = await bare.newPage();
+await still.goto(base + "/");
+await still.fill("#q", "accueil");
+await Promise.all([still.waitForURL(/recherche/), still.click("form[role=search] button")]);
+await still.click(".results a");
+await still.selectOption("#region", "04");
+await Promise.all([still.waitForURL(/region=04/), still.click("form[action*=certifications] button")]);
+check((await still.textContent("main")).includes("Sur 100 jeunes"), "without scripts: no sentence");
+await still.click("text=Comparer avec une autre formation");
+await still.fill("#q", "vente");
+await still.click(".search-line button");
+await still.click(".results a");
+check((await still.locator(".compared > li").count()) === 2, "without scripts: not two compared");
+await bare.browser().close();
 
 // A catalogue: dropped on the page, previewed, counted, downloaded; a row explained; suggestions. With a wrong key before.
 const catalogue = readFileSync(new URL("../catalogue.csv", import.meta.url), "utf8");
@@ -158,7 +275,7 @@ for (const [size, dimensions] of Object.entries(sizes)) {
   const explained = await page.textContent("#explanation");
   check(explained.includes("moins de 20 jeunes") && !explained.includes("%"), `appariement ${size}: ${explained}`);
   await page.fill("#s-uai", "9749802l");
-  await page.click("text=Chercher");
+  await page.click("#suggestions button");
   await page.waitForSelector("#suggestion-list tbody tr");
   await accessible(page, `appariement, rempli ${size}`);
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
@@ -184,5 +301,5 @@ await doc.screenshot({ path: join(pictures, "essai-bureau.png") });
 await context.close();
 
 for (const fault of faults) console.log(`- ${fault}`);
-console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, catalogues, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
+console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, bytes, narrow, large, dark, without scripts, ${tried.size} links, catalogues, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
 process.exit(faults.length ? 1 : 0);

@@ -19,7 +19,11 @@ fn page(app: &Application, path: &str) -> String {
 fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
     let app = start().unwrap();
     for (path, words) in [
-        ("/", "Explorer les indicateurs"),
+        ("/", "Que deviennent les jeunes après une formation"),
+        ("/recherche?q=accueil", "résultat"),
+        ("/certifications/40099011", "Sur 100 jeunes"),
+        ("/etablissements/9749801K", "Lycée polyvalent fictif du Canal"),
+        ("/methode", "Pourquoi certains chiffres manquent"),
         ("/api/doc", "Documentation de l’API"),
         ("/api/doc/erreurs", "id=\"millesime\""),
         ("/etat", "Millésimes en vigueur"),
@@ -39,7 +43,7 @@ fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
 #[test]
 fn files_are_sent_compressed_or_not_and_known_ones_not_at_all() {
     let app = start().unwrap();
-    for name in ["style.css", "explorateur.js", "doc.js", "swagger-ui-bundle.js"] {
+    for name in ["style.css", "site.js", "dsfr.css", "doc.js", "swagger-ui-bundle.js"] {
         let path = format!("/static/{name}");
         let plain = app.send(&Request::get(&path)).unwrap();
         if plain.status == 404 && name.starts_with("swagger") {
@@ -62,6 +66,98 @@ fn files_are_sent_compressed_or_not_and_known_ones_not_at_all() {
             assert_eq!((again.status, again.body.len()), (304, 0), "{name}");
         }
     }
+}
+
+#[test]
+fn pages_of_the_site_have_one_address_and_say_what_they_are() {
+    let app = start().unwrap();
+    for path in
+        ["/certifications/40099011", "/etablissements/9749801K", "/etablissements/9749801K/01099051", "/methode"]
+    {
+        let text = page(&app, path);
+        let canonical = format!("<link rel=\"canonical\" href=\"{}{}\">", api::links::way_to_root(path), &path[1..]);
+        assert!(text.contains(&canonical), "{path}: {canonical}");
+        for part in ["<title>", "<meta name=\"description\"", "<h1", "<main"] {
+            assert!(text.contains(part), "{path}: {part}");
+        }
+        let answer = app.send(&Request::get(path)).unwrap();
+        assert!(answer.header("cache-control").unwrap().starts_with("public, max-age=600"), "{path}");
+        let again = Request::get(path).header("if-none-match", answer.header("etag").unwrap());
+        assert_eq!(app.send(&again).unwrap().status, 304, "{path}");
+    }
+    // A code of a course leads to its certification.
+    let mef = app.get("/certifications/23830099011").unwrap();
+    assert_eq!((mef.status, mef.header("location")), (308, Some("../certifications/40099011")));
+    for path in ["/certifications/99999999", "/certifications/abc", "/etablissements/9999999X", "/etablissements/x"] {
+        let answer = app.send(&Request::get(path)).unwrap();
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("Chercher une formation"), "{path}: a way on");
+    }
+    assert_eq!(app.get("/certifications").unwrap().json()["message"], "Not Found");
+}
+
+/// What the page shows of a statistic is what the API answers of it, and nothing where it hides it.
+#[test]
+fn invariant_3_pages_show_what_the_api_publishes() {
+    let app = start().unwrap();
+    let documents = std::fs::read_to_string(root().join("data/formation.ndjson")).unwrap();
+    let (mut shown, mut hidden) = (0, 0);
+    for line in documents.lines().filter(|line| line.contains("\"2022_2023\"") && line.contains("taux_en_formation")) {
+        let pushed: Value = serde_json::from_str(line).unwrap();
+        let (uai, code) =
+            (pushed["doc"]["uai"].as_str().unwrap(), pushed["doc"]["code_certification"].as_str().unwrap());
+        if code.len() == 7 || (shown > 20 && hidden > 20) {
+            continue;
+        }
+        let answer = app.get(&format!("/api/inserjeunes/formations/{uai}-{code}")).unwrap().json();
+        let path = format!("/etablissements/{uai}/{code}");
+        let text = page(&app, &path);
+        let first = &text[..text.find("Et ailleurs").or(text.find("Année après")).unwrap_or(text.len())];
+        match answer["taux_en_emploi_6_mois"].as_i64() {
+            Some(rate) => {
+                shown += 1;
+                assert!(first.contains(&format!("{rate} ont un emploi")), "{path}");
+            }
+            None => {
+                hidden += 1;
+                assert!(!first.contains("Sur 100 jeunes") || first.contains("(20"), "{path}");
+                let rate = pushed["doc"]["taux_en_emploi_6_mois"].as_i64().unwrap();
+                let sentence = format!(
+                    "(2022 et 2023), {} continuent leurs études, {rate} ont",
+                    pushed["doc"]["taux_en_formation"]
+                );
+                assert!(!text.contains(&sentence), "{path}");
+            }
+        }
+    }
+    assert!(shown > 5 && hidden > 5, "{shown} {hidden}");
+}
+
+#[test]
+fn search_engines_find_every_page_with_data_where_the_address_is_told() {
+    let others = [("adresse_publique".to_owned(), "https://hote/prefixe".to_owned())].into();
+    let told = support::Settings { others, ..support::Settings::default() };
+    let app = Application::start(told).unwrap();
+    app.push(&support::push::Push::all(pages_tests::sample().unwrap())).unwrap();
+    assert!(app.get("/robots.txt").unwrap().text().contains("Sitemap: https://hote/prefixe/sitemap.xml"));
+    let index = app.get("/sitemap.xml").unwrap().text();
+    let mut pages = Vec::new();
+    for part in index.split("<loc>https://hote/prefixe").skip(1) {
+        let part = app.get(part.split('<').next().unwrap()).unwrap();
+        assert_eq!(part.status, 200);
+        let text = part.text();
+        pages.extend(text.split("<loc>https://hote/prefixe").skip(1).map(|p| p.split('<').next().unwrap().to_owned()));
+    }
+    for path in ["/certifications/40099011", "/etablissements/9749801K", "/methode", "/"] {
+        assert!(pages.iter().any(|page| page == path), "{path}: {pages:?}");
+    }
+    for path in &pages {
+        assert_eq!(app.send(&Request::get(path).header("accept", "text/html")).unwrap().status, 200, "{path}");
+    }
+    // Without an address there is none to name.
+    let silent = start().unwrap();
+    assert_eq!(silent.get("/sitemap.xml").unwrap().status, 404);
+    assert!(!silent.get("/robots.txt").unwrap().text().contains("Sitemap"));
 }
 
 #[test]
@@ -91,7 +187,7 @@ fn a_store_that_fails_is_told_as_such() {
     let faults = Faults::one(Fault { on: Operation::Get, ..Fault::default() });
     app.host.inject_faults(faults);
     std::thread::sleep(std::time::Duration::from_millis(1_100));
-    for path in ["/api/status", "/api/recherche?q=accueil"] {
+    for path in ["/api/status", "/api/recherche?q=accueil", "/certifications/40099011", "/recherche?q=accueil"] {
         let answer = app.send(&Request::get(path)).unwrap();
         assert_eq!(answer.status, 503, "{path}");
         assert!(answer.header("retry-after").is_some(), "{path}");

@@ -57,17 +57,19 @@ pub fn bill(root: &Path) -> anyhow::Result<Value> {
         let used: BTreeSet<String> = used.map(|package| reference(package)).collect();
         dependencies.push(json!({"ref": reference(package), "dependsOn": used}));
     }
-    let swagger = crate::notice::swagger_version(root)?;
-    let url = format!("pkg:npm/swagger-ui-dist@{swagger}");
-    parts.push(json!({
-        "type": "library",
-        "bom-ref": url,
-        "name": "swagger-ui-dist",
-        "version": swagger,
-        "description": "Embedded in the component documentation, where it is built with scripts/assets --install",
-        "licenses": [{"expression": "Apache-2.0"}],
-        "purl": url,
-    }));
+    for (name, licence) in [("swagger-ui-dist", "Apache-2.0"), ("@gouvfr/dsfr", "etalab-2.0")] {
+        let version = crate::notice::npm_version(root, name)?;
+        let url = format!("pkg:npm/{}@{version}", name.replace('@', "%40"));
+        parts.push(json!({
+            "type": "library",
+            "bom-ref": url,
+            "name": name,
+            "version": version,
+            "description": "Embedded in the component documentation, where it is built with scripts/assets --install",
+            "licenses": [{"expression": licence}],
+            "purl": url,
+        }));
+    }
     Ok(json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",

@@ -38,6 +38,11 @@ pub fn list(root: &Path, packages: &BTreeSet<Package>) -> anyhow::Result<String>
     text +=
         "  wasi-libc (MIT, Apache-2.0 with the LLVM exception, and parts under MIT and BSD licences), © its authors\n";
     text += "\nEmbedded in the documentation, where it is built with scripts/assets --install\n\n";
+    let dsfr = npm_version(root, "@gouvfr/dsfr")?;
+    writeln!(
+        text,
+        "  a part of the DSFR {dsfr} (Etalab-2.0, for sites of the State alone), © Service d'information du Gouvernement; its licence is served beside it"
+    )?;
     writeln!(text, "  Swagger UI {swagger} (Apache-2.0), © SmartBear Software; its licence is served beside it")?;
     Ok(text)
 }
@@ -158,7 +163,15 @@ fn of_another(metadata: &Value, licence: &str) -> anyhow::Result<Option<String>>
 /// # Errors
 /// Where its package.json does not say.
 pub fn swagger_version(root: &Path) -> anyhow::Result<String> {
+    npm_version(root, "swagger-ui-dist")
+}
+
+/// The version of a package that the documentation embeds.
+///
+/// # Errors
+/// Where its package.json does not say.
+pub fn npm_version(root: &Path, package: &str) -> anyhow::Result<String> {
     let file = "components/documentation/package.json";
     let manifest: Value = serde_json::from_slice(&std::fs::read(root.join(file)).context(file)?)?;
-    manifest["dependencies"]["swagger-ui-dist"].as_str().map(str::to_owned).context(file)
+    manifest["dependencies"][package].as_str().map(str::to_owned).context(file)
 }

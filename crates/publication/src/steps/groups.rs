@@ -1,9 +1,11 @@
 //! What documents and the nomenclature say of one certification or establishment, and the card that it comes to.
 
 use super::placement::text;
+use domain::level::level_of_diplome;
 use domain::{CodeType, Document, territory};
 use std::collections::{BTreeMap, BTreeSet};
 use store::codec::{Decoder, Encoder};
+use store::mark;
 use store::search::{CardCode, PLACES_MAX, SearchCard, Subject, useful_words};
 
 /// RNCP codes kept of one certification: a CFD has a few.
@@ -28,6 +30,8 @@ pub(super) struct Said<'a> {
     pub(super) has_data: bool,
     /// Further words it is found by.
     pub(super) words: &'a str,
+    /// Marks ([`store::mark`]), with a space between two.
+    pub(super) marks: &'a str,
 }
 
 impl Said<'_> {
@@ -43,6 +47,7 @@ impl Said<'_> {
             code_kind: "",
             has_data: false,
             words: "",
+            marks: "",
         }
     }
 
@@ -50,7 +55,7 @@ impl Said<'_> {
         let mut encoder = Encoder::default();
         encoder.text(group).number(self.rank).text(short(self.libelle)).text(short(self.diplome)).text(self.uai);
         encoder.text(self.region).text(self.code).text(self.code_kind).number(u64::from(self.has_data));
-        encoder.text(short(self.words));
+        encoder.text(short(self.words)).text(self.marks);
         encoder.0
     }
 }
@@ -103,6 +108,8 @@ pub(super) fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option
         let key = r.text()?;
         let (rank, libelle, diplome, uai, region) = (r.number()?, r.text()?, r.text()?, r.text()?, r.text()?);
         let (code, code_kind, has_data, words) = (r.text()?, r.text()?, r.number()? == 1, r.text()?);
+        // A record of a job that the version before began has none.
+        let marks = if r.0.is_empty() { "" } else { r.text()? };
         let group = groups.entry(key.to_owned()).or_insert_with(|| CardGroup {
             version_set: SearchCard {
                 subject: if key.starts_with("e:") { Subject::Etablissement } else { Subject::Certification },
@@ -145,11 +152,18 @@ pub(super) fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option
             }
         }
         group.words.extend([libelle, diplome, uai, code, words].into_iter().flat_map(useful_words));
+        group.words.extend(marks.split(' ').filter(|mark| !mark.is_empty()).map(str::to_owned));
     }
     // A certification of which only the RNCP code is said is not known.
     groups
         .retain(|_, group| !group.version_set.codes.is_empty() || group.version_set.subject == Subject::Etablissement);
     for group in groups.values_mut() {
+        if let Some(level) = level_of_diplome(&group.version_set.diplome) {
+            group.words.insert(mark::level(level.slug));
+        }
+        if !group.version_set.region.is_empty() {
+            group.words.insert(mark::region(&group.version_set.region));
+        }
         group.version_set.rncp.sort_unstable();
         group.version_set.rncp.truncate(RNCP_MAX);
         // Those with data first, the CFD before its MEFs.

@@ -17,13 +17,15 @@ use super::{JobStepper, PARTITION};
 use crate::record_stream::RecordStream;
 use crate::{Environment, JobStep, PublicationError};
 use domain::code::is_rncp;
-use domain::{Document, Kind, Maille};
+use domain::level::level_of_diplome;
+use domain::{Document, Filiere, Kind, Maille};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use store::codec::{Decoder, Encoder};
 use store::fold::{Dictionary, fold, unfold};
 use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
+use store::mark;
 use store::search::{
     CARD_FAMILY, MatchQuality, PLACE_FAMILY, PLACES_MAX, PLAN_FAMILY, POSTINGS_MAX, PlaceTable, Postings, SearchCard,
     SearchPlan, TERM_FAMILY, code_key, keys_of_word, region_key, uai_key, useful_words,
@@ -169,8 +171,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             Kind::Etablissement => {
                 let (uai, name) = (t("numero_uai"), t("appellation_officielle"));
-                let words = [t("academie_libe"), t("localite_acheminement"), t("commune_libe")].join(" ");
-                let said = Said { libelle: &name, uai: &uai, region: region_acce(document), words: &words, ..empty };
+                let words = [t("localite_acheminement"), t("commune_libe"), t("departement_insee_3_libe")].join(" ");
+                let academie = t("academie");
+                let marks = if academie.is_empty() { String::new() } else { mark::academie(&academie) };
+                let said = Said {
+                    libelle: &name,
+                    uai: &uai,
+                    region: region_acce(document),
+                    words: &words,
+                    marks: &marks,
+                    ..empty
+                };
                 self.say(&format!("e:{uai}"), &said).await?;
             }
             _ => {}
@@ -213,6 +224,19 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let (libelle, cfd, diplome) = (t("libelle"), t("code_formation_diplome"), diplome.unwrap_or_default());
         let group = group_of(place.code, &cfd);
         let code_kind = kind_of(place.code);
+        let of_filieres: BTreeSet<&str> = entry.versions.iter().map(|(f, _)| f.as_str()).collect();
+        let mut marks: Vec<String> =
+            of_filieres.iter().filter_map(|filiere| Filiere::parse(filiere)).map(mark::filiere).collect();
+        let region = code_of(document, "region");
+        if !region.is_empty() {
+            marks.push(mark::region(&region));
+        }
+        marks.extend(level_of_diplome(diplome).map(|level| mark::level(level.slug)));
+        let academie = code_of(document, "academie");
+        if place.maille == Maille::Etablissement && !academie.is_empty() {
+            marks.push(mark::academie(&academie));
+        }
+        let marks = marks.join(" ");
         let from = |rank| Said {
             rank,
             libelle: &libelle,
@@ -223,6 +247,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             code_kind,
             has_data: true,
             words: "",
+            marks: &marks,
         };
         self.say(&group, &from(if code_kind == "MEFSTAT11" { 3 } else { 2 })).await?;
         let millesimes: BTreeSet<&str> = entry.versions.iter().map(|(_, m)| m.as_str()).collect();
@@ -240,12 +265,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 self.locate(&code, &["2", place.place, &millesimes]).await?;
             }
             Maille::Etablissement => {
-                let (region, name) = (code_of(document, "region"), t("libelle_etablissement"));
+                let name = t("libelle_etablissement");
                 self.locate(&code, &["0", &libelle, diplome, &cfd]).await?;
                 self.locate(&code, &["3", &region]).await?;
                 self.locate(&region_key(place.code, &region), &[place.place, short(&name), &millesimes]).await?;
-                let filieres: BTreeSet<&str> = entry.versions.iter().map(|(f, _)| f.as_str()).collect();
-                let filieres = filieres.into_iter().collect::<Vec<_>>().join(",");
+                let filieres = of_filieres.into_iter().collect::<Vec<_>>().join(",");
                 let uai = uai_key(place.place);
                 self.locate(&uai, &[place.code, short(&libelle), diplome, &filieres, &millesimes]).await?;
                 let said = Said {

@@ -1,0 +1,360 @@
+//! What people mean by the words of a query: levels, voies and places have marks in the index ([`crate::mark`]), everything else
+//! is a word.
+//!
+//! `cap cuisine lyon` is a level, a word and a place. A certification fits it that is a CAP, has the word, and has data in
+//! the region of Lyon; an establishment that teaches a CAP and has both words.
+
+use crate::mark;
+use crate::search::{WORDS_MAX, search_words, useful_words, words};
+use domain::level::level_of_slug;
+use domain::{Filiere, territory};
+
+/// What a term of a query is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TermKind {
+    /// A word of labels and names, or a code.
+    Word,
+    /// A level.
+    Level,
+    /// A voie of education.
+    Voie,
+    /// A region.
+    Region,
+    /// A town that gives an academie its name: establishments that lie there have it as a word.
+    Town,
+    /// A kind of establishment: whoever names one looks for an establishment.
+    School,
+}
+
+/// A part of a query that is looked up as one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Term {
+    /// What it is about.
+    pub kind: TermKind,
+    /// Its words, of which a card has all.
+    pub words: Vec<String>,
+    /// Marks, of which one does instead.
+    pub marks: Vec<String>,
+    /// Marks, of which one does instead for establishments.
+    pub marks_of_etablissements: Vec<String>,
+    /// Other words for the same, where no certification has these.
+    pub instead: Vec<String>,
+}
+
+impl Term {
+    fn new(kind: TermKind, words: Vec<String>) -> Self {
+        Self { kind, words, marks: Vec::new(), marks_of_etablissements: Vec::new(), instead: Vec::new() }
+    }
+
+    /// With marks that certifications and establishments have alike.
+    fn with_marks(self, marks: Vec<String>) -> Self {
+        Self { marks_of_etablissements: marks.clone(), marks, ..self }
+    }
+
+    /// With marks of certifications alone: establishments are called by the words.
+    fn with_marks_of_certifications(self, marks: Vec<String>) -> Self {
+        Self { marks, ..self }
+    }
+}
+
+/// What leads from words to a region, beside its own name.
+const REGION_ALIASES: [(&str, &str); 24] = [
+    ("idf", "11"),
+    ("ile france", "11"),
+    ("paca", "93"),
+    ("cote azur", "93"),
+    ("provence", "93"),
+    ("aura", "84"),
+    ("rhone alpes", "84"),
+    ("auvergne", "84"),
+    ("bourgogne", "27"),
+    ("franche comte", "27"),
+    ("alsace", "44"),
+    ("lorraine", "44"),
+    ("champagne ardenne", "44"),
+    ("picardie", "32"),
+    ("nord pas calais", "32"),
+    ("aquitaine", "75"),
+    ("poitou charentes", "75"),
+    ("limousin", "75"),
+    ("languedoc roussillon", "76"),
+    ("midi pyrenees", "76"),
+    ("basse normandie", "28"),
+    ("haute normandie", "28"),
+    ("reunion", "04"),
+    ("centre val loire", "24"),
+];
+
+/// How people call levels; the longest name that fits is taken.
+const LEVEL_NAMES: [(&str, &str); 38] = [
+    ("cap", "cap"),
+    ("caps", "cap"),
+    ("certificat aptitude professionnelle", "cap"),
+    ("bac pro", "bac-pro"),
+    ("bacs pro", "bac-pro"),
+    ("bacpro", "bac-pro"),
+    ("bac professionnel", "bac-pro"),
+    ("bac professionnelle", "bac-pro"),
+    ("baccalaureat pro", "bac-pro"),
+    ("baccalaureat professionnel", "bac-pro"),
+    ("baccalaureats professionnels", "bac-pro"),
+    ("mc", "mc"),
+    ("mention complementaire", "mc"),
+    ("mentions complementaires", "mc"),
+    ("certificat specialisation", "mc"),
+    ("bp", "bp"),
+    ("brevet pro", "bp"),
+    ("brevet professionnel", "bp"),
+    ("bma", "bma"),
+    ("brevet metiers art", "bma"),
+    ("brevet metiers arts", "bma"),
+    ("bts", "bts"),
+    ("brevet technicien superieur", "bts"),
+    ("brevet technicien", "bts"),
+    ("but", "but"),
+    ("dut", "but"),
+    ("bachelor", "but"),
+    ("bachelor universitaire technologie", "but"),
+    ("licence", "licence"),
+    ("licence pro", "licence"),
+    ("licence professionnelle", "licence"),
+    ("licences professionnelles", "licence"),
+    ("master", "master"),
+    ("masters", "master"),
+    ("mastere", "master"),
+    ("ingenieur", "ingenieur"),
+    ("titre pro", "titre"),
+    ("titre professionnel", "titre"),
+];
+
+const VOIE_NAMES: [(&str, &[Filiere]); 12] = [
+    ("apprentissage", &[Filiere::Apprentissage]),
+    ("apprenti", &[Filiere::Apprentissage]),
+    ("apprentie", &[Filiere::Apprentissage]),
+    ("apprentis", &[Filiere::Apprentissage]),
+    ("alternance", &[Filiere::Apprentissage]),
+    ("voie scolaire", &[Filiere::Pro, Filiere::Agricultural]),
+    ("scolaire", &[Filiere::Pro, Filiere::Agricultural]),
+    ("agricole", &[Filiere::Agricultural]),
+    ("enseignement superieur", &[Filiere::Superieur]),
+    ("universite", &[Filiere::Superieur]),
+    ("fac", &[Filiere::Superieur]),
+    ("statut scolaire", &[Filiere::Pro, Filiere::Agricultural]),
+];
+
+/// Kinds of establishments, and the voie of what they teach.
+const SCHOOL_NAMES: [(&str, &[Filiere]); 8] = [
+    ("lycee", &[Filiere::Pro, Filiere::Agricultural]),
+    ("lycees", &[Filiere::Pro, Filiere::Agricultural]),
+    ("lycee pro", &[Filiere::Pro]),
+    ("lycee professionnel", &[Filiere::Pro]),
+    ("cfa", &[Filiere::Apprentissage]),
+    ("centre formation apprentis", &[Filiere::Apprentissage]),
+    ("ecole", &[]),
+    ("etablissement", &[]),
+];
+
+/// What people call a certification whose label has other words: short names that schools use, and trades. Words of labels
+/// that all those have which are meant.
+const OTHER_NAMES: [(&str, &str); 54] = [
+    ("aepe", "accompagnant educatif petite enfance"),
+    ("agora", "assistance gestion organisations"),
+    ("assp", "accompagnement soins services personne"),
+    ("auto", "automobile"),
+    ("automobile", "vehicules"),
+    ("bijouterie", "bijou"),
+    ("caissier", "commerce"),
+    ("caissiere", "commerce"),
+    ("chauffeur", "conducteur"),
+    ("ciel", "cybersecurite informatique reseaux"),
+    ("couture", "mode"),
+    ("couturier", "mode"),
+    ("couturiere", "mode"),
+    ("creche", "petite enfance"),
+    ("esf", "economie sociale familiale"),
+    ("garagiste", "maintenance vehicules"),
+    ("gatl", "gestion administrative transport logistique"),
+    ("gpme", "gestion pme"),
+    ("graphisme", "communication visuelle"),
+    ("graphiste", "communication visuelle"),
+    ("infirmier", "soins"),
+    ("infirmiere", "soins"),
+    ("informaticien", "informatique"),
+    ("maitre hotel", "services restaurant"),
+    ("maternelle", "petite enfance"),
+    ("mcv", "metiers commerce vente"),
+    ("mco", "management commercial operationnel"),
+    ("mecanicien", "maintenance vehicules"),
+    ("mecanicienne", "maintenance vehicules"),
+    ("mecanique", "maintenance"),
+    ("mecanique auto", "maintenance vehicules"),
+    ("mecanique automobile", "maintenance vehicules"),
+    ("melec", "metiers electricite"),
+    ("mobylette", "motocycles"),
+    ("moto", "motocycles"),
+    ("muc", "management unites commerciales"),
+    ("ndrc", "negociation digitalisation relation client"),
+    ("nounou", "petite enfance"),
+    ("nourrice", "petite enfance"),
+    ("paysage", "paysagiste"),
+    ("plomberie", "sanitaires"),
+    ("plombier", "sanitaires"),
+    ("policier", "securite"),
+    ("pompier", "securite"),
+    ("puericulture", "petite enfance"),
+    ("secretaire", "gestion organisations"),
+    ("secretariat", "gestion organisations"),
+    ("serveuse", "services restaurant"),
+    ("sio", "services informatiques organisations"),
+    ("sn", "systemes numeriques"),
+    ("sp3s", "services prestations sanitaire social"),
+    ("tapisserie", "tapissier"),
+    ("vigneron", "vigne"),
+    ("viticulture", "vigne vin"),
+];
+
+/// What says that a place follows, and no more.
+const PLACE_WORDS: [&str; 9] =
+    ["academie", "academies", "region", "regions", "ville", "departement", "formation", "formations", "diplome"];
+
+/// What one or several words at the start of `words` mean, and how many they are.
+fn meaning(words: &[String]) -> Option<(Term, usize)> {
+    let begins = |name: &str| {
+        let name: Vec<&str> = name.split(' ').collect();
+        let fits = words.len() >= name.len() && name.iter().zip(words).all(|(n, word)| n == word);
+        fits.then_some(name.len())
+    };
+    let mut best: Option<(Term, usize)> = None;
+    let mut offer = |term: &dyn Fn(usize) -> Term, length: Option<usize>| {
+        if let Some(length) = length.filter(|length| best.as_ref().is_none_or(|(_, known)| length > known)) {
+            best = Some((term(length), length));
+        }
+    };
+    let said = |length: usize| words.iter().take(length).cloned().collect::<Vec<_>>();
+    for (name, slug) in LEVEL_NAMES {
+        let marks = || level_of_slug(slug).map(|level| mark::level(level.slug)).into_iter().collect();
+        // A level is in labels in its short form: `CUISINE (CAP)`.
+        offer(&|_| Term::new(TermKind::Level, useful_words(slug)).with_marks(marks()), begins(name));
+    }
+    for (name, filieres) in VOIE_NAMES {
+        let marks = || filieres.iter().copied().map(mark::filiere).collect();
+        offer(&|length| Term::new(TermKind::Voie, said(length)).with_marks(marks()), begins(name));
+    }
+    for (name, filieres) in SCHOOL_NAMES {
+        let marks = || filieres.iter().copied().map(mark::filiere).collect();
+        let term = |length| Term::new(TermKind::School, said(length)).with_marks_of_certifications(marks());
+        offer(&term, begins(name));
+    }
+    for (name, others) in OTHER_NAMES {
+        let term = |length| Term { instead: useful_words(others), ..Term::new(TermKind::Word, said(length)) };
+        offer(&term, begins(name));
+    }
+    for (name, code) in REGION_ALIASES {
+        let marks = || vec![mark::region(code)];
+        offer(&|length| Term::new(TermKind::Region, said(length)).with_marks(marks()), begins(name));
+    }
+    for region in &territory::REGIONS {
+        let marks = || vec![mark::region(region.code)];
+        let name = useful_words(region.name).join(" ");
+        offer(&|length| Term::new(TermKind::Region, said(length)).with_marks(marks()), begins(&name));
+        for academie in region.academies {
+            let term = |length| Term {
+                marks_of_etablissements: vec![mark::academie(academie.code)],
+                ..Term::new(TermKind::Town, said(length)).with_marks_of_certifications(marks())
+            };
+            let name = useful_words(academie.name).join(" ");
+            offer(&term, begins(&name));
+            // `Aix-Marseille` is two towns.
+            for town in academie.name.split('-').map(|part| useful_words(part).join(" ")) {
+                offer(&term, begins(&town).filter(|_| !town.is_empty()));
+            }
+        }
+    }
+    best
+}
+
+/// What a query means: its terms, in the order they were typed, of no more than [`WORDS_MAX`] words.
+#[must_use]
+pub fn terms(q: &str) -> Vec<Term> {
+    let kept = search_words(q);
+    // Words that a level needs may be those that are too common, or too many, to be looked for.
+    let mut all = useful_words(q);
+    if all.len() > 1 {
+        let useful: Vec<String> = all.iter().filter(|word| !PLACE_WORDS.contains(&word.as_str())).cloned().collect();
+        if !useful.is_empty() {
+            all = useful;
+        }
+    }
+    let mut terms: Vec<Term> = Vec::new();
+    let mut rest = all.as_slice();
+    let mut plain = 0;
+    while let Some((first, after)) = rest.split_first() {
+        let term = match meaning(rest) {
+            Some((term, length)) => {
+                rest = rest.get(length..).unwrap_or_default();
+                term
+            }
+            None => {
+                rest = after;
+                let Some(word) = kept.iter().find(|word| *word == first || word.ends_with(first.as_str())) else {
+                    continue;
+                };
+                plain += 1;
+                if plain > WORDS_MAX {
+                    continue;
+                }
+                Term::new(TermKind::Word, vec![word.clone()])
+            }
+        };
+        if !terms.contains(&term) {
+            terms.push(term);
+        }
+    }
+    if terms.is_empty() {
+        let word = |word| Term::new(TermKind::Word, vec![word]);
+        terms = words(q).into_iter().take(WORDS_MAX).map(word).collect();
+    }
+    terms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(q: &str) -> Vec<String> {
+        let show = |term: &Term| format!("{:?} {}", term.kind, term.words.join("+"));
+        terms(q).iter().map(show).collect()
+    }
+
+    #[test]
+    fn levels_voies_and_places_are_told_from_words() {
+        for (q, expected) in [
+            ("cap cuisine lyon", vec!["Level cap", "Word cuisine", "Town lyon"]),
+            ("Bac professionnel commerce", vec!["Level bac+pro", "Word commerce"]),
+            ("baccalauréat pro vente", vec!["Level bac+pro", "Word vente"]),
+            ("bac", vec!["Word bac"]),
+            ("Marseille", vec!["Town marseille"]),
+            ("mention complémentaire", vec!["Level mc"]),
+            ("certificat d'aptitude professionnelle", vec!["Level cap"]),
+            ("apprentissage Bretagne", vec!["Voie apprentissage", "Region bretagne"]),
+            ("BTS en Île-de-France", vec!["Level bts", "Region ile+france"]),
+            ("lycée Jean Moulin", vec!["School lycee", "Word jean", "Word moulin"]),
+            ("académie de Lille", vec!["Town lille"]),
+            ("cuisine à La Réunion", vec!["Word cuisine", "Region reunion"]),
+            ("Provence-Alpes-Côte d’Azur", vec!["Region provence+alpes+cote+azur"]),
+            ("aix marseille", vec!["Town aix+marseille"]),
+            ("MEFSTAT11:23830099011", vec!["Word 23830099011"]),
+            ("rncp 38430", vec!["Word rncp38430"]),
+            ("de la", vec!["Word de", "Word la"]),
+            ("?!", vec![]),
+        ] {
+            assert_eq!(read(q), expected, "{q}");
+        }
+    }
+
+    #[test]
+    fn no_query_asks_for_more_words_than_its_budget() {
+        let long = (0..60).map(|n| format!("mot{n}")).collect::<Vec<_>>().join(" ");
+        assert!(terms(&long).len() <= WORDS_MAX);
+    }
+}

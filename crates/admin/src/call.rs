@@ -7,7 +7,7 @@ use api::error::ApiError;
 use api::{Request, Response, decode_segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use publication::{StagingError, staging};
+use publication::{Registry, StagingError, staging};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use store::kv::to_value;
@@ -26,6 +26,12 @@ pub(crate) async fn admit<M: ImportRuntime>(runtime: &M, request: &Request) -> R
         return Err(AdminError::Unauthorized);
     }
     verify_body(request)?;
+    // Whatever became of the registry, nothing waits for somebody who mends it by hand.
+    let kv = runtime.kv();
+    if let Some(lost) = Registry::lost(&kv).await? {
+        let (jobs, prefixes) = collection::known_prefixes(&kv).await?;
+        Registry::rebuild(&kv, lost, jobs, prefixes, runtime.now_ms()).await?;
+    }
     let segments: Option<Vec<String>> =
         request.segments().into_iter().map(|s| decode_segment(s).map(|s| s.into_owned())).collect();
     let mut segments = segments.unwrap_or_default().into_iter();

@@ -196,8 +196,8 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, request: &Request, budget: u
     respond(json!({"travail": null, "menage": true, "encore": again}), faults)
 }
 
-/// What one job could not do, for those that go on beside it; a store that does not answer, or a job that someone else
-/// holds, stops them too.
+/// What one job could not do, for those that go on beside it; a job that someone else holds stops them too. A store that does
+/// not answer is met again by what comes next.
 fn pass(error: AdminError) -> Result<String, AdminError> {
     match error {
         AdminError::Unavailable | AdminError::Conflict(_) => Err(error),
@@ -230,6 +230,7 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
             "pointeur": pointer,
             "pointeur_illisible": unreadable,
             "generations": registry.generations,
+            "registre_reconstruit_ms": registry.rebuilt_ms,
             "travaux": jobs,
             "collecte": collection::status(&kv).await?,
             "rapports": reports::list(&kv).await?,

@@ -21,22 +21,21 @@ const ANSWER_MAX: usize = 512 * 1024;
 /// ended its publication is a job like any other; killed before its report was kept, it is kept here.
 pub(crate) async fn is_ready<M: ImportRuntime>(runtime: &M) -> Result<bool, AdminError> {
     let kv = runtime.kv();
-    let Some(run) = collection::status(&kv).await? else { return Ok(false) };
     let now = runtime.now_ms();
-    if run.step.is_final() {
+    let Some(run) = collection::status(&kv).await?.filter(|run| !run.step.is_final()) else {
         collection::settle(&kv, now).await?;
-    }
-    if run.step == RunStep::HandedOver {
-        if Job::status(&kv, &run.id).await.is_ok_and(|job| job.step.is_final()) {
-            keep(runtime, &run.id).await?;
-        }
-        return Ok(false);
-    }
-    if run.step.is_final() {
-        keep(runtime, &run.id).await?;
-        return Ok(false);
-    }
+        return keep_ended(runtime).await.map(|()| false);
+    };
     Ok(!run.waits(now))
+}
+
+/// Keeps the report of the latest run, once its publication has ended too.
+async fn keep_ended<M: ImportRuntime>(runtime: &M) -> Result<(), AdminError> {
+    let kv = runtime.kv();
+    let Some(run) = collection::status(&kv).await? else { return Ok(()) };
+    let published =
+        run.step != RunStep::HandedOver || Job::status(&kv, &run.id).await.is_ok_and(|job| job.step.is_final());
+    if published { keep(runtime, &run.id).await } else { Ok(()) }
 }
 
 /// Advances the run under way, then the publication of what it brought, and keeps its report once it has ended.

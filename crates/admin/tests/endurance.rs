@@ -454,8 +454,17 @@ impl Harness {
                 key.starts_with(&format!("{}:", g.id))
                     || key == format!("work:marks:{}", g.id)
                     || key.starts_with(&format!("work:marks:{}:", g.id))
-            }) || ["current", "work:generations", "work:lease", "work:reserve", "work:reports", "public:reports"]
-                .contains(&key)
+            }) || [
+                "current",
+                "work:generations",
+                "work:generations:copie",
+                "work:generations:illisible",
+                "work:lease",
+                "work:reserve",
+                "work:reports",
+                "public:reports",
+            ]
+            .contains(&key)
                 || ["work:collecte", "work:report:", "compte:"].iter().any(|start| key.starts_with(start))
         };
         let lost: Vec<String> = kv.keys().into_iter().filter(|c| !named(c)).collect();
@@ -510,10 +519,151 @@ fn invariant_11_a_store_that_fails_now_and_then_changes_nothing() {
     for seed in 0..number("ENDURANCE_FAULTS", 3) {
         let faults = FaultRates { error: 4, answer_lost: 3, torn_batch: 5, ..FaultRates::default() };
         let harness = Harness::new(seed, faults, false);
-        assert_eq!(harness.all(), expected, "seed {seed}");
-        assert!(harness.read_store.0.struck.get() > 0);
-        harness.read_store.0.faults.set(FaultRates::default());
+        let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            assert_eq!(harness.all(), expected);
+            assert!(harness.read_store.0.struck.get() > 0);
+            harness.read_store.0.faults.set(FaultRates::default());
+            harness.verify_housekeeping();
+        }));
+        assert!(read.is_ok(), "seed {seed}: see above");
+    }
+}
+
+/// What somebody may do to a value: take it away, empty it, write over it, flip, cut or lengthen it, exchange it.
+fn damages(whole: &[u8], other: &[u8], chance: &Chance) -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let at = usize::try_from(chance.below(whole.len() as u64)).unwrap();
+    let mut flipped = whole.to_vec();
+    if let Some(byte) = flipped.get_mut(at) {
+        *byte ^= 1 << chance.below(8);
+    }
+    let mut first = whole.to_vec();
+    if let Some(byte) = first.first_mut() {
+        *byte ^= 1;
+    }
+    vec![
+        ("absent", None),
+        ("empty", Some(Vec::new())),
+        ("no JSON", Some(b"{".to_vec())),
+        ("another JSON", Some(b"{}".to_vec())),
+        ("a list", Some(b"[]".to_vec())),
+        ("flipped", Some(flipped)),
+        ("first byte flipped", Some(first)),
+        ("cut", Some(whole[..at].to_vec())),
+        ("longer", Some([whole, b"0".as_slice()].concat())),
+        ("exchanged", Some(other.to_vec())),
+    ]
+}
+
+/// Whatever lies under a key of the import, or does not, calls are answered, a push is published, the housekeeping ends,
+/// and nothing that is served goes.
+#[test]
+fn invariant_11_whatever_lies_under_a_key_of_the_import_the_next_push_is_published() {
+    let prepared = || {
+        let harness = Harness::new(3, FaultRates::default(), false);
+        harness.push(&[part(0, 40)]);
+        harness.collect(b"{}");
+        let ended = harness.open();
+        harness.insister(("DELETE", &format!("jobs/{ended}"), b""));
+        let waiting = harness.open();
+        harness.insister(("PUT", &format!("jobs/{waiting}/parts/0"), &part(0, 20)));
+        let begun = harness.open();
+        harness.send(&begun, &[part(0, 60)]);
+        harness.insister(("POST", &format!("jobs/{begun}/run?budget_ms=1"), b""));
+        harness.insister(("POST", "pull", br#"{"sources": ["insersup"]}"#));
+        harness.insister(("POST", "pull/run?budget_ms=1", b""));
+        harness
+    };
+    let keys = prepared().read_store.0.inner.keys();
+    let mut shapes = std::collections::BTreeSet::new();
+    let chance = Chance::new(number("ENDURANCE_SEED", 1));
+    let mut cases = 0;
+    for key in keys.iter().filter(|key| key.starts_with("work:") || key.starts_with("public:")) {
+        // One of each shape: numbers and ids aside.
+        let shape: String = key
+            .split(|c: char| ":.".contains(c))
+            .map(|s| if s.bytes().any(|b| b.is_ascii_digit()) { "*" } else { s })
+            .collect();
+        if !shapes.insert(shape) && std::env::var_os("ENDURANCE_KILLS").is_none() {
+            continue;
+        }
+        let whole = block_on(prepared().read_store.0.inner.get(key)).unwrap().unwrap();
+        let other =
+            block_on(prepared().read_store.0.inner.get("work:job")).unwrap().unwrap_or_else(|| b"autre".to_vec());
+        for (what, value) in damages(&whole, &other, &chance) {
+            let harness = prepared();
+            let kv = &harness.read_store.0.inner;
+            let before = harness.pointer().unwrap();
+            kv.corrupt(key, value);
+            let told = format!("{key}: {what}");
+            let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                assert!(harness.status()["generations"].as_array().unwrap().len() >= 2);
+                // Somebody calls for a day and more, then pushes.
+                for _ in 0..4 {
+                    harness.planifier();
+                    harness.pass(25 * 60 * 60 * 1_000);
+                }
+                harness.push(&[part(0, 99)]);
+                assert_ne!(harness.pointer().unwrap().generation, before.generation);
+                for _ in 0..3 {
+                    harness.pass(15 * 24 * 60 * 60 * 1_000);
+                    harness.planifier();
+                }
+                let registry = block_on(Registry::read(kv)).unwrap();
+                assert!(registry.jobs.is_empty() && registry.to_delete.is_empty(), "{registry:?}");
+                let left = |state| registry.generations.iter().any(|g| g.state == state);
+                assert!(!left(GenerationState::InProgress) && !left(GenerationState::ToDelete), "{registry:?}");
+                // Both generations that a reader may be led to are whole.
+                harness.digest();
+                harness.reculer();
+                harness.digest();
+            }));
+            assert!(read.is_ok(), "{told}: see above");
+            cases += 1;
+        }
+    }
+    println!("{cases} damages of {} kinds of keys", shapes.len());
+    assert!(shapes.len() >= 12, "{shapes:?}");
+}
+
+/// A registry that cannot be read is made anew by whoever comes first: what is served stays, what is left over is found and
+/// deleted, numbers are not given twice, and an operator is told.
+#[test]
+fn invariant_11_a_lost_registry_is_made_anew() {
+    for (absent, with_copy) in [(false, true), (true, true), (false, false), (true, false)] {
+        let harness = Harness::new(5, FaultRates::default(), false);
+        let kv = &harness.read_store.0.inner;
+        harness.push(&[part(0, 40)]);
+        harness.collect(b"{}");
+        harness.planifier();
+        let begun = harness.open();
+        harness.send(&begun, &[part(0, 60)]);
+        harness.insister(("POST", &format!("jobs/{begun}/run?budget_ms=1"), b""));
+        let left_over: Vec<String> = kv.keys();
+        let numbers = |kv: &store::MemoryStore| block_on(Registry::read(kv)).unwrap().generations;
+        let before = numbers(kv);
+        if with_copy {
+            harness.open();
+        } else {
+            // The application before this one wrote none.
+            kv.corrupt("work:generations:copie", None);
+        }
+        kv.corrupt("work:generations", (!absent).then(|| b"\x04 abime".to_vec()));
+        let status = harness.status();
+        assert!(status["registre_reconstruit_ms"].is_u64(), "{status}");
+        assert_eq!(kv.keys().contains(&"work:generations:illisible".to_owned()), !absent);
+        // With the copy jobs are known again and go on; without it their caller is told that they have ended.
+        let (status, job) = harness.insister(("POST", &format!("jobs/{begun}/run?budget_ms=1"), b""));
+        let told = job["bilan"]["echec"].as_str().unwrap_or_default();
+        assert_eq!((status, told.contains("n'est plus inscrit")), (200, !with_copy), "{job}");
+        harness.planifier();
+        let id = harness.push(&[part(0, 99)]);
         harness.verify_housekeeping();
+        let after = numbers(kv);
+        assert!(after.iter().all(|g| before.iter().all(|old| old.id != g.id || old.job == g.job || g.job.is_empty())));
+        let (_, report) = harness.call(("GET", &format!("reports/{id}"), b"")).unwrap();
+        assert_eq!(report["etape"], "publie", "{report}");
+        let gone = left_over.iter().filter(|key| key.starts_with('g') && !kv.keys().contains(key)).count();
+        assert!(gone > 0, "what the begun job wrote is deleted");
     }
 }
 

@@ -39,6 +39,6 @@ mod stepper;
 
 pub use demand::{Configuration, Demand, Lot, Millesimes};
 pub use record::{Run, RunStep};
-pub use release::settle;
+pub use release::{known_prefixes, settle};
 pub use report::{Coverages, FailedCall, RunReport, SourceReport};
 pub use run::{DURATION_MAX_MS, advance, give_up, open, report, status};

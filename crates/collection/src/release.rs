@@ -2,8 +2,10 @@
 
 use crate::record::{Run, RunStep};
 use crate::staged::StagedLots;
+use crate::state::{RunState, read_state};
 use publication::{Generation, GenerationState, Job, PublicationError, Registry};
 use store::KeyValueWrite;
+use store::kv::StoreError;
 
 /// Ends the run, and writes so: what it leaves goes.
 pub(crate) async fn finish<K: KeyValueWrite>(
@@ -32,16 +34,27 @@ pub(crate) async fn release<K: KeyValueWrite>(kv: &K, run: &Run, now: i64) -> Re
     clean(kv, &[&run.id], now).await
 }
 
-/// Lets go of what an ended run left, where it was killed at its very end. Reads little where there is nothing.
+/// Lets go of what an ended run left, where it was killed at its very end or its record is lost. Reads little where there is
+/// nothing.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn settle<K: KeyValueWrite>(kv: &K, now: i64) -> Result<(), PublicationError> {
-    let Some((run, _)) = Run::read(kv).await?.filter(|(c, _)| c.step.is_final()) else { return Ok(()) };
+    let run = Run::read(kv).await?.map(|(run, _)| run);
+    if run.as_ref().is_some_and(|run| !run.step.is_final()) {
+        return Ok(());
+    }
     let registry = Registry::read(kv).await?;
-    let opened = run.step != RunStep::HandedOver && registry.jobs.contains(&run.id);
     let in_progress = registry.generations.iter().any(|g| g.run && g.state == GenerationState::InProgress);
-    if opened || in_progress { release(kv, &run, now).await } else { Ok(()) }
+    match run {
+        Some(run) => {
+            let opened = run.step != RunStep::HandedOver && registry.jobs.contains(&run.id);
+            if opened || in_progress { release(kv, &run, now).await } else { Ok(()) }
+        }
+        // Whatever took those prefixes, its record is lost.
+        None if in_progress => clean(kv, &[], now).await,
+        None => Ok(()),
+    }
 }
 
 /// Lets go of every prefix that runs took and nobody needs: those of killed steps too. Staged answers stay. `ids` are the
@@ -67,4 +80,39 @@ pub(crate) async fn clean<K: KeyValueWrite>(kv: &K, ids: &[&str], now: i64) -> R
         }
     };
     Ok(Registry::sort_collection(kv, now, fate).await?)
+}
+
+/// What a registry that was lost must know again: the jobs of the latest runs, and the prefixes that lie in the store for
+/// them.
+///
+/// # Errors
+/// Those of the store.
+pub async fn known_prefixes<K: KeyValueWrite>(kv: &K) -> Result<(Vec<String>, Vec<Generation>), StoreError> {
+    let prefix = |id: &str, job: &str, state| Generation {
+        id: id.to_owned(),
+        job: job.to_owned(),
+        state,
+        since_ms: 0,
+        temporary: state == GenerationState::InProgress,
+        run: true,
+    };
+    let staged = StagedLots::read(kv).await?;
+    let mut known: Vec<Generation> =
+        staged.lots.values().map(|lot| prefix(&lot.prefix, "", GenerationState::Staged)).collect();
+    let Some((run, _)) = Run::read(kv).await? else { return Ok((Vec::new(), known)) };
+    if let Some(own) = &run.prefix {
+        known.push(prefix(own, &run.id, GenerationState::InProgress));
+        if let Some(state) = run.state {
+            match read_state(kv, own, state).await {
+                Ok(RunState { lot: Some(lot), .. }) => {
+                    known.push(prefix(&lot.prefix, &run.id, GenerationState::InProgress));
+                }
+                Err(StoreError::Unavailable(reason)) => return Err(StoreError::Unavailable(reason)),
+                // What it named is found by its number.
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    let jobs = run.previous.into_iter().chain([run.id]).filter(|id| !id.is_empty());
+    Ok((jobs.collect(), known))
 }

@@ -1,6 +1,7 @@
 //! The deletion of what nobody reads.
 
 use crate::job::{FoundRecord, Job};
+use crate::rebuild::search;
 use crate::registry::{Generation, GenerationState, Registry};
 use crate::staging::Staging;
 use crate::writer::{delete, forget};
@@ -30,6 +31,9 @@ fn is_temporary(family: &str) -> bool {
 pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Result<bool, StoreError> {
     let registry = Registry::read(kv).await?;
     let now = env.now_ms();
+    if search(kv, &registry, now).await? {
+        return Ok(true);
+    }
     let limit = DELETED_BATCHES.saturating_mul(env.batch().max(1));
     if let Some((job, part)) = registry.to_delete.first().cloned() {
         let staging = Staging::new(kv, &job, env.batch());
@@ -40,6 +44,10 @@ pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resu
                 Some(part + 1)
             }
             rest => rest?,
+        };
+        let rest = match rest {
+            None => beyond_published(kv, &job, part).await?,
+            some => some,
         };
         if rest.is_none() {
             Job::delete(kv, &job).await?;
@@ -78,6 +86,16 @@ pub async fn clean_up<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resu
     Ok(false)
 }
 
+/// Where parts may still lie once nothing is found at `part`. The publication deletes the parts that it knows while it runs;
+/// an attempt of a pull that was lost may have left some behind those.
+async fn beyond_published<K: KeyValueWrite>(kv: &K, job: &str, part: usize) -> Result<Option<usize>, StoreError> {
+    match Job::read(kv, job).await {
+        Ok((job, _)) => Ok(Some(job.options.parts).filter(|parts| part < *parts)),
+        Err(PublicationError::Store(StoreError::Unavailable(reason))) => Err(StoreError::Unavailable(reason)),
+        Err(_) => Ok(None),
+    }
+}
+
 /// Whether the time of a prefix has come. One that left the pointer in the future did so by a wrong clock: it is due like
 /// one of just now, once that is written down.
 fn to_delete(g: &Generation, now: i64) -> bool {
@@ -108,8 +126,10 @@ async fn delete_one<K: KeyValueWrite, E: Environment>(
         }
         return Ok(true);
     }
-    if let Some(generation) = registry.generations.iter().find(|g| g.state == GenerationState::Published && g.temporary)
-    {
+    // What a job needs goes once the job has ended: killed behind its pointer, it still reads its state.
+    let ended = |g: &&Generation| !registry.jobs.contains(&g.job);
+    let temporary = |g: &&Generation| g.state == GenerationState::Published && g.temporary;
+    if let Some(generation) = registry.generations.iter().filter(temporary).find(ended) {
         if delete_or_forget(kv, env, &generation.id, limit, is_temporary).await? {
             note(&generation.id, &|g| g.temporary = false).await?;
         }

@@ -519,7 +519,10 @@ impl Job {
         let generation = Registry::new_generation(kv, &self.id, now).await?;
         self.generation = Some(generation.clone());
         if let Err(error) = self.write(kv, before).await {
-            Registry::give_up(kv, &generation, now).await?;
+            // Of a store that does not answer it is not known whether the record names it now: it goes with the job.
+            if error == PublicationError::Overtaken {
+                Registry::give_up(kv, &generation, now).await?;
+            }
             return Err(error);
         }
         Ok(self)

@@ -28,6 +28,7 @@ mod lists;
 mod manifest;
 mod matching_lines;
 mod opening;
+mod rebuild;
 mod record_stream;
 mod registry;
 mod rollback;
@@ -45,6 +46,7 @@ pub use job::{CALL_MAX_MS, Job, JobStep, STAGING_MAX_MS, WAIT_MAX_MS, open, open
 pub use journal::{Journal, JournalReading, Position};
 pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use opening::{Mode, Opening, PublicationOptions, Scope};
+pub use rebuild::LostRegistry;
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served};
 pub use rollback::roll_back;

@@ -13,6 +13,9 @@ const LEASE_MS: i64 = 60_000;
 /// Prefixes that the registry names, at most: beyond, its value would come near to what a store takes.
 const PREFIXES_MAX: usize = 1_500;
 
+/// The copy of the registry.
+const COPY: &str = "work:generations:copie";
+
 /// What became of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -68,6 +71,12 @@ pub struct Registry {
     /// When open jobs were opened, in milliseconds since 1970.
     #[serde(rename = "ouverts_ms", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) opened_at_ms: BTreeMap<String, i64>,
+    /// When it was last made anew, in milliseconds since 1970: it was lost, or could not be read.
+    #[serde(rename = "reconstruit_ms", default, skip_serializing_if = "Option::is_none")]
+    pub rebuilt_ms: Option<i64>,
+    /// The numbers that are still to be looked for since then, the first and the last.
+    #[serde(rename = "a_chercher", default, skip_serializing_if = "Option::is_none")]
+    pub(super) to_search: Option<(u64, u64)>,
     /// Whether the version before may write to this store: it lies there as that one writes it.
     #[serde(skip)]
     pub(super) unframed: bool,
@@ -84,24 +93,52 @@ impl Registry {
 
     /// Reads the stored form. While the version before may write to the store the registry lies there as it wrote it, so
     /// that it can; from the first job of this version on it is framed, and the version before stops at it.
-    fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
+    pub(super) fn decode(bytes: &[u8]) -> Result<Self, StoreError> {
         if !bytes.starts_with(b"{") {
-            return frame::open_json(keys::REGISTRY, bytes);
+            return match (frame::open_json(keys::REGISTRY, bytes), frame::later_layout(keys::REGISTRY, bytes)) {
+                (Err(_), Some(layout)) => Err(StoreError::OtherLayout { key: keys::REGISTRY.to_owned(), layout }),
+                (read, _) => read,
+            };
         }
         let registry = serde_json::from_slice(bytes).map_err(|_| StoreError::Damaged(keys::REGISTRY.into()))?;
         Ok(Self { unframed: true, ..registry })
     }
 
-    fn encode(&self) -> Result<Vec<u8>, StoreError> {
+    pub(super) fn encode(&self) -> Result<Vec<u8>, StoreError> {
         if self.unframed { to_json(keys::REGISTRY, self) } else { frame::seal_json(keys::REGISTRY, self) }
     }
 
-    /// Changes the registry by compare-and-swap.
+    /// Changes the registry by compare-and-swap. Where other names stand in it then, a copy is written behind it: what a
+    /// registry that cannot be read named is known by that.
     pub(super) async fn update<K: KeyValueWrite, T>(
         kv: &K,
-        change: impl FnMut(&mut Self) -> T,
+        mut change: impl FnMut(&mut Self) -> T,
     ) -> Result<T, StoreError> {
-        exchange::update_as(kv, keys::REGISTRY, Self::decode, Self::encode, change).await
+        let mut copy = None;
+        let output = exchange::update_as(kv, keys::REGISTRY, Self::decode, Self::encode, |registry| {
+            let before = registry.names();
+            let output = change(registry);
+            copy = (registry.names() != before).then(|| frame::seal_json(COPY, registry));
+            output
+        });
+        let output = output.await?;
+        if let Some(copy) = copy {
+            // It may be a change behind: whoever uses it looks at what else is known.
+            let _ = kv.set(COPY, copy?).await;
+        }
+        Ok(output)
+    }
+
+    /// What it names: prefixes and jobs.
+    fn names(&self) -> (Vec<(String, GenerationState)>, Vec<String>, Vec<String>) {
+        let generations = self.generations.iter().map(|g| (g.id.clone(), g.state));
+        let ended = self.to_delete.iter().map(|(job, _)| job.clone());
+        (generations.collect(), self.jobs.clone(), ended.collect())
+    }
+
+    /// The copy, where there is one that can be read.
+    pub(super) async fn copy<K: KeyValue>(kv: &K) -> Result<Option<Self>, StoreError> {
+        Ok(kv.get(COPY).await?.and_then(|bytes| frame::open_json(COPY, &bytes).ok()))
     }
 
     /// Whether a job is open, or ended and not deleted yet.
@@ -310,7 +347,7 @@ pub struct Lease {
 }
 
 impl Lease {
-    async fn read<K: KeyValueWrite>(kv: &K, now: i64) -> Result<(Self, Vec<u8>), StoreError> {
+    pub(super) async fn read<K: KeyValueWrite>(kv: &K, now: i64) -> Result<(Self, Vec<u8>), StoreError> {
         // A lost or unreadable lease is a free one. Its number must never come again: what attempts write lies under it,
         // and there are far fewer of them than milliseconds.
         let free = || Self { number: u64::try_from(now).unwrap_or(0), job: String::new(), until_ms: 0 };

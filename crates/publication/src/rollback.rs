@@ -80,6 +80,12 @@ fn read_copy(key: &str, copy: &[u8]) -> Option<Pointer> {
     Pointer::read(content).ok()
 }
 
+/// Whether a generation holds a whole copy of its own pointer: it was published once.
+pub(crate) async fn has_copy<K: KeyValueWrite>(kv: &K, generation: &str) -> Result<bool, StoreError> {
+    let key = keys::value(generation, FAMILY_POINTER, 0);
+    Ok(kv.get(&key).await?.is_some_and(|copy| read_copy(&key, &copy).is_some()))
+}
+
 /// The pointer to the youngest published generation that holds a whole copy of its own.
 async fn youngest_published<K: KeyValueWrite>(kv: &K) -> Result<Pointer, PublicationError> {
     let registry = Registry::read(kv).await?;
@@ -89,6 +95,12 @@ async fn youngest_published<K: KeyValueWrite>(kv: &K) -> Result<Pointer, Publica
         if let Some(pointer) = copy.and_then(|copy| read_copy(&key, &copy)) {
             return Ok(pointer);
         }
+    }
+    if registry.to_search.is_some() {
+        return Err(PublicationError::Refused(
+            "le registre se reconstruit : appeler POST /internal/import/run tant que la réponse dit \"encore\": true, puis revenir"
+                .into(),
+        ));
     }
     Err(PublicationError::Refused(
         "le pointeur est illisible et aucune génération n'en garde de copie : restaurer le magasin".into(),

@@ -22,6 +22,8 @@ pub const PARTS_MAX: usize = 2_000;
 const REFUSALS_KEPT: usize = 50;
 /// Bytes of a kept reason.
 const REASON_MAX: usize = 400;
+/// Parts that may be missing before one that is there: what deletes them may have been killed, or begun at the last one.
+const GAP: usize = 8;
 /// Largest staged piece, in bytes.
 const PIECE_MAX: usize = 256 * 1024;
 
@@ -274,8 +276,13 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// `None` once no part is left. At most `limit` values a call.
     pub(super) async fn delete(&self, part: usize, limit: usize) -> Result<Option<usize>, StoreError> {
         if !self.existe(part).await? {
-            // Killed behind its deletion, it is still the one to delete: the next one may be there all the same.
-            return Ok(if self.existe(part + 1).await? { Some(part + 1) } else { None });
+            // Killed behind its deletion, it is still the one to delete: the next ones may be there all the same.
+            for next in part + 1..=part + GAP {
+                if self.existe(next).await? {
+                    return Ok(Some(next));
+                }
+            }
+            return Ok(None);
         }
         Ok(Some(if self.delete_part(part, limit).await? { part + 1 } else { part }))
     }

@@ -87,7 +87,13 @@ pub async fn advance<K: KeyValueWrite, E: Environment>(
     let output = match output {
         // What was written cannot be read again, or what is to be written does not fit: trying once more would not help.
         Err((PublicationError::Store(error), (saved, before))) if error.reason().is_some() => {
-            saved.end(kv, &before, JobStep::Failed, error.reason(), env.now_ms()).await
+            let served = match &saved.generation {
+                Some(generation) => Registry::is_served(kv, generation).await?,
+                None => false,
+            };
+            // Killed behind its pointer, it has done what it was to do, whatever became of its state.
+            let (step, reason) = if served { (JobStep::Published, None) } else { (JobStep::Failed, error.reason()) };
+            saved.end(kv, &before, step, reason, env.now_ms()).await
         }
         Err((fault, _)) => Err(fault),
         Ok(job) => Ok(job),

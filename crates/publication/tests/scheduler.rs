@@ -172,7 +172,7 @@ async fn clean<K: KeyValueWrite>(kv: &K, runtime: &Runtime) {
 /// What is left besides one served generation.
 fn remainders(kv: &MemoryStore, served: Option<&str>) -> Vec<String> {
     let own = |k: &String| served.is_some_and(|g| k.starts_with(&format!("{g}:")) || *k == format!("work:marks:{g}"));
-    let always = ["current", "work:generations", "work:lease"];
+    let always = ["current", "work:generations", "work:generations:copie", "work:lease"];
     kv.keys().into_iter().filter(|k| !own(k) && !always.contains(&k.as_str())).collect()
 }
 
@@ -323,6 +323,40 @@ fn what_the_pointer_names_is_never_deleted() {
         clean(&kv, &runtime).await;
         assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
     });
+}
+
+/// Killed between the pointer and its record, with the housekeeping before its next call or its state lost: it has published.
+#[test]
+fn invariant_11_a_job_that_was_killed_behind_its_pointer_has_published() {
+    let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
+    let mut met = 0;
+    for operations in 0..200 {
+        for lost in [false, true] {
+            let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+            block_on(async {
+                stage(&kv, "a", &rows).await.unwrap();
+                while advance(&kv, &runtime, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
+                kv.remaining.set(Some(operations));
+                let _ = advance(&kv, &runtime, "a", 0, &[]).await;
+                kv.remaining.set(None);
+                let ended = Job::status(&kv, "a").await.unwrap().step == JobStep::Published;
+                if kv.get("current").await.unwrap().is_none() || ended {
+                    return;
+                }
+                met += 1;
+                if lost {
+                    kv.keys().iter().filter(|key| key.contains(":etat.")).for_each(|key| kv.corrupt(key, None));
+                } else {
+                    clean(&kv, &runtime).await;
+                }
+                let job = advance(&kv, &runtime, "a", 1_000, &[]).await.unwrap();
+                assert_eq!((job.step, job.summary.failure), (JobStep::Published, None), "{operations} {lost}");
+                clean(&kv, &runtime).await;
+                assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "{operations} {lost}");
+            });
+        }
+    }
+    assert!(met > 2, "{met}");
 }
 
 /// A value that would not fit ends its job with the reason, and what is behind it is published.
@@ -505,4 +539,68 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
         assert!(verify <= 40 * (get_ms + set_ms), "{verify} ms");
         assert!(longs.len() >= 8, "every step is measured: {longs:?}");
     }
+}
+
+/// Parts, small ones, as `n` lines make them.
+async fn stage_parts<K: KeyValueWrite>(kv: &K, id: &str, n: usize, parts: usize) {
+    open(kv, id, Opening::default(), 0).await.unwrap();
+    let staging = Staging::new(kv, id, 25);
+    for part in 0..n {
+        let rows = [certification(&format!("{part:08}"), "40025214", 30)];
+        staging.stage(part, &body(&rows), &[]).await.unwrap();
+    }
+    Job::publish(kv, id, PublicationOptions { parts, ..PublicationOptions::default() }, 0).await.unwrap();
+}
+
+/// Parts beyond those that are published (a caller sent more, or an attempt of a pull was lost) go with their job, although
+/// the publication deletes those before them while it runs.
+#[test]
+fn invariant_8_parts_beyond_those_that_are_published_are_deleted() {
+    for (sent, published) in [(5, 2), (30, 1), (30, 12), (3, 3)] {
+        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        block_on(async {
+            stage_parts(&kv, "a", sent, published).await;
+            assert_eq!(finish(&kv, &runtime, "a").await.unwrap().step, JobStep::Published);
+            clean(&kv, &runtime).await;
+        });
+        assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "{sent} sent, {published} published");
+    }
+}
+
+/// Killed once, at whatever operation, the early deletion of parts and temporary values included: the same is published, and
+/// nothing is left over.
+#[test]
+fn invariant_11_killed_once_at_each_operation_nothing_is_left_over() {
+    let prepared = || {
+        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        block_on(stage_parts(&kv, "a", 5, 4));
+        (kv, runtime)
+    };
+    let (kv, runtime) = prepared();
+    let expected = block_on(finish(&kv, &runtime, "a")).unwrap().summary.digest;
+    let mut operations = 0;
+    loop {
+        let (kv, runtime) = prepared();
+        kv.remaining.set(Some(operations));
+        // A call for each look at the clock: every step is saved.
+        let unharmed = block_on(async {
+            loop {
+                match advance(&kv, &runtime, "a", 0, &[]).await {
+                    Ok(job) if job.step.is_final() => return true,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+        });
+        kv.remaining.set(None);
+        let job = block_on(finish(&kv, &runtime, "a")).unwrap();
+        assert_eq!((job.step, job.summary.digest), (JobStep::Published, expected.clone()), "operation {operations}");
+        block_on(clean(&kv, &runtime));
+        assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "operation {operations}");
+        if unharmed {
+            break;
+        }
+        operations += 1;
+    }
+    assert!(operations > 150, "{operations}");
 }

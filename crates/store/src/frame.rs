@@ -143,6 +143,18 @@ pub fn is_framed(value: &[u8]) -> bool {
     value.first() == Some(&LAYOUT)
 }
 
+/// Later layouts that a value may claim to be of; other first bytes are damage.
+const LATER: std::ops::RangeInclusive<u8> = LAYOUT + 1..=LAYOUT + 4;
+
+/// The later layout that a value claims to be of, where that is no flipped bit of a value of this one. So a later layout must
+/// seal otherwise: its values may not pass for ones of this layout once their first byte is changed.
+#[must_use]
+pub fn later_layout(key: &str, value: &[u8]) -> Option<u32> {
+    let (layout, rest) = value.split_first().filter(|(layout, _)| LATER.contains(layout))?;
+    let as_ours = [&[LAYOUT], rest].concat();
+    open(key, &as_ours).is_err().then_some(u32::from(*layout))
+}
+
 /// A framed value. Nothing comes out of it that its checksum does not prove, but for [`Frame::unproven`].
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {

@@ -3,6 +3,7 @@
 use crate::client::{Answer, Request, send};
 use crate::{Folder, components_are_built, root};
 use anyhow::Context;
+use host::store::Store;
 use host::{Config, Host};
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub struct Application {
     pub host: Host,
     /// How it was started.
     pub settings: Settings,
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Application {
@@ -84,7 +85,16 @@ impl Application {
         }
         config.variables.extend(settings.others.clone());
         let host = Host::start(config).context("the host does not start")?;
-        Ok(Self { host, settings, _folder: folder })
+        Ok(Self { host, settings, folder })
+    }
+
+    /// What lies under a key of the store file.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn stored(&self, key: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let store = Store::open(&self.folder.path().join("store.db"), true)?;
+        store.get("default", key).map_err(anyhow::Error::msg)
     }
 
     /// Sends a request.

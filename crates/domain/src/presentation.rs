@@ -83,13 +83,11 @@ const FOR_THEM: &str = " : pour protéger ces personnes, ses chiffres ne sont pa
 const SEE_COUNTRY: &str = "Voyez la même certification dans toute la France.";
 const SEE_OTHERS: &str = "Voyez un autre millésime, ou plusieurs certifications ensemble.";
 
-/// The messages of a filiere of a view that the threshold hides: in a place or in the country, its size known or not.
-#[must_use]
-pub fn sum_messages(filiere: Filiere, in_place: bool, has_size: bool) -> [String; 2] {
-    let why = if has_size { SMALL } else { UNKNOWN };
-    let instead = if in_place { SEE_COUNTRY } else { SEE_OTHERS };
-    [THRESHOLD_MESSAGE.to_owned(), [why, people(Some(filiere)), FOR_THEM, instead].concat()]
-}
+/// The messages of a filiere of a view that the threshold hides: constants, since every read component holds them.
+pub const SUM_MESSAGES: [&str; 2] = [
+    THRESHOLD_MESSAGE,
+    "Ces certifications comptent ensemble moins de 20 jeunes, ou on ne sait pas combien : pour protéger ces personnes, leurs chiffres ne sont pas montrés. Voyez-les dans toute la France, ou un autre millésime.",
+];
 
 /// Why figures are hidden, and what can be seen instead.
 fn why_hidden(published: &PublishedDocument) -> String {

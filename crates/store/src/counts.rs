@@ -8,7 +8,7 @@ use crate::codec::{Decoder, Encoder};
 use domain::declared::MAILLE_FIELD;
 use domain::disclosure::{DonneeSource, MESSAGE_SUM, Member, RawCounts, Sum, sum};
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
-use domain::presentation::sum_messages;
+use domain::presentation::SUM_MESSAGES;
 use domain::rates::{number, other_rate, rate};
 use domain::{Document, Filiere, PublishedDocument, territory};
 use serde_json::{Value, json};
@@ -307,16 +307,15 @@ fn aggregate(
         let closed = domain::date::is_closed(closing.and_then(domain::date::read_iso), || now);
         published.put("formation_fermee", closed.into());
     }
-    let messages: Vec<Value> = match (published.is_below_threshold(), sum.is_open()) {
-        (true, _) => {
-            let has_size = sum.count(NB_ANNEE_TERM).is_some();
-            sum_messages(filiere, !place.is_empty(), has_size).map(Value::from).to_vec()
-        }
-        (false, false) => vec![MESSAGE_SUM.into()],
-        (false, true) => Vec::new(),
+    let messages: &[&str] = match (published.is_below_threshold(), sum.is_open()) {
+        (true, _) => &SUM_MESSAGES,
+        (false, false) => &[MESSAGE_SUM],
+        (false, true) => &[],
     };
     if !messages.is_empty() {
-        published.put("_meta", json!({"messages": messages}));
+        // Not by `json!`: it would serialise values into values, which takes a kilobyte or three of every read component.
+        let meta = Document::from_iter([("messages".to_owned(), messages.iter().copied().collect())]);
+        published.put("_meta", Value::Object(meta));
     }
     published
 }

@@ -45,9 +45,13 @@ fn without_reasons(text: &str) -> String {
             _ => {}
         }
     }
-    let Ok(mut value) = serde_json::from_str::<Value>(text) else { return text.to_owned() };
-    leave_out(&mut value);
-    value.to_string()
+    let line = |line: &str| {
+        // A row of a CSV is none.
+        let Ok(mut value) = serde_json::from_str::<Value>(line) else { return line.to_owned() };
+        leave_out(&mut value);
+        value.to_string()
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn answers_as_before(application: &Application) {

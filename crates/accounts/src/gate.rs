@@ -9,9 +9,13 @@
 use sha2::{Digest, Sha256};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::task::Poll;
 
 /// Logins under way in an instance.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
+/// How often a login steps back before its check, which nothing interrupts: what has come to the instance meanwhile is
+/// looked at first. Without that no login ever meets another, and the gate is never full.
+const STEPS_BACK: u32 = 8;
 /// What they are told to wait who find it full, in seconds.
 const FULL_S: u64 = 1;
 /// Wrong passwords for a name before it has to wait.
@@ -81,6 +85,20 @@ impl Gate {
 }
 
 impl Attempt<'_> {
+    /// Lets every other request of the instance come as far as it can before this one is checked.
+    pub(crate) async fn wait_for_others(&self) {
+        let mut left = STEPS_BACK;
+        std::future::poll_fn(|context| {
+            if left == 0 {
+                return Poll::Ready(());
+            }
+            left -= 1;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// The password was wrong.
     pub(crate) fn failed(&self, now_ms: u64) {
         let mut names = self.gate.names.borrow_mut();
@@ -109,6 +127,8 @@ impl Drop for Attempt<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::future::Future;
+    use std::task::{Context, Waker};
 
     #[test]
     fn a_few_logins_at_once_and_no_more() {
@@ -117,6 +137,32 @@ mod tests {
         assert_eq!(gate.enter("autre", 0).err(), Some(FULL_S));
         drop(inside);
         assert!(gate.enter("autre", 0).is_ok());
+    }
+
+    /// The check itself is one piece of work: whoever comes meanwhile must have been looked at before it.
+    #[test]
+    fn those_that_come_together_meet_before_the_first_is_checked() {
+        let gate = Gate::default();
+        let login = async |n: usize| match gate.enter(&format!("u{n}"), 0) {
+            Ok(attempt) => {
+                attempt.wait_for_others().await;
+                true
+            }
+            Err(_) => false,
+        };
+        let mut all: Vec<_> = (0..16).map(|n| Box::pin(login(n))).collect();
+        let mut checked = 0;
+        while !all.is_empty() {
+            // As an instance does: each as far as it comes, one after the other.
+            all.retain_mut(|one| match one.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => true,
+                Poll::Ready(through) => {
+                    checked += usize::from(through);
+                    false
+                }
+            });
+        }
+        assert_eq!(checked, AT_ONCE);
     }
 
     #[test]

@@ -38,6 +38,7 @@ where
     let (user, password) = credentials(&fields)?;
     let gate = Gate::of_this_instance();
     let attempt = gate.enter(&user, runtime.monotonic_ms()).map_err(ApiError::TooMany)?;
+    attempt.wait_for_others().await;
     let kv = runtime.kv();
     let account = accounts::read(&kv, &user).await?;
     let verification = password::verify(account.as_ref(), &password);

@@ -76,12 +76,24 @@ pub(crate) fn verify_body(request: &Request) -> Result<(), AdminError> {
     }
 }
 
+/// Why a body is not understood; the parser's words reach nobody.
+fn unexpected(fault: &serde_json::Error) -> String {
+    let place = format!("vers le caractère {} de la ligne {}", fault.column(), fault.line());
+    let why = if fault.is_data() {
+        format!("un champ inconnu, ou d'un autre type qu'attendu, {place}")
+    } else if fault.is_eof() {
+        "il s'arrête avant la fin".to_owned()
+    } else {
+        format!("il est mal formé {place}")
+    };
+    format!("le corps n'est pas le JSON attendu : {why}")
+}
+
 pub(crate) fn json_of_body<T: DeserializeOwned + Default>(request: &Request) -> Result<T, AdminError> {
     if request.body.is_empty() {
         return Ok(T::default());
     }
-    serde_json::from_slice(&request.body)
-        .map_err(|e| AdminError::Refused(format!("le corps n'est pas le JSON attendu : {e}")))
+    serde_json::from_slice(&request.body).map_err(|fault| AdminError::Refused(unexpected(&fault)))
 }
 
 pub(crate) fn parameter(request: &Request, name: &str) -> Option<String> {

@@ -7,14 +7,15 @@
 use crate::call::{BUDGET_MS, admit, budget, finish, json_of_body, parameter, respond};
 use crate::error::AdminError;
 use crate::jobs::advance_job;
-use crate::runtime::{Env, ImportRuntime, indicators, new_id};
+use crate::runtime::{Env, ImportRuntime, indicators, new_id, plausibility};
 use crate::{jobs, reports, runs, usage, users};
 use api::error::{ApiError, NotFound};
 use api::{Request, Response};
 use domain::Kind;
+use plausibility::{Form, Rule};
 use publication::{
-    Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, clean_up, open,
-    open_in_one_call, roll_back, staging, withheld_cells,
+    Differences, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, Traced,
+    clean_up, coverage, differences, open, open_in_one_call, roll_back, staging, trace, withheld_cells,
 };
 use serde_json::{Value, json};
 use store::kv::{KeyValueWrite, StoreError, to_value};
@@ -50,9 +51,19 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
             let n = n
                 .parse()
                 .map_err(|_| AdminError::Refused("le numéro de partie est un entier, à partir de 0".into()))?;
-            let info =
-                Staging::new(&kv, id, runtime.batch()).stage(n, &request.body, &indicators(runtime).await?).await?;
-            respond(200, &info)
+            verify_form(request)?;
+            let staging = Staging::new(&kv, id, runtime.batch()).with_rules(plausibility(runtime).await?);
+            let line = parameter(request, "premiere_ligne").and_then(|line| line.parse().ok()).unwrap_or(1);
+            let staging = staging.from_file(&parameter(request, "fichier").unwrap_or_default(), line);
+            respond(200, &staging.stage(n, &request.body, &indicators(runtime).await?).await?)
+        }
+        ("GET", ["jobs", id, "parts", n, "dits"]) => {
+            let told = match n.parse() {
+                Ok(n) => Staging::new(&kv, id, 1).told(n).await?,
+                Err(_) => None,
+            };
+            let told = told.ok_or(AdminError::NotFound(NotFound::Job))?;
+            Ok(Response::new(200, "text/csv; charset=UTF-8", told))
         }
         ("POST", ["jobs", id, "publish"]) => respond(202, &Job::publish(&kv, id, json_of_body(request)?, now).await?),
         ("POST", ["jobs", id, "run"]) => respond(200, &advance_job(runtime, id, budget(request)).await?),
@@ -68,7 +79,21 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
         ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
         ("GET", ["secret"]) => secret(&kv).await,
-        ("POST", ["rollback"]) => respond(200, &roll_back(&kv, &env).await?),
+        ("GET", ["differences"]) => told_differences(request, differences(&kv, None).await?),
+        ("GET", ["differences", before, after]) => {
+            told_differences(request, differences(&kv, Some((before, after))).await?)
+        }
+        ("GET", ["couverture"]) => {
+            let table = coverage(&kv).await?.ok_or(AdminError::NotFound(NotFound::Report))?;
+            Ok(Response::new(200, "text/csv; charset=UTF-8", table))
+        }
+        ("GET", ["trace"]) => traced(runtime, request).await,
+        ("GET", ["regles"]) => Ok(Response::json(200, &json!({"regles": rules(runtime).await?}))),
+        ("POST", ["rollback"]) => {
+            let pointer = roll_back(&kv, &env).await?;
+            reports::note_rollback(&kv, &new_id(runtime), &pointer.generation, now).await?;
+            respond(200, &pointer)
+        }
         ("GET" | "POST" | "PUT" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
         ("GET" | "PUT", ["usage"]) => usage::handle(runtime, request).await,
         _ => Err(AdminError::UnknownRoute),
@@ -81,6 +106,45 @@ async fn secret<K: KeyValueWrite>(kv: &K) -> Result<Response, AdminError> {
     let served = Served::read(kv).await?.ok_or_else(none)?;
     let cells = withheld_cells(kv, served.pointer.shelf()?).await?.ok_or_else(none)?;
     Ok(Response::new(200, "text/csv; charset=UTF-8", cells))
+}
+
+/// What changed, as JSON, or as a table where `format=csv` asks for it.
+fn told_differences(request: &Request, (differences, table): (Differences, String)) -> Result<Response, AdminError> {
+    match parameter(request, "format").as_deref() {
+        Some("csv") => Ok(Response::new(200, "text/csv; charset=UTF-8", table.into_bytes())),
+        _ => respond(200, &differences),
+    }
+}
+
+/// Where the documents of a code and a place come from.
+async fn traced<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
+    let said = |name: &str| parameter(request, name);
+    let code =
+        said("code").ok_or_else(|| AdminError::Refused("code : le code d'une certification est attendu".into()))?;
+    let (place, millesime, filiere) = (said("lieu").unwrap_or_default(), said("millesime"), said("filiere"));
+    let asked = Traced { place: &place, code: &code, millesime: millesime.as_deref(), filiere: filiere.as_deref() };
+    let traces = trace(&runtime.kv(), &asked).await?;
+    Ok(Response::json(200, &json!({"documents": to_value("trace", &traces)?})))
+}
+
+/// The table of the rules of plausibility, with the levels in use.
+async fn rules<M: ImportRuntime>(runtime: &M) -> Result<Vec<Value>, AdminError> {
+    let levels = plausibility(runtime).await?.levels;
+    let told = Rule::ALL.into_iter().map(|rule| {
+        let text = rule.text();
+        json!({"regle": text.name, "niveau": levels.of(rule).name(), "source": text.source, "attendu": text.asks,
+            "remede": text.remedy})
+    });
+    Ok(told.collect())
+}
+
+/// A body that is no lines of JSON in UTF-8 is told by name, with what to do.
+fn verify_form(request: &Request) -> Result<(), AdminError> {
+    match Form::of(&request.body) {
+        // A spoilt line is told where it stands; a mark at the beginning is no fault.
+        None | Some(Form::Latin1 | Form::Marked) => Ok(()),
+        Some(form) => Err(AdminError::Refused(form.to_string())),
+    }
 }
 
 /// Everything in one call, for a body of one part: opened, staged, published, advanced.
@@ -116,14 +180,22 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
         parts: 1,
         accept_refusals: is_true("accepter_refus"),
         confirm_losses: is_true("confirmer_pertes"),
+        confirm_anomalies: is_true("confirmer_anomalies"),
+        confirm_in_force: is_true("confirmer_en_vigueur"),
+        accept_duplicates: is_true("accepter_doublons"),
+        verify_only: is_true("verifier"),
+        await_sign_off: is_true("attendre_validation"),
+        sign_off: false,
         millesimes: (in_force != MillesimesInForce::default()).then_some(in_force),
     };
+    verify_form(request)?;
     let kv = runtime.kv();
     let now = runtime.now_ms();
     let id = new_id(runtime);
     open_in_one_call(&kv, &id, opening, now).await?;
     let published = async {
-        Staging::new(&kv, &id, runtime.batch()).stage(0, &request.body, &indicators(runtime).await?).await?;
+        let staging = Staging::new(&kv, &id, runtime.batch()).with_rules(plausibility(runtime).await?);
+        staging.stage(0, &request.body, &indicators(runtime).await?).await?;
         Ok::<Job, AdminError>(Job::publish(&kv, &id, options, now).await?)
     };
     let mut job = match published.await {
@@ -134,7 +206,7 @@ async fn documents<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<R
             return Err(error);
         }
     };
-    while !job.step.is_final() && job.step != JobStep::AwaitConfirmation {
+    while !job.step.is_final() && !job.step.awaits_someone() {
         let remainder = end.saturating_sub(runtime.monotonic_ms());
         if remainder == 0 {
             return respond(202, &job);
@@ -172,7 +244,7 @@ async fn advance_all<M: ImportRuntime>(runtime: &M, request: &Request, budget: u
     }
     for id in Registry::read(&kv).await?.jobs {
         let ahead = match Job::status(&kv, &id).await {
-            Ok(job) if matches!(job.step, JobStep::Staging | JobStep::AwaitConfirmation) => continue,
+            Ok(job) if job.step == JobStep::Staging || job.step.awaits_someone() => continue,
             Ok(_) => advance_job(runtime, &id, budget).await,
             Err(error) => Err(error.into()),
         };
@@ -219,7 +291,13 @@ async fn status<M: ImportRuntime>(runtime: &M) -> Result<Response, AdminError> {
     let mut jobs = Vec::new();
     for id in &registry.jobs {
         match Job::status(&kv, id).await {
-            Ok(job) => jobs.push(to_value(id, &job)?),
+            Ok(job) => {
+                let mut told = to_value(id, &job)?;
+                if let Some(object) = told.as_object_mut() {
+                    object.insert("attend".into(), job.waits_for().filter(|_| job.step.awaits_someone()).into());
+                }
+                jobs.push(told);
+            }
             Err(PublicationError::UnknownJob(_)) => {}
             Err(error) => return Err(error.into()),
         }

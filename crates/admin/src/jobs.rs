@@ -15,6 +15,8 @@ pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget:
     let job = advance(&kv, &Env(runtime), id, budget, &indicators(runtime).await?).await?;
     if job.step.is_final() {
         keep(runtime, id).await?;
+    } else if job.step.awaits_someone() {
+        reports::note_waiting(&kv, &job).await?;
     }
     Ok(job)
 }

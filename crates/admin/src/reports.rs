@@ -3,7 +3,7 @@
 use crate::error::AdminError;
 use api::error::NotFound;
 use collection::{Run, RunReport};
-use publication::Job;
+use publication::{Job, JobStep};
 use serde_json::{Map, Value, json};
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
 use store::{keys, public_record};
@@ -78,20 +78,7 @@ pub async fn keep<K: KeyValueWrite>(
         bytes = to_json(&report_key(&job.id), &report)?;
     }
     kv.set(&report_key(&job.id), bytes).await?;
-    // What cannot be read is let go: each import says its own again.
-    let stored = kv.get(keys::REPORTS).await?.and_then(|value| public_record::reports(&value).ok());
-    let reports_kept: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
-    let mut reports_kept = reports_kept.unwrap_or_default();
-    let id = report.get("id").cloned();
-    reports_kept.retain(|r| r.get("id") != id.as_ref());
-    reports_kept.insert(0, public(&report));
-    reports_kept.truncate(KEPT);
-    let mut bytes = to_json(keys::REPORTS, &reports_kept)?;
-    while bytes.len() > PUBLIC_MAX && reports_kept.len() > 1 {
-        reports_kept.pop();
-        bytes = to_json(keys::REPORTS, &reports_kept)?;
-    }
-    kv.set(keys::REPORTS, public_record::seal_reports(bytes)).await?;
+    show(kv, public(&report)).await?;
     list.insert(0, choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]));
     let old_codes: Vec<String> = list
         .drain(KEPT.min(list.len())..)
@@ -99,6 +86,49 @@ pub async fn keep<K: KeyValueWrite>(
         .collect();
     kv.set(LIST, to_json(LIST, &list)?).await?;
     Ok(kv.delete_many(old_codes).await?)
+}
+
+/// Lets everyone see that a publication waits, and for what kind of answer: no sentence, which may name a document.
+pub(crate) async fn note_waiting<K: KeyValueWrite>(kv: &K, job: &Job) -> Result<(), AdminError> {
+    let mut waiting = public(&to_value(&report_key(&job.id), job)?);
+    let mut options: Vec<&str> = job.summary.unconfirmed(&job.options).into_iter().map(|(option, _)| option).collect();
+    if job.step == JobStep::AwaitSignOff {
+        options.push("valider");
+    }
+    if let Some(object) = waiting.as_object_mut() {
+        object.insert("attend".into(), options.into());
+    }
+    show(kv, waiting).await
+}
+
+/// Lets everyone see that the generation before is served again.
+pub(crate) async fn note_rollback<K: KeyValueWrite>(
+    kv: &K,
+    id: &str,
+    generation: &str,
+    now: i64,
+) -> Result<(), AdminError> {
+    let line =
+        json!({"id": id, "ouvert_ms": now, "fini_ms": now, "etape": "retour", "generation": generation, "bilan": {}});
+    show(kv, line).await
+}
+
+/// Puts a line among the public ones, in place of the one of the same id.
+async fn show<K: KeyValueWrite>(kv: &K, line: Value) -> Result<(), AdminError> {
+    // What cannot be read is let go: each import says its own again.
+    let stored = kv.get(keys::REPORTS).await?.and_then(|value| public_record::reports(&value).ok());
+    let reports_kept: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
+    let mut reports_kept = reports_kept.unwrap_or_default();
+    let id = line.get("id").cloned();
+    reports_kept.retain(|r| r.get("id") != id.as_ref());
+    reports_kept.insert(0, line);
+    reports_kept.truncate(KEPT);
+    let mut bytes = to_json(keys::REPORTS, &reports_kept)?;
+    while bytes.len() > PUBLIC_MAX && reports_kept.len() > 1 {
+        reports_kept.pop();
+        bytes = to_json(keys::REPORTS, &reports_kept)?;
+    }
+    Ok(kv.set(keys::REPORTS, public_record::seal_reports(bytes)).await?)
 }
 
 fn choice(value: &Value, fields: &[&str]) -> Value {
@@ -111,10 +141,24 @@ fn choice(value: &Value, fields: &[&str]) -> Value {
 fn public(report: &Value) -> Value {
     let mut public = choice(report, &["id", "ouvert_ms", "fini_ms", "etape", "generation", "bilan"]);
     if let Some(summary) = public.get_mut("bilan").and_then(Value::as_object_mut) {
-        summary.remove("refus");
         // How many values were written depends on the lengths of hidden figures.
-        summary.remove("ecritures");
-        summary.remove("echec");
+        for told in ["refus", "echec", "doublons", "anomalies_a_confirmer", "en_vigueur_a_confirmer", "ecritures"] {
+            summary.remove(told);
+        }
+        // How often each rule was broken, without the sentences.
+        let rules = summary.get("anomalies").and_then(|a| a.get("regles")).and_then(Value::as_object);
+        let counts = rules.map(|rules| {
+            let count =
+                |(rule, told): (&String, &Value)| (rule.clone(), told.get("nombre").cloned().unwrap_or_default());
+            Value::Object(rules.iter().map(count).collect())
+        });
+        match counts {
+            Some(counts) => drop(summary.insert("anomalies".into(), counts)),
+            None => drop(summary.remove("anomalies")),
+        }
+        if let Some(differences) = summary.get_mut("differences").and_then(Value::as_object_mut) {
+            differences.remove("plus_grandes");
+        }
     }
     let run = report.get("collecte");
     let latest_run = run.and_then(|c| c.get("rapport")).filter(|r| !r.is_null());

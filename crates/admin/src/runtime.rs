@@ -4,7 +4,7 @@ use crate::error::AdminError;
 use api::{Runtime, VariableFault};
 use domain::Document;
 use outside::Outside;
-use publication::{Environment, SecrecySettings};
+use publication::{Environment, PlausibilityRules, SecrecySettings};
 use serde_json::Value;
 use store::codec::hex;
 use store::kv::{KeyValueWrite, StoreError};
@@ -36,10 +36,28 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
         Ok(SecrecySettings::parse(&secrecy, &secondary))
     }
 
+    async fn plausibility(&self) -> Result<Option<PlausibilityRules>, StoreError> {
+        // A level that cannot be read was told when the first part came in.
+        match plausibility(self.0).await {
+            Ok(rules) => Ok(Some(rules)),
+            Err(AdminError::Refused(reason)) => Err(StoreError::Unavailable(reason)),
+            Err(_) => Err(StoreError::Unavailable("variable plausibilite".into())),
+        }
+    }
+
     async fn user(&self, document: &Document) -> Result<(), StoreError> {
         let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
         accounts::set_password(&self.0.kv(), &text("username"), &text("password")).await
     }
+}
+
+/// How documents are checked for plausibility.
+pub(crate) async fn plausibility<M: Runtime>(runtime: &M) -> Result<PlausibilityRules, AdminError> {
+    let variable = runtime.variable("plausibilite").await?;
+    let levels = plausibility::Levels::read(&variable)
+        .map_err(|reason| AdminError::Refused(format!("variable plausibilite : {reason}")))?;
+    let (year, ..) = domain::date::date(runtime.now_ms().div_euclid(86_400_000));
+    Ok(PlausibilityRules { levels, year: Some(year) })
 }
 
 pub(crate) fn new_id<M: ImportRuntime>(runtime: &M) -> String {

@@ -96,7 +96,10 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         if part >= PARTS_MAX {
             return Err(StepFault::Failed(format!("plus de {PARTS_MAX} parties de documents")));
         }
-        let staging = Staging::new(self.kv, &self.run.id, self.env.batch());
+        let mut staging = Staging::new(self.kv, &self.run.id, self.env.batch());
+        if let Some(rules) = self.env.plausibility().await? {
+            staging = staging.with_rules(rules);
+        }
         let info = staging.stage_documents(part, documents, self.indicators).await?;
         self.state.report.writes += info.pieces as u64 + 2;
         Ok(self.state.totals.add(&info)?)

@@ -301,6 +301,10 @@ fn import(report: &Value) -> Markup {
         "inchange" => "inchangé",
         "abandonne" => "abandonné",
         "echec" => "échec",
+        "verifie" => "vérifié, non publié",
+        "retour" => "retour à la génération précédente",
+        "attendre_confirmation" => "attend une confirmation",
+        "attendre_validation" => "attend une validation",
         other => other,
     };
     html! {

@@ -12,6 +12,27 @@ pub struct KnownCodes {
     some: bool,
 }
 
+impl serde::Serialize for KnownCodes {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or_default();
+        let text: String = if self.some {
+            self.bits.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+        } else {
+            String::new()
+        };
+        serializer.serialize_str(&text)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for KnownCodes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
+        Ok(bytes.and_then(|bytes| Self::read(&bytes)).unwrap_or_default())
+    }
+}
+
 impl std::fmt::Debug for KnownCodes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KnownCodes").field("some", &self.some).finish_non_exhaustive()
@@ -95,5 +116,9 @@ mod tests {
         let read = KnownCodes::read(known.as_bytes()).unwrap();
         assert!(read == known && !read.is_empty());
         assert!(KnownCodes::read(b"short").is_none());
+        for known in [known, KnownCodes::default()] {
+            let text = serde_json::to_string(&known).unwrap();
+            assert!(serde_json::from_str::<KnownCodes>(&text).unwrap() == known);
+        }
     }
 }

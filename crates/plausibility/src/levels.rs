@@ -44,7 +44,7 @@ impl Default for Levels {
 }
 
 impl Levels {
-    /// Reads the variable: `taux_bornes=confirmer, uai_lettre=noter`; empty changes nothing.
+    /// Reads the variable: `taux_bornes=confirmer, uai_lettre=noter`; empty changes nothing, `tout` stands for every rule.
     ///
     /// # Errors
     /// What is no rule or no level, in words for whoever set the variable.
@@ -55,12 +55,19 @@ impl Levels {
                 .split_once('=')
                 .map(|(name, level)| (name.trim(), level.trim()))
                 .ok_or_else(|| format!("« {pair} » n'est pas de la forme règle=niveau"))?;
+            let parsed = |level: &str| {
+                Level::parse(level)
+                    .ok_or_else(|| format!("« {level} » n'est pas un niveau ; attendu : noter, confirmer ou refuser"))
+            };
+            if name == "tout" {
+                levels.0 = [parsed(level)?; Rule::ALL.len()];
+                continue;
+            }
             let rule = Rule::parse(name).ok_or_else(|| {
                 let known: Vec<&str> = Rule::ALL.iter().map(|rule| rule.text().name).collect();
                 format!("« {name} » n'est pas une règle ; attendu : {}", known.join(", "))
             })?;
-            let level = Level::parse(level)
-                .ok_or_else(|| format!("« {level} » n'est pas un niveau ; attendu : noter, confirmer ou refuser"))?;
+            let level = parsed(level)?;
             if let Some(place) = levels.0.get_mut(rule.rank()) {
                 *place = level;
             }
@@ -86,6 +93,8 @@ mod tests {
         assert_eq!(levels.of(Rule::ShareSum), Level::Refused);
         assert_eq!(levels.of(Rule::UaiLetter), Level::Refused);
         assert_eq!(Levels::read(" "), Ok(Levels::default()));
+        let noted = Levels::read("tout=noter, taux_bornes=refuser").unwrap();
+        assert_eq!((noted.of(Rule::UaiLetter), noted.of(Rule::RateBounds)), (Level::Noted, Level::Refused));
         for (wrong, said) in [
             ("taux", "n'est pas de la forme"),
             ("taux=noter", "n'est pas une règle"),

@@ -8,6 +8,7 @@
 //! Nothing here does I/O. A message repeats the value of an indicator only where its group is large enough to be published.
 
 pub mod columns;
+pub mod forms;
 pub mod known;
 mod levels;
 mod rules;
@@ -15,7 +16,8 @@ mod statistic;
 mod texts;
 
 pub use columns::{Columns, changed_scale};
+pub use forms::Form;
 pub use known::KnownCodes;
 pub use levels::{Level, Levels};
 pub use rules::{Finding, Rule, RuleText};
-pub use statistic::{Checker, Origin};
+pub use statistic::{Checker, Origin, no_number};

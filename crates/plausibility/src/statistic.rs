@@ -55,8 +55,7 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn put(&mut self, rule: Rule, field: &str, found: String, remedy: Option<String>) {
         let mut level = self.checker.levels.of(rule);
-        // What is no number cannot be published, whoever made it.
-        if self.checker.origin == Origin::Collection && rule != Rule::Number {
+        if self.checker.origin == Origin::Collection {
             level = level.min(Level::Confirmed);
         }
         self.found.push(Finding { rule, level, field: field.to_owned(), found, remedy });
@@ -98,8 +97,7 @@ impl Checker {
         let size = number(document, NB_ANNEE_TERM);
         for (field, value) in document.iter().filter(|(field, value)| is_indicator(field) && !value.is_null()) {
             let Some(n) = value.as_f64() else {
-                let remedy = value.as_str().and_then(number_remedy);
-                findings.put(Rule::Number, field, String::new(), remedy);
+                findings.found.push(no_number(field, value));
                 continue;
             };
             let whole = n.fract() == 0.0;
@@ -185,6 +183,13 @@ impl Checker {
             }
         }
     }
+}
+
+/// An indicator that is no number: always refused, by whatever it was sent or made.
+#[must_use]
+pub fn no_number(field: &str, value: &Value) -> Finding {
+    let remedy = value.as_str().and_then(number_remedy);
+    Finding { rule: Rule::Number, level: Level::Refused, field: field.to_owned(), found: String::new(), remedy }
 }
 
 /// The nomenclature that a code has the shape of; documents hold codes without prefix.

@@ -1,5 +1,7 @@
 //! Wrong inputs as people send them, one a line: what becomes of each, and what is said.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
+
 use domain::{Document, Kind};
 use plausibility::{Checker, KnownCodes, Level, Levels, Origin, Rule};
 use serde_json::{Value, json};

@@ -66,6 +66,9 @@ pub enum JobStep {
     /// More than 10 % of a maille and millesime would be lost: someone must confirm.
     #[serde(rename = "attendre_confirmation")]
     AwaitConfirmation,
+    /// All is written: someone is to look at it and sign.
+    #[serde(rename = "attendre_validation")]
+    AwaitSignOff,
     /// The pointer moves.
     #[serde(rename = "basculer")]
     Switch,
@@ -75,6 +78,9 @@ pub enum JobStep {
     /// The data is what is served already: no new generation.
     #[serde(rename = "inchange")]
     Unchanged,
+    /// Everything was done but the switch, as it was asked for.
+    #[serde(rename = "verifie")]
+    Verified,
     /// Given up.
     #[serde(rename = "abandonne")]
     GivenUp,
@@ -104,7 +110,13 @@ impl JobStep {
     /// Whether nothing more will happen.
     #[must_use]
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Published | Self::Unchanged | Self::GivenUp | Self::Failed)
+        matches!(self, Self::Published | Self::Unchanged | Self::Verified | Self::GivenUp | Self::Failed)
+    }
+
+    /// Whether it goes on only once someone says so.
+    #[must_use]
+    pub fn awaits_someone(&self) -> bool {
+        matches!(self, Self::AwaitConfirmation | Self::AwaitSignOff)
     }
 }
 
@@ -337,7 +349,7 @@ impl Job {
         for other in registry.jobs.iter().filter(|j| *j != id) {
             if let FoundRecord::Seen(job, before) = Self::find(kv, &registry, other, now).await?
                 && job.run
-                && job.step == JobStep::AwaitConfirmation
+                && job.step.awaits_someone()
             {
                 let reason = Some(format!("elle attendait une confirmation : la collecte {id} l'a remplacée"));
                 match job.end(kv, &before, JobStep::GivenUp, reason, now).await {
@@ -366,7 +378,7 @@ impl Job {
                 (self.opened_ms, CALL_MAX_MS, "son appel s'est interrompu : sans publication")
             }
             JobStep::Staging => (self.opened_ms, STAGING_MAX_MS, "sans publication"),
-            JobStep::AwaitConfirmation => {
+            JobStep::AwaitConfirmation | JobStep::AwaitSignOff => {
                 (self.waits_since_ms.unwrap_or(self.opened_ms), WAIT_MAX_MS, "sans confirmation")
             }
             _ => return Ok(false),
@@ -401,17 +413,15 @@ impl Job {
         let (mut job, before) = Self::read_to_publish(kv, id, now).await?;
         match job.step {
             JobStep::Staging => {}
-            JobStep::AwaitConfirmation if options.confirm_losses => {
-                job.options.confirm_losses = true;
+            JobStep::AwaitConfirmation | JobStep::AwaitSignOff => {
+                job.options.confirm(&options);
+                if let Some(reason) = job.waits_for() {
+                    return refusal(reason);
+                }
+                // Confirmed, it may still wait for its signature: the step that switches sees to it.
                 job.step = JobStep::Switch;
                 job.write(kv, &before).await?;
                 return Ok(job);
-            }
-            JobStep::AwaitConfirmation => {
-                return refusal(format!(
-                    "des documents disparaîtraient ({}) : confirmer par \"confirmer_pertes\": true",
-                    job.summary.losses.join(" ; ")
-                ));
             }
             // Asking again for what is under way changes nothing.
             _ if !job.step.is_final() => return Ok(job),
@@ -495,6 +505,32 @@ impl Job {
             Err(error) => Ok((Self::end_lost(kv, id, error, now).await?, Vec::new())),
             read => read,
         }
+    }
+
+    /// What it waits for, in words and with the option that lets it go on; `None` where nothing is missing but time.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<String> {
+        let missing = self.summary.unconfirmed(&self.options);
+        if self.step == JobStep::AwaitSignOff && missing.is_empty() {
+            let sign = "la nouvelle génération attend une validation : la relire, puis valider par \"valider\": true";
+            return (!self.options.sign_off).then(|| sign.to_owned());
+        }
+        let told = missing.into_iter().map(|(option, sentences)| {
+            let what = match option {
+                "confirmer_pertes" => "des documents disparaîtraient",
+                "confirmer_anomalies" => "des données sont invraisemblables",
+                "accepter_doublons" => "une même clé désigne des documents différents",
+                _ => "un millésime ne se met pas en vigueur sans confirmation",
+            };
+            let first: Vec<&str> = sentences.iter().take(5).map(String::as_str).collect();
+            let more = match sentences.len().saturating_sub(5) {
+                0 => String::new(),
+                more => format!(" ; et {more} autres"),
+            };
+            format!("{what} ({}{more}) : confirmer par \"{option}\": true", first.join(" ; "))
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| told.join(" ; "))
     }
 
     /// How it ended, for who wants it to go on.

@@ -19,15 +19,21 @@
 //! step appends lies under the fencing number of its attempt and counts only once the job's
 //! record says so, and everything else is a function of what was read.
 
+mod anomalies;
+mod differences;
 mod error;
 mod housekeeping;
 mod job;
 mod journal;
+mod known_codes;
 mod lines;
 mod lists;
 mod manifest;
 mod matching_lines;
 mod opening;
+mod origins;
+mod outlines;
+mod preview;
 mod rebuild;
 mod record_stream;
 mod registry;
@@ -38,23 +44,31 @@ mod short;
 pub mod staging;
 mod steps;
 mod summary;
+mod told;
+mod trace;
 mod writer;
 
+pub use anomalies::{Anomalies, RuleTally};
+pub use differences::{coverage, differences};
 pub use error::PublicationError;
 pub use housekeeping::clean_up;
 pub use job::{CALL_MAX_MS, Job, JobStep, STAGING_MAX_MS, WAIT_MAX_MS, open, open_collection, open_in_one_call};
 pub use journal::{Journal, JournalReading, Position};
 pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use opening::{Mode, Opening, PublicationOptions, Scope};
+pub use origins::{Origin, Origins, Push};
+pub use outlines::{ChangeTally, Coverage, Differences, RateChange};
+pub use preview::preview;
 pub use rebuild::LostRegistry;
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served};
 pub use rollback::roll_back;
 pub use secrecy::{SecrecySettings, withheld_cells};
 pub use served::walk_served;
-pub use staging::{LineRefusal, PartInfo, Staging, StagingError};
+pub use staging::{LineRefusal, PartInfo, PlausibilityRules, Staging, StagingError};
 pub use steps::advance;
 pub use summary::{JobSummary, Totals};
+pub use trace::{Trace, Traced, trace};
 pub use writer::{Writer, put_long, read_long};
 
 use domain::Document;
@@ -78,6 +92,11 @@ pub trait Environment {
     /// Where that cannot be known: nothing is published then.
     fn secrecy(&self) -> impl Future<Output = Result<SecrecySettings, StoreError>> {
         std::future::ready(Ok(SecrecySettings::default()))
+    }
+
+    /// How documents are checked for plausibility; `None` where they are not.
+    fn plausibility(&self) -> impl Future<Output = Result<Option<PlausibilityRules>, StoreError>> {
+        async { Ok(None) }
     }
 
     /// How many values one batch may hold: 25 where the deployment's profile allows batches.

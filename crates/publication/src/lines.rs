@@ -1,10 +1,12 @@
 //! Pushed lines: what is accepted, what is refused and why, what is kept out.
 
+use crate::anomalies::Anomalies;
 use crate::matching_lines;
 use domain::code::is_rncp;
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX, PLACE_FIELD};
 use domain::indicator::{self, is_indicator};
 use domain::{DeclaredMaille, Document, Filiere, Kind, Millesime, StoredPassword, Uai, territory};
+use plausibility::{Finding, KnownCodes, Level};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -22,6 +24,8 @@ pub struct ValidLine {
     pub kind: Kind,
     /// The document's JSON, without what is kept out.
     pub json: Vec<u8>,
+    /// The rules of plausibility that it breaks without being refused.
+    pub findings: Vec<Finding>,
 }
 
 #[derive(Deserialize)]
@@ -73,6 +77,12 @@ pub struct LineChecker<'a> {
     pub mailles: BTreeMap<String, DeclaredMaille>,
     /// Fields kept out, and how often.
     pub unknown: BTreeMap<String, u64>,
+    /// The rules of plausibility, where documents are to keep them.
+    pub rules: Option<plausibility::Checker>,
+    /// The codes of the nomenclature that came in this push so far.
+    pub codes: KnownCodes,
+    /// The rules that were broken, and how often.
+    pub anomalies: Anomalies,
 }
 
 impl LineChecker<'_> {
@@ -81,15 +91,16 @@ impl LineChecker<'_> {
     /// # Errors
     /// The reason of the refusal.
     pub fn line(&mut self, line: &[u8]) -> Result<ValidLine, RefusedLine> {
+        // A mark at the beginning of a file is no part of its first line.
+        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
         let refusal = |reason: String| RefusedLine(reason);
-        let read: PushedLine<'_> = serde_json::from_slice(line)
-            .map_err(|e| refusal(format!("la ligne n'est pas un objet JSON {{\"kind\", \"doc\"}} : {e}")))?;
+        let read: PushedLine<'_> = serde_json::from_slice(line).map_err(|fault| refusal(explained(line, &fault)))?;
         let kind = Kind::parse(&read.kind).ok_or_else(|| {
             let known: Vec<&str> = Kind::ALL.iter().map(|k| k.name()).collect();
             refusal(format!("kind « {} » inconnu ; attendu : {}", read.kind, known.join(", ")))
         })?;
         let document: Document =
-            serde_json::from_str(read.doc.get()).map_err(|e| refusal(format!("doc n'est pas un objet JSON : {e}")))?;
+            serde_json::from_str(read.doc.get()).map_err(|_| refusal("doc n'est pas un objet JSON".into()))?;
         self.document(kind, document)
     }
 
@@ -156,11 +167,31 @@ impl LineChecker<'_> {
                 StoredPassword::parse(kept).map_err(|reason| refusal(format!("password : {reason}")))?;
             }
         }
-        let json = serde_json::to_vec(&document).map_err(|e| refusal(e.to_string()))?;
+        let findings = self.plausible(kind, &document)?;
+        if kind.maille().is_some() {
+            verify_numbers(&document)?;
+        }
+        let json = serde_json::to_vec(&document).map_err(|_| refusal("le document ne s'écrit pas en JSON".into()))?;
         if json.len() > DOCUMENT_MAX {
             return Err(refusal(format!("le document dépasse {} Kio", DOCUMENT_MAX / 1024)));
         }
-        Ok(ValidLine { kind, json })
+        Ok(ValidLine { kind, json, findings })
+    }
+
+    /// The rules of plausibility: what a document breaks, where it is not refused for it.
+    fn plausible(&mut self, kind: Kind, document: &Document) -> Result<Vec<Finding>, RefusedLine> {
+        let Some(rules) = &mut self.rules else { return Ok(Vec::new()) };
+        if let Kind::Bcn | Kind::BcnSise = kind
+            && let Some(code) = kind.key(document)
+        {
+            self.codes.add(&code);
+            rules.known.add(&code);
+        }
+        let findings = rules.check(kind, document);
+        self.anomalies.add(kind, &findings);
+        let refused: Vec<String> =
+            findings.iter().filter(|f| f.level == Level::Refused).take(3).map(Finding::message).collect();
+        if refused.is_empty() { Ok(findings) } else { Err(RefusedLine(refused.join(" | "))) }
     }
 
     /// A declaration; the same one again changes nothing.
@@ -294,13 +325,22 @@ fn verify_statistic(kind: Kind, document: &Document) -> Result<(), RefusedLine> 
             "{field} : un indicateur ne se met pas dans un sous-champ, où le seuil ne le verrait pas"
         ));
     }
-    for (field, value) in document.iter().filter(|(field, _)| is_indicator(field)) {
-        if !value.is_null() && !value.is_number() {
-            // The value is not repeated: it may belong to a group under the threshold.
-            return refusal(format!("{field} : un nombre ou null est attendu"));
-        }
-    }
     Ok(())
+}
+
+/// Indicators are numbers or unknown; a value that is none is not repeated, it may belong to a group under the threshold.
+fn verify_numbers(document: &Document) -> Result<(), RefusedLine> {
+    let wrong = |(field, value): &(&String, &Value)| is_indicator(field) && !value.is_null() && !value.is_number();
+    match document.iter().find(wrong) {
+        Some((field, value)) => Err(RefusedLine(plausibility::no_number(field, value).message())),
+        None => Ok(()),
+    }
+}
+
+/// Why a line cannot be read; the parser's words reach nobody.
+fn explained(line: &[u8], fault: &serde_json::Error) -> String {
+    let column = if fault.is_syntax() { fault.column() } else { 0 };
+    plausibility::forms::line_fault(line, column, fault.is_eof())
 }
 
 #[cfg(test)]

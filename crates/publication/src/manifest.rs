@@ -1,11 +1,14 @@
 //! What is known of a published generation.
 
+use crate::origins::Origins;
 use crate::record_stream::RecordStream;
 use crate::secrecy::SecrecySettings;
 use crate::writer::{Writer, put_long, read_long};
-use domain::{DeclaredMaille, Kind};
+use domain::{DeclaredMaille, Kind, Maille};
+use plausibility::Columns;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::keys::{self, Family};
 use store::kv::{KeyValue, KeyValueWrite, StoreError, to_json};
 use store::pointer::{LAYOUT, MillesimesInForce};
 use store::public_record::DocumentCounts;
@@ -43,6 +46,18 @@ pub(crate) struct Manifest {
     /// How its documents were written: see [`rendering`]. Version 0.1 did not say.
     #[serde(default)]
     pub(crate) rendering: String,
+    /// What the next publication compares columns with. Versions before did not say.
+    #[serde(rename = "colonnes", default)]
+    pub(crate) columns: Columns,
+    /// How many values the outlines of its statistics lie in. Versions before had none.
+    #[serde(rename = "contours", default)]
+    pub(crate) outlines: usize,
+    /// How many partitions of the sources each family has; none where a version before did not say.
+    #[serde(rename = "partitions", default)]
+    pub(crate) by_family: PerFamily<usize>,
+    /// Where its documents come from.
+    #[serde(rename = "origines", default)]
+    pub(crate) origins: Origins,
 }
 
 /// What documents without a family are taken for where a manifest does not say: more than the tables of the services hold.
@@ -82,6 +97,14 @@ impl Manifest {
     pub(crate) fn partitions(&self, kinds: &[Kind]) -> std::ops::Range<usize> {
         let statistics = kinds.iter().any(|k| k.maille().is_some());
         if statistics { 0..self.sources.partitions() } else { self.statistics..self.sources.partitions() }
+    }
+
+    /// The one that the statistics of a pair lie in; `None` where the manifest does not say.
+    pub(crate) fn partition_of(&self, maille: Maille, pair: &str) -> Option<std::ops::Range<usize>> {
+        let family = Family::Documents(maille);
+        let count = Some(self.by_family[family]).filter(|count| *count > 0)?;
+        let partition = self.by_family.before(family) + keys::bundle(keys::hash(pair), count);
+        Some(partition..partition + 1)
     }
 
     pub(crate) async fn read<K: KeyValue>(kv: &K, shelf: Shelf<'_>) -> Result<Self, StoreError> {

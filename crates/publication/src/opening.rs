@@ -82,6 +82,17 @@ impl Opening {
     }
 }
 
+impl PublicationOptions {
+    /// Adds what a later call confirms; nothing is taken back.
+    pub(super) fn confirm(&mut self, later: &Self) {
+        self.confirm_losses |= later.confirm_losses;
+        self.confirm_anomalies |= later.confirm_anomalies;
+        self.confirm_in_force |= later.confirm_in_force;
+        self.accept_duplicates |= later.accept_duplicates;
+        self.sign_off |= later.sign_off;
+    }
+}
+
 /// How a publication is started or goes on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -95,6 +106,24 @@ pub struct PublicationOptions {
     /// Publish although a maille and millesime loses more than 10 % of its documents.
     #[serde(rename = "confirmer_pertes", default)]
     pub confirm_losses: bool,
+    /// Publish although rules of plausibility are broken that ask for a confirmation.
+    #[serde(rename = "confirmer_anomalies", default)]
+    pub confirm_anomalies: bool,
+    /// Put a millesime in force although it lies in the future, or has far fewer documents than the one before.
+    #[serde(rename = "confirmer_en_vigueur", default)]
+    pub confirm_in_force: bool,
+    /// Of different documents under one key, take the last.
+    #[serde(rename = "accepter_doublons", default)]
+    pub accept_duplicates: bool,
+    /// Do everything but publish: the report is what is wanted.
+    #[serde(rename = "verifier", default)]
+    pub verify_only: bool,
+    /// Wait, once all is written, until someone has looked at it and signs.
+    #[serde(rename = "attendre_validation", default)]
+    pub await_sign_off: bool,
+    /// The signature.
+    #[serde(rename = "valider", default)]
+    pub sign_off: bool,
     /// The latest millesimes to put in force, where they are not to be read off the data.
     #[serde(default)]
     pub millesimes: Option<MillesimesInForce>,

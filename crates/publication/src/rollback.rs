@@ -75,7 +75,7 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
 }
 
 /// The copy that lies in a generation, in the form of its layout.
-fn read_copy(key: &str, copy: &[u8]) -> Option<Pointer> {
+pub(crate) fn read_copy(key: &str, copy: &[u8]) -> Option<Pointer> {
     let content = if frame::is_framed(copy) { frame::open(key, copy).ok()? } else { copy };
     Pointer::read(content).ok()
 }

@@ -23,7 +23,7 @@ pub async fn walk_served<K: KeyValue>(
         let records: Option<Vec<_>> = read.records().map(read_source).collect();
         let wanted = records.map(|all| all.into_iter().filter(|(kind, ..)| kinds.contains(kind)));
         let damaged = || StoreError::Damaged("source".into());
-        for (kind, _, _, json) in wanted.and_then(standing).ok_or_else(damaged)? {
+        for (kind, _, _, _, json) in wanted.and_then(standing).ok_or_else(damaged)? {
             each(kind, json);
         }
     }

@@ -1,9 +1,14 @@
 //! Staging: parts of a push, checked line by line as they come in.
 
+use crate::anomalies::Anomalies;
+use crate::known_codes;
 use crate::lines::{LineChecker, RefusedLine, ValidLine};
+use crate::origins::LinesOf;
 use crate::short::{NAME_MAX, short};
+use crate::told::Told;
 use crate::writer::Writer;
 use domain::{DeclaredMaille, Document, Kind};
+use plausibility::{KnownCodes, Levels, Origin};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -70,6 +75,23 @@ pub struct PartInfo {
     /// What its lines were checked under. The version before did not say.
     #[serde(rename = "selon", default, skip_serializing_if = "Option::is_none")]
     pub(super) checked_under: Option<CheckedUnder>,
+    /// The rules of plausibility that its lines break.
+    #[serde(rename = "anomalies", default, skip_serializing_if = "Anomalies::is_empty")]
+    pub anomalies: Anomalies,
+    /// Which line each of its documents came in.
+    #[serde(rename = "lignes_de", default)]
+    pub(super) lines_of: LinesOf,
+    /// The file it was cut from, and the number of its first line there, as its sender said.
+    #[serde(rename = "fichier", default, skip_serializing_if = "String::is_empty")]
+    pub file: String,
+    #[serde(rename = "premiere_ligne", default)]
+    pub(super) first_line: u64,
+    /// Where all that was told of its lines lies: how many values.
+    #[serde(rename = "dits", default, skip_serializing_if = "is_zero")]
+    pub(super) told: usize,
+    /// Where the codes lie that the push brought up to its end: the digest that names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) codes: Option<String>,
 }
 
 /// What decides, beside its bytes, which lines of a part are accepted.
@@ -80,11 +102,18 @@ pub(super) struct CheckedUnder {
     /// Digest of the indicators that the deployment adds.
     #[serde(rename = "indicateurs")]
     indicators: String,
+    /// Digest of the rules of plausibility, and of the codes that were known; empty without rules.
+    #[serde(rename = "plausibilite", default)]
+    rules: String,
 }
 
 impl CheckedUnder {
-    fn of(mailles: &BTreeMap<String, DeclaredMaille>, indicators: &[String]) -> Result<Self, StoreError> {
-        Ok(Self { mailles: digest_of_mailles(mailles)?, indicators: digest_of(indicators)? })
+    fn of(checker: &LineChecker<'_>) -> Result<Self, StoreError> {
+        let rules = checker.rules.as_ref().map_or_else(String::new, |rules| {
+            let told = format!("{:?}|{:?}|{:?}|", rules.levels, rules.origin, rules.year);
+            hex(&Sha256::new().chain_update(told).chain_update(rules.known.as_bytes()).finalize())
+        });
+        Ok(Self { mailles: digest_of_mailles(&checker.mailles)?, indicators: digest_of(checker.indicators)?, rules })
     }
 }
 
@@ -97,11 +126,26 @@ pub(super) fn digest_of_mailles(mailles: &BTreeMap<String, DeclaredMaille>) -> R
     digest_of(mailles)
 }
 
+fn is_zero(n: &usize) -> bool {
+    *n == 0
+}
+
+/// How documents are checked for plausibility.
+#[derive(Clone, Debug, Default)]
+pub struct PlausibilityRules {
+    /// The levels of the deployment.
+    pub levels: Levels,
+    /// The present year.
+    pub year: Option<i64>,
+}
+
 /// Where the parts of a job lie.
 pub struct Staging<'a, K> {
     kv: &'a K,
     job: &'a str,
     batch: usize,
+    rules: Option<PlausibilityRules>,
+    file: (String, u64),
 }
 
 /// What cannot be staged, whatever the lines say.
@@ -128,7 +172,54 @@ pub enum StagingError {
 impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// The parts of a job; `batch` values may be written at once.
     pub fn new(kv: &'a K, job: &'a str, batch: usize) -> Self {
-        Self { kv, job, batch }
+        Self { kv, job, batch, rules: None, file: Default::default() }
+    }
+
+    /// Lets documents be checked for plausibility too: what the routes do with whatever comes in.
+    #[must_use]
+    pub fn with_rules(mut self, rules: PlausibilityRules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// Says which file the next part was cut from, and the number of its first line there.
+    #[must_use]
+    pub fn from_file(mut self, file: &str, first_line: u64) -> Self {
+        self.file = (short(file, NAME_MAX).to_owned(), first_line);
+        self
+    }
+
+    /// The rules, with the codes that are known: those served, and those of the parts before.
+    async fn rules(
+        &self,
+        before: Option<&PartInfo>,
+        part: usize,
+        origin: Origin,
+    ) -> Result<LineChecker<'a>, StoreError> {
+        let mut checker = LineChecker::default();
+        let Some(PlausibilityRules { levels, year }) = self.rules.clone() else { return Ok(checker) };
+        // The treatments make statistics of known codes only.
+        let mut known = match origin {
+            Origin::Push => known_codes::served(self.kv).await?,
+            Origin::Collection => KnownCodes::default(),
+        };
+        if let Some(digest) = before.and_then(|info| info.codes.as_ref()) {
+            checker.codes =
+                known_codes::of_part(self.kv, &Self::prefix(self.job, part.saturating_sub(1)), digest).await?;
+            known.add_all(&checker.codes);
+        }
+        checker.rules = Some(plausibility::Checker { levels, origin, year, known });
+        Ok(checker)
+    }
+
+    /// All that was told of the lines of a part, as CSV with a heading; `None` where the part was not sent.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn told(&self, part: usize) -> Result<Option<Vec<u8>>, StoreError> {
+        let Some(info) = self.info(part).await? else { return Ok(None) };
+        let family = Told::family(&Self::family(&info));
+        Told::read(self.kv, &Self::prefix(self.job, part), &family, info.told).await.map(Some)
     }
 
     fn info_key(&self, part: usize) -> String {
@@ -144,8 +235,8 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     fn family(info: &PartInfo) -> String {
         let digest = match &info.checked_under {
             None => info.digest.clone(),
-            Some(CheckedUnder { mailles, indicators }) => {
-                hex(&Sha256::digest(format!("{}|{mailles}|{indicators}", info.digest)))
+            Some(CheckedUnder { mailles, indicators, rules }) => {
+                hex(&Sha256::digest(format!("{}|{mailles}|{indicators}|{rules}", info.digest)))
             }
         };
         format!("part.{}", digest.get(..16).unwrap_or(&digest))
@@ -174,13 +265,14 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         if part >= PARTS_MAX {
             return Err(StagingError::PartNumber);
         }
-        let mut checker = LineChecker { indicators, ..LineChecker::default() };
-        if part > 0 {
-            let before = self.info(part - 1).await?.ok_or(StagingError::PartMissing(part - 1))?;
-            checker.mailles = before.mailles;
-        }
+        let before = match part.checked_sub(1) {
+            Some(before) => Some(self.info(before).await?.ok_or(StagingError::PartMissing(before))?),
+            None => None,
+        };
+        let mut checker = LineChecker { indicators, ..self.rules(before.as_ref(), part, Origin::Push).await? };
+        checker.mailles = before.map(|before| before.mailles).unwrap_or_default();
         let digest = hex(&Sha256::digest(body));
-        let checked_under = Some(CheckedUnder::of(&checker.mailles, indicators)?);
+        let checked_under = Some(CheckedUnder::of(&checker)?);
         if let Some(info) = self.info(part).await?
             && info.digest == digest
             && info.checked_under == checked_under
@@ -197,6 +289,9 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         let mut info = self.fill(part, PartInfo { digest, checked_under, ..PartInfo::default() }, &mut read).await?;
         drop(read);
         (info.unknown_fields, info.mailles) = (short_names(checker.unknown), checker.mailles);
+        info.codes = known_codes::put_part(self.kv, &Self::prefix(self.job, part), &checker.codes).await?;
+        info.anomalies = checker.anomalies;
+        (info.file, info.first_line) = self.file.clone();
         self.record(part, &info).await?;
         Ok(info)
     }
@@ -212,15 +307,16 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         documents: impl IntoIterator<Item = (Kind, Document)>,
         indicators: &[String],
     ) -> Result<PartInfo, StoreError> {
-        let mut checker = LineChecker { indicators, ..LineChecker::default() };
+        let mut checker = LineChecker { indicators, ..self.rules(None, part, Origin::Collection).await? };
+        let checked_under = Some(CheckedUnder::of(&checker)?);
         let lines: Vec<_> = documents.into_iter().map(|(k, d)| checker.document(k, d)).collect();
         let mut digest = Sha256::new();
         lines.iter().flatten().for_each(|line| digest.update(&line.json));
         let read = lines.into_iter().enumerate().map(|(rank, line)| (rank + 1, line));
-        let checked_under = Some(CheckedUnder::of(&BTreeMap::new(), indicators)?);
         let info = PartInfo { digest: hex(&digest.finalize()), checked_under, ..PartInfo::default() };
         let mut info = self.fill(part, info, read).await?;
         info.unknown_fields = short_names(checker.unknown);
+        info.anomalies = checker.anomalies;
         self.record(part, &info).await?;
         Ok(info)
     }
@@ -235,7 +331,9 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         let family = Self::family(&info);
         let mut writer = Writer::open(self.kv, &Self::prefix(self.job, part), self.batch).await?;
         let mut piece = Encoder::default();
+        let (mut told, mut ranked) = (Told::new(&family, part), 0);
         for (line, read) in lines {
+            told.put(&mut writer, line, &read).await?;
             match read {
                 Err(refusal) => {
                     info.refused += 1;
@@ -245,6 +343,10 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
                     }
                 }
                 Ok(valid) => {
+                    if LinesOf::counts(valid.kind) {
+                        info.lines_of.add(ranked, line as u64);
+                        ranked += 1;
+                    }
                     *info.lines.entry(valid.kind.name().to_owned()).or_default() += 1;
                     *info.bytes.entry(valid.kind.name().to_owned()).or_default() += valid.json.len() as u64;
                     if !piece.0.is_empty() && piece.0.len() + valid.json.len() + 8 > PIECE_MAX {
@@ -261,6 +363,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             writer.put(&family, info.pieces, fold(&piece.0, &Dictionary::default())).await?;
             info.pieces += 1;
         }
+        info.told = told.end(&mut writer).await?;
         writer.flush().await?;
         Ok(info)
     }

@@ -3,8 +3,10 @@
 mod build;
 mod count;
 mod distribute;
+mod duplicates;
 mod fingerprint;
 mod groups;
+mod guards;
 mod index;
 mod list;
 mod matching;
@@ -66,7 +68,7 @@ pub async fn advance<K: KeyValueWrite, E: Environment>(
         let reason = Some("le travail n'est plus inscrit au registre".to_owned());
         return job.end(kv, &before, JobStep::Failed, reason, now).await;
     }
-    let waits = matches!(job.step, JobStep::Staging | JobStep::AwaitConfirmation);
+    let waits = job.step == JobStep::Staging || job.step.awaits_someone();
     let Some(generation) = job.generation.clone().filter(|_| !waits) else {
         return Ok(job);
     };
@@ -136,6 +138,8 @@ struct JobStepper<'a, K, E> {
     due: bool,
     writer: Writer<'a, K>,
     number: u64,
+    /// The outlines of the partition that is built.
+    outlines: Vec<Vec<u8>>,
     /// Since when time counts that the record does not know.
     since: u64,
     end: u64,
@@ -168,7 +172,22 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
             Err(fault) => return Err((PublicationError::Store(fault), saved)),
         };
         let (next_state, due) = (0, false);
-        Ok(Self { kv, env, job, saved, generation, state, next_state, due, writer, number, since, end, indicators })
+        Ok(Self {
+            kv,
+            env,
+            job,
+            saved,
+            generation,
+            state,
+            next_state,
+            due,
+            writer,
+            number,
+            outlines: Vec::new(),
+            since,
+            end,
+            indicators,
+        })
     }
 
     /// What it writes.
@@ -200,7 +219,7 @@ impl<'a, K: KeyValueWrite, E: Environment> JobStepper<'a, K, E> {
                 self.job.step = step;
                 self.state.cursor = (0, 0);
                 self.job.progress = (0, 0);
-                self.due = !matches!(step, JobStep::AwaitConfirmation) && !step.is_final();
+                self.due = !step.awaits_someone() && !step.is_final();
             }
             if std::mem::take(&mut self.due) {
                 self.save().await?;

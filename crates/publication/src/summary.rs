@@ -1,6 +1,9 @@
 //! What came of a job, and what is known of its parts.
 
+use crate::anomalies::Anomalies;
 use crate::error::PublicationError;
+use crate::opening::PublicationOptions;
+use crate::outlines::{Coverage, Differences};
 use crate::secrecy::SecrecySettings;
 use crate::staging::{LineRefusal, PartInfo, digest_of_mailles};
 use domain::DeclaredMaille;
@@ -49,6 +52,24 @@ pub struct JobSummary {
     /// What a maille and millesime loses: `formations 2022_2023: 1200 → 900`.
     #[serde(rename = "pertes")]
     pub losses: Vec<String>,
+    /// The rules of plausibility that were broken.
+    #[serde(default, skip_serializing_if = "Anomalies::is_empty")]
+    pub anomalies: Anomalies,
+    /// What someone must confirm of it, a sentence each.
+    #[serde(rename = "anomalies_a_confirmer", default, skip_serializing_if = "Vec::is_empty")]
+    pub anomalies_to_confirm: Vec<String>,
+    /// Why a millesime is not put in force unasked.
+    #[serde(rename = "en_vigueur_a_confirmer", default, skip_serializing_if = "Vec::is_empty")]
+    pub in_force_to_confirm: Vec<String>,
+    /// Different documents of this push under one key, named with the lines they came in.
+    #[serde(rename = "doublons", default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<String>,
+    /// What changed since the generation in use, as it is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub differences: Option<Differences>,
+    /// What is covered, by maille, millesime and filiere.
+    #[serde(rename = "couverture", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub coverage: BTreeMap<String, BTreeMap<String, BTreeMap<String, Coverage>>>,
     /// Digest of the published documents, in hexadecimal.
     pub digest: String,
     /// Values written.
@@ -72,6 +93,7 @@ impl JobSummary {
             *self.lines.entry(kind.clone()).or_default() += n;
         }
         self.refused_lines += info.refused;
+        self.anomalies.add_all(&info.anomalies);
         let place = 200usize.saturating_sub(self.refusals.len());
         self.refusals.extend(info.refusals.iter().take(place).cloned());
         for (field, n) in &info.unknown_fields {
@@ -79,6 +101,24 @@ impl JobSummary {
                 *self.unknown_fields.entry(field.clone()).or_default() += n;
             }
         }
+    }
+}
+
+impl JobSummary {
+    /// What still waits for a confirmation: each, and the option that gives it.
+    #[must_use]
+    pub fn unconfirmed(&self, options: &PublicationOptions) -> Vec<(&'static str, &[String])> {
+        let in_force = options.confirm_in_force || options.millesimes.is_some();
+        [
+            (options.confirm_losses, "confirmer_pertes", &self.losses),
+            (options.confirm_anomalies, "confirmer_anomalies", &self.anomalies_to_confirm),
+            (options.accept_duplicates, "accepter_doublons", &self.duplicates),
+            (in_force, "confirmer_en_vigueur", &self.in_force_to_confirm),
+        ]
+        .into_iter()
+        .filter(|(confirmed, _, sentences)| !confirmed && !sentences.is_empty())
+        .map(|(_, option, sentences)| (option, sentences.as_slice()))
+        .collect()
     }
 }
 

@@ -5,6 +5,8 @@
 
 #![allow(clippy::indexing_slicing, reason = "only JSON values are indexed, which answer null")]
 
+mod files;
+mod operations;
 mod options;
 mod parts;
 mod publication;
@@ -17,8 +19,10 @@ mod users;
 use options::Command;
 use std::process::ExitCode;
 
-/// The service waits for a confirmation of losses.
+/// The service waits for a confirmation.
 const TO_CONFIRM: u8 = 3;
+/// The service waits for a signature.
+const TO_SIGN: u8 = 4;
 /// Lines were refused, nothing is published.
 const REFUSED: u8 = 2;
 
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         }
         Ok(Command::Publish(options)) => publication::publish(&options),
         Ok(Command::Pull(options)) => pull::pull(&options),
+        Ok(Command::Operate { service, operation, json, yes }) => operations::run(&service, &operation, json, yes),
         Ok(Command::Reports { service, id, json }) => pull::reports(&service, id.as_deref(), json).map(|()| 0),
         Ok(Command::Users(service, action)) => users::run(&service, action).map(|()| 0),
         Err(fault) => Err(fault),

@@ -14,8 +14,18 @@ Publie des documents : les envoie par parties, suit la publication, rend son bil
   scripts/import pull [--url URL] [--source LISTE] [--millesimes LISTE] [--rejouer] [--confirmer-pertes] [--json]
   scripts/import pull --abandonner
   scripts/import report [ID]
+  scripts/import verify [options] FICHIER…       la même chose que --verifier
+  scripts/import status                          ce qui est en service, ce qui attend et quoi faire
+  scripts/import confirm ID [--oui]              confirme ou valide la publication qui attend
+  scripts/import abandon ID                      renonce à une publication
+  scripts/import rollback                        remet en service la génération précédente
+  scripts/import diff [AVANT APRÈS] [--csv]      ce qui change d'une génération à l'autre
+  scripts/import trace CODE… [--lieu LIEU] [--millesimes M]   d'où vient un document publié
+  scripts/import coverage                        ce qui est couvert, en CSV
+  scripts/import rules                           les règles de vraisemblance et leurs niveaux
 
-Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par document.
+Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par document, ou des tableaux de statistiques en CSV
+(UTF-8, points-virgules, colonnes des exports). Gzip (.gz) et zip sont acceptés.
 
   --url URL               le service (http://127.0.0.1:3000)
   --mode MODE             remplacer (par défaut) ou ajouter
@@ -28,6 +38,10 @@ Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par docum
                           formations=2022_2023,formations_sup=2022_2023 (sinon lus dans les données)
   --accepter-refus        publie malgré des lignes refusées
   --confirmer-pertes      publie même si une maille perd plus de 10 % de ses documents
+  --confirmer-anomalies   publie malgré des données invraisemblables (voir rules)
+  --accepter-doublons     d'une clé donnée deux fois, garde la dernière ligne
+  --verifier              fait tout sauf la mise en service, et rend le bilan
+  --attendre-validation   attend, une fois tout écrit, qu'on relise et valide (confirm)
   --json                  rend le bilan en JSON
 
 pull demande au service de collecter auprès des services statistiques, puis de traiter et de publier :
@@ -40,7 +54,8 @@ report montre les derniers rapports, ou l'un d'eux.
 
 Le secret vient de IMPORT_SECRET, de SPIN_VARIABLE_IMPORT_SECRET ou du fichier .env.
 Interrompu, l'envoi reprend où il en était : relancer la même commande.
-Fin : 0 publié ou inchangé, 1 erreur, 2 lignes refusées, 3 pertes à confirmer.
+Fin : 0 publié, inchangé ou vérifié sans réserve, 1 erreur, 2 lignes refusées, 3 confirmation attendue,
+      4 validation attendue, 130 interrompu au clavier.
 ";
 
 const USERS_HELP: &str = "\
@@ -70,6 +85,17 @@ pub enum Command {
     Publish(Options),
     /// A collection from the statistical services.
     Pull(Pull),
+    /// Something an operator does or looks at.
+    Operate {
+        /// Where.
+        service: Service,
+        /// What.
+        operation: Operation,
+        /// As JSON.
+        json: bool,
+        /// Without asking.
+        yes: bool,
+    },
     /// The kept reports, or one of them.
     Reports {
         /// Where.
@@ -111,6 +137,8 @@ pub struct Options {
     pub accept_refusals: bool,
     /// Publishes in spite of losses.
     pub confirm_losses: bool,
+    /// What else the body of `POST publish` says.
+    pub order: Map<String, serde_json::Value>,
     /// Tells what came of it as JSON.
     pub json: bool,
 }
@@ -135,6 +163,39 @@ impl KeyTerms {
         }
         terms
     }
+}
+
+/// Something an operator does or looks at.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// What is served, what waits, and what to do.
+    Status,
+    /// Serves the generation before again.
+    Rollback,
+    /// Gives a publication up.
+    Abandon(String),
+    /// Confirms or signs a publication that waits.
+    Confirm(String),
+    /// What changed, between two generations or to the one served.
+    Differences {
+        /// The two generations.
+        names: Option<(String, String)>,
+        /// As a table.
+        table: bool,
+    },
+    /// Where documents come from.
+    Trace {
+        /// Codes of certifications.
+        codes: Vec<String>,
+        /// Their place; empty for the whole country.
+        place: String,
+        /// Their millesime.
+        millesime: Option<String>,
+    },
+    /// What is covered.
+    Coverage,
+    /// The rules of plausibility.
+    Rules,
 }
 
 /// Something about accounts.
@@ -166,6 +227,7 @@ impl Command {
         let (mut terms, mut days) = (KeyTerms::default(), 30);
         let (mut accept_refusals, mut confirm_losses) = (false, false);
         let (mut sources, mut replay, mut abandon) = (Vec::new(), false, false);
+        let (mut order, mut place, mut table, mut yes) = (Map::new(), String::new(), false, false);
         let list = |value: String| -> Vec<String> {
             value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
         };
@@ -197,6 +259,13 @@ impl Command {
                 "source" | "sources" => sources = list(value()?),
                 "accepter-refus" => accept_refusals = true,
                 "confirmer-pertes" => confirm_losses = true,
+                "confirmer-anomalies" => set(&mut order, "confirmer_anomalies"),
+                "accepter-doublons" => set(&mut order, "accepter_doublons"),
+                "verifier" => set(&mut order, "verifier"),
+                "attendre-validation" => set(&mut order, "attendre_validation"),
+                "lieu" => place = value()?,
+                "csv" => table = true,
+                "oui" => yes = true,
                 "json" => json = true,
                 "rejouer" => replay = true,
                 "abandonner" => abandon = true,
@@ -224,13 +293,47 @@ impl Command {
         if let Some(("report", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
             return Ok(Self::Reports { service: service()?, id: rest.first().cloned(), json });
         }
+        let of = |operation| Ok(Self::Operate { service: service()?, operation, json, yes });
+        let said: Vec<&str> = words.iter().map(String::as_str).collect();
+        match said.as_slice() {
+            ["status"] => return of(Operation::Status),
+            ["rollback"] => return of(Operation::Rollback),
+            ["coverage"] => return of(Operation::Coverage),
+            ["rules"] => return of(Operation::Rules),
+            ["abandon", id] => return of(Operation::Abandon((*id).to_owned())),
+            ["confirm", id] => return of(Operation::Confirm((*id).to_owned())),
+            ["diff"] => return of(Operation::Differences { names: None, table }),
+            ["diff", before, after] => {
+                let names = Some(((*before).to_owned(), (*after).to_owned()));
+                return of(Operation::Differences { names, table });
+            }
+            ["trace", codes @ ..] if !codes.is_empty() => {
+                let codes = codes.iter().map(|code| (*code).to_owned()).collect();
+                return of(Operation::Trace { codes, place, millesime: millesimes.first().cloned() });
+            }
+            ["abandon" | "confirm", ..] => {
+                bail!("l'identifiant d'un travail est attendu (scripts/import status les montre)")
+            }
+            ["trace"] => bail!("trace attend au moins un code de certification"),
+            ["diff", ..] => bail!("diff attend deux générations, ou aucune"),
+            ["status" | "rollback" | "coverage" | "rules", other, ..] => bail!("« {other} » n'est pas attendu ici"),
+            ["verify", ..] => {
+                words.remove(0);
+                set(&mut order, "verifier");
+            }
+            _ => {}
+        }
         ensure!(!words.is_empty(), "aucun fichier à publier\n\n{HELP}");
         ensure!(["remplacer", "ajouter"].contains(&mode.as_str()), "--mode : remplacer ou ajouter");
         let opening = serde_json::json!({"mode": mode, "kinds": kinds, "millesimes": millesimes, "mailles": mailles});
         let files = words.into_iter().map(PathBuf::from).collect();
         let service = service()?;
-        Ok(Self::Publish(Options { service, files, opening, in_force, accept_refusals, confirm_losses, json }))
+        Ok(Self::Publish(Options { service, files, opening, in_force, accept_refusals, confirm_losses, order, json }))
     }
+}
+
+fn set(order: &mut Map<String, serde_json::Value>, option: &str) {
+    order.insert(option.to_owned(), true.into());
 }
 
 fn text(word: OsString) -> anyhow::Result<String> {
@@ -323,8 +426,37 @@ mod tests {
     }
 
     #[test]
+    fn operators_have_a_command_for_everything() {
+        let operation = |line: &str| match read(line) {
+            Ok(Command::Operate { operation, .. }) => operation,
+            _ => panic!("{line}: not understood"),
+        };
+        assert_eq!(operation("status"), Operation::Status);
+        assert_eq!(operation("confirm j1 --oui"), Operation::Confirm("j1".into()));
+        assert_eq!(operation("abandon j1"), Operation::Abandon("j1".into()));
+        let names = Some(("g1".to_owned(), "g2".to_owned()));
+        assert_eq!(operation("diff g1 g2 --csv"), Operation::Differences { names, table: true });
+        let traced = Operation::Trace {
+            codes: vec!["40025214".into()],
+            place: "0750652B".into(),
+            millesime: Some("2023".into()),
+        };
+        assert_eq!(operation("trace 40025214 --lieu 0750652B --millesimes 2023"), traced);
+        let Ok(Command::Publish(options)) = read("verify a.ndjson --accepter-doublons") else {
+            panic!("not understood")
+        };
+        assert_eq!(options.files, [PathBuf::from("a.ndjson")]);
+        assert!(options.order["verifier"] == true && options.order["accepter_doublons"] == true);
+    }
+
+    #[test]
     fn faults_name_what_is_wrong() {
         for (line, word) in [
+            ("confirm", "est attendu"),
+            ("trace", "au moins un code"),
+            ("diff g1", "deux générations"),
+            ("status encore", "« encore »"),
+            ("verify", "aucun fichier"),
             ("", "aucun fichier"),
             ("--oubli a", "--oubli"),
             ("a --mode autre", "--mode"),

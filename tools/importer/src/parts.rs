@@ -1,10 +1,11 @@
 //! Files cut into parts at line ends. Nothing is kept but where each part lies and its digest.
 
+use crate::files::Source;
 use anyhow::{Context, ensure};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Bytes of a part: half of what the service takes, so that a repeated one costs little.
 const PART: u64 = 4 * 1024 * 1024;
@@ -16,6 +17,8 @@ const LINE: usize = 1024 * 1024;
 pub struct Part {
     /// The file.
     pub file: PathBuf,
+    /// What its sender calls it.
+    pub name: String,
     /// Where it begins, in bytes.
     pub offset: u64,
     /// How long it is, in bytes.
@@ -29,7 +32,7 @@ pub struct Part {
 impl Part {
     /// Its bytes, which must be what was seen when the file was cut.
     pub fn read(&self) -> anyhow::Result<Vec<u8>> {
-        let name = || self.file.display().to_string();
+        let name = || self.name.clone();
         let mut file = File::open(&self.file).with_context(name)?;
         file.seek(SeekFrom::Start(self.offset)).with_context(name)?;
         let mut bytes = Vec::new();
@@ -40,33 +43,40 @@ impl Part {
 
     /// `file:line` of a line of this part, counted from 1.
     pub fn place(&self, line: usize) -> String {
-        format!("{}:{}", self.file.display(), self.first_line + line.saturating_sub(1))
+        format!("{}:{}", self.name, self.first_line + line.saturating_sub(1))
     }
 }
 
 /// Cuts files; each begins a part of its own.
-pub fn cut(files: &[PathBuf]) -> anyhow::Result<Vec<Part>> {
+pub fn cut(files: &[Source]) -> anyhow::Result<Vec<Part>> {
     let mut parts = Vec::new();
     for file in files {
-        cut_file(file, PART, &mut parts).with_context(|| file.display().to_string())?;
+        cut_file(file, PART, &mut parts).with_context(|| file.name.clone())?;
     }
     ensure!(!parts.is_empty(), "les fichiers sont vides");
     Ok(parts)
 }
 
-fn cut_file(path: &Path, size: u64, parts: &mut Vec<Part>) -> anyhow::Result<()> {
-    let mut reader = BufReader::new(File::open(path)?);
+fn cut_file(source: &Source, size: u64, parts: &mut Vec<Part>) -> anyhow::Result<()> {
+    let mut reader = BufReader::new(File::open(&source.path)?);
     let new = |offset, first_line| (Sha256::new(), offset, 0u64, first_line);
-    let (mut digest, mut offset, mut length, mut first_line) = new(0, 1);
+    let (mut digest, mut offset, mut length, mut first_line) = new(0, 1 + source.heading);
     let mut line = Vec::new();
-    let mut number = 0;
+    let mut number = source.heading;
     loop {
         line.clear();
         let read = reader.read_until(b'\n', &mut line)?;
         let over = length + u64::try_from(read)? > size;
         if length > 0 && (read == 0 || over) {
             let digest = std::mem::take(&mut digest).finalize().into();
-            parts.push(Part { file: path.to_owned(), offset, length, first_line, digest });
+            parts.push(Part {
+                file: source.path.clone(),
+                name: source.name.clone(),
+                offset,
+                length,
+                first_line,
+                digest,
+            });
             (_, offset, length, first_line) = new(offset + length, number + 1);
         }
         if read == 0 {
@@ -87,6 +97,7 @@ mod tests {
     #[test]
     fn parts_end_at_line_ends_and_make_up_the_file() {
         let path = std::env::temp_dir().join(format!("parts-{}.ndjson", std::process::id()));
+        let source = Source { path: path.clone(), name: "envoi.ndjson".into(), heading: 0 };
         for (text, size, expected) in [
             ("aa\nbb\ncc\n", 6, &["aa\nbb\n", "cc\n"][..]),
             ("aa\nbb\ncc", 3, &["aa\n", "bb\n", "cc"]),
@@ -96,7 +107,7 @@ mod tests {
         ] {
             std::fs::write(&path, text).unwrap();
             let mut parts = Vec::new();
-            cut_file(&path, size, &mut parts).unwrap();
+            cut_file(&source, size, &mut parts).unwrap();
             let read: Vec<String> = parts.iter().map(|part| String::from_utf8(part.read().unwrap()).unwrap()).collect();
             assert_eq!(read, expected, "{text:?}");
             if let Some(last) = parts.last() {
@@ -105,7 +116,7 @@ mod tests {
             }
         }
         std::fs::write(&path, "x".repeat(LINE + 1)).unwrap();
-        assert!(cut_file(&path, PART, &mut Vec::new()).unwrap_err().to_string().contains("la ligne 1"));
+        assert!(cut_file(&source, PART, &mut Vec::new()).unwrap_err().to_string().contains("la ligne 1"));
         std::fs::remove_file(&path).unwrap();
     }
 }

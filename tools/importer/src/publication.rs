@@ -1,16 +1,19 @@
 //! From files to a generation that readers follow.
 
+use crate::files::Sources;
 use crate::options::Options;
 use crate::parts::{self, Part};
 use crate::resume::{Notebook, Progress};
 use crate::service::{Body, Refusal, Service};
-use crate::{REFUSED, TO_CONFIRM, report};
+use crate::{REFUSED, TO_CONFIRM, TO_SIGN, report};
 use anyhow::{Context, bail};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use indicatif::{ProgressBar, ProgressStyle};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long a call advances a job: short, so that the bar moves.
@@ -20,13 +23,14 @@ const BUSY: Duration = Duration::from_secs(600);
 
 /// Publishes; the program's exit code.
 pub fn publish(options: &Options) -> anyhow::Result<u8> {
-    let parts = parts::cut(&options.files)?;
+    let sources = Sources::of(&options.files)?;
+    let parts = parts::cut(&sources.files)?;
     let notebook = Notebook::of(options, &parts);
     let service = &options.service;
     let (mut progress, mut job) = open(options, &notebook)?;
     if step(&job) == "depot" {
         let refused = send(service, &parts, &mut progress, &notebook)?;
-        if refused > 0 && !options.accept_refusals {
+        if refused > 0 && !options.accept_refusals && options.order.get("verifier").is_none() {
             let _ = service.once("DELETE", &format!("jobs/{}", progress.job), &Body::None);
             notebook.forget();
             eprintln!(
@@ -34,18 +38,32 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
             );
             return Ok(REFUSED);
         }
-        job = order(options, &progress, parts.len(), options.confirm_losses)?;
+        job = order(options, &progress, parts.len())?;
     }
-    loop {
+    job = advance(service, &progress.job, job)?;
+    if step(&job) == "attendre_confirmation" && (stands(options, &job) || confirmed(&job)?) {
+        job = confirm(service, &progress.job)?;
         job = advance(service, &progress.job, job)?;
-        if step(&job) != "attendre_confirmation" {
-            break;
-        }
-        if !options.confirm_losses && !confirmed(&job)? {
-            eprintln!("Rien n'est publié. Pour publier quand même : la même commande avec --confirmer-pertes");
+    }
+    match step(&job) {
+        "attendre_confirmation" => {
+            eprintln!("Rien n'est publié. Pour publier quand même : scripts/import confirm {}", progress.job);
+            eprintln!("Pour renoncer : scripts/import abandon {}", progress.job);
             return Ok(TO_CONFIRM);
         }
-        job = order(options, &progress, parts.len(), true)?;
+        "attendre_validation" => {
+            print!("{}", report::text(&job));
+            eprintln!(
+                "La nouvelle génération attend une validation. Ce qui change : scripts/import diff SERVIE {}",
+                text(&job["generation"])
+            );
+            eprintln!(
+                "Pour valider : scripts/import confirm {0} ; pour renoncer : scripts/import abandon {0}",
+                progress.job
+            );
+            return Ok(TO_SIGN);
+        }
+        _ => {}
     }
     notebook.forget();
     if options.json {
@@ -55,9 +73,39 @@ pub fn publish(options: &Options) -> anyhow::Result<u8> {
     }
     match step(&job) {
         "publie" | "inchange" => Ok(0),
+        "verifie" => Ok(verified(&job)),
         "abandonne" => bail!("la publication a été abandonnée"),
         _ => bail!("la publication a échoué : {}", text(&job["bilan"]["echec"])),
     }
+}
+
+/// What a dry run found: nothing, refused lines, or what would have to be confirmed.
+fn verified(job: &Value) -> u8 {
+    let any = |field: &str| job["bilan"][field].as_array().is_some_and(|told| !told.is_empty());
+    if job["bilan"]["lignes_refusees"].as_u64().unwrap_or(0) > 0 {
+        REFUSED
+    } else if report::TO_CONFIRM.iter().any(|(field, _)| any(field)) {
+        TO_CONFIRM
+    } else {
+        0
+    }
+}
+
+/// Whether all that a job waits for was confirmed on the command line: it was not known by then.
+fn stands(options: &Options, job: &Value) -> bool {
+    let any = |field: &str| job["bilan"][field].as_array().is_some_and(|told| !told.is_empty());
+    let on = |option: &str| options.order.get(option).is_some_and(|value| *value == true);
+    (!any("pertes") || options.confirm_losses)
+        && (!any("anomalies_a_confirmer") || on("confirmer_anomalies"))
+        && (!any("doublons") || on("accepter_doublons"))
+        && (!any("en_vigueur_a_confirmer") || options.in_force.is_some())
+}
+
+/// Confirms all that a job waits for; its signature is another matter.
+pub fn confirm(service: &Service, id: &str) -> anyhow::Result<Value> {
+    let order = json!({"parties": 1, "confirmer_pertes": true, "confirmer_anomalies": true,
+        "accepter_doublons": true, "confirmer_en_vigueur": true});
+    service.repeat("POST", &format!("jobs/{id}/publish"), &Body::Json(&order))?.map_err(Refusal::fault)
 }
 
 /// Where a job stands.
@@ -76,7 +124,7 @@ fn open(options: &Options, notebook: &Notebook) -> anyhow::Result<(Progress, Val
     if let Some(progress) = notebook.read() {
         let found = service.repeat("GET", &format!("jobs/{}", progress.job), &Body::None)?;
         match found {
-            Ok(job) if !["publie", "inchange", "abandonne", "echec"].contains(&step(&job)) => {
+            Ok(job) if !["publie", "inchange", "verifie", "abandonne", "echec"].contains(&step(&job)) => {
                 eprintln!("Reprise de l'envoi interrompu ({} parties déjà reçues)", progress.sent);
                 return Ok((progress, job));
             }
@@ -95,6 +143,7 @@ fn send(service: &Service, parts: &[Part], progress: &mut Progress, notebook: &N
     let total: u64 = parts.iter().map(|part| part.length).sum();
     let bar = bar("Envoi", total, "{bytes}/{total_bytes}");
     let mut refused = 0;
+    let mut told = ToldFile::default();
     for (number, part) in parts.iter().enumerate() {
         if number < progress.sent {
             bar.inc(part.length);
@@ -102,15 +151,25 @@ fn send(service: &Service, parts: &[Part], progress: &mut Progress, notebook: &N
         }
         let bytes = part.read()?;
         let body = Body::Lines { bytes: &bytes, digest: STANDARD.encode(part.digest) };
+        let file = utf8_percent_encode(&part.name, NON_ALPHANUMERIC);
+        let path = format!("jobs/{}/parts/{number}", progress.job);
         let info = service
-            .repeat("PUT", &format!("jobs/{}/parts/{number}", progress.job), &body)
+            .repeat("PUT", &format!("{path}?fichier={file}&premiere_ligne={}", part.first_line), &body)
             .context("l'envoi est interrompu ; relancer la même commande le reprend")?
             .map_err(Refusal::fault)
             .with_context(|| part.place(1))?;
-        refused += info["refusees"].as_u64().unwrap_or(0);
-        for refusal in info["refus"].as_array().into_iter().flatten().take(10) {
+        let here = info["refusees"].as_u64().unwrap_or(0);
+        refused += here;
+        for refusal in info["refus"].as_array().into_iter().flatten().take(SHOWN) {
             let line = refusal["ligne"].as_u64().and_then(|line| usize::try_from(line).ok()).unwrap_or(1);
             bar.suspend(|| eprintln!("{} : {}", part.place(line), text(&refusal["raison"])));
+        }
+        if info.get("dits").is_some() {
+            let more = here.saturating_sub(SHOWN as u64);
+            let kept = told.add(service, &path, part).context("le détail des lignes ne s'écrit pas")?;
+            if more > 0 {
+                bar.suspend(|| eprintln!("… et {more} autres : {}", kept.display()));
+            }
         }
         // From the first refused line on, parts count as not sent: the run that takes this one up must hear of it.
         if refused == 0 {
@@ -120,16 +179,51 @@ fn send(service: &Service, parts: &[Part], progress: &mut Progress, notebook: &N
         bar.inc(part.length);
     }
     bar.finish_and_clear();
+    if let Some(path) = &told.0 {
+        eprintln!("Tout ce qui est dit des lignes (refusées, à confirmer, notées) : {}", path.display());
+    }
     Ok(refused)
 }
 
+/// Refused lines that are shown, a part; all are in the file.
+const SHOWN: usize = 10;
+
+/// The file with all that the service said of lines.
+#[derive(Default)]
+struct ToldFile(Option<PathBuf>);
+
+impl ToldFile {
+    /// Adds what was said of a part; its lines are those of the sender's file.
+    fn add(&mut self, service: &Service, path: &str, part: &Part) -> anyhow::Result<PathBuf> {
+        let table = service.text(&format!("{path}/dits"))?.map_err(Refusal::fault)?;
+        let first = self.0.is_none();
+        let file = self.0.get_or_insert_with(|| PathBuf::from(format!("lignes-{}.csv", std::process::id()))).clone();
+        let mut out = std::fs::OpenOptions::new().create(true).append(true).open(&file)?;
+        if first {
+            // A spreadsheet knows by the mark that the file is in UTF-8.
+            out.write_all("\u{feff}fichier;ligne;suite;explication\n".as_bytes())?;
+        }
+        for row in table.lines().skip(1) {
+            let mut cells = row.splitn(3, ';').skip(1);
+            let line = cells.next().and_then(|line| line.parse::<usize>().ok());
+            let line = line.map(|line| (part.first_line + line.saturating_sub(1)).to_string()).unwrap_or_default();
+            writeln!(out, "{};{line};{}", part.name, cells.next().unwrap_or_default())?;
+        }
+        Ok(file)
+    }
+}
+
 /// Says how the job is to be published, and lets its steps begin or go on.
-fn order(options: &Options, progress: &Progress, parts: usize, confirm_losses: bool) -> anyhow::Result<Value> {
+fn order(options: &Options, progress: &Progress, parts: usize) -> anyhow::Result<Value> {
     let mut order = json!({
         "parties": parts,
-        "accepter_refus": options.accept_refusals,
-        "confirmer_pertes": confirm_losses,
+        // A dry run goes on without them, and says so.
+        "accepter_refus": options.accept_refusals || options.order.contains_key("verifier"),
+        "confirmer_pertes": options.confirm_losses,
     });
+    for (option, value) in &options.order {
+        order[option] = value.clone();
+    }
     if let Some(millesimes) = &options.in_force {
         order["millesimes"] = Value::Object(millesimes.clone());
     }
@@ -139,7 +233,7 @@ fn order(options: &Options, progress: &Progress, parts: usize, confirm_losses: b
 
 /// Advances a job until nothing more happens by itself.
 pub fn advance(service: &Service, id: &str, mut job: Value) -> anyhow::Result<Value> {
-    let ends = ["publie", "inchange", "abandonne", "echec", "attendre_confirmation"];
+    let ends = ["publie", "inchange", "verifie", "abandonne", "echec", "attendre_confirmation", "attendre_validation"];
     let begun = Instant::now();
     let (mut shown, mut line) = (String::new(), ProgressBar::hidden());
     while !ends.contains(&step(&job)) {
@@ -172,6 +266,8 @@ fn words(step: &str) -> &'static str {
         "construire" => "Fiches",
         "lister" => "Listes",
         "compter" => "Effectifs",
+        "indexer" => "Recherche",
+        "apparier" => "Appariement",
         "verifier" => "Vérification",
         "basculer" => "Bascule",
         _ => "Publication",
@@ -189,16 +285,26 @@ pub fn bar(name: &str, length: u64, figures: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style).with_prefix(name.to_owned())
 }
 
-/// Shows what would be lost, and asks where someone can answer.
+/// Shows what is to be confirmed, and asks where someone can answer.
 pub fn confirmed(job: &Value) -> anyhow::Result<bool> {
-    eprintln!("Des documents disparaîtraient :");
-    for loss in job["bilan"]["pertes"].as_array().into_iter().flatten() {
-        eprintln!("  {}", text(loss));
+    for (field, title) in report::TO_CONFIRM {
+        let told = job["bilan"][field].as_array();
+        for (rank, sentence) in told.into_iter().flatten().take(20).enumerate() {
+            if rank == 0 {
+                eprintln!("{title} :");
+            }
+            eprintln!("  {}", text(sentence));
+        }
     }
+    asked("Publier quand même ?")
+}
+
+/// Asks where someone can answer; elsewhere the answer is no.
+pub fn asked(question: &str) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Ok(false);
     }
-    eprint!("Publier quand même ? [o/N] ");
+    eprint!("{question} [o/N] ");
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

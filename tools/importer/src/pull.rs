@@ -2,12 +2,12 @@
 
 use crate::TO_CONFIRM;
 use crate::options::Pull;
-use crate::publication::{advance, bar, confirmed, step, text};
+use crate::publication::{advance, bar, confirm, confirmed, step, text};
 use crate::report;
 use crate::service::{Body, Refusal, Service};
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// How long a call advances the run: it reads its tables again each time.
@@ -29,14 +29,14 @@ pub fn pull(options: &Pull) -> anyhow::Result<u8> {
     if step(&state["collecte"]) == "remise" {
         let mut job = advance(service, &id, state["travail"].clone())?;
         while step(&job) == "attendre_confirmation" {
-            if !options.confirm_losses && !confirmed(&job)? {
-                eprintln!("Rien n'est publié. Pour publier quand même : la même commande avec --confirmer-pertes");
+            let only_losses = report::TO_CONFIRM[1..]
+                .iter()
+                .all(|(field, _)| job["bilan"][*field].as_array().is_none_or(Vec::is_empty));
+            if !(options.confirm_losses && only_losses) && !confirmed(&job)? {
+                eprintln!("Rien n'est publié. Pour publier quand même : scripts/import confirm {id}");
                 return Ok(TO_CONFIRM);
             }
-            let order = json!({"parties": 1, "confirmer_pertes": true});
-            let path = format!("jobs/{id}/publish");
-            let ordered = service.repeat("POST", &path, &Body::Json(&order))?.map_err(Refusal::fault)?;
-            job = advance(service, &id, ordered)?;
+            job = advance(service, &id, confirm(service, &id)?)?;
         }
         // The report is kept by the call after the last step.
         service.repeat("POST", "pull/run?budget_ms=1", &Body::None)?.map_err(Refusal::fault)?;

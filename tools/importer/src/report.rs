@@ -3,6 +3,14 @@
 use serde_json::Value;
 use std::fmt::Write;
 
+/// What may have to be confirmed: where it stands in a report, and its title.
+pub const TO_CONFIRM: [(&str, &str); 4] = [
+    ("pertes", "Des documents disparaîtraient"),
+    ("anomalies_a_confirmer", "Des données sont invraisemblables"),
+    ("doublons", "Une même clé désigne des documents différents"),
+    ("en_vigueur_a_confirmer", "Un millésime ne se met pas en vigueur sans confirmation"),
+];
+
 /// The report of a job, in French.
 pub fn text(job: &Value) -> String {
     let summary = &job["bilan"];
@@ -10,6 +18,11 @@ pub fn text(job: &Value) -> String {
     let head = match job["etape"].as_str() {
         Some("publie") => format!("Publié : génération {}", job["generation"].as_str().unwrap_or_default()),
         Some("inchange") => "Inchangé : ces documents sont déjà publiés".to_owned(),
+        Some("verifie") => "Vérifié : rien n'est mis en service".to_owned(),
+        Some("attendre_confirmation") => "Attend une confirmation".to_owned(),
+        Some("attendre_validation") => {
+            format!("Attend une validation : génération {}", job["generation"].as_str().unwrap_or_default())
+        }
         _ => format!("Non publié ({})", job["etape"].as_str().unwrap_or_default()),
     };
     let (writes, seconds) = (number(&summary["ecritures"]), summary["duree_ms"].as_f64().unwrap_or(0.0) / 1000.0);
@@ -31,16 +44,71 @@ pub fn text(job: &Value) -> String {
     line(&mut out, "Sous le seuil", &counts(&summary["sous_seuil"]));
     line(&mut out, "Champs écartés", &counts(&summary["champs_inconnus"]));
     line(&mut out, "Lignes refusées", &some(&summary["lignes_refusees"]));
-    let mut title = "Pertes";
-    for loss in summary["pertes"].as_array().into_iter().flatten() {
-        line(&mut out, title, loss.as_str().unwrap_or_default());
+    let mut title = "Anomalies";
+    for (rule, told) in members(&summary["anomalies"]["regles"]) {
+        let example = told["exemples"][0].as_str().unwrap_or_default();
+        let level = told["niveau"].as_str().unwrap_or_default();
+        line(&mut out, title, &format!("{rule} ({level}) {} fois, par exemple {example}", number(&told["nombre"])));
         title = "";
     }
+    for ((field, _), title) in TO_CONFIRM.iter().zip(["Pertes", "À confirmer", "Doublons", "En vigueur"]) {
+        let mut title = title;
+        for sentence in summary[*field].as_array().into_iter().flatten().take(20) {
+            line(&mut out, title, sentence.as_str().unwrap_or_default());
+            title = "";
+        }
+    }
+    differences(&mut out, &summary["differences"]);
+    line(&mut out, "Raison", summary["echec"].as_str().unwrap_or_default());
     if let Some(run) = job.get("collecte") {
         collected(&mut out, run);
     }
     line(&mut out, "Empreinte", summary["digest"].as_str().and_then(|digest| digest.get(..16)).unwrap_or_default());
     out
+}
+
+/// What changed from one generation to the other, in French.
+pub fn differences(out: &mut String, told: &Value) {
+    let mut title = "Changements";
+    for (maille, millesimes) in members(&told["par_maille"]) {
+        for (millesime, filieres) in members(millesimes) {
+            for (filiere, tally) in members(filieres) {
+                let n = |name: &str| tally[name].as_u64().unwrap_or(0);
+                let names = [
+                    ("ajoutes", "ajoutés"),
+                    ("retires", "retirés"),
+                    ("changes", "changés"),
+                    ("masques", "nouvellement masqués"),
+                    ("devoiles", "nouvellement dévoilés"),
+                ];
+                let said: Vec<String> = names
+                    .iter()
+                    .filter(|(name, _)| n(name) > 0)
+                    .map(|(name, words)| format!("{} {words}", grouped(n(name))))
+                    .collect();
+                if !said.is_empty() {
+                    line(out, title, &format!("{maille} {millesime} {filiere} : {}", said.join(", ")));
+                    title = "";
+                }
+            }
+        }
+    }
+    let mut title = "Plus grands écarts";
+    for change in told["plus_grandes"].as_array().into_iter().flatten().take(10) {
+        let said = |name: &str| change[name].as_str().unwrap_or_default();
+        let place = if said("lieu").is_empty() { String::new() } else { format!(" {}", said("lieu")) };
+        let text = format!(
+            "{}{place} {} {} : {} de {} à {}",
+            said("maille"),
+            said("code_certification"),
+            said("millesime"),
+            said("champ"),
+            change["avant"],
+            change["apres"]
+        );
+        line(out, title, &text);
+        title = "";
+    }
 }
 
 /// A kept report in one line.

@@ -59,6 +59,23 @@ impl Service {
         self.once(method, path, body)
     }
 
+    /// A text, as it is answered.
+    pub fn text(&self, path: &str) -> anyhow::Result<Result<String, Refusal>> {
+        let request = Request::builder()
+            .uri(format!("{}/internal/import/{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.secret));
+        let unreachable = || format!("{} ne répond pas", self.url);
+        let mut response = self.agent.run(request.body(())?).with_context(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string().with_context(unreachable)?;
+        if status == 200 {
+            return Ok(Ok(text));
+        }
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        let message = json.get("message").and_then(Value::as_str).unwrap_or("réponse inattendue").to_owned();
+        Ok(Err(Refusal { status, message }))
+    }
+
     /// A single call: the JSON of a 2xx answer, or the refusal.
     pub fn once(&self, method: &str, path: &str, body: &Body<'_>) -> anyhow::Result<Result<Value, Refusal>> {
         let request = Request::builder()

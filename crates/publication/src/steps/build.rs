@@ -6,6 +6,7 @@ use super::placement::{BundledDocument, PlacementKeys, place_of, read_source, te
 use super::state::BCN;
 use crate::job::{HEADCOUNTS_MAX, JobStep};
 use crate::lists::ListRow;
+use crate::outlines::{self, Outline};
 use crate::short::{NAME_MAX, short};
 use crate::{Environment, PublicationError};
 use domain::declared::MAILLE_FIELD;
@@ -63,29 +64,36 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let by_partition = n_bundles / self.state.partitions[family].max(1);
         let mut by_bundle: Vec<Vec<BundledDocument<'_>>> = vec![Vec::new(); by_partition];
         let (mut held, mut stands) = (0, Vec::new());
+        self.outlines.clear();
         for record in read.records() {
-            let (kind, sequence, pair, json) = read_source(record).ok_or_else(damaged)?;
+            let (kind, sequence, own, pair, json) = read_source(record).ok_or_else(damaged)?;
             held += json.len() as u64;
             let n = keys::bundle(keys::hash(pair), n_bundles);
-            by_bundle.get_mut(n - local * by_partition).ok_or_else(damaged)?.push((pair, sequence, kind, json));
+            by_bundle.get_mut(n - local * by_partition).ok_or_else(damaged)?.push((pair, sequence, own, kind, json));
         }
         for (rank, mut docs) in by_bundle.into_iter().enumerate() {
             // By entry, then in the order of the push.
             docs.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
+            self.find_duplicates(&docs)?;
             let mut entries = Vec::new();
             let mut docs = docs.into_iter().peekable();
-            while let Some((pair, sequence, kind, json)) = docs.next() {
+            while let Some((pair, sequence, own, kind, json)) = docs.next() {
                 let mut group: Vec<(u64, Kind, &[u8], PlacementKeys)> =
                     vec![(sequence, kind, json, PlacementKeys::read(kind, json).ok_or_else(damaged)?)];
-                while let Some((_, sequence, kind, json)) = docs.next_if(|d| d.0 == pair) {
+                let mut owns = vec![own];
+                while let Some((_, sequence, own, kind, json)) = docs.next_if(|d| d.0 == pair) {
                     let keys = PlacementKeys::read(kind, json).ok_or_else(damaged)?;
                     // The document of the same key takes the place, and keeps the rank, of the one before.
-                    match group.iter_mut().find(|g| g.3.version == keys.version) {
-                        Some(old) => *old = (old.0, kind, json, keys),
-                        None => group.push((sequence, kind, json, keys)),
+                    match group.iter_mut().zip(&mut owns).find(|(g, _)| g.3.version == keys.version) {
+                        Some((old, own_old)) => (*old, *own_old) = ((old.0, kind, json, keys), own),
+                        None => {
+                            group.push((sequence, kind, json, keys));
+                            owns.push(own);
+                        }
                     }
                 }
-                stands.extend(group.iter().map(|(sequence, kind, json, _)| (*kind, *sequence, pair, *json)));
+                let ranked = group.iter().zip(owns);
+                stands.extend(ranked.map(|((sequence, kind, json, _), own)| (*kind, *sequence, own, pair, *json)));
                 let entry = self.build_entry(family, group).await?;
                 if entry.len() > VALUE_MAX / 2 {
                     self.job.summary.failure =
@@ -102,7 +110,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.writer.put(family.name(), local * by_partition + rank, bundle).await?;
         }
         self.forget_replaced(Some(family), partition, held, &stands).await?;
+        self.put_outlines().await?;
         Ok(true)
+    }
+
+    /// Writes the outlines of a partition.
+    async fn put_outlines(&mut self) -> Result<(), StoreError> {
+        for piece in outlines::pieces(std::mem::take(&mut self.outlines)) {
+            self.writer.put(outlines::FAMILY, self.state.outlines, piece).await?;
+            self.state.outlines += 1;
+        }
+        Ok(())
     }
 
     /// A report tells couples of maille, millesime and provenance apart: it must stay a value.
@@ -129,6 +147,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
             self.count_whole(kind, json);
             *self.state.tables.entry(kind.name().to_owned()).or_default() += 1;
+            if let (Kind::Bcn | Kind::BcnSise, Some(code)) = (kind, kind.key(&keys.document)) {
+                self.state.known.add(&code);
+            }
             self.index_nomenclature(kind, &keys.document).await?;
             self.pack_document(kind, &keys.document).await?;
             if kind == Kind::Bcn {
@@ -153,6 +174,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let filiere = Filiere::parse(&row.filiere).unwrap_or(Filiere::Pro);
             if let Some(millesime) = Millesime::parse(&row.millesime) {
                 self.state.millesimes.retain(maille, &name, filiere, &millesime);
+                self.state.millesime_counts.add(maille, &name, filiere.universe(), millesime.as_str());
             }
             let list_place = match maille {
                 Maille::Declared => keys::declared_place(&name, &row.uai),
@@ -197,6 +219,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             if published.is_below_threshold() {
                 *self.job.summary.below_threshold.entry(name.clone()).or_default() += 1;
             }
+            let place = place_of(maille, published.as_document());
+            self.outlines.push(Outline::new((&name, &place), &published, json).encode());
+            self.state.columns.add(&name, &row.millesime, published.as_document());
             let version = Version::new(&published);
             let list_row = ListRow::statistic(maille, row, &published, &version, self.indicators);
             if let Some(rank) = rank {

@@ -8,12 +8,14 @@ use super::state::{BCN, JobState, LISTS, ListInProgress, ListSort};
 use super::{JobStepper, PARTITION};
 use crate::job::JobStep;
 use crate::manifest::Manifest;
+use crate::origins::{PartOrigin, Push};
 use crate::record_stream::RecordStream;
 use crate::registry::Served;
-use crate::staging::Staging;
+use crate::staging::{PartInfo, Staging};
 use crate::{Environment, PublicationError};
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX};
 use domain::{Document, Kind, Maille};
+use plausibility::Rule;
 use store::PerFamily;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError};
@@ -94,6 +96,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             ..JobState::default()
         };
         self.state.sequence = self.state.base.as_ref().map_or(0, |b| b.sequence);
+        self.state.origins = self.state.base.as_ref().map(|b| b.origins.clone()).unwrap_or_default();
     }
 
     /// Lets the bundles be built again, twice as many: one grew beyond a value. The sources stay as they were spread.
@@ -114,6 +117,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         state.index = state.index.emptied();
         state.matching = state.matching.emptied();
         (state.digest, state.public_digest, state.cards, state.millesimes, state.tables) = Default::default();
+        (state.columns, state.millesime_counts, state.outlines) = Default::default();
+        self.job.summary.anomalies.forget(&[Rule::Duplicate, Rule::DuplicateEqual, Rule::TwoSpellings]);
+        self.job.summary.duplicates.clear();
         self.job.summary.documents.clear();
         self.job.summary.below_threshold.clear();
         self.job.summary.strict_hides.clear();
@@ -139,9 +145,13 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
         } else if rank < old + parts {
             let part = rank - old;
-            let staging = Staging::new(self.kv, &self.job.id, 1);
+            let id = self.job.id.clone();
+            let staging = Staging::new(self.kv, &id, 1);
             let damaged = || StoreError::Damaged(format!("part {part}"));
             let info = staging.info(part).await?.ok_or_else(damaged)?;
+            if piece == 0 {
+                self.remember_part(part, &info);
+            }
             if piece >= info.pieces {
                 self.state.cursor = (rank + 1, 0);
                 return Ok(None);
@@ -153,7 +163,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 } else if kind != Kind::Maille {
                     let sequence = self.state.sequence;
                     self.state.sequence += 1;
-                    self.place(kind, sequence, &json).await?;
+                    self.place(kind, (sequence, sequence), &json).await?;
                 }
             }
             self.state.cursor = (rank, piece + 1);
@@ -166,6 +176,20 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(None)
     }
 
+    /// Remembers where the documents of a part come from.
+    fn remember_part(&mut self, part: usize, info: &PartInfo) {
+        let first = self.state.sequence;
+        let of = PartOrigin {
+            first,
+            part,
+            file: info.file.clone(),
+            first_line: info.first_line,
+            lines: info.lines_of.clone(),
+        };
+        let (job, opened_ms, run) = (self.job.id.clone(), self.job.opened_ms, self.job.run);
+        self.state.origins.add(Push { job, opened_ms, run, first, parts: Vec::new() }, of);
+    }
+
     /// Carries over what the push does not replace, a piece of a partition at a time, from its last one: documents are told
     /// apart by their rank, not by the order they come in. `true` once nothing of it is left.
     async fn resume(&mut self, partition: usize, piece: usize) -> Result<bool, PublicationError> {
@@ -176,18 +200,18 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         self.state.place = before;
         let opening = self.job.opening.clone();
         for record in read.records() {
-            let (kind, sequence, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
+            let (kind, sequence, own, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
             let statistic: Option<Document> = kind.maille().and_then(|_| serde_json::from_slice(json).ok());
             let replaces = opening.replaces(kind, statistic.as_ref());
             if !replaces {
                 self.job.summary.carried_over += 1;
-                self.place(kind, sequence, json).await?;
+                self.place(kind, (sequence, own), json).await?;
             }
         }
         Ok(before.is_none())
     }
 
-    async fn place(&mut self, kind: Kind, sequence: u64, json: &[u8]) -> Result<(), PublicationError> {
+    async fn place(&mut self, kind: Kind, (sequence, own): (u64, u64), json: &[u8]) -> Result<(), PublicationError> {
         let keys = PlacementKeys::read(kind, json).ok_or(StoreError::Damaged("source".into()))?;
         self.tie(kind, &keys.document);
         if let (Some(rank), Some(row)) = (self.list_rank(kind, &keys.document), &keys.row)
@@ -202,7 +226,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let state = &self.state;
         let hash = keys::hash(&keys.pair);
         let partition = partition_source(&state.partitions, state.table_partitions, keys.family, hash);
-        let record = write_source((kind, sequence, &keys.pair, json));
+        let record = write_source((kind, sequence, own, &keys.pair, json));
         self.state.sources.add(&mut self.writer, self.number, partition, &record).await?;
         Ok(())
     }

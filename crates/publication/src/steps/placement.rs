@@ -115,24 +115,35 @@ pub(super) fn is_table(kind: &str) -> bool {
     kept.is_some() && family_of(kind).is_none()
 }
 
-/// A document on its way into a bundle: its entry, its rank in the push, its kind, its JSON.
-pub(super) type BundledDocument<'a> = (&'a str, u64, Kind, &'a [u8]);
+/// A document on its way into a bundle: its entry, its rank, its rank in its own push, its kind, its JSON.
+pub(super) type BundledDocument<'a> = (&'a str, u64, u64, Kind, &'a [u8]);
 
 /// What the stream of sources holds of a document: its kind, its rank in the push, what its bundle entry is found
 /// by (so that a bundle is found without parsing the document), its JSON.
 pub(crate) fn read_source(record: &[u8]) -> Option<SourceRecord<'_>> {
     let mut decoder = Decoder(record);
-    let kind = Kind::from_rank(u8::try_from(decoder.number()?).ok()?)?;
-    Some((kind, decoder.number()?, decoder.text()?, decoder.0))
+    let head = u8::try_from(decoder.number()?).ok()?;
+    let kind = Kind::from_rank(head & !MOVED)?;
+    let sequence = decoder.number()?;
+    let own = if head & MOVED == 0 { sequence } else { decoder.number()? };
+    Some((kind, sequence, own, decoder.text()?, decoder.0))
 }
 
-/// See [`read_source`].
-pub(crate) type SourceRecord<'a> = (Kind, u64, &'a str, &'a [u8]);
+/// What is said beside a kind where a document took the rank of an older one: its own rank follows.
+const MOVED: u8 = 0x80;
+
+/// See [`read_source`]: kind, rank among its neighbours, rank in its own push, pair, JSON.
+pub(crate) type SourceRecord<'a> = (Kind, u64, u64, &'a str, &'a [u8]);
 
 /// What [`read_source`] reads.
-pub(super) fn write_source((kind, sequence, pair, json): SourceRecord<'_>) -> Vec<u8> {
+pub(super) fn write_source((kind, sequence, own, pair, json): SourceRecord<'_>) -> Vec<u8> {
     let mut record = Encoder::default();
-    record.number(u64::from(kind.rank())).number(sequence).text(pair);
+    let moved = if own == sequence { 0 } else { MOVED };
+    record.number(u64::from(kind.rank() | moved)).number(sequence);
+    if own != sequence {
+        record.number(own);
+    }
+    record.text(pair);
     record.0.extend_from_slice(json);
     record.0
 }
@@ -142,7 +153,7 @@ pub(super) fn write_source((kind, sequence, pair, json): SourceRecord<'_>) -> Ve
 pub(crate) fn standing<'a>(records: impl IntoIterator<Item = SourceRecord<'a>>) -> Option<Vec<SourceRecord<'a>>> {
     let mut by_key: BTreeMap<(&str, String), (u64, SourceRecord<'a>)> = BTreeMap::new();
     for record in records {
-        let (kind, sequence, pair, json) = record;
+        let (kind, sequence, own, pair, json) = record;
         // Of the other kinds the pair is the whole key.
         let version = if kind.maille().is_some() { PlacementKeys::read(kind, json)?.version } else { String::new() };
         match by_key.entry((pair, version)) {
@@ -150,11 +161,11 @@ pub(crate) fn standing<'a>(records: impl IntoIterator<Item = SourceRecord<'a>>) 
             Entry::Occupied(mut known) => {
                 let (first, last) = known.get_mut();
                 *first = sequence.min(*first);
-                if last.1 < sequence {
+                if last.2 < own {
                     *last = record;
                 }
             }
         }
     }
-    Some(by_key.into_values().map(|(first, (kind, _, pair, json))| (kind, first, pair, json)).collect())
+    Some(by_key.into_values().map(|(first, (kind, _, own, pair, json))| (kind, first, own, pair, json)).collect())
 }

@@ -112,7 +112,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let read = self.state.sources.read(self.kv, self.shelf(), partition).await?;
         let partitions = self.state.protection.statistics.partitions() as u64;
         for record in read.records() {
-            let (kind, sequence, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
+            let (kind, sequence, _, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
             if kind.maille().is_none() {
                 continue;
             }

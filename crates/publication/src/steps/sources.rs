@@ -49,7 +49,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             read.records().map(read_source).collect::<Option<_>>().ok_or_else(damaged)?;
         let held = records.iter().map(|(.., json)| json.len() as u64).sum();
         let stands = standing(records).ok_or_else(damaged)?;
-        for (kind, _, _, json) in &stands {
+        for (kind, _, _, _, json) in &stands {
             // Of these the fingerprint covers RNCP codes, which the search shows.
             if *kind == Kind::Rncp {
                 self.count_whole(*kind, json);

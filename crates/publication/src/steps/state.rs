@@ -1,12 +1,15 @@
 //! What the steps need between two calls.
 
+use super::guards::MillesimeCounts;
 use super::index;
 use super::matching::MatchingStreams;
 use super::protect::Protection;
 use super::sample::KeySample;
 use crate::manifest::Manifest;
+use crate::origins::Origins;
 use crate::record_stream::{PiecePlace, RecordStream};
 use domain::{DeclaredMaille, Maille};
+use plausibility::{Columns, KnownCodes};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::PerFamily;
@@ -145,6 +148,20 @@ pub(super) struct JobState {
     #[serde(rename = "constructeur")]
     pub(super) builder: Option<Vec<u8>>,
     pub(super) index: index::Index,
+    /// The codes that the nomenclature knows.
+    #[serde(rename = "codes_connus", default)]
+    pub(super) known: KnownCodes,
+    /// How many documents have a value in a column, and its sum.
+    #[serde(rename = "colonnes", default)]
+    pub(super) columns: Columns,
+    #[serde(rename = "par_millesime", default)]
+    pub(super) millesime_counts: MillesimeCounts,
+    /// How many values the outlines of the partitions that are built lie in.
+    #[serde(rename = "contours", default)]
+    pub(super) outlines: usize,
+    /// Where the documents come from.
+    #[serde(rename = "origines", default)]
+    pub(super) origins: Origins,
     #[serde(rename = "appariement", default)]
     pub(super) matching: MatchingStreams,
     /// Parts that still lie in the store although nothing reads them any more.

@@ -2,6 +2,7 @@
 
 use super::JobStepper;
 use crate::job::JobStep;
+use crate::known_codes;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
 use crate::registry::{Lease, Registry, Served};
 use crate::rollback::{Before, FAMILY_POINTER, put_pointer};
@@ -43,6 +44,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             statistics: self.state.partitions.before(Family::Nomenclature),
             declarations: self.declared(),
             rendering: rendering(self.indicators, self.secrecy()),
+            columns: self.state.columns.clone(),
+            outlines: self.state.outlines,
+            by_family: self.state.partitions,
+            origins: {
+                let mut origins = self.state.origins.clone();
+                origins.forget();
+                origins
+            },
         };
         manifest.write(&mut self.writer).await?;
         if !manifest.declarations.is_empty() {
@@ -63,6 +72,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             withheld: summary.withheld.clone(),
         };
         self.writer.put(public_record::FAMILY, 0, to_json(public_record::FAMILY, &public)?).await?;
+        self.writer.put(known_codes::FAMILY, 0, self.state.known.as_bytes().to_vec()).await?;
         self.writer.flush().await?;
         // What was written since the verification is read again too: without it no publication could follow this one.
         let relu = Manifest::read(self.kv, self.shelf()).await?;
@@ -89,6 +99,11 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         // A copy lies in the generation: where the pointer itself is lost, a rollback finds its way by it.
         self.writer.put(FAMILY_POINTER, 0, pointer.write()?).await?;
         self.writer.flush().await?;
+        if self.job.options.await_sign_off && !self.job.options.sign_off {
+            // All of it lies there: it can be looked at under the copy of its pointer.
+            self.job.waits_since_ms = Some(self.env.now_ms());
+            return Ok(Some(JobStep::AwaitSignOff));
+        }
         if !lease.holds(self.kv).await? {
             return Err(PublicationError::Overtaken);
         }

@@ -99,10 +99,16 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             self.job.summary.losses = losses(&base.documents, &self.job.summary.documents);
             self.job.summary.losses.extend(losses_of_tables(&base.tables, &self.state.tables));
-            if !self.job.summary.losses.is_empty() && !self.job.options.confirm_losses {
-                self.job.waits_since_ms = Some(self.env.now_ms());
-                return Ok(Some(JobStep::AwaitConfirmation));
-            }
+        }
+        self.compare().await?;
+        self.guard().await?;
+        if self.job.options.verify_only {
+            self.job.ended_ms = Some(self.env.now_ms());
+            return Ok(Some(JobStep::Verified));
+        }
+        if self.job.waits_for().is_some() {
+            self.job.waits_since_ms = Some(self.env.now_ms());
+            return Ok(Some(JobStep::AwaitConfirmation));
         }
         Ok(Some(JobStep::Switch))
     }

@@ -15,7 +15,7 @@ use store::Reader;
 use store::keys;
 use store::kv::{KeyValue, StoreError};
 use store::list::{Filter, Format, Order, Plan, SegmentSlice};
-use store::segment;
+use store::segment::RowStyle;
 
 /// Lists of no more segments than this are put together before they are sent: one piece, with its
 /// length known; a page of 1,000 rows is 17 segments, some 1 MB.
@@ -243,18 +243,8 @@ struct RowReader<K> {
 impl<K: KeyValue + 'static> RowReader<K> {
     async fn slice(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
         let value = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
-        let rows = value.rows(slice.from, slice.count)?;
-        out.reserve(rows.unfolded_len());
-        for (rank, row) in rows.iter().enumerate() {
-            if !(first && rank == 0) {
-                out.extend_from_slice(self.envelope.between);
-            }
-            match self.format {
-                Format::Csv => out.extend_from_slice(row),
-                Format::Json => segment::write_row(out, row, self.now).map_err(|_| value.damaged())?,
-            }
-        }
-        Ok(())
+        let style = RowStyle { first, between: self.envelope.between, now: self.now };
+        value.append_rows(out, slice.from, slice.count, style)
     }
 
     fn end(&self, empty: bool) -> &'static [u8] {

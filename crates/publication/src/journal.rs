@@ -5,7 +5,7 @@
 use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
 use store::codec::{Decoder, Encoder};
-use store::fold::{Dictionary, fold, unfold};
+use store::fold::{fold, unfold};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::{Shelf, keys};
 
@@ -93,7 +93,7 @@ impl Journal {
         if self.number != number {
             (self.number, self.next) = (number, 0);
         }
-        let piece = fold(&std::mem::take(&mut self.buffer), &Dictionary::default());
+        let piece = fold(&std::mem::take(&mut self.buffer));
         let n = self.next;
         self.next += 1;
         match self.series.last_mut() {
@@ -150,7 +150,7 @@ impl<K: KeyValue> JournalReading<'_, K> {
                 Some(piece) => piece,
                 None => {
                     let value = Shelf::own(self.prefix).get(self.kv, &family, s.first + rank).await?;
-                    unfold(value.content()?, &Dictionary::default()).ok_or_else(damaged)?
+                    unfold(value.content()?).ok_or_else(damaged)?
                 }
             };
             let mut decoder = Decoder(piece.get(byte..).ok_or_else(damaged)?);

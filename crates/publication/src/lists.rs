@@ -9,7 +9,7 @@ use store::chain::ENTRY_MAX;
 use store::codec::{Decoder, Encoder};
 use store::kv::{KeyValueWrite, StoreError};
 use store::list::{self, CodeEntry, Format, Order, Plan, RowKey, Stretch};
-use store::segment::{self, JsonRow};
+use store::segment::{self, JsonRow, TextRow};
 use store::version_set::{Shape, Version};
 
 /// A page of codes or UAIs is closed at this size.
@@ -249,7 +249,13 @@ impl ListBuilder {
             return Ok(());
         }
         let n = (self.total - 1) / by_segment;
-        let value = segment::pack(&std::mem::take(rows), list::block(format));
+        let rows = std::mem::take(rows);
+        let texts: Option<Vec<TextRow<'_>>> = match format {
+            Format::Json => rows.iter().map(|row| JsonRow::read(row)).collect(),
+            Format::Csv => Some(rows.iter().map(|row| TextRow::text(row)).collect()),
+        };
+        let texts = texts.ok_or_else(|| StoreError::Damaged("liste".to_owned()))?;
+        let value = segment::pack(&texts, list::block(format), list::figures(format));
         writer.put(&list::family(&self.list, self.order, format), n, value).await
     }
 

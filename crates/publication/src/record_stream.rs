@@ -7,7 +7,7 @@ use crate::writer::Writer;
 use serde::{Deserialize, Serialize};
 use store::Shelf;
 use store::codec::{Decoder, Encoder};
-use store::fold::{Dictionary, fold};
+use store::fold::fold;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 
 /// Largest piece, in bytes.
@@ -124,7 +124,7 @@ impl RecordStream {
             None => piece.number(0),
             Some((number, n)) => piece.number(1).number(*number).size(*n),
         };
-        piece.0.extend_from_slice(&fold(&body, &Dictionary::default()));
+        piece.0.extend_from_slice(&fold(&body));
         self.size -= body.len();
         *last = Some((number, self.next));
         writer.put(&family(&self.name, number), self.next, piece.0).await?;

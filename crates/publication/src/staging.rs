@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use store::codec::{Decoder, Encoder, hex};
-use store::fold::{Dictionary, fold, unfold};
+use store::fold::{fold, unfold};
 use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::{Shelf, frame, keys};
 
@@ -350,9 +350,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
                     *info.lines.entry(valid.kind.name().to_owned()).or_default() += 1;
                     *info.bytes.entry(valid.kind.name().to_owned()).or_default() += valid.json.len() as u64;
                     if !piece.0.is_empty() && piece.0.len() + valid.json.len() + 8 > PIECE_MAX {
-                        writer
-                            .put(&family, info.pieces, fold(&std::mem::take(&mut piece.0), &Dictionary::default()))
-                            .await?;
+                        writer.put(&family, info.pieces, fold(&std::mem::take(&mut piece.0))).await?;
                         info.pieces += 1;
                     }
                     piece.number(u64::from(valid.kind.rank())).bytes(&valid.json);
@@ -360,7 +358,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             }
         }
         if !piece.0.is_empty() {
-            writer.put(&family, info.pieces, fold(&piece.0, &Dictionary::default())).await?;
+            writer.put(&family, info.pieces, fold(&piece.0)).await?;
             info.pieces += 1;
         }
         info.told = told.end(&mut writer).await?;
@@ -421,7 +419,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         let prefix = Self::prefix(self.job, part);
         let value = Shelf::own(&prefix).get(self.kv, &Self::family(info), n).await?;
         let damaged = || value.damaged();
-        let bytes = unfold(value.content()?, &Dictionary::default()).ok_or_else(damaged)?;
+        let bytes = unfold(value.content()?).ok_or_else(damaged)?;
         let mut decoder = Decoder(&bytes);
         let mut lines = Vec::new();
         while !decoder.0.is_empty() {

@@ -1,12 +1,8 @@
-//! Folding: what rows, documents and records of one kind repeat is written once.
-//!
-//! Rows of one list differ in figures and in few texts. Figures are taken out of the text, a byte or two each, and LZ4 folds
-//! what is left against the rows before it: long runs then repeat as a whole, where figures would have cut them. A folded
-//! row is an eighth of itself; LZ4 alone leaves a fifth.
+//! Folding of what is read as a whole: sources, staged parts, sorted runs, counts, tables. Rows of lists, of which an answer
+//! takes a few, have a folding of their own (`folding`).
 //!
 //! ```text
-//! bytes unfolded | bytes of the skeleton | figures, with their length | the skeleton, folded
-//! skeleton: runs of text, the length of each before it; between two runs a figure
+//! bytes unfolded | LZ4
 //! ```
 
 use crate::codec::{Decoder, Encoder};
@@ -14,115 +10,22 @@ use lz4_flex::block;
 
 /// What a block may unfold to: a bound on what damaged bytes may ask for.
 const UNFOLDED_MAX: usize = 4 * 1024 * 1024;
-/// Digits of a figure that is taken out, at most.
-const DIGITS_MAX: usize = 9;
 
-/// A text without its figures.
-#[derive(Debug, Default)]
-struct Skeleton {
-    runs: Encoder,
-    figures: Encoder,
-}
-
-impl Skeleton {
-    fn of(bytes: &[u8]) -> Self {
-        let mut skeleton = Self::default();
-        let mut run = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            if !matches!(byte, b':' | b';') || at < run {
-                continue;
-            }
-            let rest = bytes.get(at + 1..).unwrap_or_default();
-            let digits = rest.iter().take(DIGITS_MAX + 1).take_while(|b| b.is_ascii_digit()).count();
-            let (figure, after) = rest.split_at_checked(digits).unwrap_or_default();
-            // What is written back is what was there: no zero stands before a figure.
-            let is_plain = figure.first().is_some_and(|first| *first != b'0' || digits == 1);
-            let ends = matches!(after.first(), Some(b',' | b'}' | b']' | b';' | b'\n'));
-            if is_plain && ends && digits <= DIGITS_MAX {
-                skeleton.runs.bytes(bytes.get(run..=at).unwrap_or_default());
-                skeleton.figures.number(figure.iter().fold(0, |n, digit| n * 10 + u64::from(digit - b'0')));
-                run = at + 1 + digits;
-            }
-        }
-        skeleton.runs.bytes(bytes.get(run..).unwrap_or_default());
-        skeleton
-    }
-}
-
-/// What blocks are folded against, beside themselves: the skeleton of a text that is like them.
-#[derive(Debug, Default)]
-pub struct Dictionary(Vec<u8>);
-
-impl Dictionary {
-    /// From a text like those that are folded.
-    #[must_use]
-    pub fn of(text: &[u8]) -> Self {
-        Self(Skeleton::of(text).runs.0)
-    }
-
-    /// The stored form.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        let mut encoder = Encoder::default();
-        encoder.size(self.0.len());
-        encoder.0.extend_from_slice(&block::compress(&self.0));
-        encoder.0
-    }
-
-    /// Reads the stored form.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let mut decoder = Decoder(bytes);
-        let size = decoder.size().filter(|size| *size <= UNFOLDED_MAX)?;
-        block::decompress(decoder.0, size).ok().filter(|text| text.len() == size).map(Self)
-    }
-}
-
-/// Folds a text, against a dictionary where it is not empty.
+/// Folds a text.
 #[must_use]
-pub fn fold(bytes: &[u8], dictionary: &Dictionary) -> Vec<u8> {
-    let Skeleton { runs, figures } = Skeleton::of(bytes);
+pub fn fold(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::default();
-    encoder.size(bytes.len()).size(runs.0.len()).bytes(&figures.0);
-    let folded = match dictionary.0.as_slice() {
-        [] => block::compress(&runs.0),
-        dictionary => block::compress_with_dict(&runs.0, dictionary),
-    };
-    encoder.0.extend_from_slice(&folded);
+    encoder.size(bytes.len());
+    encoder.0.extend_from_slice(&block::compress(bytes));
     encoder.0
 }
 
-/// The text that was folded against the same dictionary.
+/// The text that was folded.
 #[must_use]
-pub fn unfold(bytes: &[u8], dictionary: &Dictionary) -> Option<Vec<u8>> {
+pub fn unfold(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut decoder = Decoder(bytes);
-    let bounded = |size: &usize| *size <= UNFOLDED_MAX;
-    let (size, runs_size) = (decoder.size().filter(bounded)?, decoder.size().filter(bounded)?);
-    let mut figures = Decoder(decoder.bytes()?);
-    let runs = match dictionary.0.as_slice() {
-        [] => block::decompress(decoder.0, runs_size),
-        dictionary => block::decompress_with_dict(decoder.0, runs_size, dictionary),
-    };
-    let runs = runs.ok().filter(|runs| runs.len() == runs_size)?;
-    let mut runs = Decoder(&runs);
-    let mut text = Vec::with_capacity(size);
-    loop {
-        text.extend_from_slice(runs.bytes()?);
-        if runs.0.is_empty() {
-            break;
-        }
-        write_figure(&mut text, figures.number()?);
-    }
-    (text.len() == size && figures.0.is_empty()).then_some(text)
-}
-
-/// Most figures are rates and small counts.
-fn write_figure(text: &mut Vec<u8>, figure: u64) {
-    match u8::try_from(figure) {
-        Ok(units @ 0..10) => text.push(b'0' + units),
-        Ok(small @ 10..100) => text.extend_from_slice(&[b'0' + small / 10, b'0' + small % 10]),
-        _ => text.extend_from_slice(itoa::Buffer::new().format(figure).as_bytes()),
-    }
+    let size = decoder.size().filter(|size| *size <= UNFOLDED_MAX)?;
+    block::decompress(decoder.0, size).ok().filter(|text| text.len() == size)
 }
 
 #[cfg(test)]
@@ -130,45 +33,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    #[test]
-    fn figures_are_taken_out_and_codes_stay() {
-        let row =
-            br#"{"code":"32221031","a":0,"b":12,"c":[7],"d":123456789012,"e":1.5,"f":-3,"g":"T10:00:30"};0;012;99"#;
-        let skeleton = Skeleton::of(row);
-        assert_eq!(skeleton.figures.0, [0, 12, 0]);
-        assert_eq!(unfold(&fold(row, &Dictionary::default()), &Dictionary::default()).as_deref(), Some(row.as_slice()));
-    }
-
-    #[test]
-    fn rows_alike_are_folded_to_little() {
-        let row =
-            |n: u64| format!("{{\"libelle\":\"CUISINE\",\"taux_en_emploi_6_mois\":{},\"nb_sortant\":{n}}}\n", n % 100);
-        let text: String = (0..100).map(row).collect();
-        let dictionary = Dictionary::of(row(7).as_bytes());
-        let folded = fold(text.as_bytes(), &dictionary);
-        assert!(folded.len() * 8 < text.len(), "{} of {}", folded.len(), text.len());
-        let dictionary = Dictionary::decode(&dictionary.encode()).unwrap();
-        assert_eq!(unfold(&folded, &dictionary), Some(text.into_bytes()));
-    }
-
     proptest! {
         #[test]
-        fn every_text_comes_back(
-            parts in proptest::collection::vec(("[a-z{},:;\"\\n]{0,6}", proptest::option::of(any::<u64>())), 0..40),
-            bytes: Vec<u8>, alike: Vec<u8>,
-        ) {
-            let text: String = parts.iter().map(|(text, n)| text.clone() + &n.map_or(String::new(), |n| n.to_string())).collect();
-            for text in [text.as_bytes(), &bytes] {
-                for dictionary in [Dictionary::default(), Dictionary::of(&alike), Dictionary::of(text)] {
-                    let folded = fold(text, &dictionary);
-                    prop_assert_eq!(unfold(&folded, &dictionary), Some(text.to_vec()));
-                }
-            }
+        fn every_text_comes_back(bytes: Vec<u8>, times in 1usize..5) {
+            let text = bytes.repeat(times);
+            prop_assert_eq!(unfold(&fold(&text)), Some(text));
         }
 
         #[test]
-        fn foreign_bytes_never_panic(bytes: Vec<u8>, alike: Vec<u8>) {
-            let _ = (unfold(&bytes, &Dictionary::of(&alike)), Dictionary::decode(&bytes));
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            let _ = unfold(&bytes);
         }
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! Each kind of value had a form of its own, and checksums did not know where their value lies.
 
-use crate::codec::{self, Decoder, Encoder};
+use crate::codec::{self, Decoder};
 use crate::keys;
 use crate::kv::Damaged;
-use crate::segment::{JsonRow, Rows};
+use crate::segment::RowStyle;
+use crate::version_set::closed_json;
+use domain::date::Instant;
 
 /// The format written first in every bundle.
 const FORMAT: u8 = 1;
@@ -49,22 +51,35 @@ fn search<'a>(bundle: &'a [u8], key: &str) -> Option<Option<&'a [u8]>> {
     Some(None)
 }
 
-/// The rows of a segment, JSON rows in the form of today.
-pub(crate) fn rows(key: &str, segment: &[u8], from: usize, count: usize) -> Result<Rows, Damaged> {
-    let rows = read_rows(segment, from, count).ok_or(Damaged)?;
-    if !family(key).ends_with(".json") {
-        return Ok(Rows::of(rows));
+/// Appends rows of a segment.
+pub(crate) fn append_rows(
+    out: &mut Vec<u8>,
+    key: &str,
+    segment: &[u8],
+    from: usize,
+    count: usize,
+    style: RowStyle<'_>,
+) -> Result<(), Damaged> {
+    let is_json = family(key).ends_with(".json");
+    for (rank, row) in read_rows(segment, from, count).ok_or(Damaged)?.into_iter().enumerate() {
+        if !(style.first && rank == 0) {
+            out.extend_from_slice(style.between);
+        }
+        if is_json { write_row(out, row, style.now).ok_or(Damaged)? } else { out.extend_from_slice(row) }
     }
-    let today = |row: &&[u8]| {
-        let mut decoder = Decoder(row);
-        let closing = decoder.instant()?;
-        let (start, rest) = (decoder.bytes()?.to_vec(), decoder.bytes()?.to_vec());
-        let mut encoder = Encoder::default();
-        JsonRow { closing, start, rest }.encode(&mut encoder);
-        Some(encoder.0)
-    };
-    let rows: Vec<Vec<u8>> = rows.iter().map(today).collect::<Option<_>>().ok_or(Damaged)?;
-    Ok(Rows::of(rows.iter().map(Vec::as_slice)))
+    Ok(())
+}
+
+/// Two pieces, around what depends on the day.
+fn write_row(out: &mut Vec<u8>, row: &[u8], now: Instant) -> Option<()> {
+    let mut decoder = Decoder(row);
+    let (closing, start, rest) = (decoder.instant()?, decoder.bytes()?, decoder.bytes()?);
+    out.extend_from_slice(start);
+    if !rest.is_empty() {
+        out.extend_from_slice(closed_json(closing, || now));
+        out.extend_from_slice(rest);
+    }
+    Some(())
 }
 
 fn read_rows(segment: &[u8], from: usize, wanted: usize) -> Option<Vec<&[u8]>> {

@@ -1,11 +1,11 @@
 //! Where values lie together: under one prefix, in one layout.
 
 use crate::bundle;
-use crate::fold::{Dictionary, unfold};
+use crate::fold::unfold;
 use crate::frame::{self, Frame};
 use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
-use crate::segment::{self, Rows};
+use crate::segment::{self, RowStyle};
 use crate::{keys, layout3};
 
 /// The layouts that this version reads.
@@ -54,7 +54,7 @@ impl<'a> Shelf<'a> {
     pub fn unfolded(self, entry: Vec<u8>) -> Option<Vec<u8>> {
         match self.layout {
             LayoutVersion::Three => Some(entry),
-            LayoutVersion::Four => unfold(&entry, &Dictionary::default()),
+            LayoutVersion::Four => unfold(&entry),
         }
     }
 
@@ -132,24 +132,29 @@ impl StoredValue {
         self.told(Frame::read(&self.key, &self.bytes).and_then(|frame| bundle::entries(&frame)))
     }
 
-    /// The rows `from .. from + count` of a segment.
+    /// Appends the rows `from .. from + count` of a segment. What stands in `out` after a fault is no answer.
     ///
     /// # Errors
     /// [`StoreError::Damaged`].
-    pub fn rows(&self, from: usize, count: usize) -> Result<Rows, StoreError> {
+    pub fn append_rows(
+        &self,
+        out: &mut Vec<u8>,
+        from: usize,
+        count: usize,
+        style: RowStyle<'_>,
+    ) -> Result<(), StoreError> {
         self.told(match self.layout {
-            LayoutVersion::Three => layout3::rows(&self.key, &self.bytes, from, count),
-            LayoutVersion::Four => {
-                Frame::read(&self.key, &self.bytes).and_then(|frame| segment::rows(&frame, from, count))
-            }
+            LayoutVersion::Three => layout3::append_rows(out, &self.key, &self.bytes, from, count, style),
+            LayoutVersion::Four => Frame::read(&self.key, &self.bytes)
+                .and_then(|frame| segment::append_rows(out, &frame, from, count, style)),
         })
     }
 
-    /// Every row of a segment that this version wrote.
+    /// How many rows a segment has that this version wrote, each of them unfolded.
     ///
     /// # Errors
     /// [`StoreError::Damaged`].
-    pub fn all_rows(&self) -> Result<Rows, StoreError> {
-        self.told(Frame::read(&self.key, &self.bytes).and_then(|frame| segment::unpack(&frame)))
+    pub fn verify_rows(&self) -> Result<usize, StoreError> {
+        self.told(Frame::read(&self.key, &self.bytes).and_then(|frame| segment::verify(&frame)))
     }
 }

@@ -8,7 +8,7 @@ use store::codec::Decoder;
 use store::frame::Frame;
 use store::list::{CodeEntry, Plan, UaiEntry};
 use store::pointer::Pointer;
-use store::segment::{self, write_row};
+use store::segment::{self, JsonRow, RowStyle};
 use store::version_set::VersionSet;
 use store::{bundle, counts};
 
@@ -27,10 +27,11 @@ proptest! {
         let _ = CodeEntry::decode(&bytes);
         let _ = UaiEntry::decode(&bytes);
         if let Ok(frame) = Frame::read(&key, &bytes) {
-            let _ = (segment::unpack(&frame), segment::rows(&frame, 1, 2));
+            let style = RowStyle { first: true, between: b",", now: 0 };
+            let _ = (segment::verify(&frame), segment::append_rows(&mut Vec::new(), &frame, 1, 2, style));
             let _ = (bundle::find(&frame, &key), bundle::entries(&frame));
         }
-        let _ = write_row(&mut Vec::new(), &bytes, 0);
+        let _ = JsonRow::read(&bytes);
         let _ = Pointer::read(&bytes);
         let _ = counts::view(&[(key, bytes.clone())], |_| true, "11", 0);
         let mut decoder = Decoder(&bytes);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use store::bundle;
 use store::chain::ENTRY_MAX;
 use store::codec::Decoder;
-use store::fold::{Dictionary, fold};
+use store::fold::fold;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError};
 
@@ -34,7 +34,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let mut entries = Vec::with_capacity(pairs.len());
             for (pair, counts) in pairs {
                 let entry: Vec<u8> = counts.into_values().flatten().copied().collect();
-                let entry = fold(&entry, &Dictionary::default());
+                let entry = fold(&entry);
                 let rest = &mut self.state.counts_chain;
                 let family = Family::Counts.name();
                 entries.push((pair, self.writer.put_chain(family, rest, entry, ENTRY_MAX).await?));

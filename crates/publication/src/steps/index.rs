@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use store::codec::{Decoder, Encoder};
-use store::fold::{Dictionary, fold, unfold};
+use store::fold::{fold, unfold};
 use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
 use store::mark;
 use store::search::{
@@ -491,7 +491,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 rows.0.truncate(rows.0.len() / 2);
                 entry = rows.encode();
             }
-            let entry = fold(&entry, &Dictionary::default());
+            let entry = fold(&entry);
             pages.add(&mut self.writer, hash, key.to_owned(), entry).await?;
         }
         Ok(pages.close(&mut self.writer).await?)
@@ -528,7 +528,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                         Postings::decode(entry).is_ok_and(|p| p.0.iter().all(|(number, _)| *number < total))
                     }
                     _ => {
-                        let unfolded = unfold(entry, &Dictionary::default());
+                        let unfolded = unfold(entry);
                         unfolded.is_some_and(|rows| PlaceTable::decode(&rows).is_ok())
                     }
                 };

@@ -8,7 +8,7 @@ use crate::{Environment, PublicationError};
 use domain::{Kind, Maille};
 use std::collections::BTreeMap;
 use store::chain;
-use store::fold::{Dictionary, unfold};
+use store::fold::unfold;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError, to_json};
 use store::list::{self, CodeEntry, Format, Order, UaiEntry};
@@ -47,7 +47,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 if family == Family::Counts {
                     for (_, entry) in &entries {
                         let entry = chain::whole(self.kv, self.shelf(), family.name(), entry.to_vec()).await?;
-                        unfold(&entry, &Dictionary::default()).ok_or_else(damaged)?;
+                        unfold(&entry).ok_or_else(damaged)?;
                     }
                 }
                 // What was counted when it was built must be found: to zero over the whole family.
@@ -139,7 +139,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 Pieces::Segments(order, format) => {
                     let family = list::family(name, order, format);
                     let value = self.shelf().get(self.kv, &family, n).await?;
-                    self.state.verified.rows += value.all_rows()?.len();
+                    self.state.verified.rows += value.verify_rows()?;
                     if last && std::mem::take(&mut self.state.verified.rows) != plan.total {
                         return Err(damaged("segments").into());
                     }

@@ -1,6 +1,7 @@
 //! The explorer at `/`, the documentation under `/api/doc`, and what they load under `/static/`.
 
 use crate::errors;
+use crate::records::{self, Deployment};
 use crate::template::{self, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
@@ -29,17 +30,27 @@ const OPENAPI: &str = include_str!("../openapi.json");
 /// Files change with the version of the application only.
 const CACHE: &str = "public, max-age=3600";
 
-/// Answers `/`, `/static/…` and `/api/doc…`; `files` are those of the build.
+/// Answers `/`, `/static/…`, `/api/doc…` and `/.well-known/…`; `files` are those of the build.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request, files: &[PackedFile]) -> Response {
     let address = links::public_address(runtime).await;
-    let response = match handle(&request, files, address.as_deref()) {
+    // Where a variable cannot be read, a page without it still helps.
+    let told = async |name: &str| runtime.variable(name).await.unwrap_or_default();
+    let availability = Some(told("disponibilite").await).filter(|text| !text.is_empty());
+    let deployment =
+        Deployment { contact: records::contact(&told("contact").await), availability, now_ms: runtime.now_ms() };
+    let response = match handle(&request, files, address.as_deref(), &deployment) {
         Ok(response) => response,
         Err(error) => error.response(),
     };
     response.finish(runtime, &request).await
 }
 
-fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Result<Response, ApiError> {
+fn handle(
+    request: &Request,
+    files: &[PackedFile],
+    address: Option<&str>,
+    deployment: &Deployment,
+) -> Result<Response, ApiError> {
     read_body(request)?;
     let segments = request.segments();
     // The former service has no page at `/`: programs still get its 404, people the explorer.
@@ -55,6 +66,14 @@ fn handle(request: &Request, files: &[PackedFile], address: Option<&str>) -> Res
         ["api", "doc"] => show(documentation(files)),
         ["api", "doc", "erreurs"] => show(errors::show()),
         ["api", "doc", "appariement"] => show(matching()),
+        ["api", "doc", "conditions"] => show(records::terms(deployment)),
+        ["api", "doc", "catalogue", name] => {
+            // Without an address the way to the root, whose slash stands in the record.
+            let way = || links::way_to_root(&request.path);
+            let root = address.map_or_else(|| way().trim_end_matches('/').to_owned(), str::to_owned);
+            records::record(name, &root, deployment)?
+        }
+        [".well-known", "security.txt"] => records::security(deployment)?,
         ["api", "doc", "openapi.json"] => {
             let server = address.map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
@@ -154,7 +173,8 @@ fn documentation(files: &[PackedFile]) -> Markup {
         p {
             "Chaque route s’essaie ici même, sur ce service. La description entière est dans "
             a href="/api/doc/openapi.json" { code { "/api/doc/openapi.json" } }
-            " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" } "."
+            " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" }
+            ", les licences, le niveau de service et le contact dans les " a href="/api/doc/conditions" { "conditions d’utilisation" } "."
         }
         @if tries {
             div #swagger {}
@@ -183,15 +203,22 @@ mod tests {
 
     #[test]
     fn people_get_the_explorer_and_programs_the_recorded_404() {
-        assert_eq!(handle(&request("/", "text/html,*/*;q=0.8"), &[], None).map(|r| r.status).ok(), Some(200));
+        assert_eq!(
+            handle(&request("/", "text/html,*/*;q=0.8"), &[], None, &Deployment::default()).map(|r| r.status).ok(),
+            Some(200)
+        );
         for accept in ["", "*/*", "application/json"] {
-            assert_eq!(handle(&request("/", accept), &[], None).err(), Some(ApiError::UnknownRoute), "{accept}");
+            assert_eq!(
+                handle(&request("/", accept), &[], None, &Deployment::default()).err(),
+                Some(ApiError::UnknownRoute),
+                "{accept}"
+            );
         }
     }
 
     fn body(path: &str, address: Option<&str>) -> String {
         let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
-        match handle(&request(path, "text/html"), &files, address).unwrap().body {
+        match handle(&request(path, "text/html"), &files, address, &Deployment::default()).unwrap().body {
             ResponseBody::Bytes(body) => String::from_utf8(body).unwrap(),
             ResponseBody::Stream(_) => panic!("a page is whole"),
         }
@@ -199,7 +226,7 @@ mod tests {
 
     #[test]
     fn no_page_and_no_script_names_a_path_from_the_root() {
-        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/"] {
+        for path in ["/", "/api/doc", "/api/doc/erreurs", "/api/doc/erreurs/", "/api/doc/conditions"] {
             let page = body(path, None);
             assert!(!page.contains("=\"/"), "{path}: {page}");
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
@@ -220,7 +247,7 @@ mod tests {
             description["servers"][0]["url"].as_str().unwrap().to_owned()
         };
         assert!(!body("/api/doc/openapi.json", None).contains("](/"), "links of its texts");
-        let moved = handle(&request("/api/doc/", "text/html"), &[], None).unwrap();
+        let moved = handle(&request("/api/doc/", "text/html"), &[], None, &Deployment::default()).unwrap();
         assert_eq!((moved.status, moved.header("location")), (308, Some("../doc")));
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");

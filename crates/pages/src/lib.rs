@@ -2,7 +2,7 @@
 //!
 //! | component | path | module |
 //! | --- | --- | --- |
-//! | `documentation` | `/`, `/static/…`, `/api/doc…` | [`documentation`] |
+//! | `documentation` | `/`, `/static/…`, `/api/doc…`, `/.well-known/security.txt` | [`documentation`], [`records`] |
 //! | `recherche` | `/api/recherche…` | [`api::search`] |
 //! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`status`] |
 //!
@@ -11,6 +11,7 @@
 
 pub mod documentation;
 pub mod errors;
+pub mod records;
 mod report;
 pub mod status;
 pub mod template;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the checks of the pages need beyond the toolchain: tests/pages/setup.sh [--install] browser|schemathesis
+# What the checks of the pages need beyond the toolchain: tests/pages/setup.sh [--install] browser|schemathesis|reuse
 # Ends with 0 where it is there. Otherwise it says how to install it, and does so with --install or in CI.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -30,6 +30,18 @@ case ${1:-} in
     [ "$install" = yes ] || missing schemathesis "tests/pages/setup.sh --install schemathesis (pip install $package into $tool)"
     python3 -m venv "$tool"
     "$tool/bin/pip" install --quiet --disable-pip-version-check "$package"
+    ;;
+  reuse) # generators of clients, and what the recipes import
+    command -v npm >/dev/null || missing npm "your system's package of Node.js"
+    tool=.cache/reuse
+    wanted=$(cat tests/pages/requirements.txt clients/typescript/package-lock.json | sha256sum | cut -c1-16)
+    [ "$(cat "$tool/version" 2>/dev/null || true)" != "$wanted" ] || exit 0
+    [ "$install" = yes ] || missing "what makes clients and runs recipes" \
+      "tests/pages/setup.sh --install reuse (pip install -r tests/pages/requirements.txt into $tool, npm ci in clients/typescript)"
+    python3 -m venv "$tool"
+    "$tool/bin/pip" install --quiet --disable-pip-version-check -r tests/pages/requirements.txt
+    npm ci --prefix clients/typescript --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+    echo "$wanted" >"$tool/version"
     ;;
   *)
     sed -n '2,3s/^# //p' "$0" >&2

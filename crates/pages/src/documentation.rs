@@ -1,6 +1,7 @@
 //! The documentation under `/api/doc`, and what all pages load under `/static/`.
 
 use crate::errors;
+use crate::records::{self, Terms};
 use crate::template::{self, Deployment, Head, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
@@ -30,17 +31,23 @@ const OPENAPI: &str = include_str!("../openapi.json");
 /// Files change with the version of the application only; a cache may answer for a day while it asks.
 const CACHE: &str = "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400";
 
-/// Answers `/`, `/static/…` and `/api/doc…`; `files` are those of the build.
+/// Answers `/`, `/static/…`, `/api/doc…` and `/.well-known/…`; `files` are those of the build.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request, files: &[PackedFile]) -> Response {
     let deployment = Deployment::read(runtime).await;
-    let response = match handle(&request, files, &deployment) {
+    let terms = Terms::read(runtime).await;
+    let response = match handle(&request, files, &deployment, &terms) {
         Ok(response) => response,
         Err(error) => error.response(),
     };
     response.finish(runtime, &request).await
 }
 
-fn handle(request: &Request, files: &[PackedFile], deployment: &Deployment) -> Result<Response, ApiError> {
+fn handle(
+    request: &Request,
+    files: &[PackedFile],
+    deployment: &Deployment,
+    terms: &Terms,
+) -> Result<Response, ApiError> {
     read_body(request)?;
     let segments = request.segments();
     let show = |page| template::show(request, 200, page);
@@ -54,6 +61,14 @@ fn handle(request: &Request, files: &[PackedFile], deployment: &Deployment) -> R
         ["api", "doc", "erreurs"] => show(errors::show(deployment)),
         ["api", "doc", "appariement"] => show(matching(deployment)),
         ["api", "doc", "cle"] => show(key(deployment)),
+        ["api", "doc", "conditions"] => show(records::terms(deployment, terms)),
+        ["api", "doc", "catalogue", name] => {
+            // Without an address the way to the root, whose slash stands in the record.
+            let way = || links::way_to_root(&request.path);
+            let root = deployment.address.clone().unwrap_or_else(|| way().trim_end_matches('/').to_owned());
+            records::record(name, &root, terms)?
+        }
+        [".well-known", "security.txt"] => records::security(terms)?,
         ["api", "doc", "openapi.json"] => {
             let server = deployment.address.as_deref().map_or_else(|| links::way_to_root(&request.path), str::to_owned);
             Response::new(200, "application/json; charset=utf-8", description(&server).into_bytes())
@@ -171,7 +186,8 @@ fn documentation(deployment: &Deployment, files: &[PackedFile]) -> Markup {
         p {
             "Chaque route s’essaie ici même, sur ce service. La description entière est dans "
             a href="/api/doc/openapi.json" { code { "/api/doc/openapi.json" } }
-            " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" } "."
+            " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" }
+            ", les licences, le niveau de service et le contact dans les " a href="/api/doc/conditions" { "conditions d’utilisation" } "."
         }
         @if tries {
             div #swagger {}
@@ -200,7 +216,7 @@ mod tests {
         let files = [PackedFile { name: "swagger-ui-bundle.js", gzip: b"" }];
         let deployment = Deployment { address: address.map(str::to_owned), ..Deployment::default() };
         let request = Request { method: "GET".into(), path: path.into(), ..Request::default() };
-        match handle(&request, &files, &deployment).unwrap().body {
+        match handle(&request, &files, &deployment, &Terms::default()).unwrap().body {
             ResponseBody::Bytes(body) => String::from_utf8(body).unwrap(),
             ResponseBody::Stream(_) => panic!("a page is whole"),
         }
@@ -208,7 +224,14 @@ mod tests {
 
     #[test]
     fn no_page_and_no_script_names_a_path_from_the_root() {
-        for path in ["/api/doc", "/api/doc/appariement", "/api/doc/erreurs", "/api/doc/erreurs/", "/api/doc/cle"] {
+        for path in [
+            "/api/doc",
+            "/api/doc/appariement",
+            "/api/doc/erreurs",
+            "/api/doc/erreurs/",
+            "/api/doc/cle",
+            "/api/doc/conditions",
+        ] {
             let page = body(path, None);
             assert!(!page.contains("=\"/"), "{path}: {page}");
             let style = format!("href=\"{}static/style.css\"", links::way_to_root(path));
@@ -230,7 +253,7 @@ mod tests {
         };
         assert!(!body("/api/doc/openapi.json", None).contains("](/"), "links of its texts");
         let slash = Request { method: "GET".into(), path: "/api/doc/".into(), ..Request::default() };
-        let moved = handle(&slash, &[], &Deployment::default()).unwrap();
+        let moved = handle(&slash, &[], &Deployment::default(), &Terms::default()).unwrap();
         assert_eq!((moved.status, moved.header("location")), (308, Some("../doc")));
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");

@@ -3,7 +3,7 @@
 //! | component | path | module |
 //! | --- | --- | --- |
 //! | `site` | `/`, `/recherche`, `/certifications/…`, `/etablissements/…`, `/comparer`, texts, site map | [`site`] |
-//! | `documentation` | `/static/…`, `/api/doc…` | [`documentation`] |
+//! | `documentation` | `/static/…`, `/api/doc…`, `/.well-known/security.txt` | [`documentation`], [`records`] |
 //! | `recherche` | `/api/recherche…` | [`api::search`] |
 //! | `status` | `/api`, `/api/status`, `/etat`, everything unknown | [`status`] |
 //!
@@ -12,6 +12,7 @@
 
 pub mod documentation;
 pub mod errors;
+pub mod records;
 mod report;
 pub mod site;
 pub mod status;

@@ -70,8 +70,10 @@ fn bounds_and_lists_are_those_of_the_code() {
     let academies: Vec<&str> = territory::REGIONS.iter().flat_map(|region| region.academies).map(|a| a.code).collect();
     let several = |codes: &[&str]| format!("^({0})([,|]({0}))*$", codes.join("|"));
     let parameter = |name: &str| description["components"]["parameters"][name]["schema"].clone();
-    assert_eq!(parameter("region")["enum"], json!(regions));
-    assert_eq!(parameter("regions")["pattern"], several(&regions));
+    // A postal code leads to its region.
+    let places: Vec<&str> = regions.iter().copied().chain(["[0-9][0-9AB][0-9]{3}"]).collect();
+    assert_eq!(parameter("region")["pattern"], format!("^({})$", places.join("|")));
+    assert_eq!(parameter("regions")["pattern"], several(&places));
     assert_eq!(parameter("academies")["pattern"], several(&academies));
     let searched = &description["paths"]["/api/recherche"]["get"]["parameters"];
     let schema = |name: &str| {
@@ -84,12 +86,57 @@ fn bounds_and_lists_are_those_of_the_code() {
     );
     let there = &description["paths"]["/api/recherche/certifications/{code_certification}"]["get"]["parameters"][1];
     assert_eq!((&there["name"], &there["schema"]["enum"]), (&json!("region"), &json!(regions)));
-    let fields = &description["components"]["schemas"]["Document"]["properties"];
+    let fields = &description["components"]["schemas"]["Statistique"]["properties"];
     let hidden = format!("null si nb_annee_term est inférieur à {PUBLICATION_THRESHOLD}.");
     for field in indicator::columns(true, &[indicator::NB_DIPLOME.to_owned()]) {
         let text = fields[field]["description"].as_str().unwrap_or_default();
         assert_eq!(text.contains(&hidden), indicator::below_threshold(field), "{field}: {text}");
+        let unit = match field.split_once('_') {
+            Some(("nb", _)) => "jeunes",
+            Some(("taux", _)) => "%",
+            _ => "euros par mois",
+        };
+        assert_eq!(fields[field]["x-unite"], unit, "{field}");
+        assert!(fields[field]["type"].as_array().is_some_and(|t| t.contains(&json!("null"))), "{field}");
     }
+}
+
+/// Generators make names of tags and operations, and a type of every schema.
+#[test]
+fn generators_find_ascii_names_and_types_everywhere() {
+    fn walk(path: &str, value: &Value) {
+        let is =
+            |kind: &str| value["type"] == kind || value["type"].as_array().is_some_and(|t| t.contains(&json!(kind)));
+        assert!(!is("array") || value["items"].is_object(), "{path}: an array of what?");
+        let told = value["properties"].is_object() || !value["additionalProperties"].is_null();
+        assert!(!is("object") || told, "{path}: an object of what?");
+        for (name, inner) in value.as_object().into_iter().flatten().filter(|(name, _)| *name != "examples") {
+            walk(&format!("{path}/{name}"), inner);
+        }
+        for (rank, inner) in value.as_array().into_iter().flatten().enumerate() {
+            walk(&format!("{path}/{rank}"), inner);
+        }
+    }
+    let description = description();
+    walk("", &description);
+    let identifier = |text: &Value| {
+        let text = text.as_str().unwrap();
+        assert!(text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{text}");
+        text.to_owned()
+    };
+    let tags: BTreeSet<String> =
+        description["tags"].as_array().unwrap().iter().map(|t| identifier(&t["name"])).collect();
+    let mut operations = BTreeSet::new();
+    for operation in description["paths"].as_object().unwrap().values().flat_map(|p| p.as_object().unwrap().values()) {
+        assert!(operations.insert(identifier(&operation["operationId"])), "twice: {}", operation["operationId"]);
+        assert!(operation["tags"].as_array().unwrap().iter().all(|t| tags.contains(t.as_str().unwrap())));
+    }
+    // Clients bear the version of what they are made from.
+    let package: Value = serde_json::from_str(include_str!("../../../clients/typescript/package.json")).unwrap();
+    assert_eq!(
+        (&package["version"], &description["info"]["version"]),
+        (&json!(env!("CARGO_PKG_VERSION")), &package["version"])
+    );
 }
 
 #[test]

@@ -28,6 +28,7 @@ fn pages_answer_people_and_the_root_answers_programs_as_recorded() {
         ("/api/doc/erreurs", "id=\"millesime\""),
         ("/etat", "Millésimes en vigueur"),
         ("/api/doc/appariement", "Apparier un catalogue"),
+        ("/api/doc/conditions", "Licence Ouverte 2.0"),
     ] {
         assert!(page(&app, path).contains(words), "{path}");
     }
@@ -311,7 +312,7 @@ const POSTED: [(&str, &str, &str); 4] = [
 const SENT: &str = "appariement-catalogue";
 
 /// Paths that need no description: pages, not answers of the API.
-const PAGES: [&str; 5] = ["/", "/etat", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement"];
+const PAGES: [&str; 6] = ["/", "/etat", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement", "/api/doc/conditions"];
 
 /// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
 #[test]
@@ -379,6 +380,59 @@ fn the_description_is_served_and_its_routes_exist() {
     for page in PAGES {
         assert_eq!(app.send(&Request::get(page).header("accept", "text/html")).unwrap().status, 200, "{page}");
     }
+}
+
+/// Whether a cell of an export is what the schema says of its column.
+fn fits(cell: &str, field: &Value, missing: &[&str]) -> bool {
+    if missing.contains(&cell) {
+        return field["constraints"]["required"] != true;
+    }
+    let limits = &field["constraints"];
+    let number = || cell.parse::<f64>().ok();
+    let form = match field["type"].as_str() {
+        Some("integer") => cell.parse::<u64>().is_ok(),
+        Some("number") => number().is_some(),
+        _ => true,
+    };
+    let within = limits["maximum"].as_f64().is_none_or(|most| number().is_some_and(|n| n <= most));
+    let among = limits["enum"].as_array().is_none_or(|words| words.contains(&cell.into()));
+    form && within && among
+}
+
+/// Exports have the columns of their Table Schema, in its order, and values of its types.
+#[test]
+fn exports_are_what_their_schemas_tell() {
+    let app = start().unwrap();
+    for name in ["certifications", "regionales", "formations", "mailles", "bcn"] {
+        let schema = app.get(&format!("/api/doc/catalogue/{name}.json")).unwrap().json();
+        let fields = schema["fields"].as_array().unwrap();
+        let missing: Vec<&str> = schema["missingValues"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let list = if name == "mailles" { "mailles/academies" } else { name };
+        let years = if name == "bcn" { "" } else { "&millesimes=2021,2022,2023,2020_2021,2021_2022,2022_2023" };
+        let path = format!("/api/inserjeunes/{list}.csv?items_par_page=1000000{years}");
+        let text = app.get(&path).unwrap().text();
+        let mut lines = text.lines();
+        let columns: Vec<&str> = lines.next().unwrap().split(';').collect();
+        assert_eq!(columns, fields.iter().filter_map(|f| f["name"].as_str()).collect::<Vec<_>>(), "{name}");
+        let mut rows = 0;
+        for line in lines {
+            // No text of the sample holds a separator.
+            let cells: Vec<&str> = line.split(';').collect();
+            assert_eq!(cells.len(), fields.len(), "{line}");
+            for (cell, field) in cells.iter().zip(fields) {
+                assert!(fits(cell, field, &missing), "{name}: {cell:?} is no {field}");
+            }
+            rows += 1;
+        }
+        assert!(rows > 20, "{name}: {rows}");
+    }
+    for record in ["dataset.json", "dataservice.json", "dcat.jsonld"] {
+        let answer = app.get(&format!("/api/doc/catalogue/{record}")).unwrap();
+        assert_eq!(answer.status, 200, "{record}");
+        assert!(answer.json().is_object(), "{record}");
+    }
+    // Nobody to write to: a security.txt without contact would be none.
+    assert_eq!(app.get("/.well-known/security.txt").unwrap().status, 404);
 }
 
 /// Schemathesis calls every route with what the description allows and forbids: no status that is

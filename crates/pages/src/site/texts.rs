@@ -1,6 +1,7 @@
 //! Texts that every site of the State has, with what the operator says in variables.
 
 use super::breadcrumb;
+use crate::records::Terms;
 use crate::template::{Deployment, Head, LEGAL_ENTRIES, page};
 use api::Runtime;
 use maud::{Markup, html};
@@ -13,10 +14,12 @@ async fn told<M: Runtime>(runtime: &M, variable: &str, otherwise: &str) -> Strin
 
 /// The page of this name, where it is one.
 pub(super) async fn show<M: Runtime>(runtime: &M, deployment: &Deployment, name: &str) -> Option<Markup> {
-    let contact = told(runtime, "site_contact", "").await;
+    let contact = Terms::read(runtime).await.contact;
     let write_to = html! {
-        @if contact.is_empty() { "l’équipe qui exploite ce service (adresse à renseigner par l’exploitant)" }
-        @else { a href=(format!("mailto:{contact}")) { (contact) } }
+        @match contact.as_deref() {
+            None => "l’équipe qui exploite ce service (adresse à renseigner par l’exploitant)",
+            Some(contact) => a href=(contact) { (contact.trim_start_matches("mailto:")) },
+        }
     };
     let (title, description, body) = match name {
         "methode" => (

@@ -1,0 +1,91 @@
+"""Calls every operation of the generated client on a server with the sample: URL=… CLE=… python calls.py"""
+
+import importlib
+import io
+import json
+import os
+import pkgutil
+
+import exposition_client.api
+from exposition_client import AuthenticatedClient
+from exposition_client.models import Document, Filieres, Identifiants
+from exposition_client.models.certification_vue import CertificationVue
+from exposition_client.types import File
+
+CODE, UAI = "40099013", "9749801K"
+THERE = {"region": "04"}
+PLACE = {"maille": "academies", "lieu": "28"}
+SCHOOL = {"uai": UAI, "code_certification": "01099051"}
+ROWS = {"items_par_page": 3}
+
+
+def catalogue():
+    text = f"CODEFORMATIONACCUEIL;CODECFD;UAI_GES\n1;{CODE};{UAI}\n"
+    return {"body": File(payload=io.BytesIO(text.encode()), mime_type="text/csv")}
+
+
+ARGUMENTS = {
+    "certification": {"codes": CODE},
+    "certification_image": {"codes": CODE},
+    "regionale": {**THERE, "codes": CODE},
+    "regionale_image": {**THERE, "codes": CODE},
+    "maille_certification": {**PLACE, "codes": CODE},
+    "maille_certification_image": {**PLACE, "codes": CODE},
+    "formation": SCHOOL,
+    "formation_image": SCHOOL,
+    "mailles": {},
+    # There is no account in the sample: the answer is the described refusal.
+    "connexion": {"body": Identifiants(username="nobody", password="none")},
+    "recherche": {"q": "accueil"},
+    "recherche_certification": {"code_certification": CODE},
+    "recherche_etablissement": {"uai": UAI},
+    "appariement_formation": {"codecfd": CODE, "uai_ges": UAI},
+    "appariement_codes": {"codecfd": CODE},
+    "appariement_formations": catalogue(),
+    "appariement_codes_catalogue": catalogue(),
+    "appariement_couverture": catalogue(),
+    "appariement_suggestions": {"uai": UAI},
+    "appariement_raisons": {},
+    "version": {},
+    "statut": {},
+    "openapi": {},
+}
+for suffix in ("", "_csv", "_ndjson"):
+    for name, place in (
+        ("certifications", {}),
+        ("regionales", {}),
+        ("regionales_region", THERE),
+        ("formations", {}),
+        ("bcn", {}),
+        ("maille", {"maille": "academies"}),
+        ("maille_lieu", PLACE),
+    ):
+        ARGUMENTS[name + suffix] = {**place, **ROWS}
+
+client = AuthenticatedClient(
+    base_url=os.environ["URL"], token=os.environ["CLE"], prefix="", auth_header_name="x-api-key",
+    raise_on_unexpected_status=True,
+)
+modules = {}
+for _, tag, _ in pkgutil.iter_modules(exposition_client.api.__path__):
+    package = importlib.import_module(f"exposition_client.api.{tag}")
+    for _, name, _ in pkgutil.iter_modules(package.__path__):
+        modules[name] = importlib.import_module(f"{package.__name__}.{name}")
+assert modules.keys() == ARGUMENTS.keys(), modules.keys() ^ ARGUMENTS.keys()
+
+for name, module in modules.items():
+    answer = module.sync_detailed(client=client, **ARGUMENTS[name])
+    expected = 401 if name == "connexion" else 200
+    assert answer.status_code == expected, (name, answer.status_code, answer.content)
+    assert answer.parsed is not None, name
+    if "json" in answer.headers["content-type"] and "ndjson" not in answer.headers["content-type"]:
+        # Types lose nothing of what was answered.
+        assert answer.parsed.to_dict() == json.loads(answer.content), name
+
+document = modules["certification"].sync(client=client, codes=CODE)
+assert isinstance(document, Document) and document.diplome.libelle == "BAC PRO", document
+both = modules["certification"].sync(client=client, codes=CODE, vue=CertificationVue.FILIERES)
+assert isinstance(both, Filieres) and both.pro.filiere == "pro", both
+family = modules["certification"].sync(client=client, codes="23810099010")
+assert all(isinstance(year, Document) for year in family.certifications_terminales), family
+print(f"{len(modules)} operations called")

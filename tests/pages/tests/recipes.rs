@@ -1,0 +1,138 @@
+//! The recipes for re-users (`docs/recettes`) do what they say, on the sample.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
+
+use pages_tests::start;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use support::{Application, root};
+
+const CODE: &str = "40099013";
+
+/// A recipe in its program, told where the service is.
+fn recipe(app: &Application, program: &Path, name: &str, arguments: &[&Path]) -> Output {
+    Command::new(program)
+        .arg(root().join("docs/recettes").join(name))
+        .args(arguments)
+        .env("URL", format!("http://{}", app.host.address()))
+        .env("CLE", &app.settings.legacy_api_key)
+        .output()
+        .unwrap()
+}
+
+/// What it prints where it succeeds.
+fn said(output: &Output) -> String {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+fn python(test: &str) -> Option<PathBuf> {
+    let there = Command::new("tests/pages/setup.sh").arg("reuse").current_dir(root()).output().unwrap();
+    if !there.status.success() {
+        support::skipped(test, "tests/pages/setup.sh --install reuse");
+        return None;
+    }
+    Some(root().join(".cache/reuse/bin/python"))
+}
+
+#[test]
+fn javascript_reads_a_document_twice_and_follows_pages() {
+    let Some(node) = support::program("node", "javascript_reads_a_document_twice_and_follows_pages") else { return };
+    let app = start().unwrap();
+    let text = said(&recipe(&app, &node, "appels.mjs", &[]));
+    assert!(text.contains("304, inchangé") && text.contains("2023, 2022, 2021"), "{text}");
+    let rows =
+        app.get("/api/inserjeunes/regionales/11?items_par_page=1").unwrap().json()["pagination"]["total"].clone();
+    assert!(rows.as_u64().unwrap() > 20 && text.contains(&format!("{rows} lignes")), "{text}");
+}
+
+#[test]
+fn a_mirror_is_taken_once_for_a_generation() {
+    let Some(python) = python("a_mirror_is_taken_once_for_a_generation") else { return };
+    let (app, folder) = (start().unwrap(), support::Folder::new("mirror").unwrap());
+    let mirror = || recipe(&app, &python, "miroir.py", &[folder.path()]);
+    assert!(said(&mirror()).contains("4 exports repris"));
+    let copy = std::fs::read(folder.path().join("formations.ndjson")).unwrap();
+    let whole = app.get("/api/inserjeunes/formations.ndjson?items_par_page=1000000").unwrap();
+    assert_eq!(copy, whole.body);
+    assert!(said(&mirror()).contains("à jour"));
+    // Another generation is taken; where the service does not answer, what is there stays.
+    std::fs::write(folder.path().join("generation"), "g0").unwrap();
+    assert!(said(&mirror()).contains("4 exports repris"));
+    drop(app);
+    let gone = Command::new(&python)
+        .arg(root().join("docs/recettes/miroir.py"))
+        .arg(folder.path())
+        .env("URL", "http://127.0.0.1:1")
+        .env("CLE", "x")
+        .output()
+        .unwrap();
+    assert!(!gone.status.success());
+    assert_eq!(std::fs::read(folder.path().join("formations.ndjson")).unwrap(), copy);
+}
+
+#[test]
+fn charts_are_drawn_of_what_is_shown() {
+    let (app, folder) = (start().unwrap(), support::Folder::new("charts").unwrap());
+    let expected = "3 régions dessinées, 1 masquées";
+    if let Some(python) = python("charts_are_drawn_of_what_is_shown, pandas") {
+        let image = folder.path().join("chart.png");
+        assert_eq!(said(&recipe(&app, &python, "graphique.py", &[Path::new(CODE), &image])).trim(), expected);
+        assert!(std::fs::read(&image).unwrap().starts_with(b"\x89PNG"));
+    }
+    // R is no part of what CI installs.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).map(|folder| folder.join("Rscript")).find(|file| file.is_file()) {
+        Some(r) => {
+            let image = folder.path().join("chart.pdf");
+            assert_eq!(said(&recipe(&app, &r, "graphique.R", &[Path::new(CODE), &image])).trim(), expected);
+            assert!(std::fs::read(&image).unwrap().starts_with(b"%PDF"));
+        }
+        None => support::skipped("charts_are_drawn_of_what_is_shown, R", "Rscript (apt-get install r-base-core)"),
+    }
+}
+
+#[test]
+fn an_export_becomes_a_workbook_and_parquet_that_keep_codes_and_what_is_hidden() {
+    let Some(python) = python("an_export_becomes_a_workbook_and_parquet") else { return };
+    let (app, folder) = (start().unwrap(), support::Folder::new("convert").unwrap());
+    let csv = folder.path().join("export.csv");
+    let export = app.get("/api/inserjeunes/formations.csv?items_par_page=1000000").unwrap();
+    std::fs::write(&csv, &export.body).unwrap();
+    for (name, reader) in [
+        ("export.xlsx", "read_excel(path, dtype={'code_certification': str})"),
+        ("export.parquet", "read_parquet(path)"),
+    ] {
+        let made = folder.path().join(name);
+        said(&recipe(&app, &python, "convertir.py", &[&csv, &made]));
+        let check = format!(
+            "import pandas, sys; path = sys.argv[1]; f = pandas.{reader}\n\
+             r = f[f['code_certification'] == '01099051'].iloc[0]\n\
+             print(len(f), r['masque'], f[f['masque']]['taux_en_emploi_6_mois'].isna().all(), f['taux_en_emploi_6_mois'].max() <= 100)"
+        );
+        let output = Command::new(&python).arg("-c").arg(check).arg(&made).output().unwrap();
+        let rows = export.text().lines().count() - 1;
+        let text = said(&output);
+        let words: Vec<&str> = text.split_whitespace().collect();
+        assert_eq!((words[0], words[2], words[3]), (rows.to_string().as_str(), "True", "True"), "{name}: {text}");
+    }
+}
+
+/// Without Excel: the query names a route that answers, and columns that there are.
+#[test]
+fn the_query_for_excel_names_what_there_is() {
+    let app = start().unwrap();
+    let text = std::fs::read_to_string(root().join("docs/recettes/classeur.pq")).unwrap();
+    let between =
+        |start: &str, end: &str| text.split(start).nth(1).and_then(|t| t.split(end).next()).unwrap().to_owned();
+    let path = between("RelativePath = \"", "\"");
+    let query = between("Query = [", "]").replace([' ', '"'], "");
+    let answer = app.get(&format!("/{path}?{query}")).unwrap();
+    assert_eq!(answer.status, 200, "{path}?{query}");
+    let (separator, header) = (between("Delimiter = \"", "\""), between("#\"", "\" = Key"));
+    let text = answer.text();
+    assert!(header == "x-api-key" && text.lines().next().unwrap().split(&separator).count() > 20);
+    for prefix in ["nb_", "taux_"] {
+        assert!(text.lines().next().unwrap().split(&separator).any(|column| column.starts_with(prefix)), "{prefix}");
+    }
+}

@@ -166,7 +166,6 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
     });
     let filieres: Vec<String> = national.iter().map(|target| format!("{target}?vue=filieres")).collect();
     let thrice = |target: &str| vec![format!("{api}/{target}"); 3];
-    let page = |target: &str| vec![target.to_owned(); 3];
     let not_there = vec![format!("{api}/certifications/99999999"); 3];
     for (name, targets, header, status) in [
         ("document, national", &national, None, 200),
@@ -183,13 +182,6 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("list of 10, code filter", &codes, None, 200),
         ("page of 1,000", &thrice("formations?items_par_page=1000"), None, 200),
         ("CSV", &thrice("formations.csv?items_par_page=1000000"), None, 200),
-        ("search", &page("/api/recherche?q=cap%20exemple%20reunion"), None, 200),
-        ("page, search", &page("/recherche?q=cap%20exemple%20reunion"), None, 200),
-        ("page, certification", &page("/certifications/40099011"), None, 200),
-        ("page, certification in a region", &page("/certifications/40099011?region=04"), None, 200),
-        ("page, establishment", &page("/etablissements/9749801K"), None, 200),
-        ("page, course", &page("/etablissements/9749801K/01099051"), None, 200),
-        ("page, comparison", &page("/comparer?avec=40099011&avec=40099012-04&avec=9749801K-01099051"), None, 200),
     ] {
         let [gets, bytes, fuel] = application.cost(targets, header, status).with_context(|| name.to_owned())?;
         counted.extend([

@@ -592,6 +592,7 @@ fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> any
         ("recherche", first(&requests.searches)),
         ("status", "/api".to_owned()),
         ("documentation", "/api/doc".to_owned()),
+        ("site", "/methode".to_owned()),
         ("import", "/internal/import/status".to_owned()),
     ];
     let mut client = server.client()?;

@@ -50,6 +50,8 @@ const MATCHED_MEMORY: u64 = 32 << 20;
 pub const READ_SIZE: u64 = 600 << 10;
 /// Size of the component that matches catalogues, in bytes.
 pub const MATCHING_SIZE: u64 = 900 << 10;
+/// Budget of the public site, in bytes.
+pub const SITE_SIZE: u64 = 800 << 10;
 /// Size of the import, in bytes.
 pub const IMPORT_SIZE: u64 = 2 << 20;
 
@@ -328,6 +330,7 @@ impl Report {
         for (name, size) in &self.sizes {
             let budget = match name.as_str() {
                 "import" | "collecte" => IMPORT_SIZE,
+                "site" => SITE_SIZE,
                 "appariement" => MATCHING_SIZE,
                 _ => READ_SIZE,
             };

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use store::kv::KeyValue;
 use store::list::{Filter, Format};
 use store::search::{SearchCard, Subject};
+use store::segment::RowStyle;
 use store::version_set::Shape;
-use store::{Reader, StoreError, counts, keys, segment};
+use store::{Reader, StoreError, counts, keys};
 
 /// Millesimes that a page goes through, at most.
 const YEARS_MAX: usize = 20;
@@ -166,15 +167,14 @@ impl<K: KeyValue> Data<'_, K> {
     pub async fn rows(&self, list: &str, filter: &Filter, take: usize) -> Result<(Vec<Value>, usize), ApiError> {
         let plan = self.reader.plan(list).await?;
         let selection = self.reader.selection(list, &plan, filter).await?;
-        let mut rows = Vec::new();
-        for slice in selection.slices(0, take, plan.rows(Format::Json)) {
+        let mut json = vec![b'['];
+        for (rank, slice) in selection.slices(0, take, plan.rows(Format::Json)).into_iter().enumerate() {
             let value = self.reader.segment(list, selection.order, Format::Json, slice.segment).await?;
-            for row in value.rows(slice.from, slice.count)?.iter() {
-                let mut json = Vec::new();
-                segment::write_row(&mut json, row, self.now).map_err(|_| value.damaged())?;
-                rows.push(serde_json::from_slice(&json).map_err(|_| ApiError::Unavailable)?);
-            }
+            let style = RowStyle { first: rank == 0, between: b",", now: self.now };
+            value.append_rows(&mut json, slice.from, slice.count, style)?;
         }
+        json.push(b']');
+        let rows = serde_json::from_slice(&json).map_err(|_| ApiError::Unavailable)?;
         Ok((rows, selection.total()))
     }
 

@@ -53,7 +53,7 @@ pub async fn holds_secret<M: Runtime>(runtime: &M, name: &str, received: &str) -
 
 /// Who carries a valid credential.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum AdmittedCaller {
     /// Whoever the gateway let through.
     Gateway,
     /// Whoever holds the key that re-users share.
@@ -64,7 +64,7 @@ pub enum Caller {
     Key(OwnedKey),
 }
 
-impl Caller {
+impl AdmittedCaller {
     /// The account; empty for a key or a gateway that stands for nobody in particular.
     #[must_use]
     pub fn user(&self) -> &str {
@@ -90,23 +90,23 @@ impl Caller {
 ///
 /// # Errors
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
-pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, ApiError> {
+pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<AdmittedCaller, ApiError> {
     let caller = identify(runtime, request).await?;
     runtime.note(Fact::User(caller.label()));
-    if let Caller::Key(owned) = &caller {
+    if let AdmittedCaller::Key(owned) = &caller {
         runtime.note(Fact::Key(owned.key.name()));
     }
     Ok(caller)
 }
 
-async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, ApiError> {
+async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<AdmittedCaller, ApiError> {
     let mode = runtime.variable("authentification").await?;
     if matches!(mode.as_str(), "gateway" | "both") {
         let name = runtime.variable("entete_passerelle").await?.to_ascii_lowercase();
         if let Some(received) = request.header(name)
             && holds_secret(runtime, "secret_passerelle", received).await?
         {
-            return Ok(Caller::Gateway);
+            return Ok(AdmittedCaller::Gateway);
         }
         if mode == "gateway" {
             return Err(ApiError::Unauthorized);
@@ -114,7 +114,7 @@ async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, 
     }
     let key = key_of(request)?;
     if holds_secret(runtime, "legacy_api_key", &key).await? {
-        return Ok(Caller::SharedKey);
+        return Ok(AdmittedCaller::SharedKey);
     }
     let token = request.header("authorization").and_then(|header| {
         let (schema, token) = header.split_once(' ')?;
@@ -127,12 +127,12 @@ async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Caller, 
             if let Some(token) = read_token(&secret, token, now_ms.div_euclid(1000))
                 && accounts::accepts_token(&runtime.kv(), &token.user, token.password_changes).await?
             {
-                return Ok(Caller::User(token.user));
+                return Ok(AdmittedCaller::User(token.user));
             }
         }
     }
     let owned = accounts::find_key(&runtime.kv(), &key).await?.filter(|owned| owned.key.is_valid(now_ms));
-    owned.map(Caller::Key).ok_or(ApiError::Unauthorized)
+    owned.map(AdmittedCaller::Key).ok_or(ApiError::Unauthorized)
 }
 
 /// The key that a request carries, in its address or in its header; empty for none.

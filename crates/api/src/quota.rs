@@ -6,7 +6,7 @@
 //! no accounting. Off where `limites` is empty, which it is behind a gateway that has limits of its own.
 
 use crate::Runtime;
-use crate::access::Caller;
+use crate::access::AdmittedCaller;
 use crate::error::ApiError;
 use crate::response::{Header, Response};
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ const HOUR_MS: u64 = 3_600_000;
 const COUNTED_MAX: usize = 1_000;
 
 thread_local! {
-    static COUNTS: RefCell<Vec<Count>> = const { RefCell::new(Vec::new()) };
+    static COUNTS: RefCell<Vec<AskedCount>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What one re-user may ask; none where it is not limited.
@@ -53,7 +53,7 @@ impl Limits {
 
 /// One re-user's counts.
 #[derive(Clone, Copy, Debug, Default)]
-struct Count {
+struct AskedCount {
     who: u64,
     requests: Window,
     exports: Window,
@@ -113,7 +113,12 @@ impl Exceeded {
 ///
 /// # Errors
 /// [`Exceeded`], whose answer is a 429 with `Retry-After`.
-pub async fn take<M: Runtime>(runtime: &M, caller: &Caller, export: bool, now: u64) -> Result<Vec<Header>, Exceeded> {
+pub async fn take<M: Runtime>(
+    runtime: &M,
+    caller: &AdmittedCaller,
+    export: bool,
+    now: u64,
+) -> Result<Vec<Header>, Exceeded> {
     let variable = runtime.variable(VARIABLE).await;
     let text = variable.map_err(|fault| Exceeded { error: fault.into(), told: Vec::new() })?;
     let Some(limits) = Limits::read(&text) else {
@@ -128,7 +133,7 @@ pub async fn take<M: Runtime>(runtime: &M, caller: &Caller, export: bool, now: u
 }
 
 fn count(
-    counts: &mut Vec<Count>,
+    counts: &mut Vec<AskedCount>,
     limits: Limits,
     label: &str,
     export: bool,
@@ -137,7 +142,7 @@ fn count(
     let who = digest(label.as_bytes());
     let mut count = match counts.iter().position(|count| count.who == who) {
         Some(rank) => counts.remove(rank),
-        None => Count { who, ..Count::default() },
+        None => AskedCount { who, ..AskedCount::default() },
     };
     if counts.len() >= COUNTED_MAX {
         counts.remove(0);

@@ -16,7 +16,7 @@ const FAULTS: [&str; 5] = ["store", "variables", "housekeeping", "limits", "appa
 const ENDING_DAYS: i64 = 30;
 
 /// Every metric: its name, its kind, what it says.
-pub const METRICS: [(&str, &str, &str); 15] = [
+pub const METRICS: [(&str, &str, &str); 14] = [
     ("exposition_requests_total", "counter", "Requests answered, by who logged them, route, status and cache."),
     (
         "exposition_request_duration_seconds",
@@ -32,7 +32,6 @@ pub const METRICS: [(&str, &str, &str); 15] = [
     ("exposition_generation_published_timestamp_seconds", "gauge", "When what is served was published."),
     ("exposition_last_import_failed", "gauge", "Whether the last import failed."),
     ("exposition_last_import_timestamp_seconds", "gauge", "When the last import ended."),
-    ("exposition_store_loses_keys", "gauge", "Whether the store dropped values that nobody deleted."),
     ("exposition_keys", "gauge", "Personal keys that open something."),
     ("exposition_keys_ending", "gauge", "Personal keys that end within 30 days."),
     ("exposition_metrics_written_timestamp_seconds", "gauge", "When these metrics were written."),
@@ -106,7 +105,6 @@ impl Metrics {
         self.gauges.insert("exposition_up", told(state.is_some()));
         let Some(state) = state else { return };
         self.gauges.insert("exposition_data_readable", told(state["etat"] == "ok"));
-        self.gauges.insert("exposition_store_loses_keys", told(state["magasin_perd_des_cles"] == true));
         if let Some(at) = seconds(&state["publication"]["mise_en_service_le"]) {
             self.gauges.insert("exposition_generation_published_timestamp_seconds", at);
         }
@@ -243,7 +241,6 @@ mod tests {
             "exposition_data_readable 1",
             "exposition_last_import_failed 1",
             "exposition_generation_published_timestamp_seconds 1795737600",
-            "exposition_store_loses_keys 0",
             "exposition_keys 3",
             "exposition_keys_ending 1",
             "exposition_metrics_written_timestamp_seconds 7",

@@ -54,7 +54,7 @@ fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (rank, digit) in digits.chars().enumerate() {
-        if rank > 0 && (digits.len() - rank) % 3 == 0 {
+        if rank > 0 && (digits.len() - rank).is_multiple_of(3) {
             text.push('\u{202f}');
         }
         text.push(digit);

@@ -128,6 +128,9 @@ fn run(args: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let start = Instant::now();
     if let Some(origin) = &options.site {
         let told = Site::new(origin, &options.key).ask()?;
+        if told.views.is_empty() {
+            bail!("{origin}: no view tells anything, so nothing was tried (is the nomenclature published?)");
+        }
         println!(
             "{origin} : {} requêtes, {} documents, {} réponses de vues",
             told.requests,

@@ -27,7 +27,7 @@ mod texts;
 use crate::template::{self, Deployment, Head, page};
 use api::error::ApiError;
 use api::{AGE, Request, Response, Runtime, links, read_body, read_segment, routes};
-use data::Data;
+use data::SiteData;
 use maud::{Markup, html};
 use store::kv::KeyValue;
 use store::{Reader, StoreError};
@@ -101,17 +101,21 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, deployment: &Deploym
     };
     let now = runtime.now_ms();
     let fallback = reader.clone().previous();
-    let answer = match (serve(Data { reader: &reader, now, deployment }, request, &segments).await, fallback) {
+    let answer = match (serve(SiteData { reader: &reader, now, deployment }, request, &segments).await, fallback) {
         // A missing or damaged value is a fault: the whole page starts again, one generation back.
         (Err(ApiError::Unavailable), Some(previous)) => {
-            serve(Data { reader: &previous, now, deployment }, request, &segments).await
+            serve(SiteData { reader: &previous, now, deployment }, request, &segments).await
         }
         (answer, _) => answer,
     }?;
     finish(runtime, request, answer)
 }
 
-async fn serve<K: KeyValue>(data: Data<'_, K>, request: &Request, segments: &[&str]) -> Result<SiteAnswer, ApiError> {
+async fn serve<K: KeyValue>(
+    data: SiteData<'_, K>,
+    request: &Request,
+    segments: &[&str],
+) -> Result<SiteAnswer, ApiError> {
     match segments {
         ["recherche"] => results::show(&data, request).await,
         ["comparer"] => compare::show(&data, request).await,

@@ -1,6 +1,6 @@
 //! The page of a certification: each voie beside the others, years, regions or the establishments of one.
 
-use super::data::{Data, Statistics, Voie, path_code, text};
+use super::data::{SiteData, Statistics, Voie, path_code, text};
 use super::figures::{self, Benchmark, bar, level_name, readable, shares, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{Head, page, script};
@@ -21,7 +21,7 @@ const VOIES: [Filiere; 4] = [Filiere::Pro, Filiere::Apprentissage, Filiere::Agri
 const ETABLISSEMENTS_MAX: usize = 200;
 
 pub(super) async fn show<K: KeyValue>(
-    data: &Data<'_, K>,
+    data: &SiteData<'_, K>,
     request: &Request,
     code: &str,
 ) -> Result<SiteAnswer, ApiError> {
@@ -149,7 +149,7 @@ fn nothing(years_before: &[(String, String)], region: Option<&Region>, code: &st
 
 /// The certifications that a year before them leads to.
 async fn final_years<K: KeyValue>(
-    data: &Data<'_, K>,
+    data: &SiteData<'_, K>,
     statistics: &Statistics,
 ) -> Result<Vec<(String, String)>, ApiError> {
     let mut found = Vec::new();
@@ -168,7 +168,7 @@ async fn final_years<K: KeyValue>(
     Ok(found)
 }
 
-async fn regions<K: KeyValue>(data: &Data<'_, K>, codes: &[String]) -> Result<Vec<Value>, ApiError> {
+async fn regions<K: KeyValue>(data: &SiteData<'_, K>, codes: &[String]) -> Result<Vec<Value>, ApiError> {
     if codes.is_empty() {
         return Ok(Vec::new());
     }
@@ -181,7 +181,7 @@ async fn regions<K: KeyValue>(data: &Data<'_, K>, codes: &[String]) -> Result<Ve
 }
 
 async fn etablissements<K: KeyValue>(
-    data: &Data<'_, K>,
+    data: &SiteData<'_, K>,
     codes: &[String],
     region: &Region,
 ) -> Result<(Vec<Value>, usize), ApiError> {

@@ -1,6 +1,6 @@
 //! Up to four certifications or courses side by side. What is compared stands in the address: it can be shared.
 
-use super::data::{Data, Voie, path_code, text};
+use super::data::{SiteData, Voie, path_code, text};
 use super::figures::{self, bar, readable, voie_name, words};
 use super::{SiteAnswer, breadcrumb, parameter};
 use crate::template::{Head, page, script};
@@ -26,7 +26,7 @@ struct Pinned {
     voies: Vec<Voie>,
 }
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
+pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
     let mut names: Vec<String> = Vec::new();
     for name in request.values_of("avec") {
         if !name.is_empty() && !names.contains(&name) && names.len() < PINNED_MAX {
@@ -108,7 +108,7 @@ fn name_of(card: &SearchCard) -> Option<String> {
 }
 
 /// What a name of the address stands for; nothing where it stands for nothing.
-async fn pin<K: KeyValue>(data: &Data<'_, K>, name: &str) -> Result<Option<Pinned>, ApiError> {
+async fn pin<K: KeyValue>(data: &SiteData<'_, K>, name: &str) -> Result<Option<Pinned>, ApiError> {
     let (first, second) = name.split_once('-').unwrap_or((name, ""));
     if let (Some(uai), Some(code)) = (Uai::parse(first), CodeCertification::parse(second)) {
         let documents = data.versions(Maille::Etablissement, uai.as_str(), code.as_str()).await?;

@@ -20,7 +20,7 @@ const CODES_MAX: usize = 6;
 const FILTER_CODES_MAX: usize = 12;
 
 /// The data of a request.
-pub(super) struct Data<'a, K> {
+pub(super) struct SiteData<'a, K> {
     pub reader: &'a Reader<K>,
     pub now: i64,
     pub deployment: &'a Deployment,
@@ -59,7 +59,7 @@ pub(super) fn path_code(code: &str) -> String {
     if code.len() == 7 { format!("SISE:{code}") } else { code.to_owned() }
 }
 
-impl<K: KeyValue> Data<'_, K> {
+impl<K: KeyValue> SiteData<'_, K> {
     /// The card of a certification, whichever of its codes is asked for.
     pub async fn certification(&self, code: &CodeCertification) -> Result<Option<SearchCard>, ApiError> {
         Ok(self.reader.card(Subject::Certification, code.as_str()).await?)

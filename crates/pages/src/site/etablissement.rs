@@ -1,6 +1,6 @@
 //! The page of an establishment, and that of one of its courses.
 
-use super::data::{Data, Voie, path_code, text};
+use super::data::{SiteData, Voie, path_code, text};
 use super::figures::{self, bar, level_name, readable, reason, shares, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{Head, page, script};
@@ -15,7 +15,7 @@ use store::list::Filter;
 /// Courses that a page lists.
 const COURSES_MAX: usize = 200;
 
-fn unknown<K: KeyValue>(data: &Data<'_, K>) -> SiteAnswer {
+fn unknown<K: KeyValue>(data: &SiteData<'_, K>) -> SiteAnswer {
     absent(
         data.deployment,
         "Établissement introuvable",
@@ -25,7 +25,7 @@ fn unknown<K: KeyValue>(data: &Data<'_, K>) -> SiteAnswer {
 }
 
 pub(super) async fn show<K: KeyValue>(
-    data: &Data<'_, K>,
+    data: &SiteData<'_, K>,
     request: &Request,
     uai: &str,
 ) -> Result<SiteAnswer, ApiError> {
@@ -104,7 +104,7 @@ fn certification_path(row: &Value, region: &str, uai: &str) -> String {
 }
 
 /// One course of an establishment, beside its region and France.
-pub(super) async fn course<K: KeyValue>(data: &Data<'_, K>, uai: &str, code: &str) -> Result<SiteAnswer, ApiError> {
+pub(super) async fn course<K: KeyValue>(data: &SiteData<'_, K>, uai: &str, code: &str) -> Result<SiteAnswer, ApiError> {
     let (Some(read_uai), Some(read)) = (Uai::parse(uai), CodeCertification::parse(code)) else {
         return Ok(unknown(data));
     };

@@ -1,6 +1,6 @@
 //! Results of a search, with facets as links.
 
-use super::data::{Data, path_code};
+use super::data::{SiteData, path_code};
 use super::figures::{level_name, readable};
 use super::{SiteAnswer, parameter, search_form};
 use crate::template::{Head, page};
@@ -134,7 +134,7 @@ impl SearchForm {
     }
 }
 
-pub(super) async fn show<K: KeyValue>(data: &Data<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
+pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
     let asked = SearchForm::read(request);
     let facets = asked.facets();
     let number = parameter(request, "page").parse::<usize>().unwrap_or(1).clamp(1, PAGE_MAX);

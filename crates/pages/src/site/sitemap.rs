@@ -1,7 +1,7 @@
 //! What search engines read. A site map names whole addresses: it needs the public one.
 
 use super::SiteAnswer;
-use super::data::{Data, path_code};
+use super::data::{SiteData, path_code};
 use crate::template::{Deployment, LEGAL_ENTRIES};
 use api::error::ApiError;
 use store::kv::KeyValue;
@@ -19,12 +19,12 @@ pub(super) fn robots(deployment: &Deployment) -> String {
     text
 }
 
-fn address<K: KeyValue>(data: &Data<'_, K>) -> Result<String, ApiError> {
+fn address<K: KeyValue>(data: &SiteData<'_, K>) -> Result<String, ApiError> {
     data.deployment.address.clone().ok_or(ApiError::UnknownRoute)
 }
 
 /// The parts: one for each page of cards of the search index, and one for the texts.
-pub(super) async fn index<K: KeyValue>(data: &Data<'_, K>) -> Result<SiteAnswer, ApiError> {
+pub(super) async fn index<K: KeyValue>(data: &SiteData<'_, K>) -> Result<SiteAnswer, ApiError> {
     let address = address(data)?;
     let plan = data.reader.search_plan().await?;
     // Cards with data come first, those without last: pages past them name nothing.
@@ -39,7 +39,7 @@ pub(super) async fn index<K: KeyValue>(data: &Data<'_, K>) -> Result<SiteAnswer,
 }
 
 /// The addresses of one page of cards, or of the texts.
-pub(super) async fn part<K: KeyValue>(data: &Data<'_, K>, n: &str) -> Result<SiteAnswer, ApiError> {
+pub(super) async fn part<K: KeyValue>(data: &SiteData<'_, K>, n: &str) -> Result<SiteAnswer, ApiError> {
     let address = address(data)?;
     let paths: Vec<String> = if n == "textes" {
         ["/", "/comparer", "/methode", "/api/doc"]

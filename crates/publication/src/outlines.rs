@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use store::Shelf;
 use store::codec::{Decoder, Encoder};
-use store::fold::{Dictionary, fold, unfold};
+use store::fold::{fold, unfold};
 use store::keys;
 use store::kv::{KeyValue, StoreError};
 
@@ -138,12 +138,12 @@ pub(crate) fn pieces(mut records: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut piece = Vec::new();
     for record in records {
         if !piece.is_empty() && piece.len() + record.len() > PIECE {
-            pieces.push(fold(&std::mem::take(&mut piece), &Dictionary::default()));
+            pieces.push(fold(&std::mem::take(&mut piece)));
         }
         piece.extend_from_slice(&record);
     }
     if !piece.is_empty() {
-        pieces.push(fold(&piece, &Dictionary::default()));
+        pieces.push(fold(&piece));
     }
     pieces
 }
@@ -168,7 +168,7 @@ impl Outlines {
         let mut bytes = Vec::new();
         for n in 0..count {
             let value = shelf.get(kv, FAMILY, n).await?;
-            bytes.extend(unfold(value.content()?, &Dictionary::default()).ok_or_else(|| value.damaged())?);
+            bytes.extend(unfold(value.content()?).ok_or_else(|| value.damaged())?);
         }
         Self::new(bytes).ok_or_else(|| StoreError::Damaged(FAMILY.to_owned()))
     }
@@ -448,7 +448,7 @@ mod tests {
             let pushed = serde_json::to_vec(document).unwrap();
             Outline::new(("formations", document["uai"].as_str().unwrap()), &published, &pushed).encode()
         });
-        let bytes = pieces(records.collect()).iter().flat_map(|p| unfold(p, &Dictionary::default()).unwrap()).collect();
+        let bytes = pieces(records.collect()).iter().flat_map(|p| unfold(p).unwrap()).collect();
         Outlines::new(bytes).unwrap()
     }
 

@@ -5,7 +5,7 @@ use crate::writer::Writer;
 use plausibility::Level;
 use std::fmt::Write as _;
 use store::Shelf;
-use store::fold::{Dictionary, fold, unfold};
+use store::fold::{fold, unfold};
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 
 /// Lines of the file that are kept, a part; beyond, only their number is told.
@@ -70,7 +70,7 @@ impl Told {
 
     async fn write<K: KeyValueWrite>(&mut self, writer: &mut Writer<'_, K>) -> Result<(), StoreError> {
         let piece = std::mem::take(&mut self.piece);
-        writer.put(&self.family, self.pieces, fold(piece.as_bytes(), &Dictionary::default())).await?;
+        writer.put(&self.family, self.pieces, fold(piece.as_bytes())).await?;
         self.pieces += 1;
         Ok(())
     }
@@ -96,7 +96,7 @@ impl Told {
         let mut file = "partie;ligne;suite;explication\n".as_bytes().to_vec();
         for n in 0..pieces {
             let value = Shelf::own(prefix).get(kv, family, n).await?;
-            let piece = unfold(value.content()?, &Dictionary::default()).ok_or_else(|| value.damaged())?;
+            let piece = unfold(value.content()?).ok_or_else(|| value.damaged())?;
             file.extend_from_slice(&piece);
         }
         Ok(file)

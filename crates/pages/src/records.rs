@@ -210,11 +210,13 @@ mod tests {
 
     #[test]
     fn the_terms_say_what_the_deployment_says() {
-        let page =
-            terms(&Deployment { availability: Some("99,5 % par mois".into()), ..told(Some("mailto:a@b.example")) });
+        let page = terms(
+            &Deployment::default(),
+            &Terms { availability: Some("99,5 % par mois".into()), ..told(Some("mailto:a@b.example")) },
+        );
         let page = page.into_string();
         assert!(page.contains("href=\"mailto:a@b.example\"") && page.contains("99,5 % par mois"), "{page}");
-        let bare = terms(&told(None)).into_string();
+        let bare = terms(&Deployment::default(), &told(None)).into_string();
         assert!(bare.contains("aucune n’est promise") && bare.contains("pas d’adresse publique"), "{bare}");
     }
 }

@@ -1,6 +1,6 @@
 //! Rows that are alike, folded against each other, and written out again straight into an answer.
 //!
-//! A row of a list differs from the one before it in a few texts and in figures. Figures are taken out of it, a byte or two
+//! A row of a list differs from the one before it in a few texts and in figures. FigureFolding are taken out of it, a byte or two
 //! each; what is left, its skeleton, is told as steps along the skeleton of an earlier row: so many units alike, so many
 //! passed by, these instead. Reading copies each byte of an answer once, in long runs; there is no text in between.
 //!
@@ -22,8 +22,8 @@ mod skeleton;
 mod writing;
 
 pub use binary::{Decoder, Encoder};
-pub use reading::{Head, Unfolding, Wanted};
-pub use skeleton::{Figures, TextRow};
+pub use reading::{SegmentHead, Unfolding, Wanted};
+pub use skeleton::{FigureFolding, TextRow};
 pub use writing::Folding;
 
 /// What comes instead, as a step tells it.
@@ -44,13 +44,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn folded(rows: &[TextRow<'_>], block: usize, figures: Figures) -> (Vec<u8>, Vec<Vec<u8>>) {
+    fn folded(rows: &[TextRow<'_>], block: usize, figures: FigureFolding) -> (Vec<u8>, Vec<Vec<u8>>) {
         let folding = Folding::new(rows, block, figures);
         (folding.head(), folding.blocks().collect())
     }
 
     fn unfolded(head: &[u8], blocks: &[Vec<u8>], between: &[u8]) -> Option<Vec<u8>> {
-        let mut unfolding = Unfolding::new(Head::read(head)?);
+        let mut unfolding = Unfolding::new(SegmentHead::read(head)?);
         let mut out = Vec::new();
         for (rank, block) in blocks.iter().enumerate() {
             let day = &|closing| if closing == Some(7) { b"true".as_slice() } else { b"false" };
@@ -79,7 +79,7 @@ mod tests {
             })
             .collect();
         let texts: Vec<TextRow<'_>> = rows.iter().map(|row| TextRow::text(row.as_bytes())).collect();
-        let (head, blocks) = folded(&texts, 10, Figures::TakenOut);
+        let (head, blocks) = folded(&texts, 10, FigureFolding::TakenOut);
         let size = head.len() + blocks.iter().map(Vec::len).sum::<usize>();
         assert!(size * 5 < rows.concat().len(), "{size} of {}", rows.concat().len());
         assert_eq!(unfolded(&head, &blocks, b"").unwrap(), rows.concat().into_bytes());
@@ -103,7 +103,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_row_comes_back(rows in texts(), block in 1usize..7, between in "[,]?", stay: bool) {
-            let figures = if stay { Figures::Stay } else { Figures::TakenOut };
+            let figures = if stay { FigureFolding::Stay } else { FigureFolding::TakenOut };
             let rows: Vec<TextRow<'_>> = rows.iter().map(|(start, day, rest)| TextRow { start, day: *day, rest }).collect();
             let (head, blocks) = folded(&rows, block, figures);
             prop_assert_eq!(unfolded(&head, &blocks, between.as_bytes()), Some(plain(&rows, between.as_bytes())));
@@ -112,8 +112,8 @@ mod tests {
         #[test]
         fn some_rows_of_a_block_are_those_of_all(rows in texts(), skip in 0usize..9, count in 0usize..9, first: bool) {
             let rows: Vec<TextRow<'_>> = rows.iter().map(|(start, day, rest)| TextRow { start, day: *day, rest }).collect();
-            let (head, blocks) = folded(&rows, rows.len().max(1), Figures::TakenOut);
-            let mut unfolding = Unfolding::new(Head::read(&head).unwrap());
+            let (head, blocks) = folded(&rows, rows.len().max(1), FigureFolding::TakenOut);
+            let mut unfolding = Unfolding::new(SegmentHead::read(&head).unwrap());
             let Some(block) = blocks.first() else { return Ok(()) };
             let mut out = b"before".to_vec();
             let day = &|closing| if closing == Some(7) { b"true".as_slice() } else { b"false" };
@@ -126,12 +126,12 @@ mod tests {
         #[test]
         fn foreign_bytes_never_panic(head: Vec<u8>, block: Vec<u8>, rows in texts(), at: prop::sample::Index, flip in 1u8.., skip in 0usize..4) {
             let rows: Vec<TextRow<'_>> = rows.iter().map(|(start, day, rest)| TextRow { start, day: *day, rest }).collect();
-            let (known, mut blocks) = folded(&rows, rows.len().max(1), Figures::TakenOut);
+            let (known, mut blocks) = folded(&rows, rows.len().max(1), FigureFolding::TakenOut);
             let _ = unfolded(&head, std::slice::from_ref(&block), b",");
             let Some(folded) = blocks.first_mut() else { return Ok(()) };
             let at = at.index(folded.len());
             folded[at] ^= flip;
-            let mut unfolding = Unfolding::new(Head::read(&known).unwrap());
+            let mut unfolding = Unfolding::new(SegmentHead::read(&known).unwrap());
             let day = &|_| b"false".as_slice();
             for block in [&block, &*folded] {
                 let _ = unfolding.append(&mut Vec::new(), block, Wanted { skip, count: 9, first: true, between: b"", day });

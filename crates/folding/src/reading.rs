@@ -26,7 +26,7 @@ struct Place {
 
 /// What the blocks of a segment share: the row that each begins from, groups of figures, and texts that several tell.
 #[derive(Clone, Debug)]
-pub struct Head<'a> {
+pub struct SegmentHead<'a> {
     /// The row's text without what fills its slots.
     template: &'a [u8],
     slots: Vec<Filled>,
@@ -35,7 +35,7 @@ pub struct Head<'a> {
     texts: Vec<&'a [u8]>,
 }
 
-impl<'a> Head<'a> {
+impl<'a> SegmentHead<'a> {
     /// Reads the stored form; `None` where the bytes do not hold one.
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
@@ -88,7 +88,7 @@ pub struct Wanted<'a> {
 
 /// Unfolds blocks of a segment, one after the other.
 pub struct Unfolding<'a> {
-    head: Head<'a>,
+    head: SegmentHead<'a>,
     /// The rows of the block.
     places: Vec<Place>,
     filled: Vec<Filled>,
@@ -101,7 +101,7 @@ pub struct Unfolding<'a> {
 impl<'a> Unfolding<'a> {
     /// Of the segment with this head.
     #[must_use]
-    pub fn new(head: Head<'a>) -> Self {
+    pub fn new(head: SegmentHead<'a>) -> Self {
         let (places, filled) = (Vec::with_capacity(16), Vec::with_capacity(64));
         Self { head, places, filled, new: Vec::with_capacity(16), texts: Vec::with_capacity(32) }
     }

@@ -12,7 +12,7 @@ pub(crate) enum Slot {
     /// What depends on the day: the number tells when the course closes.
     Day,
     Byte,
-    /// Figures with the same texts between them in most rows, as the head tells.
+    /// FigureFolding with the same texts between them in most rows, as the head tells.
     Group(u8),
 }
 
@@ -65,7 +65,7 @@ impl<'a> TextRow<'a> {
 /// Whether figures are taken out of rows. Where they make up most of a row, as in a CSV, they are told as they stand: filling
 /// in sixteen costs more than copying them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Figures {
+pub enum FigureFolding {
     /// Numbers of their own.
     TakenOut,
     /// Text like any other.
@@ -136,7 +136,7 @@ fn class(byte: u8) -> Class {
 }
 
 impl Skeleton {
-    pub(crate) fn of(row: &TextRow<'_>, figures: Figures) -> Self {
+    pub(crate) fn of(row: &TextRow<'_>, figures: FigureFolding) -> Self {
         let mut skeleton = Self {
             units: Vec::with_capacity(row.start.len() + row.rest.len() + 1),
             slots: Vec::with_capacity(32),
@@ -159,7 +159,7 @@ impl Skeleton {
         self.numbers.push(number);
     }
 
-    fn text(&mut self, text: &[u8], figures: Figures) {
+    fn text(&mut self, text: &[u8], figures: FigureFolding) {
         let (mut run, mut at) = (0, 0);
         loop {
             let rest = text.get(at..).unwrap_or_default();
@@ -182,7 +182,7 @@ impl Skeleton {
                 Class::Semicolon => self.fields.push(self.units.len() + at - run),
                 Class::Colon => {}
             }
-            if figures == Figures::TakenOut
+            if figures == FigureFolding::TakenOut
                 && let Some((length, number)) = figure(text.get(at..).unwrap_or_default())
             {
                 self.units.extend_from_slice(text.get(run..at).unwrap_or_default());
@@ -195,8 +195,8 @@ impl Skeleton {
     }
 }
 
-/// Figures that follow each other, by the texts between them.
-pub(crate) type Group = Vec<Vec<u8>>;
+/// FigureFolding that follow each other, by the texts between them.
+pub(crate) type FigureGroup = Vec<Vec<u8>>;
 
 /// A text between two figures of a group, at most; and how many make one.
 const GAP_MAX: usize = 60;
@@ -211,10 +211,10 @@ impl Skeleton {
     }
 
     /// Its groups of figures.
-    pub(crate) fn groups(&self) -> Vec<Group> {
+    pub(crate) fn groups(&self) -> Vec<FigureGroup> {
         let (mut groups, mut slot) = (Vec::new(), 0);
         while slot < self.slots.len() {
-            let mut group = Group::new();
+            let mut group = FigureGroup::new();
             while let Some(gap) = self.gap(slot) {
                 group.push(gap.to_vec());
                 slot += 1;
@@ -228,11 +228,12 @@ impl Skeleton {
     }
 
     /// The same with one slot in place of each group that is known.
-    pub(crate) fn grouped(self, known: &[Group]) -> Self {
+    pub(crate) fn grouped(self, known: &[FigureGroup]) -> Self {
         let mut grouped = Self { units: Vec::with_capacity(self.units.len()), ..Self::default() };
         let (mut from, mut slot, mut fields) = (0, 0, self.fields.iter().peekable());
         while let Some(at) = self.slots.get(slot) {
-            let is_here = |group: &Group| group.iter().enumerate().all(|(n, gap)| self.gap(slot + n) == Some(gap));
+            let is_here =
+                |group: &FigureGroup| group.iter().enumerate().all(|(n, gap)| self.gap(slot + n) == Some(gap));
             let found = known.iter().zip(3..).find(|(group, _)| is_here(group));
             let (unit, more) = match found {
                 Some((group, unit)) => (unit, group.len()),
@@ -282,7 +283,7 @@ mod tests {
     fn figures_are_taken_out_and_codes_stay() {
         let row =
             br#"{"code":"32221031","a":0,"b":12,"n":null,"c":[7],"d":123456789012,"e":1.5,"f":-3,"g":"T10:00:30"};0;012;99;"#;
-        let skeleton = Skeleton::of(&TextRow::text(row), Figures::TakenOut);
+        let skeleton = Skeleton::of(&TextRow::text(row), FigureFolding::TakenOut);
         assert_eq!(skeleton.numbers, [1, 13, 0, 1, 100]);
         assert_eq!(skeleton.slots.len(), 5);
     }
@@ -290,8 +291,8 @@ mod tests {
     #[test]
     fn the_place_of_the_day_is_a_slot() {
         let row = |closing| TextRow { start: b"{\"a\":", day: Some(closing), rest: b"}" };
-        assert_eq!(Skeleton::of(&row(None), Figures::Stay).numbers, [0]);
-        assert_eq!(Skeleton::of(&row(Some(-1)), Figures::Stay).numbers, [2]);
-        assert_eq!(Skeleton::of(&row(Some(1)), Figures::Stay).units, b"{\"a\":\x01}");
+        assert_eq!(Skeleton::of(&row(None), FigureFolding::Stay).numbers, [0]);
+        assert_eq!(Skeleton::of(&row(Some(-1)), FigureFolding::Stay).numbers, [2]);
+        assert_eq!(Skeleton::of(&row(Some(1)), FigureFolding::Stay).units, b"{\"a\":\x01}");
     }
 }

@@ -1,7 +1,7 @@
 //! Telling a row as steps along an earlier one.
 
 use crate::binary::Encoder;
-use crate::skeleton::{Figures, GROUPS, Group, Skeleton, Slot, TextRow};
+use crate::skeleton::{FigureFolding, FigureGroup, GROUPS, Skeleton, Slot, TextRow};
 use crate::step;
 
 /// Fields of a row, and of the one it is told against, that are looked at where the two part.
@@ -44,8 +44,8 @@ struct Telling {
 #[derive(Debug)]
 pub struct Folding {
     rows: Vec<Skeleton>,
-    figures: Figures,
-    groups: Vec<Group>,
+    figures: FigureFolding,
+    groups: Vec<FigureGroup>,
     tellings: Vec<Telling>,
     block: usize,
     /// The row that every block begins from.
@@ -58,7 +58,7 @@ impl Folding {
     /// Of these rows, so many a block.
     #[inline(never)]
     #[must_use]
-    pub fn new(rows: &[TextRow<'_>], block: usize, figures: Figures) -> Self {
+    pub fn new(rows: &[TextRow<'_>], block: usize, figures: FigureFolding) -> Self {
         let rows: Vec<Skeleton> = rows.iter().map(|row| Skeleton::of(row, figures)).collect();
         let groups = groups(&rows);
         let rows: Vec<Skeleton> = rows.into_iter().map(|row| row.grouped(&groups)).collect();
@@ -176,8 +176,8 @@ impl Folding {
 }
 
 /// The groups of figures that most rows have, of a few rows; where one begins as another does, the longer one first.
-fn groups(rows: &[Skeleton]) -> Vec<Group> {
-    let mut known: Vec<(Group, usize)> = Vec::new();
+fn groups(rows: &[Skeleton]) -> Vec<FigureGroup> {
+    let mut known: Vec<(FigureGroup, usize)> = Vec::new();
     for row in rows.iter().step_by((rows.len() / 16).max(1)) {
         for group in row.groups() {
             match known.iter_mut().find(|(other, _)| *other == group) {
@@ -265,7 +265,7 @@ fn hash(text: &[u8]) -> u64 {
 
 #[derive(Debug, Default)]
 struct Block<'a> {
-    groups: &'a [Group],
+    groups: &'a [FigureGroup],
     numbers: Encoder,
     rows: Encoder,
     /// Rows often close on the same day: what is as in the row before is 0.
@@ -370,11 +370,11 @@ impl<'a> Block<'a> {
 }
 
 /// The steps of a row along another. The last one, with nothing passed by and nothing instead, ends it.
-fn steps(row: &Skeleton, base: &Skeleton, figures: Figures) -> Vec<Step> {
+fn steps(row: &Skeleton, base: &Skeleton, figures: FigureFolding) -> Vec<Step> {
     let (mut steps, mut at, mut along) = (Vec::with_capacity(16), 0, 0);
     loop {
         let mut alike = common(&row.units, at, &base.units, along);
-        if figures == Figures::TakenOut && at + alike < row.units.len() {
+        if figures == FigureFolding::TakenOut && at + alike < row.units.len() {
             alike -= back_to_field(row, base, at, along, alike);
         }
         (at, along) = (at + alike, along + alike);
@@ -383,8 +383,8 @@ fn steps(row: &Skeleton, base: &Skeleton, figures: Figures) -> Vec<Step> {
             return steps;
         }
         let (until, base_until) = match figures {
-            Figures::TakenOut => meet(row, base, at, along),
-            Figures::Stay => meet_cell(row, base, at, along),
+            FigureFolding::TakenOut => meet(row, base, at, along),
+            FigureFolding::Stay => meet_cell(row, base, at, along),
         };
         steps.push(Step { alike, passed: base_until - along, from: at, until });
         (at, along) = (until, base_until);

@@ -16,7 +16,7 @@ use crate::chain;
 use crate::codec::{Decoder, Encoder};
 use crate::kv::Damaged;
 use crate::kv::{KeyValue, StoreError};
-use crate::segment::Figures;
+use crate::segment::FigureFolding;
 use crate::shelf::Shelf;
 use domain::Universe;
 
@@ -97,10 +97,10 @@ pub fn block(format: Format) -> usize {
 
 /// How figures are folded: taken out of JSON, where a name stands before each; in a CSV they are most of a row.
 #[must_use]
-pub fn figures(format: Format) -> Figures {
+pub fn figures(format: Format) -> FigureFolding {
     match format {
-        Format::Json => Figures::TakenOut,
-        Format::Csv => Figures::Stay,
+        Format::Json => FigureFolding::TakenOut,
+        Format::Csv => FigureFolding::Stay,
     }
 }
 

@@ -9,9 +9,9 @@ use crate::frame::{Content, Frame};
 use crate::kv::Damaged;
 use crate::version_set::closed_json;
 use domain::date::Instant;
-use folding::{Folding, Head, Unfolding, Wanted};
+use folding::{Folding, SegmentHead, Unfolding, Wanted};
 
-pub use folding::{Figures, TextRow};
+pub use folding::{FigureFolding, TextRow};
 
 /// A JSON row: two pieces around what depends on the day.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub struct RowStyle<'a> {
 
 /// Packs the rows of a segment in blocks.
 #[must_use]
-pub fn pack(rows: &[TextRow<'_>], block: usize, figures: Figures) -> Content {
+pub fn pack(rows: &[TextRow<'_>], block: usize, figures: FigureFolding) -> Content {
     let block = block.max(1);
     let folding = Folding::new(rows, block, figures);
     let mut head = Encoder::default();
@@ -83,7 +83,7 @@ pub fn append_rows(
     let mut head = Decoder(segment.piece(0)?);
     let (total, block) = head.size().zip(head.size().filter(|block| *block > 0)).ok_or(Damaged)?;
     let until = from.checked_add(count).filter(|until| *until <= total).ok_or(Damaged)?;
-    let mut unfolding = Unfolding::new(Head::read(head.0).ok_or(Damaged)?);
+    let mut unfolding = Unfolding::new(SegmentHead::read(head.0).ok_or(Damaged)?);
     let day = |closing| closed_json(closing, || style.now);
     let (mut next, mut first) = (from, style.first);
     while next < until {
@@ -122,7 +122,7 @@ mod tests {
         let mut encoder = Encoder::default();
         let row = JsonRow { closing: Some(5), start: b"{\"a\":1,\"formation_fermee\":".to_vec(), rest: b"}".to_vec() };
         row.encode(&mut encoder);
-        let segment = pack(&[JsonRow::read(&encoder.0).unwrap()], 10, Figures::TakenOut).seal(KEY);
+        let segment = pack(&[JsonRow::read(&encoder.0).unwrap()], 10, FigureFolding::TakenOut).seal(KEY);
         for (now, closed) in [(5, "false"), (6, "true")] {
             let mut out = Vec::new();
             let style = RowStyle { first: true, between: b",", now };
@@ -135,7 +135,7 @@ mod tests {
         #[test]
         fn segments_come_back_and_damage_is_a_fault(packed: Vec<Vec<u8>>, block in 1usize..6, from in 0usize..8, count in 0usize..8, at: prop::sample::Index, flip in 1u8..) {
             let rows: Vec<TextRow<'_>> = packed.iter().map(|row| TextRow::text(row)).collect();
-            let mut segment = pack(&rows, block, Figures::TakenOut).seal(KEY);
+            let mut segment = pack(&rows, block, FigureFolding::TakenOut).seal(KEY);
             let all = |segment: &[u8]| Frame::read(KEY, segment).and_then(|frame| verify(&frame)).ok();
             let some = |segment: &[u8]| {
                 let (mut out, style) = (Vec::new(), RowStyle { first: true, between: b"\n", now: 0 });

@@ -4,7 +4,7 @@ use crate::login;
 use api::access::key_of;
 use api::accounts::find_key;
 use api::error::ApiError;
-use api::quota::{self, Limits};
+use api::quota::{self, QuotaLimits};
 use api::{Request, Response, Runtime, read_body, routes};
 use serde_json::{Value, json};
 use store::kv::KeyValueWrite;
@@ -33,7 +33,7 @@ async fn show<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, Ap
         _ => return Err(ApiError::UnknownRoute),
     }
     let owned = find_key(&runtime.kv(), &key_of(request)?).await?.ok_or(ApiError::Unauthorized)?;
-    let limits = Limits::read(&runtime.variable(quota::VARIABLE).await?).unwrap_or_default();
+    let limits = QuotaLimits::read(&runtime.variable(quota::VARIABLE).await?).unwrap_or_default();
     let key = owned.key;
     let valid = key.is_valid(runtime.now_ms());
     let text = |text: Option<String>| text.map_or(Value::Null, Value::from);

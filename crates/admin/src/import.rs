@@ -12,7 +12,7 @@ use crate::{jobs, reports, runs, usage, users};
 use api::error::{ApiError, NotFound};
 use api::{Request, Response};
 use domain::Kind;
-use plausibility::{Form, Rule};
+use plausibility::{BodyForm, Rule};
 use publication::{
     Differences, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, Traced,
     clean_up, coverage, differences, open, open_in_one_call, roll_back, staging, trace, withheld_cells,
@@ -140,9 +140,9 @@ async fn rules<M: ImportRuntime>(runtime: &M) -> Result<Vec<Value>, AdminError> 
 
 /// A body that is no lines of JSON in UTF-8 is told by name, with what to do.
 fn verify_form(request: &Request) -> Result<(), AdminError> {
-    match Form::of(&request.body) {
+    match BodyForm::of(&request.body) {
         // A spoilt line is told where it stands; a mark at the beginning is no fault.
-        None | Some(Form::Latin1 | Form::Marked) => Ok(()),
+        None | Some(BodyForm::Latin1 | BodyForm::Marked) => Ok(()),
         Some(form) => Err(AdminError::Refused(form.to_string())),
     }
 }

@@ -54,7 +54,7 @@ impl<M: ImportRuntime> Environment for Env<'_, M> {
 /// How documents are checked for plausibility.
 pub(crate) async fn plausibility<M: Runtime>(runtime: &M) -> Result<PlausibilityRules, AdminError> {
     let variable = runtime.variable("plausibilite").await?;
-    let levels = plausibility::Levels::read(&variable)
+    let levels = plausibility::Severities::read(&variable)
         .map_err(|reason| AdminError::Refused(format!("variable plausibilite : {reason}")))?;
     let (year, ..) = domain::date::date(runtime.now_ms().div_euclid(86_400_000));
     Ok(PlausibilityRules { levels, year: Some(year) })

@@ -6,7 +6,7 @@
 
 use crate::accounts::{self, OwnedKey};
 use crate::error::ApiError;
-use crate::{Fact, Request, Runtime};
+use crate::{LogFact, Request, Runtime};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, Mac};
@@ -92,9 +92,9 @@ impl AdmittedCaller {
 /// [`ApiError::Unauthorized`], or [`ApiError::Unavailable`] where accounts cannot be read.
 pub async fn caller<M: Runtime>(runtime: &M, request: &Request) -> Result<AdmittedCaller, ApiError> {
     let caller = identify(runtime, request).await?;
-    runtime.note(Fact::User(caller.label()));
+    runtime.note(LogFact::User(caller.label()));
     if let AdmittedCaller::Key(owned) = &caller {
-        runtime.note(Fact::Key(owned.key.name()));
+        runtime.note(LogFact::Key(owned.key.name()));
     }
     Ok(caller)
 }

@@ -5,7 +5,7 @@ use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
 use crate::place::LookupPlace;
 use crate::public::{Now, image, image_without_age, indicators, public};
 use crate::response::{JSON, Response, accepts_gzip};
-use crate::{Fact, Request, Runtime, filieres, open};
+use crate::{LogFact, Request, Runtime, filieres, open};
 use domain::{CodeCertification, CodeType, Maille, Millesime};
 use serde_json::{Value, json};
 use std::cell::LazyCell;
@@ -71,7 +71,7 @@ pub async fn already_rendered<M: Runtime>(
     if reader.pointer().generation != made_under.generation {
         return Ok(None);
     }
-    runtime.note(Fact::Kept);
+    runtime.note(LogFact::Kept);
     Ok(Some(response))
 }
 

@@ -33,7 +33,7 @@ pub mod validation;
 pub use body::read as read_body;
 pub use request::{Headers, Request, decode_segment, one_value, read_segment};
 pub use response::{AGE, Header, Response, ResponseBody, accepts_gzip};
-pub use runtime::{Fact, Runtime, VariableFault, open};
+pub use runtime::{LogFact, Runtime, VariableFault, open};
 pub use stream::{BodyStream, Piece};
 
 /// Version of how answers are rendered: part of every ETag, so that a change of rendering is seen.

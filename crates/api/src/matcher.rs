@@ -16,7 +16,7 @@ use crate::links::WebLink;
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::stream::BodyStream;
-use crate::{Fact, Request, Runtime, access, open, quota, routes};
+use crate::{LogFact, Request, Runtime, access, open, quota, routes};
 use matching::explain::{explanation_to_json, resolution_to_json};
 use matching::{FormationRow, Matcher, Nomenclatures, Reason};
 use serde_json::{Map, Value, json};
@@ -133,7 +133,7 @@ async fn handle<M: Runtime>(
     let value = match (serve(reader, &asked, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
         (Err(MatchRefusal::Error(ApiError::Unavailable)), Some(previous)) => {
-            runtime.note(Fact::Pointer(previous.shared_pointer()));
+            runtime.note(LogFact::Pointer(previous.shared_pointer()));
             serve(previous, &asked, rest).await
         }
         (value, _) => value,

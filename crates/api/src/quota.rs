@@ -26,14 +26,14 @@ thread_local! {
 
 /// What one re-user may ask; none where it is not limited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct QuotaLimits {
     /// Requests a second.
     pub requests: Option<u64>,
     /// Exports an hour.
     pub exports: Option<u64>,
 }
 
-impl Limits {
+impl QuotaLimits {
     /// Reads the variable; `None` where it does not say what it should.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
@@ -121,12 +121,12 @@ pub async fn take<M: Runtime>(
 ) -> Result<Vec<Header>, Exceeded> {
     let variable = runtime.variable(VARIABLE).await;
     let text = variable.map_err(|fault| Exceeded { error: fault.into(), told: Vec::new() })?;
-    let Some(limits) = Limits::read(&text) else {
+    let Some(limits) = QuotaLimits::read(&text) else {
         // A misspelt limit must not take the service away.
         eprintln!("limits: {VARIABLE} is not of the form 20/s 60/h: nothing is limited");
         return Ok(Vec::new());
     };
-    if limits == Limits::default() {
+    if limits == QuotaLimits::default() {
         return Ok(Vec::new());
     }
     COUNTS.with_borrow_mut(|counts| count(counts, limits, caller.label(), export, now))
@@ -134,7 +134,7 @@ pub async fn take<M: Runtime>(
 
 fn count(
     counts: &mut Vec<AskedCount>,
-    limits: Limits,
+    limits: QuotaLimits,
     label: &str,
     export: bool,
     now: u64,
@@ -172,7 +172,7 @@ fn count(
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { requests: Some(2), exports: Some(1) };
+    const LIMITS: QuotaLimits = QuotaLimits { requests: Some(2), exports: Some(1) };
 
     fn told(headers: &[Header], name: &str) -> String {
         headers.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_string()).unwrap_or_default()
@@ -180,11 +180,11 @@ mod tests {
 
     #[test]
     fn limits_are_read_as_they_are_written() {
-        assert_eq!(Limits::read(""), Some(Limits::default()));
-        assert_eq!(Limits::read(" 60/h  20/s "), Some(Limits { requests: Some(20), exports: Some(60) }));
-        assert_eq!(Limits::read("5/h"), Some(Limits { requests: None, exports: Some(5) }));
+        assert_eq!(QuotaLimits::read(""), Some(QuotaLimits::default()));
+        assert_eq!(QuotaLimits::read(" 60/h  20/s "), Some(QuotaLimits { requests: Some(20), exports: Some(60) }));
+        assert_eq!(QuotaLimits::read("5/h"), Some(QuotaLimits { requests: None, exports: Some(5) }));
         for wrong in ["20", "20/m", "0/s", "-1/s", "20 /s", "x/h", "99999999999999999999/s"] {
-            assert_eq!(Limits::read(wrong), None, "{wrong}");
+            assert_eq!(QuotaLimits::read(wrong), None, "{wrong}");
         }
     }
 
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn what_the_seconds_refuse_is_no_export() {
         let mut counts = Vec::new();
-        let limits = Limits { requests: Some(1), exports: Some(2) };
+        let limits = QuotaLimits { requests: Some(1), exports: Some(2) };
         for now in [0, 1, 2] {
             let _ = count(&mut counts, limits, "a", true, now);
         }

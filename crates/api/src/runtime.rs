@@ -36,7 +36,7 @@ impl From<VariableFault> for ApiError {
 
 /// What a route tells of a request, for the log alone.
 #[derive(Clone, Debug)]
-pub enum Fact<'a> {
+pub enum LogFact<'a> {
     /// Who asked.
     User(&'a str),
     /// The start of the digest of the personal key that was used.
@@ -53,13 +53,13 @@ pub enum Fact<'a> {
 /// Those of [`Reader::open`].
 pub async fn open<M: Runtime>(runtime: &M, monotonic: u64) -> Result<Reader<M::Kv>, StoreError> {
     let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
-    runtime.note(Fact::Pointer(reader.shared_pointer()));
+    runtime.note(LogFact::Pointer(reader.shared_pointer()));
     Ok(reader)
 }
 
 /// The generation before, for a request that found the one in use damaged.
 pub(crate) fn fall_back<M: Runtime>(runtime: &M, reader: Option<Reader<M::Kv>>) -> Option<Reader<M::Kv>> {
-    reader.inspect(|reader| runtime.note(Fact::Pointer(reader.shared_pointer())))
+    reader.inspect(|reader| runtime.note(LogFact::Pointer(reader.shared_pointer())))
 }
 
 /// The runtime, as routes see it.
@@ -86,5 +86,5 @@ pub trait Runtime {
     fn monotonic_ms(&self) -> u64;
 
     /// Takes note of a fact for the log, where there is one.
-    fn note(&self, _fact: Fact<'_>) {}
+    fn note(&self, _fact: LogFact<'_>) {}
 }

@@ -6,13 +6,13 @@
 use crate::error::ApiError;
 use crate::links::WebLink;
 use crate::response::AGE;
-use crate::{Fact, Request, Response, Runtime, open, read_body, read_segment, routes};
+use crate::{LogFact, Request, Response, Runtime, open, read_body, read_segment, routes};
 use domain::level::{LEVELS, level_of_slug};
 use domain::territory::Region;
 use domain::{CodeCertification, CodeType, Filiere, Uai, territory};
 use serde_json::{Map, Value, json};
 use store::Reader;
-use store::finding::Demand;
+use store::finding::SearchDemand;
 use store::kv::KeyValue;
 use store::mark;
 use store::search::{SearchCard, Subject, code_key, region_key, uai_key};
@@ -79,7 +79,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
     let body = match (serve(&reader, request, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
         (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => {
-            runtime.note(Fact::Pointer(previous.shared_pointer()));
+            runtime.note(LogFact::Pointer(previous.shared_pointer()));
             serve(&previous, request, rest).await
         }
         (body, _) => body,
@@ -146,7 +146,7 @@ async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Valu
             return Err(invalid("page", &format!("must be between 1 and {PAGE_MAX}"), &help));
         }
     };
-    let demand = Demand { q: &q, subject, facets: &facets };
+    let demand = SearchDemand { q: &q, subject, facets: &facets };
     let found = reader.find(&demand, (page - 1) * PER_PAGE, PER_PAGE).await?;
     let results: Vec<Value> = found.cards.iter().map(show).collect();
     Ok(json!({

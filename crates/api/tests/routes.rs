@@ -4,7 +4,7 @@
 mod common;
 
 use api::error::{ApiError, NotFound};
-use api::{Fact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
+use api::{LogFact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
 use common::{ReadStore, World};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
@@ -49,12 +49,12 @@ impl Runtime for Harness {
     fn monotonic_ms(&self) -> u64 {
         self.monotonic.get()
     }
-    fn note(&self, fact: Fact<'_>) {
+    fn note(&self, fact: LogFact<'_>) {
         self.told.borrow_mut().push(match fact {
-            Fact::User(user) => user.to_owned(),
-            Fact::Key(key) => format!("clé {}", key.len()),
-            Fact::Kept => "gardée".to_owned(),
-            Fact::Pointer(pointer) => pointer.generation.clone(),
+            LogFact::User(user) => user.to_owned(),
+            LogFact::Key(key) => format!("clé {}", key.len()),
+            LogFact::Kept => "gardée".to_owned(),
+            LogFact::Pointer(pointer) => pointer.generation.clone(),
         });
     }
 }

@@ -19,7 +19,7 @@ pub use write_store::{WriteProfile, WriteStore};
 
 use api::error::ApiError;
 use api::matcher::Stopwatch;
-use api::{BodyStream, Fact, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
+use api::{BodyStream, LogFact, Request as ApiRequest, Response as ApiResponse, Runtime, VariableFault};
 use log::{Facts, RequestLog};
 use spin_sdk::wasip3::random::random::get_random_u64;
 use std::cell::RefCell;
@@ -71,7 +71,7 @@ impl<K: store::KeyValue + Clone + 'static> Runtime for Spin<K> {
         monotonic_ms()
     }
 
-    fn note(&self, fact: Fact<'_>) {
+    fn note(&self, fact: LogFact<'_>) {
         self.facts.take(fact);
     }
 }

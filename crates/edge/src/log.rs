@@ -3,8 +3,8 @@
 //! It is made and written once the body has gone: nobody waits for it. While the request runs, what the route tells is
 //! put aside, and that is all it costs where nothing is logged.
 
-use api::{Fact, Request as ApiRequest};
-use request_log::Line;
+use api::{LogFact, Request as ApiRequest};
+use request_log::LogLine;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::Write;
@@ -24,12 +24,12 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    pub(crate) fn take(&self, fact: Fact<'_>) {
+    pub(crate) fn take(&self, fact: LogFact<'_>) {
         match fact {
-            Fact::User(user) => user.clone_into(&mut self.user.borrow_mut()),
-            Fact::Key(key) => key.clone_into(&mut self.key.borrow_mut()),
-            Fact::Kept => self.kept.set(true),
-            Fact::Pointer(pointer) => *self.pointer.borrow_mut() = Some(pointer),
+            LogFact::User(user) => user.clone_into(&mut self.user.borrow_mut()),
+            LogFact::Key(key) => key.clone_into(&mut self.key.borrow_mut()),
+            LogFact::Kept => self.kept.set(true),
+            LogFact::Pointer(pointer) => *self.pointer.borrow_mut() = Some(pointer),
         }
     }
 }
@@ -80,7 +80,7 @@ impl RequestLog {
     fn write(&self, status: u16, sent: Sent) {
         let duration_ms = crate::monotonic_ms().saturating_sub(self.started);
         let pointer = self.facts.pointer.borrow();
-        let line = Line {
+        let line = LogLine {
             at_ms: crate::now_ms().saturating_sub(i64::try_from(duration_ms).unwrap_or_default()),
             method: &self.method,
             path: &self.path,

@@ -28,14 +28,14 @@ pub use writing::Folding;
 
 /// What comes instead, as a step tells it.
 mod step {
-    /// Texts up to here have their length in the step.
+    /// ToldTexts up to here have their length in the step.
     pub(crate) const TEXT_MAX: usize = 12;
     pub(crate) const SLOT: usize = 13;
     pub(crate) const AGAIN: usize = 14;
     pub(crate) const LONGER: usize = 15;
     /// From here on the number of units that are passed by is told apart.
     pub(crate) const PASSED_MAX: usize = 15;
-    /// Texts from here on are numbered, to be told again.
+    /// ToldTexts from here on are numbered, to be told again.
     pub(crate) const NUMBERED_MIN: usize = 3;
 }
 

@@ -1,7 +1,7 @@
 //! Writing rows out again.
 
 use crate::binary::Decoder;
-use crate::skeleton::{GROUPS, NULL, Slot};
+use crate::skeleton::{GROUPS, NULL, NumberSlot};
 use crate::step;
 
 /// What a row may grow to: a bound on what damaged bytes may ask for.
@@ -12,12 +12,12 @@ const ROW_MAX: usize = 4 * 1024 * 1024;
 struct Filled {
     start: usize,
     end: usize,
-    slot: Slot,
+    slot: NumberSlot,
 }
 
 /// A row that others are told against, and its slots among those filled.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct RowPlace {
     start: usize,
     end: usize,
     slots: usize,
@@ -45,7 +45,7 @@ impl<'a> SegmentHead<'a> {
         let (mut slots, mut at) = (Vec::with_capacity(count), 0usize);
         for _ in 0..count {
             at = at.checked_add(decoder.size()?)?;
-            slots.push(Filled { start: at, end: at, slot: Slot::of(u8::try_from(decoder.size()?).ok()?)? });
+            slots.push(Filled { start: at, end: at, slot: NumberSlot::of(u8::try_from(decoder.size()?).ok()?)? });
         }
         let template = decoder.bytes()?;
         let count = decoder.size().filter(|count| *count <= GROUPS)?;
@@ -90,11 +90,11 @@ pub struct Wanted<'a> {
 pub struct Unfolding<'a> {
     head: SegmentHead<'a>,
     /// The rows of the block.
-    places: Vec<Place>,
+    places: Vec<RowPlace>,
     filled: Vec<Filled>,
     /// The slots of the present row.
     new: Vec<Filled>,
-    /// Texts that may be told again.
+    /// ToldTexts that may be told again.
     texts: Vec<(usize, usize)>,
 }
 
@@ -215,7 +215,7 @@ impl<'a> Unfolding<'a> {
                 _ => {
                     let (unit, rest) = steps.0.split_first()?;
                     steps.0 = rest;
-                    let (slot, start) = (Slot::of(*unit)?, out.len());
+                    let (slot, start) = (NumberSlot::of(*unit)?, out.len());
                     values.fill(out, slot, &head.groups)?;
                     self.new.push(Filled { start, end: out.len(), slot });
                     continue;
@@ -233,7 +233,7 @@ impl<'a> Unfolding<'a> {
         }
         let first = self.filled.len();
         self.filled.extend_from_slice(&self.new);
-        self.places.push(Place { start, end: out.len(), slots: first, slots_end: self.filled.len() });
+        self.places.push(RowPlace { start, end: out.len(), slots: first, slots_end: self.filled.len() });
         Some(steps)
     }
 }
@@ -256,21 +256,21 @@ struct Values<'a> {
 }
 
 impl Values<'_> {
-    fn fill(&mut self, out: &mut Vec<u8>, slot: Slot, groups: &[Vec<&[u8]>]) -> Option<()> {
+    fn fill(&mut self, out: &mut Vec<u8>, slot: NumberSlot, groups: &[Vec<&[u8]>]) -> Option<()> {
         match slot {
-            Slot::Figure => self.figure(out),
-            Slot::Group(n) => {
+            NumberSlot::Figure => self.figure(out),
+            NumberSlot::FigureGroup(n) => {
                 for gap in groups.get(usize::from(n))? {
                     out.extend_from_slice(gap);
                     self.figure(out)?;
                 }
                 Some(())
             }
-            Slot::Byte => {
+            NumberSlot::Byte => {
                 out.push(u8::try_from(self.number()?).ok()?);
                 Some(())
             }
-            Slot::Day => {
+            NumberSlot::Day => {
                 // 0: as in the row before.
                 if let Some(day) = self.number()?.checked_sub(1) {
                     self.day = day;

@@ -7,13 +7,13 @@ pub(crate) const NULL: &[u8] = b"null";
 
 /// What stands in a skeleton for numbers. Bytes of a row that look like it become slots themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub(crate) enum NumberSlot {
     Figure,
     /// What depends on the day: the number tells when the course closes.
     Day,
     Byte,
     /// FigureFolding with the same texts between them in most rows, as the head tells.
-    Group(u8),
+    FigureGroup(u8),
 }
 
 /// How many groups a segment knows.
@@ -21,14 +21,14 @@ pub(crate) const GROUPS: usize = 5;
 /// Units below are slots.
 pub(crate) const SLOT_UNITS: u8 = 8;
 
-impl Slot {
+impl NumberSlot {
     #[inline]
     pub(crate) fn of(unit: u8) -> Option<Self> {
         match unit {
             0 => Some(Self::Figure),
             1 => Some(Self::Day),
             2 => Some(Self::Byte),
-            3..SLOT_UNITS => Some(Self::Group(unit - 3)),
+            3..SLOT_UNITS => Some(Self::FigureGroup(unit - 3)),
             _ => None,
         }
     }
@@ -38,7 +38,7 @@ impl Slot {
             Self::Figure => 0,
             Self::Day => 1,
             Self::Byte => 2,
-            Self::Group(n) => n.saturating_add(3),
+            Self::FigureGroup(n) => n.saturating_add(3),
         }
     }
 }
@@ -147,13 +147,13 @@ impl Skeleton {
         if let Some(closing) = row.day {
             // Zigzag, so that dates before 1970 stay short; none is 0.
             let number = closing.map_or(0, |i| ((i << 1) ^ (i >> 63)).cast_unsigned().saturating_add(1));
-            skeleton.slot(Slot::Day, number);
+            skeleton.slot(NumberSlot::Day, number);
         }
         skeleton.text(row.rest, figures);
         skeleton
     }
 
-    fn slot(&mut self, slot: Slot, number: u64) {
+    fn slot(&mut self, slot: NumberSlot, number: u64) {
         self.slots.push(self.units.len());
         self.units.push(slot.unit());
         self.numbers.push(number);
@@ -171,7 +171,7 @@ impl Skeleton {
                 Class::Plain => {}
                 Class::LikeASlot => {
                     self.units.extend_from_slice(text.get(run..at - 1).unwrap_or_default());
-                    self.slot(Slot::Byte, u64::from(byte));
+                    self.slot(NumberSlot::Byte, u64::from(byte));
                     run = at;
                     continue;
                 }
@@ -186,7 +186,7 @@ impl Skeleton {
                 && let Some((length, number)) = figure(text.get(at..).unwrap_or_default())
             {
                 self.units.extend_from_slice(text.get(run..at).unwrap_or_default());
-                self.slot(Slot::Figure, number);
+                self.slot(NumberSlot::Figure, number);
                 at += length;
                 run = at;
             }

@@ -1,7 +1,7 @@
 //! Telling a row as steps along an earlier one.
 
 use crate::binary::Encoder;
-use crate::skeleton::{FigureFolding, FigureGroup, GROUPS, Skeleton, Slot, TextRow};
+use crate::skeleton::{FigureFolding, FigureGroup, GROUPS, NumberSlot, Skeleton, TextRow};
 use crate::step;
 
 /// Fields of a row, and of the one it is told against, that are looked at where the two part.
@@ -11,7 +11,7 @@ const BASE_FIELDS: usize = 24;
 const ALIKE_MIN: usize = 6;
 /// The same in a CSV, where a step costs as much as some of the text that it saves.
 const CELLS_MIN: usize = 12;
-/// Texts of a segment that lie in its head, at most.
+/// ToldTexts of a segment that lie in its head, at most.
 const COMMON_TEXTS: usize = 64;
 /// Bytes of a text that is worth a place there, at least.
 const COMMON_MIN: usize = 8;
@@ -19,14 +19,14 @@ const COMMON_MAX: usize = 255;
 
 /// So many units alike, so many passed by, then these units of the row.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct UnitStep {
     alike: usize,
     passed: usize,
     from: usize,
     until: usize,
 }
 
-impl Step {
+impl UnitStep {
     fn is_end(&self) -> bool {
         self.from == self.until && self.passed == 0
     }
@@ -37,7 +37,7 @@ impl Step {
 struct Telling {
     /// Rows back to the one it is told against; 0: the template.
     back: usize,
-    steps: Vec<Step>,
+    steps: Vec<UnitStep>,
 }
 
 /// Rows that are folded together, in blocks.
@@ -50,7 +50,7 @@ pub struct Folding {
     block: usize,
     /// The row that every block begins from.
     template: usize,
-    /// Texts that several blocks tell.
+    /// ToldTexts that several blocks tell.
     common: Vec<Vec<u8>>,
 }
 
@@ -97,9 +97,9 @@ impl Folding {
         Telling { back, steps: steps(row, base.unwrap_or(template), self.figures) }
     }
 
-    /// Texts that are told in more than one block: they lie in the head, to be told by their number.
+    /// ToldTexts that are told in more than one block: they lie in the head, to be told by their number.
     fn common_texts(&self) -> Vec<Vec<u8>> {
-        let mut texts = Texts::default();
+        let mut texts = ToldTexts::default();
         // For each: the last block that tells it, and how many do.
         let mut told: Vec<(usize, usize)> = Vec::new();
         for (rank, (row, telling)) in self.rows.iter().zip(&self.tellings).enumerate() {
@@ -141,7 +141,7 @@ impl Folding {
             head.size(at - last).size(usize::from(unit));
             last = at + 1;
         }
-        let plain = template.units.iter().filter(|unit| Slot::of(**unit).is_none());
+        let plain = template.units.iter().filter(|unit| NumberSlot::of(**unit).is_none());
         head.bytes(&plain.copied().collect::<Vec<u8>>());
         head.size(self.groups.len());
         for group in &self.groups {
@@ -161,7 +161,7 @@ impl Folding {
     /// Each block, in its stored form.
     pub fn blocks(&self) -> impl Iterator<Item = Vec<u8>> {
         let told = self.rows.chunks(self.block).zip(self.tellings.chunks(self.block));
-        let mut common = Texts::default();
+        let mut common = ToldTexts::default();
         for text in &self.common {
             common.number(text);
         }
@@ -202,20 +202,20 @@ fn is_alike(one: &Skeleton, other: &Skeleton) -> bool {
     one.slots.len() == other.slots.len() && one.fields.len() == other.fields.len()
 }
 
-fn has_slots(row: &Skeleton, step: &Step) -> bool {
+fn has_slots(row: &Skeleton, step: &UnitStep) -> bool {
     let first = row.slots.partition_point(|at| *at < step.from);
     row.slots.get(first).is_some_and(|at| *at < step.until)
 }
 
-/// Texts that were told, numbered as they came.
+/// ToldTexts that were told, numbered as they came.
 #[derive(Clone, Debug, Default)]
-struct Texts<'a> {
+struct ToldTexts<'a> {
     texts: Vec<&'a [u8]>,
     /// Numbers of texts, each plus one, where their hash or the ones before it left a place. A power of two of them.
     places: Vec<usize>,
 }
 
-impl<'a> Texts<'a> {
+impl<'a> ToldTexts<'a> {
     /// The number of a text; one that was not known gets the next.
     fn number(&mut self, text: &'a [u8]) -> Option<usize> {
         if self.places.len() <= self.texts.len() * 2 {
@@ -270,7 +270,7 @@ struct Block<'a> {
     rows: Encoder,
     /// Rows often close on the same day: what is as in the row before is 0.
     day: u64,
-    texts: Texts<'a>,
+    texts: ToldTexts<'a>,
 }
 
 impl<'a> Block<'a> {
@@ -282,7 +282,7 @@ impl<'a> Block<'a> {
     }
 
     fn number(&mut self, unit: u8, number: u64) {
-        if unit != Slot::Day.unit() {
+        if unit != NumberSlot::Day.unit() {
             self.numbers.number(number);
         } else if number == self.day {
             self.numbers.number(0);
@@ -296,8 +296,8 @@ impl<'a> Block<'a> {
         let mut numbers = row.numbers.iter();
         for at in &row.slots {
             let unit = row.units.get(*at).copied().unwrap_or_default();
-            let more = match Slot::of(unit) {
-                Some(Slot::Group(n)) => self.groups.get(usize::from(n)).map_or(0, Vec::len),
+            let more = match NumberSlot::of(unit) {
+                Some(NumberSlot::FigureGroup(n)) => self.groups.get(usize::from(n)).map_or(0, Vec::len),
                 _ => 0,
             };
             for number in numbers.by_ref().take(more + 1) {
@@ -370,7 +370,7 @@ impl<'a> Block<'a> {
 }
 
 /// The steps of a row along another. The last one, with nothing passed by and nothing instead, ends it.
-fn steps(row: &Skeleton, base: &Skeleton, figures: FigureFolding) -> Vec<Step> {
+fn steps(row: &Skeleton, base: &Skeleton, figures: FigureFolding) -> Vec<UnitStep> {
     let (mut steps, mut at, mut along) = (Vec::with_capacity(16), 0, 0);
     loop {
         let mut alike = common(&row.units, at, &base.units, along);
@@ -379,14 +379,14 @@ fn steps(row: &Skeleton, base: &Skeleton, figures: FigureFolding) -> Vec<Step> {
         }
         (at, along) = (at + alike, along + alike);
         if at >= row.units.len() {
-            steps.push(Step { alike, passed: 0, from: at, until: at });
+            steps.push(UnitStep { alike, passed: 0, from: at, until: at });
             return steps;
         }
         let (until, base_until) = match figures {
             FigureFolding::TakenOut => meet(row, base, at, along),
             FigureFolding::Stay => meet_cell(row, base, at, along),
         };
-        steps.push(Step { alike, passed: base_until - along, from: at, until });
+        steps.push(UnitStep { alike, passed: base_until - along, from: at, until });
         (at, along) = (until, base_until);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::errors;
 use crate::records::{self, Terms};
-use crate::template::{self, Deployment, Head, fragment, page, script};
+use crate::template::{self, Deployment, PageHead, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
 use flate2::read::GzDecoder;
@@ -151,7 +151,7 @@ fn file(request: &Request, name: &str, files: &[PackedFile]) -> Result<Response,
 }
 
 fn matching(deployment: &Deployment) -> Markup {
-    let head = Head {
+    let head = PageHead {
         title: "Apparier un catalogue",
         description: "Donner un code et des indicateurs à chaque ligne d’un catalogue de formations.",
         here: "/api/doc",
@@ -162,12 +162,12 @@ fn matching(deployment: &Deployment) -> Markup {
 }
 
 fn key(deployment: &Deployment) -> Markup {
-    let head = Head {
+    let head = PageHead {
         title: "Ma clé",
         description: "Ce que vaut une clé : son propriétaire, sa fin, ses limites.",
         here: "/api/doc",
         more: script("cle.js"),
-        ..Head::default()
+        ..PageHead::default()
     };
     page(deployment, &head, &fragment(KEY))
 }
@@ -198,7 +198,7 @@ fn documentation(deployment: &Deployment, files: &[PackedFile]) -> Markup {
             }
         }
     };
-    let head = Head {
+    let head = PageHead {
         title: "Documentation de l’API",
         description: "Les routes de l’API, à essayer : indicateurs, recherche, appariement.",
         here: "/api/doc",

@@ -1,7 +1,7 @@
 //! Every error of the API: its status, its message, its cause, what to do. The page of errors is
 //! made from this table, the OpenAPI description repeats its words, `api` names its anchors.
 
-use crate::template::{Deployment, Head, page};
+use crate::template::{Deployment, PageHead, page};
 use maud::{Markup, html};
 
 /// An error, as the documentation tells it.
@@ -184,12 +184,12 @@ pub fn show(deployment: &Deployment) -> Markup {
             }
         }
     };
-    let head = Head {
+    let head = PageHead {
         title: "Les erreurs de l’API",
         description: "Chaque erreur de l’API, sa cause et ce qu’il faut faire.",
         here: "/api/doc",
         canonical: "/api/doc/erreurs",
-        ..Head::default()
+        ..PageHead::default()
     };
     page(deployment, &head, &body)
 }

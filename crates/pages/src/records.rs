@@ -3,7 +3,7 @@
 //!
 //! Records lie in `records/` as they are sent, but for the address of the service and the contact.
 
-use crate::template::{Deployment, Head, page};
+use crate::template::{Deployment, PageHead, page};
 use api::error::ApiError;
 use api::{Response, Runtime};
 use domain::date;
@@ -119,12 +119,12 @@ pub(crate) fn terms(deployment: &Deployment, terms: &Terms) -> Markup {
             }
         }
     };
-    let head = Head {
+    let head = PageHead {
         title: "Conditions d’utilisation",
         description: "Ce que chacun peut faire des données et du service, et ce qu’il peut en attendre.",
         here: "/api/doc",
         canonical: "/api/doc/conditions",
-        ..Head::default()
+        ..PageHead::default()
     };
     page(deployment, &head, &body)
 }

@@ -24,7 +24,7 @@ mod results;
 mod sitemap;
 mod texts;
 
-use crate::template::{self, Deployment, Head, page};
+use crate::template::{self, Deployment, PageHead, page};
 use api::error::ApiError;
 use api::{AGE, Request, Response, Runtime, links, read_body, read_segment, routes};
 use data::SiteData;
@@ -194,7 +194,7 @@ fn absent(deployment: &Deployment, title: &str, why: &str, q: &str) -> SiteAnswe
         (search_form(q, "Chercher une formation ou un établissement"))
         p { a.fr-link href="/methode#seuil" { "Pourquoi certains chiffres manquent" } }
     };
-    SiteAnswer::Page(404, page(deployment, &Head { title, ..Head::default() }, &body))
+    SiteAnswer::Page(404, page(deployment, &PageHead { title, ..PageHead::default() }, &body))
 }
 
 fn unavailable(deployment: &Deployment) -> Markup {
@@ -203,7 +203,7 @@ fn unavailable(deployment: &Deployment) -> Markup {
         p { "Le service ne peut pas lire ses données pour l’instant. Rechargez la page dans quelques secondes." }
         p { a.fr-link href="/etat" { "État du service" } }
     };
-    page(deployment, &Head { title: "Service indisponible", ..Head::default() }, &body)
+    page(deployment, &PageHead { title: "Service indisponible", ..PageHead::default() }, &body)
 }
 
 fn empty(deployment: &Deployment) -> Markup {
@@ -212,5 +212,5 @@ fn empty(deployment: &Deployment) -> Markup {
         p { "Ce service vient d’être installé\u{a0}: ses chiffres arrivent avec le premier import." }
         p { a.fr-link href="/etat" { "État du service" } }
     };
-    page(deployment, &Head { title: "Rien n’est encore publié", ..Head::default() }, &body)
+    page(deployment, &PageHead { title: "Rien n’est encore publié", ..PageHead::default() }, &body)
 }

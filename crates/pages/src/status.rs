@@ -4,7 +4,7 @@
 //! of the import's own work.
 
 use crate::report;
-use crate::template::{self, Deployment, Head, page, table};
+use crate::template::{self, Deployment, PageHead, page, table};
 use api::error::ApiError;
 use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
@@ -184,7 +184,7 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
         (imports(state))
         p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
     };
-    let head = Head { title: "État du service", here: "/api/doc", ..Head::default() };
+    let head = PageHead { title: "État du service", here: "/api/doc", ..PageHead::default() };
     page(deployment, &head, &body)
 }
 

@@ -27,7 +27,7 @@ impl Deployment {
 
 /// What is said of a page in its head.
 #[derive(Clone, Debug, Default)]
-pub struct Head<'a> {
+pub struct PageHead<'a> {
     /// Its title.
     pub title: &'a str,
     /// A sentence for those who find it elsewhere.
@@ -91,7 +91,7 @@ pub(crate) fn table(label: &str, caption: &str, headers: &[&str], rows: &Markup)
 
 /// A whole page.
 #[must_use]
-pub fn page(deployment: &Deployment, head: &Head<'_>, body: &Markup) -> Markup {
+pub fn page(deployment: &Deployment, head: &PageHead<'_>, body: &Markup) -> Markup {
     let address = deployment.address.as_deref();
     html! {
         (DOCTYPE)

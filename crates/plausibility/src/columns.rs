@@ -14,9 +14,9 @@ const FACTOR: f64 = 4.0;
 /// How many documents have a value in a column, and the sum of their values. Only what is published is added, and nobody
 /// reads it but the next publication.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Column(u64, f64);
+pub struct ColumnSum(u64, f64);
 
-impl Column {
+impl ColumnSum {
     fn mean(self) -> Option<f64> {
         #[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^53")]
         (self.0 >= DOCUMENTS_MIN).then(|| self.1 / self.0 as f64)
@@ -26,7 +26,7 @@ impl Column {
 /// The columns of a generation: by maille, by millesime, by field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Columns(pub BTreeMap<String, BTreeMap<String, BTreeMap<String, Column>>>);
+pub struct Columns(pub BTreeMap<String, BTreeMap<String, BTreeMap<String, ColumnSum>>>);
 
 impl Columns {
     /// Adds the values of a published document.
@@ -47,7 +47,7 @@ impl Columns {
     }
 
     /// The columns to compare with those of a millesime: its own, else those of the latest one before it.
-    fn before(&self, maille: &str, millesime: &str) -> Option<&BTreeMap<String, Column>> {
+    fn before(&self, maille: &str, millesime: &str) -> Option<&BTreeMap<String, ColumnSum>> {
         let by_millesime = self.0.get(maille)?;
         by_millesime.get(millesime).or_else(|| by_millesime.range(..millesime.to_owned()).next_back().map(|(_, c)| c))
     }

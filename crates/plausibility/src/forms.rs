@@ -7,7 +7,7 @@ pub const LOOKED_AT: usize = 64 * 1024;
 
 /// What a file is, where it is not lines of JSON in UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum BodyForm {
     /// Compressed by gzip.
     Gzip,
     /// An archive, `.zip`.
@@ -34,7 +34,7 @@ pub enum Form {
     Html,
 }
 
-impl Form {
+impl BodyForm {
     /// What the beginning of a file is; `None` for lines of JSON in UTF-8, and for nothing at all.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Option<Self> {
@@ -80,7 +80,7 @@ impl Form {
 }
 
 /// What it is and what to do, for whoever sent it to a route that takes lines only.
-impl fmt::Display for Form {
+impl fmt::Display for BodyForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gzip => "le corps est comprimé par gzip : le décomprimer (gunzip), ou passer par scripts/import, qui le fait",
@@ -151,21 +151,21 @@ mod tests {
             (&b"{\"kind\":\"bcn\",\"doc\":{}}\n"[..], None),
             (b"", None),
             (b"\n\n{\"kind\":\"bcn\"}", None),
-            (b"\x1f\x8b\x08\x00", Some(Form::Gzip)),
-            (b"PK\x03\x04\x14\x00statistiques.csv", Some(Form::Zip)),
-            (b"PK\x03\x04\x14\x00[Content_Types].xml", Some(Form::Spreadsheet)),
-            (b"PK\x03\x04\x14\x00mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Some(Form::Spreadsheet)),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1", Some(Form::OldSpreadsheet)),
-            (b"\xff\xfe{\x00", Some(Form::Utf16)),
-            (b"\xef\xbb\xbf{\"kind\":1}", Some(Form::Marked)),
-            (b"{\"kind\":\"bcn\",\"doc\":{\"libelle\":\"\xe9lectricit\xe9\"}}", Some(Form::Latin1)),
-            (b" [{\"kind\":\"bcn\"}]", Some(Form::Array)),
-            (b"{\n  \"kind\": \"bcn\"\n}", Some(Form::Indented)),
-            (b"code_certification;millesime;filiere\n1;2;3", Some(Form::Table)),
-            (b"code_certification,millesime,filiere\n1,2,3", Some(Form::CommaTable)),
-            (b"<!doctype html><html>", Some(Form::Html)),
+            (b"\x1f\x8b\x08\x00", Some(BodyForm::Gzip)),
+            (b"PK\x03\x04\x14\x00statistiques.csv", Some(BodyForm::Zip)),
+            (b"PK\x03\x04\x14\x00[Content_Types].xml", Some(BodyForm::Spreadsheet)),
+            (b"PK\x03\x04\x14\x00mimetypeapplication/vnd.oasis.opendocument.spreadsheet", Some(BodyForm::Spreadsheet)),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1", Some(BodyForm::OldSpreadsheet)),
+            (b"\xff\xfe{\x00", Some(BodyForm::Utf16)),
+            (b"\xef\xbb\xbf{\"kind\":1}", Some(BodyForm::Marked)),
+            (b"{\"kind\":\"bcn\",\"doc\":{\"libelle\":\"\xe9lectricit\xe9\"}}", Some(BodyForm::Latin1)),
+            (b" [{\"kind\":\"bcn\"}]", Some(BodyForm::Array)),
+            (b"{\n  \"kind\": \"bcn\"\n}", Some(BodyForm::Indented)),
+            (b"code_certification;millesime;filiere\n1;2;3", Some(BodyForm::Table)),
+            (b"code_certification,millesime,filiere\n1,2,3", Some(BodyForm::CommaTable)),
+            (b"<!doctype html><html>", Some(BodyForm::Html)),
         ] {
-            assert_eq!(Form::of(bytes), expected, "{}", String::from_utf8_lossy(bytes));
+            assert_eq!(BodyForm::of(bytes), expected, "{}", String::from_utf8_lossy(bytes));
             if let Some(form) = expected {
                 assert!(form.to_string().starts_with("le corps"), "{form}");
             }

@@ -1,11 +1,11 @@
-//! Levels, and how a deployment changes them.
+//! Severities, and how a deployment changes them.
 
 use crate::Rule;
 use serde::{Deserialize, Serialize};
 
 /// What becomes of a document that breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Level {
+pub enum Severity {
     /// It is published; the report says so.
     #[serde(rename = "noter")]
     Noted,
@@ -17,7 +17,7 @@ pub enum Level {
     Refused,
 }
 
-impl Level {
+impl Severity {
     /// Its name in reports and in the variable.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -35,15 +35,15 @@ impl Level {
 
 /// The levels in use: those of the table, and what the deployment changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Levels([Level; Rule::ALL.len()]);
+pub struct Severities([Severity; Rule::ALL.len()]);
 
-impl Default for Levels {
+impl Default for Severities {
     fn default() -> Self {
         Self(Rule::ALL.map(|rule| rule.text().level))
     }
 }
 
-impl Levels {
+impl Severities {
     /// Reads the variable: `taux_bornes=confirmer, uai_lettre=noter`; empty changes nothing, `tout` stands for every rule.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl Levels {
                 .map(|(name, level)| (name.trim(), level.trim()))
                 .ok_or_else(|| format!("« {pair} » n'est pas de la forme règle=niveau"))?;
             let parsed = |level: &str| {
-                Level::parse(level)
+                Severity::parse(level)
                     .ok_or_else(|| format!("« {level} » n'est pas un niveau ; attendu : noter, confirmer ou refuser"))
             };
             if name == "tout" {
@@ -77,8 +77,8 @@ impl Levels {
 
     /// The level of a rule.
     #[must_use]
-    pub fn of(&self, rule: Rule) -> Level {
-        self.0.get(rule.rank()).copied().unwrap_or(Level::Refused)
+    pub fn of(&self, rule: Rule) -> Severity {
+        self.0.get(rule.rank()).copied().unwrap_or(Severity::Refused)
     }
 }
 
@@ -88,19 +88,19 @@ mod tests {
 
     #[test]
     fn a_deployment_raises_and_lowers_levels_by_name() {
-        let levels = Levels::read("taux_bornes=confirmer; parts_somme = refuser").unwrap();
-        assert_eq!(levels.of(Rule::RateBounds), Level::Confirmed);
-        assert_eq!(levels.of(Rule::ShareSum), Level::Refused);
-        assert_eq!(levels.of(Rule::UaiLetter), Level::Refused);
-        assert_eq!(Levels::read(" "), Ok(Levels::default()));
-        let noted = Levels::read("tout=noter, taux_bornes=refuser").unwrap();
-        assert_eq!((noted.of(Rule::UaiLetter), noted.of(Rule::RateBounds)), (Level::Noted, Level::Refused));
+        let levels = Severities::read("taux_bornes=confirmer; parts_somme = refuser").unwrap();
+        assert_eq!(levels.of(Rule::RateBounds), Severity::Confirmed);
+        assert_eq!(levels.of(Rule::ShareSum), Severity::Refused);
+        assert_eq!(levels.of(Rule::UaiLetter), Severity::Refused);
+        assert_eq!(Severities::read(" "), Ok(Severities::default()));
+        let noted = Severities::read("tout=noter, taux_bornes=refuser").unwrap();
+        assert_eq!((noted.of(Rule::UaiLetter), noted.of(Rule::RateBounds)), (Severity::Noted, Severity::Refused));
         for (wrong, said) in [
             ("taux", "n'est pas de la forme"),
             ("taux=noter", "n'est pas une règle"),
             ("taux_bornes=oui", "n'est pas un niveau"),
         ] {
-            assert!(Levels::read(wrong).unwrap_err().contains(said), "{wrong}");
+            assert!(Severities::read(wrong).unwrap_err().contains(said), "{wrong}");
         }
     }
 

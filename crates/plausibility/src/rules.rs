@@ -1,6 +1,6 @@
 //! The table of rules.
 
-use crate::Level;
+use crate::Severity;
 
 /// A rule of plausibility.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -77,7 +77,7 @@ pub struct RuleText {
     /// Its name in reports and in the variable.
     pub name: &'static str,
     /// What becomes of what breaks it, unless the deployment says otherwise.
-    pub level: Level,
+    pub level: Severity,
     /// Where it comes from.
     pub source: &'static str,
     /// What it asks for.
@@ -127,7 +127,7 @@ impl Rule {
     /// "noted": the contract asks for such a document to be published.
     #[must_use]
     pub fn text(self) -> RuleText {
-        use Level::{Confirmed, Noted, Refused};
+        use Severity::{Confirmed, Noted, Refused};
         let (name, level, source, asks, remedy) = match self {
             Self::Number => (
                 "nombre",
@@ -371,7 +371,7 @@ pub struct Finding {
     /// The rule.
     pub rule: Rule,
     /// What becomes of the document.
-    pub level: Level,
+    pub level: Severity,
     /// The field, in the words of the document: `region.code`.
     pub field: String,
     /// What was found there, in words; no value of a small group.
@@ -384,10 +384,10 @@ impl Finding {
     /// Field, value, rule and remedy in one sentence.
     ///
     /// ```
-    /// use plausibility::{Finding, Level, Rule};
+    /// use plausibility::{Finding, Severity, Rule};
     /// let finding = Finding {
     ///     rule: Rule::RateBounds,
-    ///     level: Level::Refused,
+    ///     level: Severity::Refused,
     ///     field: "taux_en_formation".into(),
     ///     found: "280".into(),
     ///     remedy: None,

@@ -2,7 +2,7 @@
 
 use crate::known::KnownCodes;
 use crate::texts::{date_remedy, is_spoilt, number_remedy, shown};
-use crate::{Finding, Level, Levels, Rule};
+use crate::{Finding, Rule, Severities, Severity};
 use domain::indicator::{DELAYS, NB_ANNEE_TERM, WAGES, is_indicator};
 use domain::threshold::is_below_threshold;
 use domain::uai::check_letter;
@@ -22,7 +22,7 @@ const DATES: std::ops::RangeInclusive<i64> = 1900..=2100;
 
 /// Where a document comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Someone sent it.
     #[default]
     Push,
@@ -35,9 +35,9 @@ pub enum Origin {
 #[derive(Clone, Debug, Default)]
 pub struct Checker {
     /// The levels in use.
-    pub levels: Levels,
+    pub levels: Severities,
     /// Where the documents come from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
     /// The present year; without it nothing lies in the future.
     pub year: Option<i64>,
     /// The codes that are known, where any are.
@@ -55,8 +55,8 @@ struct Findings<'a> {
 impl Findings<'_> {
     fn put(&mut self, rule: Rule, field: &str, found: String, remedy: Option<String>) {
         let mut level = self.checker.levels.of(rule);
-        if self.checker.origin == Origin::Collection {
-            level = level.min(Level::Confirmed);
+        if self.checker.origin == ValueOrigin::Collection {
+            level = level.min(Severity::Confirmed);
         }
         self.found.push(Finding { rule, level, field: field.to_owned(), found, remedy });
     }
@@ -104,7 +104,7 @@ impl Checker {
             if field.starts_with("taux_") {
                 if !(0.0..=100.0).contains(&n) {
                     let follows =
-                        self.origin == Origin::Collection && n > 100.0 && follows_from_counts(field, n, document);
+                        self.origin == ValueOrigin::Collection && n > 100.0 && follows_from_counts(field, n, document);
                     let rule = if follows { Rule::CountAboveSize } else { Rule::RateBounds };
                     findings.indicator(rule, field, value);
                 } else if n > 0.0 && n < 1.0 {
@@ -189,7 +189,7 @@ impl Checker {
 #[must_use]
 pub fn no_number(field: &str, value: &Value) -> Finding {
     let remedy = value.as_str().and_then(number_remedy);
-    Finding { rule: Rule::Number, level: Level::Refused, field: field.to_owned(), found: String::new(), remedy }
+    Finding { rule: Rule::Number, level: Severity::Refused, field: field.to_owned(), found: String::new(), remedy }
 }
 
 /// The nomenclature that a code has the shape of; documents hold codes without prefix.

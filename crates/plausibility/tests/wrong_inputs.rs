@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::{Document, Kind};
-use plausibility::{Checker, KnownCodes, Level, Levels, Origin, Rule};
+use plausibility::{Checker, KnownCodes, Rule, Severities, Severity, ValueOrigin};
 use serde_json::{Value, json};
 
 fn checker() -> Checker {
@@ -134,25 +134,25 @@ fn no_message_repeats_the_value_of_a_group_that_is_too_small() {
 
 #[test]
 fn what_the_treatments_made_is_refused_nowhere_and_a_rate_above_100_follows_from_its_counts() {
-    let made = Checker { origin: Origin::Collection, ..checker() };
+    let made = Checker { origin: ValueOrigin::Collection, ..checker() };
     let of_counts = json!({"nb_annee_term": 27, "nb_en_emploi_12_mois": 41, "taux_en_emploi_12_mois": 152});
     let findings = made.check(Kind::Formation, &document(Kind::Formation, of_counts.clone()));
-    assert!(findings.iter().all(|f| f.level == Level::Noted), "{findings:?}");
+    assert!(findings.iter().all(|f| f.level == Severity::Noted), "{findings:?}");
     assert!(findings.iter().any(|f| f.rule == Rule::CountAboveSize && f.field == "taux_en_emploi_12_mois"));
     // Pushed, it is refused all the same.
     let pushed = checker().check(Kind::Formation, &document(Kind::Formation, of_counts));
-    assert!(pushed.iter().any(|f| f.rule == Rule::RateBounds && f.level == Level::Refused));
+    assert!(pushed.iter().any(|f| f.rule == Rule::RateBounds && f.level == Severity::Refused));
     let wrong = made.check(Kind::Formation, &document(Kind::Formation, json!({"taux_en_formation": 280})));
-    assert!(wrong.iter().any(|f| f.rule == Rule::RateBounds && f.level == Level::Confirmed));
+    assert!(wrong.iter().any(|f| f.rule == Rule::RateBounds && f.level == Severity::Confirmed));
 }
 
 #[test]
 fn a_level_that_the_deployment_changed_is_the_one_that_counts() {
-    let levels = Levels::read("parts_somme=refuser, taux_bornes=noter").unwrap();
+    let levels = Severities::read("parts_somme=refuser, taux_bornes=noter").unwrap();
     let checker = Checker { levels, ..checker() };
     for (over, rule, level) in [
-        (json!({"taux_autres_12_mois": 90}), Rule::ShareSum, Level::Refused),
-        (json!({"taux_rupture_contrats": 101}), Rule::RateBounds, Level::Noted),
+        (json!({"taux_autres_12_mois": 90}), Rule::ShareSum, Severity::Refused),
+        (json!({"taux_rupture_contrats": 101}), Rule::RateBounds, Severity::Noted),
     ] {
         let findings = checker.check(Kind::Formation, &document(Kind::Formation, over));
         assert!(findings.iter().any(|f| f.rule == rule && f.level == level), "{findings:?}");

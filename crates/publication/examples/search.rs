@@ -12,7 +12,7 @@ use futures_executor::block_on;
 use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
 use std::rc::Rc;
 use std::time::Instant;
-use store::finding::Demand;
+use store::finding::SearchDemand;
 use store::kv::StoreError;
 use store::reading::Cache;
 use store::search::{SearchCard, Subject};
@@ -81,7 +81,7 @@ fn main() {
             let before = kv.gets.get();
             let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
             let start = Instant::now();
-            let found = reader.find(&Demand { q: &q, ..Demand::default() }, 0, 3).await.unwrap();
+            let found = reader.find(&SearchDemand { q: &q, ..SearchDemand::default() }, 0, 3).await.unwrap();
             let cards: Vec<String> = found.cards.iter().map(show).collect();
             let near = if found.approximate { " ~" } else { "" };
             println!(

@@ -1,7 +1,7 @@
 //! Rules of plausibility that were broken, counted: what a report says of them.
 
 use domain::Kind;
-use plausibility::{Finding, Level, Levels, Rule};
+use plausibility::{Finding, Rule, Severities, Severity};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ const OF_COLUMNS: [Rule; 6] = [
 pub struct RuleTally {
     /// What becomes of a document that breaks it.
     #[serde(rename = "niveau")]
-    pub level: Level,
+    pub level: Severity,
     /// How often.
     #[serde(rename = "nombre")]
     pub count: u64,
@@ -55,7 +55,7 @@ impl Anomalies {
         }
     }
 
-    pub(super) fn put(&mut self, rule: Rule, level: Level, message: impl FnOnce() -> String) {
+    pub(super) fn put(&mut self, rule: Rule, level: Severity, message: impl FnOnce() -> String) {
         let name = rule.text().name;
         let tally = match self.rules.get_mut(name) {
             Some(tally) => tally,
@@ -97,15 +97,15 @@ impl Anomalies {
     }
 
     /// What someone must confirm before it is published, a sentence a rule.
-    pub(super) fn to_confirm(&self, levels: &Levels) -> Vec<String> {
+    pub(super) fn to_confirm(&self, levels: &Severities) -> Vec<String> {
         let mut sentences = Vec::new();
         for (name, tally) in &self.rules {
             let example = tally.examples.first().map(String::as_str).unwrap_or_default();
             let often = tally.count.saturating_mul(OFTEN) > self.statistics && self.statistics >= STATISTICS_MIN;
             let of_columns = OF_COLUMNS.iter().any(|rule| rule.text().name == name);
-            if tally.level == Level::Confirmed {
+            if tally.level == Severity::Confirmed {
                 sentences.push(format!("{name} : {} fois, par exemple {example}", tally.count));
-            } else if levels.of(Rule::NotedOften) >= Level::Confirmed && often && of_columns {
+            } else if levels.of(Rule::NotedOften) >= Severity::Confirmed && often && of_columns {
                 let of = self.statistics;
                 sentences.push(format!(
                     "{name} : {} fois sur {of}, trop pour des exceptions, par exemple {example}",
@@ -125,15 +125,15 @@ mod tests {
     fn what_is_noted_waits_once_it_is_no_exception() {
         let mut anomalies = Anomalies { statistics: 1_000, ..Anomalies::default() };
         for _ in 0..50 {
-            anomalies.put(Rule::ShareSum, Level::Noted, || "somme".into());
-            anomalies.put(Rule::CodeUnknown, Level::Noted, || "code".into());
+            anomalies.put(Rule::ShareSum, Severity::Noted, || "somme".into());
+            anomalies.put(Rule::CodeUnknown, Severity::Noted, || "code".into());
         }
-        assert!(anomalies.to_confirm(&Levels::default()).is_empty());
+        assert!(anomalies.to_confirm(&Severities::default()).is_empty());
         let mut more = Anomalies::default();
-        more.put(Rule::ShareSum, Level::Noted, || "autre".into());
-        more.put(Rule::MillesimeFuture, Level::Confirmed, || "2033".into());
+        more.put(Rule::ShareSum, Severity::Noted, || "autre".into());
+        more.put(Rule::MillesimeFuture, Severity::Confirmed, || "2033".into());
         anomalies.add_all(&more);
-        let sentences = anomalies.to_confirm(&Levels::default());
+        let sentences = anomalies.to_confirm(&Severities::default());
         assert_eq!(sentences.len(), 2, "{sentences:?}");
         assert!(sentences.iter().any(|s| s.starts_with("parts_somme : 51 fois sur 1000")));
         assert!(sentences.iter().any(|s| s.starts_with("millesime_futur : 1 fois, par exemple 2033")));

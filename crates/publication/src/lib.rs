@@ -56,8 +56,8 @@ pub use job::{CALL_MAX_MS, Job, JobStep, STAGING_MAX_MS, WAIT_MAX_MS, open, open
 pub use journal::{Journal, JournalReading, Position};
 pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use opening::{Mode, Opening, PublicationOptions, Scope};
-pub use origins::{Origin, Origins, Push};
-pub use outlines::{ChangeTally, Coverage, Differences, RateChange};
+pub use origins::{DocumentOrigin, Origins, Push};
+pub use outlines::{ChangeTally, CoverageCount, Differences, RateChange};
 pub use preview::preview;
 pub use rebuild::LostRegistry;
 pub use record_stream::{Partition, RecordStream};

@@ -6,7 +6,7 @@ use domain::code::is_rncp;
 use domain::declared::{MAILLE_FIELD, MAILLES_MAX, PLACE_FIELD};
 use domain::indicator::{self, is_indicator};
 use domain::{DeclaredMaille, Document, Filiere, Kind, Millesime, StoredPassword, Uai, territory};
-use plausibility::{Finding, KnownCodes, Level};
+use plausibility::{Finding, KnownCodes, Severity};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -190,7 +190,7 @@ impl LineChecker<'_> {
         let findings = rules.check(kind, document);
         self.anomalies.add(kind, &findings);
         let refused: Vec<String> =
-            findings.iter().filter(|f| f.level == Level::Refused).take(3).map(Finding::message).collect();
+            findings.iter().filter(|f| f.level == Severity::Refused).take(3).map(Finding::message).collect();
         if refused.is_empty() { Ok(findings) } else { Err(RefusedLine(refused.join(" | "))) }
     }
 

@@ -83,7 +83,7 @@ pub struct Origins(pub Vec<Push>);
 
 /// Where one document came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Origin {
+pub struct DocumentOrigin {
     /// The job.
     #[serde(rename = "travail")]
     pub job: String,
@@ -104,7 +104,7 @@ pub struct Origin {
     pub line: u64,
 }
 
-impl Origin {
+impl DocumentOrigin {
     /// File and line, in words.
     #[must_use]
     pub fn place(&self) -> String {
@@ -140,11 +140,11 @@ impl Origins {
 
     /// Where the document of a rank came from; `None` where it is forgotten.
     #[must_use]
-    pub fn find(&self, sequence: u64) -> Option<Origin> {
+    pub fn find(&self, sequence: u64) -> Option<DocumentOrigin> {
         let push = self.0.iter().rev().find(|push| push.first <= sequence)?;
         let part = push.parts.iter().rev().find(|part| part.first <= sequence)?;
         let line = part.lines.line(sequence - part.first)?;
-        Some(Origin {
+        Some(DocumentOrigin {
             job: push.job.clone(),
             opened_ms: push.opened_ms,
             run: push.run,

@@ -362,7 +362,7 @@ impl Differences {
 
 /// What is covered of what exists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, serde::Deserialize)]
-pub struct Coverage {
+pub struct CoverageCount {
     /// Documents.
     pub documents: u64,
     /// Those with figures that are shown.
@@ -378,11 +378,11 @@ pub struct Coverage {
     pub places: u64,
 }
 
-/// Coverage by maille, millesime and filiere, and a table with regions and types of diploma.
+/// CoverageCount by maille, millesime and filiere, and a table with regions and types of diploma.
 pub(crate) fn coverage(
     outlines: &Outlines,
-) -> (BTreeMap<String, BTreeMap<String, BTreeMap<String, Coverage>>>, String) {
-    let mut all: BTreeMap<[&str; 5], (Coverage, BTreeSet<u64>, BTreeSet<u64>)> = BTreeMap::new();
+) -> (BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>>, String) {
+    let mut all: BTreeMap<[&str; 5], (CoverageCount, BTreeSet<u64>, BTreeSet<u64>)> = BTreeMap::new();
     for outline in outlines.iter() {
         for (dimension, value) in [("ensemble", ""), ("region", outline.region), ("diplome", outline.diplome)] {
             if dimension != "ensemble" && value.is_empty() {
@@ -400,12 +400,12 @@ pub(crate) fn coverage(
             places.insert(keys::hash(outline.place));
         }
     }
-    let mut whole: BTreeMap<String, BTreeMap<String, BTreeMap<String, Coverage>>> = BTreeMap::new();
+    let mut whole: BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>> = BTreeMap::new();
     let mut table =
         String::from("maille;millesime;filiere;axe;valeur;documents;avec_chiffres;masques;certifications;lieux\n");
     for ([maille, millesime, filiere, dimension, value], (mut coverage, codes, places)) in all {
         (coverage.certifications, coverage.places) = (codes.len() as u64, places.len() as u64);
-        let Coverage { documents, shown, hidden, certifications, places } = &coverage;
+        let CoverageCount { documents, shown, hidden, certifications, places } = &coverage;
         let value = value.replace('"', "\"\"");
         let _ = writeln!(
             table,
@@ -492,7 +492,7 @@ mod tests {
     fn coverage_counts_documents_certifications_and_places() {
         let covered = outlines(&[document("a", 40, 50), document("b", 19, 7), document("c", 30, 0)]);
         let (whole, table) = coverage(&covered);
-        let expected = Coverage { documents: 3, shown: 2, hidden: 1, certifications: 1, places: 3 };
+        let expected = CoverageCount { documents: 3, shown: 2, hidden: 1, certifications: 1, places: 3 };
         assert_eq!(whole["formations"]["2022_2023"]["pro"], expected);
         assert!(table.contains("formations;2022_2023;pro;region;\"11\";3;2;1;1;3\n"), "{table}");
         assert!(table.contains("diplome;\"CAP\";3;2;1;1;3"), "{table}");

@@ -8,7 +8,7 @@ use crate::short::{NAME_MAX, short};
 use crate::told::Told;
 use crate::writer::Writer;
 use domain::{DeclaredMaille, Document, Kind};
-use plausibility::{KnownCodes, Levels, Origin};
+use plausibility::{KnownCodes, Severities, ValueOrigin};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -134,7 +134,7 @@ fn is_zero(n: &usize) -> bool {
 #[derive(Clone, Debug, Default)]
 pub struct PlausibilityRules {
     /// The levels of the deployment.
-    pub levels: Levels,
+    pub levels: Severities,
     /// The present year.
     pub year: Option<i64>,
 }
@@ -194,14 +194,14 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         &self,
         before: Option<&PartInfo>,
         part: usize,
-        origin: Origin,
+        origin: ValueOrigin,
     ) -> Result<LineChecker<'a>, StoreError> {
         let mut checker = LineChecker::default();
         let Some(PlausibilityRules { levels, year }) = self.rules.clone() else { return Ok(checker) };
         // The treatments make statistics of known codes only.
         let mut known = match origin {
-            Origin::Push => known_codes::served(self.kv).await?,
-            Origin::Collection => KnownCodes::default(),
+            ValueOrigin::Push => known_codes::served(self.kv).await?,
+            ValueOrigin::Collection => KnownCodes::default(),
         };
         if let Some(digest) = before.and_then(|info| info.codes.as_ref()) {
             checker.codes =
@@ -269,7 +269,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             Some(before) => Some(self.info(before).await?.ok_or(StagingError::PartMissing(before))?),
             None => None,
         };
-        let mut checker = LineChecker { indicators, ..self.rules(before.as_ref(), part, Origin::Push).await? };
+        let mut checker = LineChecker { indicators, ..self.rules(before.as_ref(), part, ValueOrigin::Push).await? };
         checker.mailles = before.map(|before| before.mailles).unwrap_or_default();
         let digest = hex(&Sha256::digest(body));
         let checked_under = Some(CheckedUnder::of(&checker)?);
@@ -307,7 +307,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         documents: impl IntoIterator<Item = (Kind, Document)>,
         indicators: &[String],
     ) -> Result<PartInfo, StoreError> {
-        let mut checker = LineChecker { indicators, ..self.rules(None, part, Origin::Collection).await? };
+        let mut checker = LineChecker { indicators, ..self.rules(None, part, ValueOrigin::Collection).await? };
         let checked_under = Some(CheckedUnder::of(&checker)?);
         let lines: Vec<_> = documents.into_iter().map(|(k, d)| checker.document(k, d)).collect();
         let mut digest = Sha256::new();

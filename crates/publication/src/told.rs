@@ -2,7 +2,7 @@
 
 use crate::lines::{RefusedLine, ValidLine};
 use crate::writer::Writer;
-use plausibility::Level;
+use plausibility::Severity;
 use std::fmt::Write as _;
 use store::Shelf;
 use store::fold::{fold, unfold};
@@ -48,7 +48,7 @@ impl Told {
             Err(refusal) => self.row(line, "refusée", &refusal.0),
             Ok(valid) => {
                 for finding in &valid.findings {
-                    let outcome = if finding.level == Level::Noted { "notée" } else { "à confirmer" };
+                    let outcome = if finding.level == Severity::Noted { "notée" } else { "à confirmer" };
                     self.row(line, outcome, &finding.message());
                 }
             }

@@ -1,7 +1,7 @@
 //! Where a published document comes from: generation, push, file and line, and what was done to it.
 
 use crate::manifest::Manifest;
-use crate::origins::Origin;
+use crate::origins::DocumentOrigin;
 use crate::outlines::Outlines;
 use crate::registry::Served;
 use crate::steps::{read_source, standing};
@@ -38,7 +38,7 @@ pub struct Trace {
     pub filiere: String,
     /// The push, the file, the line; `None` where they are forgotten.
     #[serde(rename = "origine")]
-    pub origin: Option<Origin>,
+    pub origin: Option<DocumentOrigin>,
     /// What was done to it, one after the other, with before and after where they are published.
     #[serde(rename = "etapes")]
     pub steps: Vec<Value>,
@@ -100,7 +100,7 @@ pub async fn trace<K: KeyValue>(kv: &K, traced: &Traced<'_>) -> Result<Vec<Trace
     Ok(traces)
 }
 
-fn told(generation: &str, kind: Kind, origin: Option<Origin>, published: &PublishedDocument) -> Trace {
+fn told(generation: &str, kind: Kind, origin: Option<DocumentOrigin>, published: &PublishedDocument) -> Trace {
     let hidden = published.hides();
     let document = published.as_document();
     let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();

@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use publication::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
-use store::finding::{Demand, SearchResults};
+use store::finding::{SearchDemand, SearchResults};
 use store::kv::StoreError;
 use store::reading::Cache;
 use store::search::{GETS_MAX, Subject};
@@ -230,7 +230,7 @@ fn publish(kv: &MemoryStore) {
     });
 }
 
-fn find(kv: &MemoryStore, demand: &Demand<'_>) -> SearchResults {
+fn find(kv: &MemoryStore, demand: &SearchDemand<'_>) -> SearchResults {
     let before = kv.gets.get();
     let reader = block_on(Reader::open(kv, Rc::new(Cache::new()), 0)).unwrap();
     let found = block_on(reader.find(demand, 0, 10)).unwrap();
@@ -254,7 +254,7 @@ fn everyday_words_find_what_is_meant_first() {
     publish(&kv);
     let mut wrong = Vec::new();
     for (q, first) in QUERIES {
-        let found = names(&find(&kv, &Demand { q, ..Demand::default() }));
+        let found = names(&find(&kv, &SearchDemand { q, ..SearchDemand::default() }));
         if found.first().map(String::as_str) != Some(first) {
             wrong.push(format!("{q}: {found:?} instead of {first}"));
         }
@@ -267,13 +267,13 @@ fn facets_choose_with_words_and_without() {
     let kv = MemoryStore::default();
     publish(&kv);
     let facets = [mark::level("cap"), mark::region("76")];
-    let found = names(&find(&kv, &Demand { facets: &facets, ..Demand::default() }));
+    let found = names(&find(&kv, &SearchDemand { facets: &facets, ..SearchDemand::default() }));
     assert_eq!(found, ["50023212", "50023446"]);
     let facets = [mark::filiere(domain::Filiere::Apprentissage)];
-    let found = names(&find(&kv, &Demand { q: "menuisier", facets: &facets, ..Demand::default() }));
+    let found = names(&find(&kv, &SearchDemand { q: "menuisier", facets: &facets, ..SearchDemand::default() }));
     assert_eq!(found, ["45023406", "50023446"]);
     let facets = [mark::filiere(domain::Filiere::Pro)];
-    let found = names(&find(&kv, &Demand { q: "menuisier", facets: &facets, ..Demand::default() }));
+    let found = names(&find(&kv, &SearchDemand { q: "menuisier", facets: &facets, ..SearchDemand::default() }));
     assert_eq!(found, ["50023446"]);
 }
 
@@ -281,10 +281,10 @@ fn facets_choose_with_words_and_without() {
 fn a_certification_comes_before_an_establishment_where_words_fit_both() {
     let kv = MemoryStore::default();
     publish(&kv);
-    let found = find(&kv, &Demand { q: "cap lyon", ..Demand::default() });
+    let found = find(&kv, &SearchDemand { q: "cap lyon", ..SearchDemand::default() });
     let subjects: Vec<Subject> = found.cards.iter().map(|card| card.subject).collect();
     let first = subjects.iter().position(|s| *s == Subject::Etablissement).unwrap();
     assert!(first > 0 && subjects[first..].iter().all(|s| *s == Subject::Etablissement), "{subjects:?}");
-    let found = find(&kv, &Demand { q: "académie de lyon", ..Demand::default() });
+    let found = find(&kv, &SearchDemand { q: "académie de lyon", ..SearchDemand::default() });
     assert!(found.cards[..3].iter().all(|card| card.region == "84"), "{found:?}");
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::rc::Rc;
 use store::faulty::{FaultRates, Faulty};
-use store::finding::Demand;
+use store::finding::SearchDemand;
 use store::frame;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::list::{Filter, Format};
@@ -128,7 +128,7 @@ fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
         let view = store::counts::view(&[("40025214".into(), counts)], |_| true, "", 0).unwrap();
         assert_eq!(view.0[0].1.as_document()["nb_annee_term"], 20 * n);
         for text in ["cuisine", "00000019999", "00000000000"] {
-            let found = reader.find(&Demand { q: text, ..Demand::default() }, 0, 10).await.unwrap();
+            let found = reader.find(&SearchDemand { q: text, ..SearchDemand::default() }, 0, 10).await.unwrap();
             assert_eq!(found.total, 1, "{text}");
         }
     });

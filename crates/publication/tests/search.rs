@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use store::finding::{Demand, SearchResults};
+use store::finding::{SearchDemand, SearchResults};
 use store::kv::{KeyValue, StoreError};
 use store::reading::Cache;
 use store::search::{self, GETS_MAX, PlaceTable, Subject};
@@ -82,7 +82,7 @@ fn reader(kv: &MemoryStore) -> Reader<&MemoryStore> {
 }
 
 fn find(kv: &MemoryStore, q: &str, subject: Option<Subject>) -> SearchResults {
-    block_on(reader(kv).find(&Demand { q, subject, facets: &[] }, 0, 10)).unwrap()
+    block_on(reader(kv).find(&SearchDemand { q, subject, facets: &[] }, 0, 10)).unwrap()
 }
 
 fn libelles(t: &SearchResults) -> Vec<&str> {
@@ -272,7 +272,7 @@ fn invariant_5_a_search_stays_within_its_gets() {
                     let cache = Rc::new(Cache::new());
                     let before = kv.gets.get();
                     let reader = block_on(Reader::open(&kv, cache, 0)).unwrap();
-                    let found = block_on(reader.find(&Demand { q, subject, facets: &[] }, skip, 10)).unwrap();
+                    let found = block_on(reader.find(&SearchDemand { q, subject, facets: &[] }, skip, 10)).unwrap();
                     let gets = usize::try_from(kv.gets.get() - before).unwrap();
                     assert!(gets <= GETS_MAX, "{q}: {gets} gets");
                     let expected = found.total.saturating_sub(skip).min(10);
@@ -292,7 +292,7 @@ fn every_label_is_found_by_its_words_and_its_code() {
     for doc in rows.iter().filter(|l| l["kind"] == "bcn").step_by(37).map(|l| &l["doc"]) {
         for field in ["libelle", "code_certification"] {
             let q = doc[field].as_str().unwrap();
-            let found = block_on(l.find(&Demand { q, ..Demand::default() }, 0, 10)).unwrap();
+            let found = block_on(l.find(&SearchDemand { q, ..SearchDemand::default() }, 0, 10)).unwrap();
             let codes: Vec<&str> = found.cards.iter().flat_map(|f| &f.codes).map(|c| c.code.as_str()).collect();
             assert!(codes.contains(&doc["code_certification"].as_str().unwrap()), "{doc} {codes:?}");
         }
@@ -379,7 +379,7 @@ fn invariant_9_a_damaged_page_is_a_fault() {
         kv.corrupt(&key, Some(value));
         let l = reader(&kv);
         let read = block_on(async {
-            let found = l.find(&Demand { q: "cuisine", ..Demand::default() }, 0, 10).await.map(|_| ());
+            let found = l.find(&SearchDemand { q: "cuisine", ..SearchDemand::default() }, 0, 10).await.map(|_| ());
             found.and(l.places(&search::code_key("21221037111")).await.map(|_| ()))
         });
         // A page that this search does not touch in its damaged part may still answer rightly.
@@ -389,7 +389,7 @@ fn invariant_9_a_damaged_page_is_a_fault() {
         kv.corrupt(&key, None);
         let l = reader(&kv);
         let absent = block_on(async {
-            let found = l.find(&Demand { q: "cuisine", ..Demand::default() }, 0, 10).await.map(|_| ());
+            let found = l.find(&SearchDemand { q: "cuisine", ..SearchDemand::default() }, 0, 10).await.map(|_| ());
             found.and(l.places(&search::code_key("21221037111")).await.map(|_| ()))
         });
         assert!(matches!(absent, Err(StoreError::Damaged(_))), "{key}");

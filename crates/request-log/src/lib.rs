@@ -105,7 +105,7 @@ fn code<'a>(name: &str, segment: &'a str) -> Option<&'a str> {
 
 /// One request that was answered.
 #[derive(Clone, Debug, Default)]
-pub struct Line<'a> {
+pub struct LogLine<'a> {
     /// When it came, in milliseconds since 1970.
     pub at_ms: i64,
     /// `GET`, `HEAD`, …
@@ -130,7 +130,7 @@ pub struct Line<'a> {
     pub key: &'a str,
 }
 
-impl Line<'_> {
+impl LogLine<'_> {
     /// Writes the line, its end included. It is short enough to be written at once, so that no two lines mix.
     pub fn write(&self, out: &mut Vec<u8>) {
         let (route, code) = route(self.path);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_whatever_a_client_sends() {
-        let hostile = Line {
+        let hostile = LogLine {
             at_ms: 1_764_237_000_123,
             method: "GE\"T",
             path: "/api/inserjeunes/formations/\"}\n{-40025214",
@@ -264,7 +264,7 @@ mod tests {
         );
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         let mut out = Vec::new();
-        Line { path: "/etat", user: &"é".repeat(1_000), ..Line::default() }.write(&mut out);
+        LogLine { path: "/etat", user: &"é".repeat(1_000), ..LogLine::default() }.write(&mut out);
         assert!(out.len() < 400, "{}", out.len());
         assert!(String::from_utf8(out).is_ok());
     }

@@ -80,7 +80,7 @@ impl<K: KeyValue> Reader<K> {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn find(&self, demand: &Demand<'_>, skip: usize, take: usize) -> Result<SearchResults, StoreError> {
+    pub async fn find(&self, demand: &SearchDemand<'_>, skip: usize, take: usize) -> Result<SearchResults, StoreError> {
         let plan = self.search_plan().await?;
         let mut budget = Budget(GETS_MAX - 2 - CARD_GETS);
         let terms = terms(demand.q);
@@ -163,7 +163,7 @@ impl<K: KeyValue> Reader<K> {
     /// # Errors
     /// Those of the store.
     pub async fn card(&self, subject: Subject, code: &str) -> Result<Option<SearchCard>, StoreError> {
-        let demand = Demand { q: code, subject: Some(subject), facets: &[] };
+        let demand = SearchDemand { q: code, subject: Some(subject), facets: &[] };
         let found = self.find(&demand, 0, 10).await?;
         let has = |card: &SearchCard| match subject {
             Subject::Certification => card.codes.iter().any(|c| c.code == code),
@@ -278,7 +278,7 @@ impl<K: KeyValue> Reader<K> {
 
 /// What a search is asked for.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Demand<'a> {
+pub struct SearchDemand<'a> {
     /// As it was typed; empty where facets alone choose.
     pub q: &'a str,
     /// Certifications or establishments alone.

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, bail, ensure};
 use domain::{Uai, indicator, territory};
-use plausibility::{Form, forms};
+use plausibility::{BodyForm, forms};
 use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
@@ -58,16 +58,16 @@ impl Sources {
         let mut head = vec![0; forms::LOOKED_AT];
         let read = read_up_to(&mut File::open(path)?, &mut head)?;
         head.truncate(read);
-        let form = Form::of(&head);
-        if let Some(Form::Gzip | Form::Zip) = form {
+        let form = BodyForm::of(&head);
+        if let Some(BodyForm::Gzip | BodyForm::Zip) = form {
             ensure!(depth > 0, "une archive dans une archive : l'extraire d'abord");
         }
         match form {
-            None | Some(Form::Marked) if !is_marked_table(&head) => {
+            None | Some(BodyForm::Marked) if !is_marked_table(&head) => {
                 self.files.push(Source { path: path.to_owned(), name: name.to_owned(), heading: 0 });
                 Ok(())
             }
-            Some(Form::Gzip) => {
+            Some(BodyForm::Gzip) => {
                 let inner = self.write(|out| {
                     let mut reader =
                         flate2::read::MultiGzDecoder::new(BufReader::new(File::open(path)?)).take(EXTRACTED_MAX);
@@ -76,8 +76,8 @@ impl Sources {
                 })?;
                 self.take(&inner, name.trim_end_matches(".gz"), depth - 1)
             }
-            Some(Form::Zip) => self.extract(path, name, depth),
-            Some(Form::Table | Form::Marked) => {
+            Some(BodyForm::Zip) => self.extract(path, name, depth),
+            Some(BodyForm::Table | BodyForm::Marked) => {
                 let lines = self.write(|out| table(path, out))?;
                 self.files.push(Source { path: lines, name: name.to_owned(), heading: 1 });
                 Ok(())
@@ -135,7 +135,7 @@ fn read_up_to(file: &mut File, head: &mut [u8]) -> std::io::Result<usize> {
 
 /// Whether a file that begins with a mark is a table.
 fn is_marked_table(head: &[u8]) -> bool {
-    head.strip_prefix(b"\xef\xbb\xbf").is_some_and(|rest| Form::of(rest) == Some(Form::Table))
+    head.strip_prefix(b"\xef\xbb\xbf").is_some_and(|rest| BodyForm::of(rest) == Some(BodyForm::Table))
 }
 
 /// Turns a table into lines of statistics, one a row.

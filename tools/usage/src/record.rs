@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn lines_of_the_application_and_of_nginx_tell_the_same_request() {
         let mut written = b"exposition: ".to_vec();
-        let line = request_log::Line {
+        let line = request_log::LogLine {
             at_ms: 1_795_772_885_000,
             method: "GET",
             path: "/api/inserjeunes/formations/0751234J-40025214",
@@ -213,7 +213,7 @@ mod tests {
             generation: "g7",
             user: "mon-application",
             key: "0123456789ab",
-            ..request_log::Line::default()
+            ..request_log::LogLine::default()
         };
         line.write(&mut written);
         let written = String::from_utf8(written).unwrap();

@@ -136,7 +136,7 @@ mod tests {
         let mut totals = Totals::default();
         let mut line = Vec::new();
         let user = "=1+1;<script>alert(1)</script>";
-        request_log::Line { user, path: "/etat", status: 200, ..Default::default() }.write(&mut line);
+        request_log::LogLine { user, path: "/etat", status: 200, ..Default::default() }.write(&mut line);
         totals.line(&String::from_utf8(line).unwrap());
         assert!(!page(&totals).contains("<script>"));
         let table = table(&totals);

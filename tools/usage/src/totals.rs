@@ -239,7 +239,7 @@ mod tests {
     fn application(user: &str, path: &str, status: u16, key: &str) -> String {
         let mut out = Vec::new();
         let line =
-            request_log::Line { at_ms: 1_795_772_885_000, path, status, user, key, bytes: 10, ..Default::default() };
+            request_log::LogLine { at_ms: 1_795_772_885_000, path, status, user, key, bytes: 10, ..Default::default() };
         line.write(&mut out);
         String::from_utf8(out).unwrap()
     }

@@ -1,9 +1,9 @@
 //! The page of a certification: each voie beside the others, years, regions or the establishments of one.
 
-use super::data::{SiteData, Statistics, Voie, path_code, text};
+use super::data::{PlaceFigures, SiteData, VoieFigures, path_code, text};
 use super::figures::{self, Benchmark, bar, level_name, readable, shares, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
-use crate::template::{Head, page, script};
+use crate::template::{PageHead, page, script};
 use api::Request;
 use api::error::ApiError;
 use domain::territory::Region;
@@ -121,7 +121,7 @@ pub(super) async fn show<K: KeyValue>(
         Some(region) => format!("{path}?region={}", region.code),
         None => path.clone(),
     };
-    let head = Head {
+    let head = PageHead {
         title: &title,
         description: description.trim_end(),
         here: "/recherche",
@@ -150,7 +150,7 @@ fn nothing(years_before: &[(String, String)], region: Option<&Region>, code: &st
 /// The certifications that a year before them leads to.
 async fn final_years<K: KeyValue>(
     data: &SiteData<'_, K>,
-    statistics: &Statistics,
+    statistics: &PlaceFigures,
 ) -> Result<Vec<(String, String)>, ApiError> {
     let mut found = Vec::new();
     if !statistics.voies.is_empty() {
@@ -229,7 +229,7 @@ fn region_form(path: &str, regions: &[Value], chosen: Option<&Region>) -> Markup
 }
 
 /// Establishments with their bars, beside the rates of France and the region.
-fn ranking(rows: &[Value], national: &[Voie], regional: &[Voie], highlighted: &str) -> Markup {
+fn ranking(rows: &[Value], national: &[VoieFigures], regional: &[VoieFigures], highlighted: &str) -> Markup {
     let benchmarks = |filiere: Filiere| -> Vec<Benchmark> {
         let national = figures::benchmark(national, filiere, "France", "national");
         let regional = figures::benchmark(regional, filiere, "région", "regional");
@@ -320,7 +320,7 @@ fn codes(card: &SearchCard) -> Vec<String> {
 }
 
 /// The calls of the API that a page shows the answers of.
-fn calls(statistics: &Statistics, own: &str, region: Option<&Region>) -> Vec<(&'static str, String)> {
+fn calls(statistics: &PlaceFigures, own: &str, region: Option<&Region>) -> Vec<(&'static str, String)> {
     let base = match region {
         Some(region) => format!("api/inserjeunes/regionales/{}/certifications/", region.code),
         None => "api/inserjeunes/certifications/".to_owned(),

@@ -1,15 +1,15 @@
 //! Up to four certifications or courses side by side. What is compared stands in the address: it can be shared.
 
-use super::data::{SiteData, Voie, path_code, text};
+use super::data::{SiteData, VoieFigures, path_code, text};
 use super::figures::{self, bar, readable, voie_name, words};
 use super::{SiteAnswer, breadcrumb, parameter};
-use crate::template::{Head, page, script};
+use crate::template::{PageHead, page, script};
 use api::Request;
 use api::error::ApiError;
 use domain::{CodeCertification, Filiere, Maille, Uai, territory};
 use maud::html;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use store::finding::Demand;
+use store::finding::SearchDemand;
 use store::kv::KeyValue;
 use store::search::{SearchCard, Subject};
 
@@ -23,7 +23,7 @@ struct Pinned {
     label: String,
     place: String,
     path: String,
-    voies: Vec<Voie>,
+    voies: Vec<VoieFigures>,
 }
 
 pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request) -> Result<SiteAnswer, ApiError> {
@@ -42,7 +42,10 @@ pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request)
     let found = match q.trim().is_empty() {
         true => Vec::new(),
         false => {
-            data.reader.find(&Demand { q: &q, subject: Some(Subject::Certification), facets: &[] }, 0, 10).await?.cards
+            data.reader
+                .find(&SearchDemand { q: &q, subject: Some(Subject::Certification), facets: &[] }, 0, 10)
+                .await?
+                .cards
         }
     };
     let body = html! {
@@ -86,7 +89,7 @@ pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request)
         [] => "Comparer des formations".to_owned(),
         some => format!("Comparer {}", some.iter().map(|p| p.label.as_str()).collect::<Vec<_>>().join(", ")),
     };
-    let head = Head {
+    let head = PageHead {
         title: &title,
         description: "Comparer jusqu’à quatre formations : emploi et poursuite d’études, au lycée et en apprentissage.",
         here: "/comparer",
@@ -116,7 +119,8 @@ async fn pin<K: KeyValue>(data: &SiteData<'_, K>, name: &str) -> Result<Option<P
         let (label, place) = (readable(text(newest, "libelle")), text(newest, "libelle_etablissement").to_owned());
         let filiere = Filiere::parse(text(newest, "filiere"));
         let path = format!("/etablissements/{first}/{second}");
-        let voies = filiere.map(|filiere| Voie { filiere, years: documents.into_iter().map(|(d, _)| d).collect() });
+        let voies =
+            filiere.map(|filiere| VoieFigures { filiere, years: documents.into_iter().map(|(d, _)| d).collect() });
         let voies = voies.into_iter().collect();
         return Ok(Some(Pinned { name: name.to_owned(), label, place, path, voies }));
     }

@@ -27,12 +27,12 @@ pub(super) struct SiteData<'a, K> {
 }
 
 /// What becomes of those of one voie, the newest millesime first.
-pub(super) struct Voie {
+pub(super) struct VoieFigures {
     pub filiere: Filiere,
     pub years: Vec<Value>,
 }
 
-impl Voie {
+impl VoieFigures {
     /// The newest year whose rates are published, else the newest.
     pub fn best(&self) -> Option<&Value> {
         self.years.iter().find(|year| super::figures::shares(year).is_some()).or_else(|| self.years.first())
@@ -41,8 +41,8 @@ impl Voie {
 
 /// A certification in a place.
 #[derive(Default)]
-pub(super) struct Statistics {
-    pub voies: Vec<Voie>,
+pub(super) struct PlaceFigures {
+    pub voies: Vec<VoieFigures>,
     /// Codes that have figures of their own, as the API takes them.
     pub codes: Vec<String>,
     /// Codes of the final years, where these are years before them.
@@ -76,8 +76,8 @@ impl<K: KeyValue> SiteData<'_, K> {
     }
 
     /// What becomes of those who took a certification, in a region or (`""`) in France.
-    pub async fn statistics(&self, card: &SearchCard, region: &str) -> Result<Statistics, ApiError> {
-        let mut statistics = Statistics::default();
+    pub async fn statistics(&self, card: &SearchCard, region: &str) -> Result<PlaceFigures, ApiError> {
+        let mut statistics = PlaceFigures::default();
         if let Some(cfd) = card.codes.iter().find(|c| c.code_kind == "CFD") {
             statistics.voies = self.filieres(region, &cfd.code).await?;
         }
@@ -107,7 +107,7 @@ impl<K: KeyValue> SiteData<'_, K> {
                             voie.years.push(document);
                         }
                     }
-                    None => statistics.voies.push(Voie { filiere, years: vec![document] }),
+                    None => statistics.voies.push(VoieFigures { filiere, years: vec![document] }),
                 }
             }
         }
@@ -116,7 +116,7 @@ impl<K: KeyValue> SiteData<'_, K> {
     }
 
     /// The filieres view of every millesime, as the API answers it: a millesime at a time.
-    async fn filieres(&self, place: &str, cfd: &str) -> Result<Vec<Voie>, ApiError> {
+    async fn filieres(&self, place: &str, cfd: &str) -> Result<Vec<VoieFigures>, ApiError> {
         let Some(counts) = self.reader.counts(place, cfd).await? else { return Ok(Vec::new()) };
         let entries = [(cfd.to_owned(), counts)];
         let mut millesimes: Vec<String> = Vec::new();
@@ -128,14 +128,14 @@ impl<K: KeyValue> SiteData<'_, K> {
             let Some(newest) = documents.max().map(str::to_owned) else { break };
             millesimes.push(newest);
         }
-        let mut voies: Vec<Voie> = Vec::new();
+        let mut voies: Vec<VoieFigures> = Vec::new();
         for millesime in &millesimes {
             let view = counts::view(&entries, |m| m == millesime, place, self.now).ok_or(ApiError::Unavailable)?;
             for (filiere, document) in view.0 {
                 let document = Value::Object(document.as_document().clone());
                 match voies.iter_mut().find(|voie| voie.filiere == filiere) {
                     Some(voie) => voie.years.push(document),
-                    None => voies.push(Voie { filiere, years: vec![document] }),
+                    None => voies.push(VoieFigures { filiere, years: vec![document] }),
                 }
             }
         }

@@ -1,9 +1,9 @@
 //! The page of an establishment, and that of one of its courses.
 
-use super::data::{SiteData, Voie, path_code, text};
+use super::data::{SiteData, VoieFigures, path_code, text};
 use super::figures::{self, bar, level_name, readable, reason, shares, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
-use crate::template::{Head, page, script};
+use crate::template::{PageHead, page, script};
 use api::Request;
 use api::error::ApiError;
 use domain::{CodeCertification, Filiere, Maille, Uai, territory};
@@ -92,8 +92,13 @@ pub(super) async fn show<K: KeyValue>(
         "{name}{} : ce que deviennent ses élèves, apprentis ou étudiants, formation par formation.",
         region.map_or(String::new(), |r| format!(", {}", r.name))
     );
-    let head =
-        Head { title: name, description: &description, here: "/recherche", canonical: &path, more: script("site.js") };
+    let head = PageHead {
+        title: name,
+        description: &description,
+        here: "/recherche",
+        canonical: &path,
+        more: script("site.js"),
+    };
     Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 
@@ -141,10 +146,10 @@ pub(super) async fn course<K: KeyValue>(data: &SiteData<'_, K>, uai: &str, code:
     .flatten()
     .collect();
     let before = newest.get("certificationsTerminales").is_some();
-    let voie = Voie { filiere, years: documents.into_iter().map(|(document, _)| document).collect() };
+    let voie = VoieFigures { filiere, years: documents.into_iter().map(|(document, _)| document).collect() };
     let certification = format!("/certifications/{own}");
     let in_region = region.map(|r| format!("{certification}?region={}&etablissement={uai}#etablissements", r.code));
-    let of = |voies: &[Voie]| voies.iter().find(|v| v.filiere == filiere).and_then(|v| v.best().cloned());
+    let of = |voies: &[VoieFigures]| voies.iter().find(|v| v.filiere == filiere).and_then(|v| v.best().cloned());
     let best = voie.best().cloned().unwrap_or_default();
     let path = format!("/etablissements/{uai}/{code}");
     let api = format!("api/inserjeunes/formations/{uai}-{code}");
@@ -189,7 +194,7 @@ pub(super) async fn course<K: KeyValue>(data: &SiteData<'_, K>, uai: &str, code:
     };
     let title = format!("{label}, {name}");
     let description = format!("{title} : {}", figures::sentence(&best).unwrap_or_else(|| reason(&best)));
-    let head = Head {
+    let head = PageHead {
         title: &title,
         description: &description,
         here: "/recherche",

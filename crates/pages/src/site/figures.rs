@@ -1,6 +1,6 @@
 //! Figures as people read them: a sentence, a bar, the rest in a fold.
 
-use super::data::{Voie, text};
+use super::data::{VoieFigures, text};
 use domain::Filiere;
 use domain::level::level_of_diplome;
 use domain::threshold::THRESHOLD_MESSAGE;
@@ -79,7 +79,7 @@ pub(super) struct Benchmark {
 
 /// The rate of employment of a place, to compare others with.
 pub(super) fn benchmark(
-    voies: &[Voie],
+    voies: &[VoieFigures],
     filiere: Filiere,
     name: &'static str,
     class: &'static str,
@@ -191,7 +191,7 @@ pub(super) fn details(document: &Value) -> Markup {
 }
 
 /// Years as a small chart, the newest first; breaks are told in words.
-pub(super) fn years(voie: &Voie) -> Markup {
+pub(super) fn years(voie: &VoieFigures) -> Markup {
     html! {
         ol.years {
             @for (rank, document) in voie.years.iter().enumerate() {
@@ -219,7 +219,7 @@ fn renewed(before: &Value, after: &Value) -> bool {
 }
 
 /// A voie as the first answer of a page.
-pub(super) fn answer(voie: &Voie, instead: &Markup) -> Markup {
+pub(super) fn answer(voie: &VoieFigures, instead: &Markup) -> Markup {
     let Some(best) = voie.best() else { return Markup::default() };
     html! {
         section.voie {

@@ -1,7 +1,7 @@
 //! Where everyone begins.
 
 use super::search_form;
-use crate::template::{Deployment, Head, page, script};
+use crate::template::{Deployment, PageHead, page, script};
 use domain::level::LEVELS;
 use domain::territory::REGIONS;
 use maud::{Markup, html};
@@ -33,7 +33,7 @@ pub(super) fn show(deployment: &Deployment) -> Markup {
             p { a.fr-link href="/methode" { "Comment ces chiffres sont faits, et ce qu’ils ne disent pas" } }
         }
     };
-    let head = Head {
+    let head = PageHead {
         title: "Emploi et études après un CAP, un bac pro, un BTS",
         description: "Que deviennent les jeunes après une formation ? Emploi et poursuite d’études par diplôme, région et établissement : les chiffres publics InserJeunes et InserSup.",
         here: "/",

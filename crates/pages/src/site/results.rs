@@ -3,7 +3,7 @@
 use super::data::{SiteData, path_code};
 use super::figures::{level_name, readable};
 use super::{SiteAnswer, parameter, search_form};
-use crate::template::{Head, page};
+use crate::template::{PageHead, page};
 use api::Request;
 use api::error::ApiError;
 use api::search::{PAGE_MAX, PER_PAGE, Q_MAX};
@@ -12,7 +12,7 @@ use domain::territory::REGIONS;
 use domain::{Filiere, territory};
 use maud::{Markup, html};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use store::finding::Demand;
+use store::finding::SearchDemand;
 use store::kv::KeyValue;
 use store::mark;
 use store::query::{TermKind, terms};
@@ -139,7 +139,7 @@ pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request)
     let facets = asked.facets();
     let number = parameter(request, "page").parse::<usize>().unwrap_or(1).clamp(1, PAGE_MAX);
     let nothing_asked = asked.q.trim().is_empty() && facets.is_empty();
-    let demand = Demand { q: &asked.q, subject: asked.subject(), facets: &facets };
+    let demand = SearchDemand { q: &asked.q, subject: asked.subject(), facets: &facets };
     let found = match nothing_asked {
         true => store::finding::SearchResults::default(),
         false => data.reader.find(&demand, (number - 1) * PER_PAGE, PER_PAGE).await?,
@@ -181,7 +181,7 @@ pub(super) async fn show<K: KeyValue>(data: &SiteData<'_, K>, request: &Request)
         }
         section { h2 { "Filtrer" } (asked.form()) }
     };
-    let head = Head { title: &title, here: "/recherche", ..Head::default() };
+    let head = PageHead { title: &title, here: "/recherche", ..PageHead::default() };
     Ok(SiteAnswer::Page(200, page(data.deployment, &head, &body)))
 }
 

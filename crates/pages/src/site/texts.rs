@@ -2,7 +2,7 @@
 
 use super::breadcrumb;
 use crate::records::Terms;
-use crate::template::{Deployment, Head, LEGAL_ENTRIES, page};
+use crate::template::{Deployment, LEGAL_ENTRIES, PageHead, page};
 use api::Runtime;
 use maud::{Markup, html};
 
@@ -95,7 +95,7 @@ pub(super) async fn show<M: Runtime>(runtime: &M, deployment: &Deployment, name:
     let body = html! { (breadcrumb(&[], title)) h1 { (title) } (body) };
     let here = if name == "methode" { "/methode" } else { "" };
     let canonical = format!("/{name}");
-    Some(page(deployment, &Head { title, description, here, canonical: &canonical, ..Head::default() }, &body))
+    Some(page(deployment, &PageHead { title, description, here, canonical: &canonical, ..PageHead::default() }, &body))
 }
 
 fn method() -> Markup {

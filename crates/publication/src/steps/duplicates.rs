@@ -3,7 +3,7 @@
 use super::JobStepper;
 use super::placement::BundledDocument;
 use crate::Environment;
-use plausibility::{Level, Rule};
+use plausibility::{Rule, Severity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     fn duplicate(&mut self, equal: bool, told: String) {
         let rule = if equal { Rule::DuplicateEqual } else { Rule::Duplicate };
-        let level = if equal { Level::Noted } else { Level::Refused };
+        let level = if equal { Severity::Noted } else { Severity::Refused };
         let summary = &mut self.job.summary;
         if !equal && summary.duplicates.len() < SENTENCES_MAX {
             summary.duplicates.push(told.clone());
@@ -81,7 +81,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         });
         if let Some(other) = other {
             let told = format!("{pair}, filière {} : {} et {}", version.filiere, other.millesime, version.millesime);
-            self.job.summary.anomalies.put(Rule::TwoSpellings, Level::Noted, || told);
+            self.job.summary.anomalies.put(Rule::TwoSpellings, Severity::Noted, || told);
         }
     }
 

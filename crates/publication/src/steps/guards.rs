@@ -6,7 +6,7 @@ use crate::differences::COVERAGE_FAMILY;
 use crate::outlines::{self, Differences, Outlines};
 use crate::writer::put_long;
 use domain::{Maille, Millesime, Universe, date};
-use plausibility::{Level, Rule, changed_scale};
+use plausibility::{Rule, Severity, changed_scale};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::kv::{KeyValueWrite, StoreError};
@@ -76,17 +76,17 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     pub(super) async fn guard(&mut self) -> Result<(), StoreError> {
         // Without rules, documents are taken as they come.
         let rules = self.env.plausibility().await?;
-        if rules.as_ref().is_none_or(|rules| rules.levels.of(Rule::Duplicate) == Level::Noted) {
+        if rules.as_ref().is_none_or(|rules| rules.levels.of(Rule::Duplicate) == Severity::Noted) {
             self.job.summary.duplicates.clear();
         }
         let Some(rules) = rules else { return Ok(()) };
         let before = self.state.base.as_ref().map(|base| &base.columns);
-        if let Some(before) = before.filter(|_| rules.levels.of(Rule::ColumnScale) >= Level::Confirmed) {
+        if let Some(before) = before.filter(|_| rules.levels.of(Rule::ColumnScale) >= Severity::Confirmed) {
             for sentence in changed_scale(before, &self.state.columns) {
                 let rule = Rule::ColumnScale;
                 let text = rule.text();
                 let told = format!("{sentence} ; {} [{}]", text.remedy, text.name);
-                self.job.summary.anomalies.put(rule, Level::Confirmed, || told);
+                self.job.summary.anomalies.put(rule, Severity::Confirmed, || told);
             }
         }
         self.job.summary.anomalies_to_confirm = self.job.summary.anomalies.to_confirm(&rules.levels);
@@ -110,7 +110,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
         self.job.summary.in_force_to_confirm = sentences
             .into_iter()
-            .filter(|(rule, _)| rules.levels.of(*rule) >= Level::Confirmed)
+            .filter(|(rule, _)| rules.levels.of(*rule) >= Severity::Confirmed)
             .map(|(_, sentence)| sentence)
             .collect();
         Ok(())

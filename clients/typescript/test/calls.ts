@@ -64,6 +64,8 @@ const calls: Record<keyof operations, () => Promise<Answer>> = {
     client.GET("/api/inserjeunes/mailles/{maille}/{lieu}.ndjson", { params: { path: place, query }, ...text }),
   // There is no account in the sample: the answer is the described refusal.
   connexion: () => client.POST("/api/inserjeunes/auth/login", { body: { username: "nobody", password: "none" } }),
+  // Nor is the shared key a personal one.
+  etat_de_la_cle: () => client.GET("/api/inserjeunes/auth/cle"),
   recherche: () => client.GET("/api/recherche", { params: { query: { q: "accueil" } } }),
   recherche_certification: () =>
     client.GET("/api/recherche/certifications/{code_certification}", { params: { path: { code_certification: codes } } }),
@@ -89,7 +91,7 @@ function demand(holds: boolean, what: string): void {
 
 for (const [name, call] of Object.entries(calls)) {
   const { response, data, error } = await call();
-  const expected = name === "connexion" ? 401 : 200;
+  const expected = ["connexion", "etat_de_la_cle"].includes(name) ? 401 : 200;
   demand(response.status === expected, `${name}: ${response.status} ${JSON.stringify(error)}`);
   demand((expected === 200 ? data : error) !== undefined, `${name}: no body`);
 }

@@ -85,7 +85,9 @@ mod tests {
         assert_eq!(unfolded(&head, &blocks, b"").unwrap(), rows.concat().into_bytes());
     }
 
-    fn texts() -> impl Strategy<Value = Vec<(Vec<u8>, Option<Option<i64>>, Vec<u8>)>> {
+    type OwnedRow = (Vec<u8>, Option<Option<i64>>, Vec<u8>);
+
+    fn texts() -> impl Strategy<Value = Vec<OwnedRow>> {
         let piece = prop_oneof![
             4 => prop::sample::select(vec!["{", "\"a\":", "\"libelle\":\"", "CUISINE", "\",", ",", ";", "null", "}", ":", "\n"]).prop_map(|s| s.as_bytes().to_vec()),
             2 => any::<u32>().prop_map(|n| (n % 1200).to_string().into_bytes()),

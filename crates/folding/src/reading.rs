@@ -59,13 +59,10 @@ impl<'a> SegmentHead<'a> {
             }
             groups.push(group);
         }
-        let count = decoder.size()?;
-        let (lengths, mut rest) = decoder.0.split_at_checked(count)?;
+        let count = decoder.size().filter(bounded)?;
         let mut texts = Vec::with_capacity(count);
-        for length in lengths {
-            let (text, others) = rest.split_at_checked(usize::from(*length))?;
-            texts.push(text);
-            rest = others;
+        for _ in 0..count {
+            texts.push(decoder.bytes()?);
         }
         Some(Self { template, slots, groups, texts })
     }

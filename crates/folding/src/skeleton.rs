@@ -95,19 +95,6 @@ enum Class {
     LikeASlot,
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Plain; 256];
-    let mut unit = 0;
-    while unit < SLOT_UNITS {
-        classes[unit as usize] = Class::LikeASlot;
-        unit += 1;
-    }
-    classes[b',' as usize] = Class::Comma;
-    classes[b';' as usize] = Class::Semicolon;
-    classes[b':' as usize] = Class::Colon;
-    classes
-};
-
 /// How many bytes come before one that is not plain. Most are: eight are looked at together.
 #[inline]
 fn plain(bytes: &[u8]) -> Option<usize> {
@@ -118,9 +105,9 @@ fn plain(bytes: &[u8]) -> Option<usize> {
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let eight = u64::from_le_bytes(*eight);
         // A colon and a semicolon differ in the last bit, slots from all others in the first five.
-        let found = zero((eight | ONES) ^ ONES * u64::from(b';'))
-            | zero(eight ^ ONES * u64::from(b','))
-            | zero(eight & ONES * u64::from(!(SLOT_UNITS - 1)));
+        let found = zero((eight | ONES) ^ (ONES * u64::from(b';')))
+            | zero(eight ^ (ONES * u64::from(b',')))
+            | zero(eight & (ONES * u64::from(!(SLOT_UNITS - 1))));
         if found != 0 {
             return Some(at + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
         }
@@ -132,7 +119,13 @@ fn plain(bytes: &[u8]) -> Option<usize> {
 
 #[inline]
 fn class(byte: u8) -> Class {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(Class::Plain)
+    match byte {
+        b',' => Class::Comma,
+        b';' => Class::Semicolon,
+        b':' => Class::Colon,
+        ..SLOT_UNITS => Class::LikeASlot,
+        _ => Class::Plain,
+    }
 }
 
 impl Skeleton {

@@ -15,7 +15,7 @@ const CELLS_MIN: usize = 12;
 const COMMON_TEXTS: usize = 64;
 /// Bytes of a text that is worth a place there, at least.
 const COMMON_MIN: usize = 8;
-const COMMON_MAX: usize = 255;
+const COMMON_MAX: usize = 2048;
 
 /// So many units alike, so many passed by, then these units of the row.
 #[derive(Clone, Copy, Debug)]
@@ -151,9 +151,8 @@ impl Folding {
             }
         }
         head.size(self.common.len());
-        head.0.extend(self.common.iter().map(|text| u8::try_from(text.len()).unwrap_or(u8::MAX)));
         for text in &self.common {
-            head.0.extend_from_slice(text);
+            head.bytes(text);
         }
         head.0
     }
@@ -352,12 +351,12 @@ impl<'a> Block<'a> {
     }
 
     fn instead(&mut self, passed: usize, text: &'a [u8]) {
-        if text.len() >= step::NUMBERED_MIN {
-            if let Some(number) = self.texts.number(text) {
-                self.step(passed, step::AGAIN);
-                self.rows.size(number);
-                return;
-            }
+        if text.len() >= step::NUMBERED_MIN
+            && let Some(number) = self.texts.number(text)
+        {
+            self.step(passed, step::AGAIN);
+            self.rows.size(number);
+            return;
         }
         if text.len() <= step::TEXT_MAX {
             self.step(passed, text.len());

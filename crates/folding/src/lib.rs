@@ -85,7 +85,10 @@ mod tests {
         assert_eq!(unfolded(&head, &blocks, b"").unwrap(), rows.concat().into_bytes());
     }
 
-    fn texts() -> impl Strategy<Value = Vec<(Vec<u8>, Option<Option<i64>>, Vec<u8>)>> {
+    /// What comes before a closing instant, the instant where there is a place for it, what comes after.
+    type Parts = (Vec<u8>, Option<Option<i64>>, Vec<u8>);
+
+    fn texts() -> impl Strategy<Value = Vec<Parts>> {
         let piece = prop_oneof![
             4 => prop::sample::select(vec!["{", "\"a\":", "\"libelle\":\"", "CUISINE", "\",", ",", ";", "null", "}", ":", "\n"]).prop_map(|s| s.as_bytes().to_vec()),
             2 => any::<u32>().prop_map(|n| (n % 1200).to_string().into_bytes()),

@@ -95,6 +95,7 @@ enum Class {
     LikeASlot,
 }
 
+#[expect(clippy::indexing_slicing, reason = "a table made when compiling: a byte outside it would not compile")]
 const CLASSES: [Class; 256] = {
     let mut classes = [Class::Plain; 256];
     let mut unit = 0;
@@ -118,9 +119,9 @@ fn plain(bytes: &[u8]) -> Option<usize> {
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let eight = u64::from_le_bytes(*eight);
         // A colon and a semicolon differ in the last bit, slots from all others in the first five.
-        let found = zero((eight | ONES) ^ ONES * u64::from(b';'))
-            | zero(eight ^ ONES * u64::from(b','))
-            | zero(eight & ONES * u64::from(!(SLOT_UNITS - 1)));
+        let found = zero((eight | ONES) ^ (ONES * u64::from(b';')))
+            | zero(eight ^ (ONES * u64::from(b',')))
+            | zero(eight & (ONES * u64::from(!(SLOT_UNITS - 1))));
         if found != 0 {
             return Some(at + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
         }

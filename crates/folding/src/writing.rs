@@ -352,12 +352,12 @@ impl<'a> Block<'a> {
     }
 
     fn instead(&mut self, passed: usize, text: &'a [u8]) {
-        if text.len() >= step::NUMBERED_MIN {
-            if let Some(number) = self.texts.number(text) {
-                self.step(passed, step::AGAIN);
-                self.rows.size(number);
-                return;
-            }
+        if text.len() >= step::NUMBERED_MIN
+            && let Some(number) = self.texts.number(text)
+        {
+            self.step(passed, step::AGAIN);
+            self.rows.size(number);
+            return;
         }
         if text.len() <= step::TEXT_MAX {
             self.step(passed, text.len());

@@ -18,8 +18,8 @@ use store::list::{Filter, Format, Order, Plan, SegmentSlice};
 use store::segment::RowStyle;
 
 /// Lists of no more segments than this are put together before they are sent: one piece, with its
-/// length known; a page of 1,000 rows is 17 segments, some 1 MB.
-const WHOLE_SEGMENTS: usize = 20;
+/// length known; a page of 1,000 rows is 5 or 6 segments, some 1 MB.
+const WHOLE_SEGMENTS: usize = 8;
 
 /// A list of the contract.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -394,16 +394,16 @@ fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
 
 #[test]
 fn large_lists_are_streamed_in_every_format_and_hold_every_row() {
-    let harness = with(3_000);
+    let harness = with(6_000);
     let json = harness.get(&format!("{LIST}?items_par_page=10000"));
     assert!(json.pieces > 20, "{}", json.pieces);
-    assert_eq!(json.json()["formations"].as_array().unwrap().len(), 3_000);
+    assert_eq!(json.json()["formations"].as_array().unwrap().len(), 6_000);
     let ndjson = harness.get(&format!("{LIST}.ndjson?items_par_page=1000000"));
     let rows = ndjson.body.split(|b| *b == b'\n').filter(|l| !l.is_empty());
     let documents: Vec<Value> = rows.map(|l| serde_json::from_slice(l).unwrap()).collect();
-    assert_eq!(documents.len(), 3_000);
+    assert_eq!(documents.len(), 6_000);
     let csv = harness.get(&format!("{LIST}.csv?items_par_page=1000000"));
-    assert_eq!(csv.body.iter().filter(|b| **b == b'\n').count(), 3_001);
+    assert_eq!(csv.body.iter().filter(|b| **b == b'\n').count(), 6_001);
     assert_eq!(csv.header("content-disposition"), "attachment; filename=export-1970-01-01.csv");
     let headers = [("x-api-key", "cle"), ("accept-encoding", "gzip")];
     let gzip = harness.call("GET", &format!("{LIST}.csv?items_par_page=1000000"), &headers);

@@ -160,7 +160,11 @@ impl Kind {
             Self::Maille => simple("nom"),
             Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
             Self::Statistic => statistic(&format!("{}/{}", simple(MAILLE_FIELD)?, simple(PLACE_FIELD)?)),
-            Self::CertifInfo => simple("code"),
+            // One entry has a line for each code that it stands for: a line is known by all that it links.
+            Self::CertifInfo => {
+                let linked = ["rncp", "cfd", "ideo", "sise", "ancien", "nouveau"];
+                Some(linked.iter().fold(simple("code")?, |key, name| format!("{key}/{}", simple(name).unwrap_or_default())))
+            }
             Self::Ideo => simple("ideo"),
             Self::UaiMother => Some(format!("{}/{}", simple("numero_uai_trouve")?, simple("numero_uai_mere")?)),
             Self::ManualCode => Some(format!("{}/{}", simple("auteur").unwrap_or_default(), simple("cle")?)),

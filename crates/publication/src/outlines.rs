@@ -378,10 +378,11 @@ pub struct CoverageCount {
     pub places: u64,
 }
 
-/// CoverageCount by maille, millesime and filiere, and a table with regions and types of diploma.
-pub(crate) fn coverage(
-    outlines: &Outlines,
-) -> (BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>>, String) {
+/// Coverage by maille, millesime and filiere.
+pub(crate) type CoverageByFiliere = BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>>;
+
+/// Coverage by maille, millesime and filiere, and a table with regions and types of diploma.
+pub(crate) fn coverage(outlines: &Outlines) -> (CoverageByFiliere, String) {
     let mut all: BTreeMap<[&str; 5], (CoverageCount, BTreeSet<u64>, BTreeSet<u64>)> = BTreeMap::new();
     for outline in outlines.iter() {
         for (dimension, value) in [("ensemble", ""), ("region", outline.region), ("diplome", outline.diplome)] {
@@ -400,7 +401,7 @@ pub(crate) fn coverage(
             places.insert(keys::hash(outline.place));
         }
     }
-    let mut whole: BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>> = BTreeMap::new();
+    let mut whole = CoverageByFiliere::new();
     let mut table =
         String::from("maille;millesime;filiere;axe;valeur;documents;avec_chiffres;masques;certifications;lieux\n");
     for ([maille, millesime, filiere, dimension, value], (mut coverage, codes, places)) in all {

@@ -3,7 +3,7 @@
 use crate::anomalies::Anomalies;
 use crate::error::PublicationError;
 use crate::opening::PublicationOptions;
-use crate::outlines::{CoverageCount, Differences};
+use crate::outlines::{CoverageByFiliere, Differences};
 use crate::secrecy::SecrecySettings;
 use crate::staging::{LineRefusal, PartInfo, digest_of_mailles};
 use domain::DeclaredMaille;
@@ -69,7 +69,7 @@ pub struct JobSummary {
     pub differences: Option<Differences>,
     /// What is covered, by maille, millesime and filiere.
     #[serde(rename = "couverture", default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub coverage: BTreeMap<String, BTreeMap<String, BTreeMap<String, CoverageCount>>>,
+    pub coverage: CoverageByFiliere,
     /// Digest of the published documents, in hexadecimal.
     pub digest: String,
     /// Values written.

@@ -24,16 +24,19 @@ fn of_generation(number: u64) -> Push {
             "millesime": "2023", "code_certification": format!("238300990{code:02}"),
             "code_certification_type": "mef11", "code_formation_diplome": format!("400990{code:02}"),
             "libelle": "Certification", "diplome": {"code": "4", "libelle": "BAC PRO"}, "filiere": "pro",
-            "nb_annee_term": number, "nb_sortant": number,
         });
+        let mut bcn = doc.clone();
+        bcn["type"] = "mef".into();
+        for count in ["nb_annee_term", "nb_sortant"] {
+            doc[count] = number.into();
+        }
         if code == 0 {
             doc["certificationsTerminales"] =
                 json!([{"code_certification": "23830099001"}, {"code_certification": "23830099002"}]);
         }
         lines += &line("certification", &doc);
         // The filieres view goes from codes to their CFDs.
-        doc["type"] = "mef".into();
-        lines += &line("bcn", &doc);
+        lines += &line("bcn", &bcn);
     }
     Push::all(lines)
 }

@@ -62,32 +62,15 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Asked>, lexopt::E
     let mut control = None;
     let mut command = None;
     while let Some(argument) = parser.next()? {
-        let Reuse { max_requests, max_concurrent, idle, .. } = &mut config.reuse;
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Value(word) if command.is_none() => command = Some(word.string()?),
-            Short('f') | Long("from") => config.manifest = parser.value()?.into(),
-            Long("listen") => config.listen = parser.value()?.parse()?,
-            Long("env-file") => config.env_file = Some(parser.value()?.into()),
-            Long("store") => config.redis = Some(parser.value()?.string()?),
-            Long("sqlite") => config.store = Some(parser.value()?.into()),
-            Long("variable") => {
-                let pair = parser.value()?.string()?;
-                let (key, text) = pair.split_once('=').ok_or("--variable is given as NAME=VALUE")?;
-                config.variables.insert(key.to_owned(), text.to_owned());
+            Short('f') => config.manifest = parser.value()?.into(),
+            Long(option) => {
+                let option = option.to_owned();
+                read_option(&option, &mut parser, &mut config, &mut control)
+                    .map_err(|fault| format!("--{option}: {fault}"))?;
             }
-            Long("max-instance-reuse-count") => *max_requests = parser.value()?.parse()?,
-            Long("max-instance-concurrent-reuse-count") => *max_concurrent = parser.value()?.parse()?,
-            Long("idle-instance-timeout") => {
-                let seconds = parser.value()?.parse_with(|text| text.trim_end_matches('s').parse())?;
-                *idle = Duration::try_from_secs_f64(seconds)
-                    .map_err(|error| format!("--idle-instance-timeout: {error}"))?;
-            }
-            Long("control") => control = Some(parser.value()?.parse()?),
-            Long("fuel") => config.fuel = true,
-            Long("perf-map") => config.perf_map = true,
-            Long("fast-unsafe-store") => config.fast_unsafe_store = true,
-            Long("log-requests") => config.log_requests = true,
             other => return Err(other.unexpected()),
         }
     }
@@ -97,6 +80,41 @@ fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Asked>, lexopt::E
         Some(other) => Err(format!("unknown command {other}").into()),
         None => Err("no command".into()),
     }
+}
+
+/// Reads the value of an option that is written out.
+fn read_option(
+    option: &str,
+    parser: &mut lexopt::Parser,
+    config: &mut Config,
+    control: &mut Option<SocketAddr>,
+) -> Result<(), lexopt::Error> {
+    let Reuse { max_requests, max_concurrent, idle, .. } = &mut config.reuse;
+    match option {
+        "from" => config.manifest = parser.value()?.into(),
+        "listen" => config.listen = parser.value()?.parse()?,
+        "env-file" => config.env_file = Some(parser.value()?.into()),
+        "store" => config.redis = Some(parser.value()?.string()?),
+        "sqlite" => config.store = Some(parser.value()?.into()),
+        "variable" => {
+            let pair = parser.value()?.string()?;
+            let (key, text) = pair.split_once('=').ok_or("is given as NAME=VALUE")?;
+            config.variables.insert(key.to_owned(), text.to_owned());
+        }
+        "max-instance-reuse-count" => *max_requests = parser.value()?.parse()?,
+        "max-instance-concurrent-reuse-count" => *max_concurrent = parser.value()?.parse()?,
+        "idle-instance-timeout" => {
+            let seconds = parser.value()?.parse_with(|text| text.trim_end_matches('s').parse())?;
+            *idle = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+        }
+        "control" => *control = Some(parser.value()?.parse()?),
+        "fuel" => config.fuel = true,
+        "perf-map" => config.perf_map = true,
+        "fast-unsafe-store" => config.fast_unsafe_store = true,
+        "log-requests" => config.log_requests = true,
+        _ => return Err("no such option".into()),
+    }
+    Ok(())
 }
 
 /// The start-up message, in the words of `spin up`.

@@ -131,9 +131,9 @@ fn mistakes_are_told() {
         assert!(!output.status.success());
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(told(&[]).starts_with("host up: serves"));
-    assert!(told(&["up", "--lissen", "1"]).starts_with("unknown argument --lissen"));
-    assert!(told(&["up", "--variable", "x"]).starts_with("--variable is given as NAME=VALUE"));
-    assert!(told(&["up", "--listen", "here"]).starts_with("--listen here: "));
+    assert!(told(&[]).contains("host up: serves"));
+    assert!(told(&["up", "--lissen", "1"]).starts_with("--lissen: no such option"));
+    assert!(told(&["up", "--variable", "x"]).starts_with("--variable: is given as NAME=VALUE"));
+    assert!(told(&["up", "--listen", "here"]).starts_with("--listen: cannot parse argument \"here\""));
     assert!(told(&["up"]).starts_with("spin.toml: No such file"));
 }

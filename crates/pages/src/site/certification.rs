@@ -1,7 +1,7 @@
 //! The page of a certification: each voie beside the others, years, regions or the establishments of one.
 
-use super::data::{PlaceFigures, SiteData, VoieFigures, path_code, text};
-use super::figures::{self, Benchmark, bar, level_name, readable, shares, voie_name, words};
+use super::data::{PlaceFigures, SiteData, VoieFigures, path_code, shares, text};
+use super::figures::{self, Benchmark, bar, level_name, readable, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{PageHead, page, script};
 use api::Request;

@@ -35,7 +35,7 @@ pub(super) struct VoieFigures {
 impl VoieFigures {
     /// The newest year whose rates are published, else the newest.
     pub fn best(&self) -> Option<&Value> {
-        self.years.iter().find(|year| super::figures::shares(year).is_some()).or_else(|| self.years.first())
+        self.years.iter().find(|year| shares(year).is_some()).or_else(|| self.years.first())
     }
 }
 
@@ -52,6 +52,12 @@ pub(super) struct PlaceFigures {
 /// The text of a field.
 pub(super) fn text<'v>(document: &'v Value, field: &str) -> &'v str {
     document.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The shares of those in employment, in studies and elsewhere, where all are published.
+pub(super) fn shares(document: &Value) -> Option<[f64; 3]> {
+    let rate = |field: &str| document.get(field).and_then(Value::as_f64);
+    Some([rate("taux_en_emploi_6_mois")?, rate("taux_en_formation")?, rate("taux_autres_6_mois")?])
 }
 
 /// The code of a certification as paths of the site write it.

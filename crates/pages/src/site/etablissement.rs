@@ -1,7 +1,7 @@
 //! The page of an establishment, and that of one of its courses.
 
-use super::data::{SiteData, VoieFigures, path_code, text};
-use super::figures::{self, bar, level_name, readable, reason, shares, voie_name, words};
+use super::data::{SiteData, VoieFigures, path_code, shares, text};
+use super::figures::{self, bar, level_name, readable, reason, voie_name, words};
 use super::{SiteAnswer, absent, breadcrumb, fold, parameter};
 use crate::template::{PageHead, page, script};
 use api::Request;

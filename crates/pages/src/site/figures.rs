@@ -1,17 +1,11 @@
 //! Figures as people read them: a sentence, a bar, the rest in a fold.
 
-use super::data::{VoieFigures, text};
+use super::data::{VoieFigures, shares, text};
 use domain::Filiere;
 use domain::level::level_of_diplome;
 use domain::threshold::THRESHOLD_MESSAGE;
 use maud::{Markup, html};
 use serde_json::Value;
-
-/// The shares of those in employment, in studies and elsewhere, where all are published.
-pub(super) fn shares(document: &Value) -> Option<[f64; 3]> {
-    let rate = |field: &str| document.get(field).and_then(Value::as_f64);
-    Some([rate("taux_en_emploi_6_mois")?, rate("taux_en_formation")?, rate("taux_autres_6_mois")?])
-}
 
 /// A label of the nomenclature as people write it: `CUISINE (CAP)` becomes `Cuisine (CAP)`.
 pub(super) fn readable(label: &str) -> String {

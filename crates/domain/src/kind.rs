@@ -163,7 +163,11 @@ impl Kind {
             // One entry has a line for each code that it stands for: a line is known by all that it links.
             Self::CertifInfo => {
                 let linked = ["rncp", "cfd", "ideo", "sise", "ancien", "nouveau"];
-                Some(linked.iter().fold(simple("code")?, |key, name| format!("{key}/{}", simple(name).unwrap_or_default())))
+                Some(
+                    linked
+                        .iter()
+                        .fold(simple("code")?, |key, name| format!("{key}/{}", simple(name).unwrap_or_default())),
+                )
             }
             Self::Ideo => simple("ideo"),
             Self::UaiMother => Some(format!("{}/{}", simple("numero_uai_trouve")?, simple("numero_uai_mere")?)),

@@ -383,7 +383,9 @@ pub(crate) type CoverageByFiliere = BTreeMap<String, BTreeMap<String, BTreeMap<S
 
 /// Coverage by maille, millesime and filiere, and a table with regions and types of diploma.
 pub(crate) fn coverage(outlines: &Outlines) -> (CoverageByFiliere, String) {
-    let mut all: BTreeMap<[&str; 5], (CoverageCount, BTreeSet<u64>, BTreeSet<u64>)> = BTreeMap::new();
+    /// A count, and the hashes of the codes and of the places in it.
+    type Group = (CoverageCount, BTreeSet<u64>, BTreeSet<u64>);
+    let mut all: BTreeMap<[&str; 5], Group> = BTreeMap::new();
     for outline in outlines.iter() {
         for (dimension, value) in [("ensemble", ""), ("region", outline.region), ("diplome", outline.diplome)] {
             if dimension != "ensemble" && value.is_empty() {

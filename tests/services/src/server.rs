@@ -414,18 +414,17 @@ impl Writer {
                 self.write(json!(value.unwrap_or_default()).to_string().as_bytes())
             }
             Content::Rows(frame, rows) => {
-                let frame = match (frame, effect) {
-                    (_, Some(Effect::WithoutRows)) => Frame::Member("autre"),
-                    (Frame::Table(mut columns), Some(Effect::WithoutField(name))) => {
-                        columns.retain(|column| column != name);
-                        Frame::Table(columns)
+                let mut frame = frame;
+                if let Frame::Table(columns) | Frame::Utf8Table(columns) = &mut frame {
+                    match effect {
+                        Some(Effect::WithoutField(name)) => columns.retain(|column| column != name),
+                        Some(Effect::UnknownField(name)) => columns.push(name.clone()),
+                        _ => {}
                     }
-                    (Frame::Table(mut columns), Some(Effect::UnknownField(name))) => {
-                        columns.push(name.clone());
-                        Frame::Table(columns)
-                    }
-                    (frame, _) => frame,
-                };
+                }
+                if let Some(Effect::WithoutRows) = effect {
+                    frame = Frame::Member("autre");
+                }
                 self.write(&frame.opening())?;
                 let extra = effect.and_then(Effect::extra);
                 let rows = rows.filter_map(|row| match effect {

@@ -235,7 +235,7 @@ async fn nest<K: KeyValue>(
 ) -> Result<Vec<u8>, ApiError> {
     let mut final_years: Vec<(Option<String>, Vec<u8>)> = Vec::new();
     for code in codes {
-        final_years.push(match find_final(reader, place, template, code, year).await {
+        let final_year = match find_final(reader, place, template, code, year).await {
             Ok(version) => {
                 let mut body = Vec::new();
                 version.write(&mut body, now, Shape::Row, None);
@@ -255,10 +255,12 @@ async fn nest<K: KeyValue>(
                 let fault = json!({"error": name, "millesimes": millesimes, "code_certification": code});
                 (None, fault.to_string().into_bytes())
             }
-        });
+        };
+        // Those that cannot be had come last; equals stay in their order.
+        let new = (final_year.0.is_none(), &final_year.0);
+        let place = final_years.partition_point(|(label, _)| (label.is_none(), label) <= new);
+        final_years.insert(place, final_year);
     }
-    // Those that cannot be had come last, in their order.
-    final_years.sort_by(|(a, _), (b, _)| (a.is_none(), a).cmp(&(b.is_none(), b)));
     let body: Vec<Vec<u8>> = final_years.into_iter().map(|(_, body)| body).collect();
     Ok([b"[".as_slice(), &body.join(&b','), b"]"].concat())
 }

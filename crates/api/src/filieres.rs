@@ -5,7 +5,7 @@ use crate::parameters::{DocumentParameters, Target};
 use crate::place::LookupPlace;
 use crate::public::{image_without_age, indicators, public};
 use crate::response::{JSON, Response};
-use domain::{CodeType, Document, Filiere, Maille, Universe};
+use domain::{CodeType, Document, Filiere, Maille, Universe, unique};
 use serde_json::Value;
 use store::Reader;
 use store::counts::{self, FilieresView};
@@ -76,13 +76,8 @@ fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response
     let found = |filiere: Filiere| view.0.iter().find(|(f, _)| *f == filiere).map(|(_, d)| d.as_document());
     let read = |filiere: Filiere| found(filiere).map(|d| indicators(&Value::Object(d.clone())));
     let documents = || view.0.iter().map(|(_, d)| d.as_document());
-    let mut cfds: Vec<&str> = documents()
-        .filter_map(|d| d.get("codes_formation_diplome")?.as_array())
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
-    cfds.sort_unstable();
-    cfds.dedup();
+    let cfds = documents().filter_map(|d| d.get("codes_formation_diplome")?.as_array()).flatten();
+    let cfds = unique(cfds.filter_map(Value::as_str));
     let only = cfds.len() == 1;
     let cfds = cfds.join(", ");
     let text =

@@ -7,7 +7,7 @@ use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
 use crate::stream::BodyStream;
 use crate::{Request, Runtime};
-use domain::{Maille, Universe, date};
+use domain::{Maille, Universe, date, unique};
 use futures_util::stream;
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -129,15 +129,19 @@ fn filter<K: KeyValue>(reader: &Reader<K>, list: &List, parameters: &ListParamet
         return Filter::default();
     }
     let two = *list == List::Statistics(Maille::Etablissement);
-    let mut millesimes = Vec::new();
-    let mut add = |millesime: &domain::Millesime, universe: Option<Universe>| {
+    let spellings = |millesime: &domain::Millesime| -> Vec<String> {
         if two {
-            millesimes.extend(millesime.both_spellings().map(|m| (m.as_str().to_owned(), universe)));
+            millesime.both_spellings().map(|m| m.as_str().to_owned()).collect()
         } else {
-            millesimes.push((millesime.as_str().to_owned(), universe));
+            vec![millesime.as_str().to_owned()]
         }
     };
-    parameters.millesimes.iter().for_each(|m| add(m, None));
+    // What is asked for twice is looked for once.
+    let once = |values: &[String]| -> Vec<String> {
+        unique(values.iter().map(String::as_str)).into_iter().map(str::to_owned).collect()
+    };
+    let asked: Vec<String> = parameters.millesimes.iter().flat_map(spellings).collect();
+    let mut millesimes: Vec<(String, Option<Universe>)> = once(&asked).into_iter().map(|m| (m, None)).collect();
     if parameters.millesimes.is_empty() {
         let in_force = &reader.pointer().millesimes;
         // Regional statistics and declared mailles know one line only.
@@ -153,8 +157,11 @@ fn filter<K: KeyValue>(reader: &Reader<K>, list: &List, parameters: &ListParamet
                 List::Declared(name) => in_force.mailles.get(name).map(String::as_str),
                 List::Bcn => None,
             };
-            if let Some(millesime) = last.and_then(domain::Millesime::parse) {
-                add(&millesime, *filter_universe);
+            for spelling in last.and_then(domain::Millesime::parse).iter().flat_map(spellings) {
+                let row = (spelling, *filter_universe);
+                if let Err(place) = millesimes.binary_search(&row) {
+                    millesimes.insert(place, row);
+                }
             }
         }
     }
@@ -162,15 +169,6 @@ fn filter<K: KeyValue>(reader: &Reader<K>, list: &List, parameters: &ListParamet
         // Nothing is in force: no row has the empty millesime.
         millesimes.push((String::new(), None));
     }
-    // What is asked for twice is looked for once.
-    millesimes.sort_unstable();
-    millesimes.dedup();
-    let once = |values: &[String]| {
-        let mut values = values.to_vec();
-        values.sort_unstable();
-        values.dedup();
-        values
-    };
     Filter {
         millesimes,
         regions: once(&parameters.regions),

@@ -23,8 +23,9 @@
 use crate::Document;
 use crate::indicator::{HEADCOUNTS, NB_ANNEE_TERM};
 use crate::threshold::{PUBLICATION_THRESHOLD, is_below_threshold};
+use crate::unique;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The message that goes with a view whose figures would open a hidden group.
@@ -132,6 +133,17 @@ pub struct Member<'a> {
     pub counts: &'a RawCounts,
 }
 
+impl<'a> Member<'a> {
+    /// The codes that its numbers are known under.
+    fn names(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let source = match self.source {
+            DonneeSource::Own => None,
+            DonneeSource::Lent(source) => Some(source),
+        };
+        std::iter::once(self.code).chain(source)
+    }
+}
+
 /// What a sum may show: its size, and its counts where they open no group.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sum {
@@ -161,9 +173,9 @@ impl Sum {
 /// Adds up the statistics of a view, filiere by filiere; all of one millesime and one place.
 #[must_use]
 pub fn sum(filieres: &[Vec<Member<'_>>]) -> Vec<Sum> {
-    let groups: Vec<Vec<Group<'_>>> = filieres.iter().map(|members| Group::of(members)).collect();
-    let closed: Vec<bool> = groups.iter().map(|groups| !is_publishable(groups)).collect();
-    let cfds: BTreeSet<&str> = filieres.iter().flatten().map(|member| member.cfd).collect();
+    let cfds = unique(filieres.iter().flatten().map(|member| member.cfd));
+    let groups: Vec<Vec<Group<'_>>> = filieres.iter().map(|members| Group::of(members, &cfds)).collect();
+    let closed: Vec<bool> = groups.iter().map(|groups| !is_publishable(groups, cfds.len())).collect();
     let whole_view = cfds.len() > 1 && closed.contains(&true);
     let add = |(groups, closed): (&Vec<Group<'_>>, &bool)| {
         let total = |rank: usize| {
@@ -175,42 +187,48 @@ pub fn sum(filieres: &[Vec<Member<'_>>]) -> Vec<Sum> {
     groups.iter().zip(&closed).map(add).collect()
 }
 
-/// Young people who are counted once, whatever the codes that they lie under.
+/// Young people who are counted once, whatever the codes that they lie under. CFDs go by their rank in the view.
 struct Group<'a> {
     counts: &'a RawCounts,
-    cfds: BTreeSet<&'a str>,
+    cfds: Vec<usize>,
     /// The CFD of the code whose own the numbers are, where it is part of the view.
-    owner: Option<&'a str>,
+    owner: Option<usize>,
 }
 
 impl<'a> Group<'a> {
-    /// Members that hold the numbers of one group, together.
-    fn of(members: &[Member<'a>]) -> Vec<Self> {
+    /// Members that hold the numbers of one group, together; `cfds` are those of the view, in order.
+    fn of(members: &[Member<'a>], cfds: &[&str]) -> Vec<Self> {
+        let rank_of = |member: &Member<'_>| cfds.partition_point(|cfd| *cfd < member.cfd);
         // Most views hold nothing that was lent: every statistic is a group by itself.
         if members.iter().all(|member| member.source == DonneeSource::Own) {
-            let alone = |m: &Member<'a>| Self { counts: m.counts, cfds: BTreeSet::from([m.cfd]), owner: Some(m.cfd) };
+            let alone = |member: &Member<'a>| {
+                let cfd = rank_of(member);
+                Self { counts: member.counts, cfds: vec![cfd], owner: Some(cfd) }
+            };
             return members.iter().map(alone).collect();
         }
         let mut links = Links::new(members.len());
-        let mut by_code: BTreeMap<&str, usize> = BTreeMap::new();
-        for (rank, member) in members.iter().enumerate() {
-            // A code has one statistic in a view; who names it as a source, or names the same source, has its numbers.
-            links.join(rank, *by_code.entry(member.code).or_insert(rank));
-            if let DonneeSource::Lent(source) = member.source {
-                links.join(rank, *by_code.entry(source).or_insert(rank));
-            }
-        }
+        links.join_named(members);
         links.join_copies(members);
-        let mut groups: BTreeMap<usize, Self> = BTreeMap::new();
+        // A member's root comes before it, so that its group is there.
+        let mut groups: Vec<Self> = Vec::new();
+        let mut group_of: Vec<usize> = Vec::with_capacity(members.len());
         for (rank, member) in members.iter().enumerate() {
-            let first = || Self { counts: member.counts, cfds: BTreeSet::new(), owner: None };
-            let group = groups.entry(links.root(rank)).or_insert_with(first);
-            group.cfds.insert(member.cfd);
+            let cfd = rank_of(member);
+            let number = group_of.get(links.root(rank)).copied().unwrap_or(groups.len());
+            group_of.push(number);
+            if number == groups.len() {
+                groups.push(Self { counts: member.counts, cfds: Vec::new(), owner: None });
+            }
+            let Some(group) = groups.get_mut(number) else { continue };
+            if !group.cfds.contains(&cfd) {
+                group.cfds.push(cfd);
+            }
             if member.source == DonneeSource::Own && group.owner.is_none() {
-                (group.owner, group.counts) = (Some(member.cfd), member.counts);
+                (group.owner, group.counts) = (Some(cfd), member.counts);
             }
         }
-        groups.into_values().collect()
+        groups
     }
 }
 
@@ -246,22 +264,25 @@ impl Part {
     }
 }
 
-/// Whether the statistics of one filiere may be added up: each CFD's by themselves, and of each what is its own.
-fn is_publishable(groups: &[Group<'_>]) -> bool {
-    let mut of_cfd: BTreeMap<&str, Part> = BTreeMap::new();
-    let mut own: BTreeMap<&str, Part> = BTreeMap::new();
-    for group in groups {
-        for cfd in &group.cfds {
-            of_cfd.entry(cfd).or_default().add(group.counts);
+/// Whether the statistics of one filiere may be added up: those of each CFD by themselves, and of each what is its own.
+fn is_publishable(groups: &[Group<'_>], cfds: usize) -> bool {
+    let parts = || std::iter::repeat_with(Part::default).take(cfds).collect::<Vec<Part>>();
+    let (mut of_cfd, mut own) = (parts(), parts());
+    let add = |parts: &mut Vec<Part>, cfd: usize, group: &Group<'_>| {
+        if let Some(part) = parts.get_mut(cfd) {
+            part.add(group.counts);
         }
+    };
+    for group in groups {
+        group.cfds.iter().for_each(|cfd| add(&mut of_cfd, *cfd, group));
         match group.owner {
-            Some(cfd) => own.entry(cfd).or_default().add(group.counts),
+            Some(cfd) => add(&mut own, cfd, group),
             None if group.counts.hidden && group.counts.counts_anyone() => return false,
             None => {}
         }
     }
     let is_large = |part: &Part| !part.hides || part.size >= PUBLICATION_THRESHOLD;
-    of_cfd.values().all(is_large) && own.values().all(Part::hides_enough)
+    of_cfd.iter().all(is_large) && own.iter().all(Part::hides_enough)
 }
 
 /// Disjoint sets of members.
@@ -288,20 +309,36 @@ impl Links {
         }
     }
 
+    /// A code has one statistic in a view; who names it as a source, or names the same source, has its numbers.
+    fn join_named(&mut self, members: &[Member<'_>]) {
+        let names = unique(members.iter().flat_map(Member::names));
+        let mut first_named: Vec<Option<usize>> = vec![None; names.len()];
+        for (rank, member) in members.iter().enumerate() {
+            for name in member.names() {
+                if let Some(first) = first_named.get_mut(names.partition_point(|known| *known < name)) {
+                    self.join(rank, *first.get_or_insert(rank));
+                }
+            }
+        }
+    }
+
     /// A lent statistic names the code just before it. Where that one is not part of the view, its lender is known by its
     /// numbers: they were copied whole.
     fn join_copies(&mut self, members: &[Member<'_>]) {
-        let own: BTreeSet<usize> = (0..members.len())
-            .filter(|rank| members.get(*rank).is_some_and(|member| member.source == DonneeSource::Own))
-            .map(|rank| self.root(rank))
-            .collect();
+        // Of the sets, by their roots: whether one of them is its own.
+        let mut has_own = vec![false; members.len()];
+        for (rank, _) in members.iter().enumerate().filter(|(_, member)| member.source == DonneeSource::Own) {
+            if let Some(own) = has_own.get_mut(self.root(rank)) {
+                *own = true;
+            }
+        }
         let mut lenders: BTreeMap<[u64; 7], usize> = BTreeMap::new();
         let mut orphans = Vec::new();
         for (rank, member) in members.iter().enumerate() {
             let Some(numbers) = member.counts.fingerprint() else { continue };
             if member.source == DonneeSource::Own {
                 lenders.entry(numbers).or_insert(rank);
-            } else if !own.contains(&self.root(rank)) {
+            } else if has_own.get(self.root(rank)) == Some(&false) {
                 orphans.push((rank, numbers));
             }
         }

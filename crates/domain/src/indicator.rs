@@ -4,6 +4,8 @@
 //! salaries (`salaire_*`) are net monthly euros, full-time equivalent, at 12 months.
 //! `null` means hidden by the publication threshold, absence means unknown.
 
+use crate::unique;
+
 /// The seven counts, in the order of the alphabet.
 pub const HEADCOUNTS: [&str; 7] = [
     "nb_annee_term",
@@ -60,14 +62,8 @@ pub fn is_indicator(field: &str) -> bool {
 /// order of the alphabet. Salaries only on the national maille.
 #[must_use]
 pub fn columns(with_wages: bool, added: &[String]) -> Vec<&str> {
-    let mut columns: Vec<&str> = HEADCOUNTS.iter().chain(&RATES).copied().collect();
-    if with_wages {
-        columns.extend(WAGES);
-    }
-    columns.extend(added.iter().map(String::as_str));
-    columns.sort_unstable();
-    columns.dedup();
-    columns
+    let wages = WAGES.iter().filter(|_| with_wages);
+    unique(HEADCOUNTS.iter().chain(&RATES).chain(wages).copied().chain(added.iter().map(String::as_str)))
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ pub mod rates;
 pub mod territory;
 pub mod threshold;
 pub mod uai;
+mod unique;
 
 pub use code::{CodeCertification, CodeType};
 pub use declared::DeclaredMaille;
@@ -34,6 +35,7 @@ pub use millesime::Millesime;
 pub use password::StoredPassword;
 pub use threshold::{PUBLICATION_THRESHOLD, PublishedDocument, Secrecy};
 pub use uai::Uai;
+pub use unique::unique;
 
 /// A JSON object whose fields keep the order in which they were pushed.
 pub type Document = serde_json::Map<String, serde_json::Value>;

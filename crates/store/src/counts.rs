@@ -10,7 +10,7 @@ use domain::disclosure::{DonneeSource, MESSAGE_SUM, Member, RawCounts, Sum, sum}
 use domain::indicator::{DELAYS, HEADCOUNTS, NB_ANNEE_TERM};
 use domain::presentation::SUM_MESSAGES;
 use domain::rates::{number, other_rate, rate};
-use domain::{Document, Filiere, PublishedDocument, territory};
+use domain::{Document, Filiere, PublishedDocument, territory, unique};
 use serde_json::{Value, json};
 
 /// One statistic of a CFD, for the filieres view.
@@ -246,12 +246,8 @@ fn aggregate(
     place: &str,
     now: i64,
 ) -> PublishedDocument {
-    let mut cfds: Vec<&str> = counts.iter().map(|(cfd, _)| *cfd).collect();
-    cfds.sort_unstable();
-    cfds.dedup();
-    let mut codes: Vec<&str> = counts.iter().map(|(_, c)| c.code_certification.as_str()).collect();
-    codes.sort_unstable();
-    codes.dedup();
+    let cfds = unique(counts.iter().map(|(cfd, _)| *cfd));
+    let codes = unique(counts.iter().map(|(_, count)| count.code_certification.as_str()));
     let mut document = Document::new();
     if let Some(region) = counts.iter().find_map(|(_, c)| unfolded_region(&c.region, place)) {
         document.insert("region".into(), region);

@@ -395,8 +395,5 @@ impl<K: KeyValue> Reader<K> {
 }
 
 fn unique(values: &[String]) -> Vec<&str> {
-    let mut unique: Vec<&str> = values.iter().map(String::as_str).collect();
-    unique.sort_unstable();
-    unique.dedup();
-    unique
+    domain::unique(values.iter().map(String::as_str))
 }

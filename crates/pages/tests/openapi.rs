@@ -162,3 +162,20 @@ fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
         assert!(ERRORS.iter().any(|e| e.anchor == error.anchor()), "{error:?}");
     }
 }
+
+/// The server answers 414 to an address that is too long before a route sees it.
+#[test]
+fn whatever_takes_parameters_names_the_answer_to_an_address_that_is_too_long() {
+    let description = description();
+    let mut named = 0;
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let common = operations.get("parameters").is_some();
+        for (method, operation) in operations.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+            if common || operation.get("parameters").is_some() {
+                assert!(operation["responses"].get("414").is_some(), "{method} {path}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 10, "{named}");
+}

@@ -127,11 +127,9 @@ pub fn seal_json<V: Serialize>(key: &str, value: &V) -> Result<Vec<u8>, StoreErr
 /// [`StoreError::OtherLayout`] for JSON without a frame, as the version before wrote it; [`StoreError::Damaged`].
 pub fn open_json<V: DeserializeOwned>(key: &str, value: &[u8]) -> Result<V, StoreError> {
     if value.starts_with(b"{") {
+        let key = key.to_owned();
         let whole = serde_json::from_slice::<IgnoredAny>(value).is_ok();
-        return Err(match whole {
-            true => StoreError::OtherLayout { key: key.to_owned(), layout: 3 },
-            false => StoreError::Damaged(key.to_owned()),
-        });
+        return Err(if whole { StoreError::OtherLayout { key, layout: 3 } } else { StoreError::Damaged(key) });
     }
     let content = open(key, value).map_err(|Damaged| StoreError::Damaged(key.to_owned()))?;
     serde_json::from_slice(content).map_err(|_| StoreError::Damaged(key.to_owned()))

@@ -40,7 +40,7 @@ const FIELDS: [&str; 28] = [
 ];
 
 /// What the matching of catalogues reads beside them, and the former service did not keep.
-pub const FOR_MATCHING: [&str; 3] = ["cle_ministere_educatif", "parcoursup_id", "rncp_code"];
+pub const FOR_MATCHING: [&str; 3] = [KEYS_OF_PARCOURSUP[0], KEYS_OF_PARCOURSUP[1], "rncp_code"];
 
 /// By what a row is found from a row of Parcoursup's catalogue: its ID_RCO, and its key itself.
 const KEYS_OF_PARCOURSUP: [&str; 2] = ["cle_ministere_educatif", "parcoursup_id"];

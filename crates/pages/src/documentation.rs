@@ -26,7 +26,8 @@ const MATCHING_JS: &[u8] = include_bytes!("../pages/appariement.js");
 const MATCHING: &str = include_str!("../pages/appariement.html");
 const KEY_JS: &[u8] = include_bytes!("../pages/cle.js");
 const KEY: &str = include_str!("../pages/cle.html");
-const OPENAPI: &str = include_str!("../openapi.json");
+/// `openapi.json` without the spaces between its words.
+const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// Files change with the version of the application only; a cache may answer for a day while it asks.
 const CACHE: &str = "public, max-age=3600, stale-while-revalidate=86400, stale-if-error=86400";

@@ -293,10 +293,10 @@ for (const [size, dimensions] of Object.entries(sizes)) {
 // A call tried from the documentation.
 const doc = await open("/api/doc", sizes.bureau);
 await doc.waitForSelector(".opblock", { timeout: 20_000 });
-await doc.click("#operations-Recherche-recherche button.opblock-summary-control");
-await doc.click("#operations-Recherche-recherche .execute");
-await doc.waitForSelector("#operations-Recherche-recherche .live-responses-table tbody .response-col_status");
-check((await doc.textContent("#operations-Recherche-recherche .live-responses-table tbody .response-col_status")).includes("200"), "try it: no 200");
+await doc.click("#operations-recherche-recherche button.opblock-summary-control");
+await doc.click("#operations-recherche-recherche .execute");
+await doc.waitForSelector("#operations-recherche-recherche .live-responses-table tbody .response-col_status");
+check((await doc.textContent("#operations-recherche-recherche .live-responses-table tbody .response-col_status")).includes("200"), "try it: no 200");
 await doc.screenshot({ path: join(pictures, "essai-bureau.png") });
 await context.close();
 

@@ -57,18 +57,11 @@ pub fn rendered_key(request: &Request) -> String {
     [encoding, &request.path, "?", &request.query].concat()
 }
 
-/// The answer that this instance keeps for the request, if it does and it still holds: the pointer, followed at this
-/// instant of the monotonic clock, names the generation that it was made under.
-pub async fn already_rendered<M: Runtime>(
-    runtime: &M,
-    request: &Request,
-    key: &str,
-    monotonic: u64,
-) -> Result<Option<Response>, ApiError> {
+/// The answer that this instance keeps for the request, if it does and it still holds at this instant of the monotonic
+/// clock.
+pub fn already_rendered<M: Runtime>(runtime: &M, request: &Request, key: &str, monotonic: u64) -> Option<Response> {
     let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
-    let Some((made_under, Some(response))) = runtime.cache().rendered(key, read) else { return Ok(None) };
-    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
-    Ok((reader.pointer().generation == made_under.generation).then_some(response))
+    runtime.cache().rendered(key, monotonic, read)?
 }
 
 async fn one_document<K: KeyValue>(

@@ -145,7 +145,7 @@ async fn handle<M: Runtime>(
     // Answers are kept of single documents only, which need no key.
     let rendered_key = document::rendered_key(request);
     if matches!(request.method.as_ref(), "GET" | "HEAD")
-        && let Some(response) = document::already_rendered(runtime, request, &rendered_key, monotonic).await?
+        && let Some(response) = document::already_rendered(runtime, request, &rendered_key, monotonic)
     {
         return Ok(response);
     }

@@ -402,17 +402,6 @@ fn an_answer_is_kept_by_its_instance_until_something_in_it_changes() {
 }
 
 #[test]
-fn a_kept_answer_is_sent_again_after_the_pointer_was_read_again() {
-    let harness = with(2);
-    let gets = || harness.read_store.1.get();
-    let first = harness.get(ONE);
-    let before = gets();
-    harness.monotonic.set(store::reading::POINTER_TTL_MS);
-    assert_eq!(harness.get(ONE).body, first.body);
-    assert_eq!(gets(), before + 1, "the pointer, and nothing else");
-}
-
-#[test]
 fn an_answer_is_not_kept_past_its_generation() {
     let harness = with(2);
     let before = harness.get(ONE);

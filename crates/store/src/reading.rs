@@ -50,14 +50,12 @@ impl Cache {
         Self::default()
     }
 
-    /// The answer kept for a target, given to `read`, and the generation that it was made under. It holds where the
-    /// pointer still names that one ([`Reader::open`]).
+    /// The answer kept for a target, given to `read`, while the pointer that it was made under may be followed unread.
     #[must_use]
-    pub fn rendered<T>(&self, target: &str, read: impl FnOnce(&[u8]) -> T) -> Option<(Rc<Pointer>, T)> {
+    pub fn rendered<T>(&self, target: &str, monotonic: u64, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let content = &mut *self.0.borrow_mut();
-        let (_, pointer) = content.pointer.as_ref()?;
-        let pointer = Rc::clone(pointer);
-        Some((pointer, content.rendered.find(target, read)?))
+        let (read_at, _) = content.pointer.as_ref()?;
+        if monotonic.saturating_sub(*read_at) < POINTER_TTL_MS { content.rendered.find(target, read) } else { None }
     }
 }
 

@@ -1,8 +1,6 @@
 //! `host up`: serves a `spin.toml`, as `spin up` does.
 
 use host::{Config, Host, Reuse};
-use lexopt::Arg::{Long, Short, Value};
-use lexopt::ValueExt;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -27,11 +25,8 @@ host up: serves the application of a spin.toml on this machine, for development.
   --log-requests                              prints a line per request
 ";
 
-/// Where to listen, and the port for tests where one is asked for.
-type Asked = (Config, Option<SocketAddr>);
-
 fn main() -> ExitCode {
-    match run(lexopt::Parser::from_env()) {
+    match run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("{reason}");
@@ -40,11 +35,16 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(parser: lexopt::Parser) -> Result<(), String> {
-    let Some((config, control)) = read_arguments(parser).map_err(|fault| format!("{fault}\n\n{USAGE}"))? else {
-        print!("{USAGE}");
-        return Ok(());
-    };
+fn run(mut arguments: impl Iterator<Item = String>) -> Result<(), String> {
+    match arguments.next().as_deref() {
+        Some("up") => {}
+        Some("help" | "--help" | "-h") => {
+            print!("{USAGE}");
+            return Ok(());
+        }
+        _ => return Err(USAGE.to_owned()),
+    }
+    let (config, control) = read_arguments(arguments)?;
     let host = Host::start(config).map_err(|error| error.to_string())?;
     announce(&host).map_err(|error| error.to_string())?;
     if let Some(control) = control {
@@ -55,48 +55,54 @@ fn run(parser: lexopt::Parser) -> Result<(), String> {
     Ok(())
 }
 
-/// `None`: help was asked for.
-fn read_arguments(mut parser: lexopt::Parser) -> Result<Option<Asked>, lexopt::Error> {
+fn read_arguments(mut arguments: impl Iterator<Item = String>) -> Result<(Config, Option<SocketAddr>), String> {
     let mut config = Config::new("spin.toml");
     config.listen = SocketAddr::from(([127, 0, 0, 1], 3000));
     let mut control = None;
-    let mut command = None;
-    while let Some(argument) = parser.next()? {
+    while let Some(argument) = arguments.next() {
+        let (name, inline) = match argument.split_once('=') {
+            Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+            None => (argument, None),
+        };
+        let mut value = || {
+            let next = inline.clone().or_else(|| arguments.next());
+            next.ok_or_else(|| format!("{name} needs a value"))
+        };
         let Reuse { max_requests, max_concurrent, idle, .. } = &mut config.reuse;
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Value(word) if command.is_none() => command = Some(word.string()?),
-            Short('f') | Long("from") => config.manifest = parser.value()?.into(),
-            Long("listen") => config.listen = parser.value()?.parse()?,
-            Long("env-file") => config.env_file = Some(parser.value()?.into()),
-            Long("store") => config.redis = Some(parser.value()?.string()?),
-            Long("sqlite") => config.store = Some(parser.value()?.into()),
-            Long("variable") => {
-                let pair = parser.value()?.string()?;
+        match name.as_str() {
+            "--from" | "-f" => config.manifest = value()?.into(),
+            "--listen" => config.listen = parsed(&name, &value()?)?,
+            "--env-file" => config.env_file = Some(value()?.into()),
+            "--store" => config.redis = Some(value()?),
+            "--sqlite" => config.store = Some(value()?.into()),
+            "--variable" => {
+                let pair = value()?;
                 let (key, text) = pair.split_once('=').ok_or("--variable is given as NAME=VALUE")?;
                 config.variables.insert(key.to_owned(), text.to_owned());
             }
-            Long("max-instance-reuse-count") => *max_requests = parser.value()?.parse()?,
-            Long("max-instance-concurrent-reuse-count") => *max_concurrent = parser.value()?.parse()?,
-            Long("idle-instance-timeout") => {
-                let seconds = parser.value()?.parse_with(|text| text.trim_end_matches('s').parse())?;
-                *idle = Duration::try_from_secs_f64(seconds)
-                    .map_err(|error| format!("--idle-instance-timeout: {error}"))?;
+            "--max-instance-reuse-count" => *max_requests = parsed(&name, &value()?)?,
+            "--max-instance-concurrent-reuse-count" => *max_concurrent = parsed(&name, &value()?)?,
+            "--idle-instance-timeout" => {
+                let seconds = value()?;
+                *idle = Duration::try_from_secs_f64(parsed(&name, seconds.trim_end_matches('s'))?)
+                    .map_err(|error| format!("{name}: {error}"))?;
             }
-            Long("control") => control = Some(parser.value()?.parse()?),
-            Long("fuel") => config.fuel = true,
-            Long("perf-map") => config.perf_map = true,
-            Long("fast-unsafe-store") => config.fast_unsafe_store = true,
-            Long("log-requests") => config.log_requests = true,
-            other => return Err(other.unexpected()),
+            "--control" => control = Some(parsed(&name, &value()?)?),
+            "--fuel" => config.fuel = true,
+            "--perf-map" => config.perf_map = true,
+            "--fast-unsafe-store" => config.fast_unsafe_store = true,
+            "--log-requests" => config.log_requests = true,
+            _ => return Err(format!("unknown argument {name}\n\n{USAGE}")),
         }
     }
-    match command.as_deref() {
-        Some("up") => Ok(Some((config, control))),
-        Some("help") => Ok(None),
-        Some(other) => Err(format!("unknown command {other}").into()),
-        None => Err("no command".into()),
-    }
+    Ok((config, control))
+}
+
+fn parsed<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String>
+where
+    T::Err: std::fmt::Display,
+{
+    text.parse().map_err(|error| format!("{name} {text}: {error}"))
 }
 
 /// The start-up message, in the words of `spin up`.

@@ -1,9 +1,8 @@
 //! `sbom [FILE]`: the bill of materials of the built components; `--notice` and `--check`: the file NOTICE.
 
-use anyhow::{Context, ensure};
-use lexopt::Arg::{Long, Short, Value};
+use anyhow::{Context, bail};
 use sbom::{cyclonedx, notice, root, shipped};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 const HELP: &str = "\
@@ -14,16 +13,8 @@ Lists what is linked into the components: cargo's lock file and manifests say it
   scripts/sbom --check    tells whether NOTICE is stale, or a licence is not allowed by deny.toml
 ";
 
-/// What the command line asks for.
-enum Task {
-    Help,
-    Check,
-    Notice,
-    Bill(PathBuf),
-}
-
 fn main() -> ExitCode {
-    match run(lexopt::Parser::from_env()) {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("sbom: {fault:#}");
@@ -32,31 +23,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn task(mut parser: lexopt::Parser, root: &Path) -> anyhow::Result<Task> {
-    let mut task = None;
-    while let Some(argument) = parser.next()? {
-        let asked = match argument {
-            Short('h') | Long("help") => Task::Help,
-            Long("check") => Task::Check,
-            Long("notice") => Task::Notice,
-            Value(file) => Task::Bill(file.into()),
-            other => return Err(other.unexpected()).context(HELP),
-        };
-        ensure!(task.replace(asked).is_none(), "one thing at a time\n\n{HELP}");
-    }
-    Ok(task.unwrap_or_else(|| Task::Bill(root.join("target/exposition.cdx.json"))))
-}
-
-fn run(parser: lexopt::Parser) -> anyhow::Result<()> {
+fn run() -> anyhow::Result<()> {
     let root = root();
-    match task(parser, &root)? {
-        Task::Help => print!("{HELP}"),
-        Task::Check => notice::check(&root)?,
-        Task::Notice => {
+    match std::env::args().nth(1).as_deref() {
+        Some("-h" | "--help") => print!("{HELP}"),
+        Some("--check") => notice::check(&root)?,
+        Some("--notice") => {
             let text = notice::whole(&root, &shipped::packages(&root)?, &shipped::metadata(&root)?)?;
             std::fs::write(root.join(notice::FILE), text).context(notice::FILE)?;
         }
-        Task::Bill(file) => {
+        Some(option) if option.starts_with('-') => bail!("unknown option {option}\n\n{HELP}"),
+        file => {
+            let file = file.map_or_else(|| root.join("target/exposition.cdx.json"), PathBuf::from);
             let bill = serde_json::to_string_pretty(&cyclonedx::bill(&root)?)? + "\n";
             std::fs::write(&file, bill).with_context(|| file.display().to_string())?;
             println!("{}", file.display());

@@ -10,6 +10,8 @@ use store::{keys, public_record};
 
 /// Runs whose reports are kept.
 const KEPT: usize = 20;
+/// Generations whose coverage is kept.
+const HISTORY_KEPT: usize = 100;
 /// The ids of the kept reports, newest first, with what a list of them shows.
 const LIST: &str = "work:reports";
 /// Bytes of the public reports together, at most: they lie in one value.
@@ -79,6 +81,9 @@ pub async fn keep<K: KeyValueWrite>(
     }
     kv.set(&report_key(&job.id), bytes).await?;
     show(kv, public(&report)).await?;
+    if job.step == JobStep::Published {
+        note_coverage(kv, &report).await?;
+    }
     list.insert(0, choice(&report, &["id", "ouvert_ms", "fini_ms", "etape", "generation"]));
     let old_codes: Vec<String> = list
         .drain(KEPT.min(list.len())..)
@@ -117,18 +122,37 @@ pub(crate) async fn note_rollback<K: KeyValueWrite>(
 async fn show<K: KeyValueWrite>(kv: &K, line: Value) -> Result<(), AdminError> {
     // What cannot be read is let go: each import says its own again.
     let stored = kv.get(keys::REPORTS).await?.and_then(|value| public_record::reports(&value).ok());
-    let reports_kept: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
-    let mut reports_kept = reports_kept.unwrap_or_default();
-    let id = line.get("id").cloned();
-    reports_kept.retain(|r| r.get("id") != id.as_ref());
-    reports_kept.insert(0, line);
-    reports_kept.truncate(KEPT);
-    let mut bytes = to_json(keys::REPORTS, &reports_kept)?;
-    while bytes.len() > PUBLIC_MAX && reports_kept.len() > 1 {
-        reports_kept.pop();
-        bytes = to_json(keys::REPORTS, &reports_kept)?;
+    let lines = put_first(stored, line, KEPT)?;
+    Ok(kv.set(keys::REPORTS, public_record::seal_reports(lines)).await?)
+}
+
+/// Keeps what a generation covers beside what those before it did. Counts of documents and of what exists, nothing else.
+async fn note_coverage<K: KeyValueWrite>(kv: &K, report: &Value) -> Result<(), AdminError> {
+    let mut line = choice(report, &["id", "generation", "fini_ms"]);
+    let summary = report.get("bilan").map(|summary| choice(summary, &["couverture", "existants"]));
+    if let (Some(line), Some(Value::Object(mut summary))) = (line.as_object_mut(), summary) {
+        line.append(&mut summary);
     }
-    Ok(kv.set(keys::REPORTS, public_record::seal_reports(bytes)).await?)
+    let stored = kv.get(keys::HISTORY).await?.and_then(|value| public_record::history(&value).ok());
+    let lines = put_first(stored, line, HISTORY_KEPT)?;
+    Ok(kv.set(keys::HISTORY, public_record::seal_history(lines)).await?)
+}
+
+/// An array with a line at its beginning, in place of the one of the same id, and with so many lines at most; the oldest go
+/// where they would not fit into a value.
+fn put_first(stored: Option<Vec<u8>>, line: Value, kept: usize) -> Result<Vec<u8>, AdminError> {
+    let lines: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
+    let mut lines = lines.unwrap_or_default();
+    let id = line.get("id").cloned();
+    lines.retain(|other| other.get("id") != id.as_ref());
+    lines.insert(0, line);
+    lines.truncate(kept);
+    let mut bytes = to_json(keys::REPORTS, &lines)?;
+    while bytes.len() > PUBLIC_MAX && lines.len() > 1 {
+        lines.pop();
+        bytes = to_json(keys::REPORTS, &lines)?;
+    }
+    Ok(bytes)
 }
 
 fn choice(value: &Value, fields: &[&str]) -> Value {

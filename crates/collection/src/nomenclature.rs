@@ -151,6 +151,7 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
         if switches.is_on(Treatment::Lineage) {
             lineage::lineage_cfd(&mut nomenclature, &lineages);
             lineage::lineage_mef(&mut nomenclature);
+            lineage::unmatched(&nomenclature).iter().for_each(|unmatched| report.reject(unmatched));
         }
         drop(lineages);
         if switches.is_on(Treatment::Libelles) {

@@ -153,8 +153,8 @@ impl<K: KeyValueWrite, E: Environment, F: Fetch, C: Clock> RunStepper<'_, K, E, 
                     insersup::formation(nomenclature, &self.contexts.acce, &row, &wanted_ones, handle)
                 };
                 let document = document.and_then(|document| match document {
-                    Some(document) if !national => disciplines.add(&document).map(|()| Some(document)),
-                    document => Ok(document),
+                    Some(document) => disciplines.add(&document).map(|()| Some(document)),
+                    None => Ok(None),
                 });
                 match document {
                     Ok(Some(document)) => delivered.push(document),

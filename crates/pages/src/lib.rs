@@ -10,6 +10,7 @@
 //! Pages load nothing from elsewhere and show what public routes answer. `openapi.json` is the one description of all
 //! routes: it is written by hand, served as it lies here, and held to the code by `tests/openapi.rs`.
 
+mod coverage;
 pub mod documentation;
 pub mod errors;
 pub mod records;

@@ -15,7 +15,7 @@ const TREATMENTS: [(&str, &str); 4] = [
 ];
 
 /// The kinds of reasons for which a row is refused.
-const REASONS: [(&str, &str); 9] = [
+const REASONS: [(&str, &str); 10] = [
     ("certification_inconnue", "certification absente des nomenclatures"),
     ("etablissement_inconnu", "établissement absent d’ACCE"),
     ("uai_incorrect", "clé de l’UAI incorrecte"),
@@ -24,6 +24,7 @@ const REASONS: [(&str, &str); 9] = [
     ("filiere_inconnue", "filière inconnue"),
     ("champ_manquant", "champ manquant"),
     ("millesime_incorrect", "millésime illisible"),
+    ("lignee_sans_mef", "diplôme renouvelé dont aucun MEF ne se correspond\u{a0}: chiffres non repris"),
     ("discipline_en_double", "autre discipline du même diplôme"),
 ];
 

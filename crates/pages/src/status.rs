@@ -3,6 +3,7 @@
 //! It reads the pointer, the public record of the generation and the public reports: never a key
 //! of the import's own work.
 
+use crate::coverage;
 use crate::report;
 use crate::template::{self, Deployment, PageHead, page, table};
 use api::error::ApiError;
@@ -17,19 +18,29 @@ use store::public_record::DocumentCounts;
 /// Answers `/api`, `/api/status`, `/etat`; 404 in JSON for everything else.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
     let segments = request.segments();
-    let page = match segments.as_slice() {
-        ["api", "status"] => false,
-        ["etat"] => true,
+    let form = match segments.as_slice() {
+        ["api", "status"] => StatusForm::Json,
+        ["etat"] => StatusForm::Page,
+        ["etat", "couverture.csv"] => StatusForm::Coverage,
         _ => return routes::status(runtime, request).await,
     };
-    let response = match handle(runtime, &request, page).await {
+    let response = match handle(runtime, &request, form).await {
         Ok(response) => response,
         Err(error) => error.response(),
     };
     response.finish(runtime, &request).await
 }
 
-async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Result<Response, ApiError> {
+/// What is asked for.
+#[derive(Clone, Copy)]
+enum StatusForm {
+    Json,
+    Page,
+    /// The history of the coverage, as CSV.
+    Coverage,
+}
+
+async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) -> Result<Response, ApiError> {
     read_body(request)?;
     match request.method.as_ref() {
         "GET" | "HEAD" => {}
@@ -38,10 +49,13 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, as_page: bool) -> Re
     }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
-    let response = if as_page {
-        template::show(request, status, show(&Deployment::read(runtime).await, &state))
-    } else {
-        Response::json(status, &state)
+    let response = match form {
+        StatusForm::Page => template::show(request, status, show(&Deployment::read(runtime).await, &state)),
+        StatusForm::Coverage => {
+            Response::new(status, "text/csv; charset=UTF-8", coverage::csv(history(&state)).into_bytes())
+                .with("content-disposition", "attachment; filename=couverture.csv")
+        }
+        StatusForm::Json => Response::json(status, &state),
     };
     let response = if status == 503 { response.with("retry-after", "5") } else { response };
     Ok(response.with("cache-control", "no-store").compress(request))
@@ -56,7 +70,7 @@ async fn state<M: Runtime>(runtime: &M) -> Value {
     let mut state = json!({
         "version": env!("CARGO_PKG_VERSION"), "env": env, "etat": "ok", "generation": null, "generation_precedente": null,
         "publication": null, "millesimes_en_vigueur": {}, "documents": {}, "sous_seuil": {}, "secret": null, "usage": [],
-        "imports": [],
+        "imports": [], "couverture": [],
     });
     if let Err(error) = read(runtime, &mut state).await {
         // The reason is for the log.
@@ -98,6 +112,7 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
             json!({
                 "travail": record.work, "ouverte_le": iso(Some(record.opened_ms)), "mise_en_service_le": iso(commissioning),
                 "lignes_recues": record.rows, "documents_repris": record.carried_over, "empreinte": record.digest,
+                "empreintes": record.exports,
             }),
         );
         put(
@@ -111,6 +126,9 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
     put(state, "imports", reports.into());
+    let covered: Option<Vec<Value>> =
+        reader.public_history().await.ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    put(state, "couverture", covered.unwrap_or_default().into());
     // A damaged sum is no reason to say that data cannot be read: it is brought anew.
     let usage: Option<Value> =
         reader.public_usage().await.ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -118,6 +136,11 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "usage", months.clone());
     }
     Ok(())
+}
+
+/// What each generation covered, newest first.
+fn history(state: &Value) -> &[Value] {
+    state.get("couverture").and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
 fn put(state: &mut Value, field: &str, value: Value) {
@@ -167,6 +190,9 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
             dt { "Import ouvert" } dd { (when(text(&publication, "ouverte_le"))) }
             dt { "Mise en service" } dd { (when(text(&publication, "mise_en_service_le"))) }
             dt { "Empreinte des documents" } dd { code { (text(&publication, "empreinte")) } }
+            @for (list, digest) in publication.get("empreintes").and_then(Value::as_object).into_iter().flatten() {
+                dt { "Empreinte de " (list) ".csv" } dd { code { (digest.as_str().unwrap_or_default()) } }
+            }
         }
         h2 { "Millésimes en vigueur" }
         dl.sheet {
@@ -178,6 +204,7 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
         }
         h2 { "Documents publiés" }
         (headcounts(state))
+        (coverage::show(history(state), text(state, "generation"), |maille| maille_name(maille).to_owned()))
         (secrecy(state.get("secret").unwrap_or(&Value::Null)))
         (usage(state))
         h2 { "Derniers imports" }
@@ -283,9 +310,53 @@ fn imports(state: &Value) -> Markup {
     let rows = html! { @for report in &reports { (import(report)) } };
     html! {
         (table("Derniers imports", "Du plus récent au plus ancien", &IMPORT_COLUMNS, &rows))
-        @for report in &reports { (report::run(report)) }
+        @for report in &reports { (report::run(report)) (changes(report)) }
     }
 }
+
+/// What an import changed in what is published, as counts: the public part of the difference between two generations.
+fn changes(report: &Value) -> Markup {
+    let empty = json!({});
+    let differences = report.get("bilan").and_then(|summary| summary.get("differences")).unwrap_or(&empty);
+    let all = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let rows = html! {
+        @for (maille, millesimes) in all(differences.get("par_maille").unwrap_or(&empty)) {
+            @for (millesime, filieres) in all(&millesimes) {
+                @for (filiere, tally) in all(&filieres) {
+                    @let counts = CHANGES.map(|(field, _)| tally.get(field).and_then(Value::as_u64).unwrap_or_default());
+                    @if counts.iter().any(|count| *count > 0) {
+                        tr {
+                            th scope="row" { (maille_name(&maille)) }
+                            td { (millesime.replace('_', "-")) }
+                            td { (filiere) }
+                            @for count in counts { td { (count) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    if rows.0.is_empty() {
+        return Markup::default();
+    }
+    let mut headers = vec!["Maille", "Millésime", "Filière"];
+    headers.extend(CHANGES.map(|(_, name)| name));
+    let caption = format!("De la génération {} à {}", text(differences, "avant"), text(differences, "apres"));
+    html! {
+        details {
+            summary { "Ce que l’import " code { (text(report, "id")) } " a changé" }
+            (table("Documents changés", &caption, &headers, &rows))
+        }
+    }
+}
+
+const CHANGES: [(&str, &str); 5] = [
+    ("ajoutes", "Ajoutés"),
+    ("retires", "Retirés"),
+    ("changes", "Changés"),
+    ("masques", "Nouvellement masqués"),
+    ("devoiles", "Nouvellement montrés"),
+];
 
 const IMPORT_COLUMNS: [&str; 7] =
     ["Import", "Fin", "Résultat", "Lignes reçues", "Lignes refusées", "Champs inconnus", "Durée"];

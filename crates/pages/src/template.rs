@@ -77,7 +77,8 @@ pub(crate) fn script(name: &str) -> Markup {
 }
 
 /// A table that scrolls by itself where it is too wide, and by keyboard.
-pub(crate) fn table(label: &str, caption: &str, headers: &[&str], rows: &Markup) -> Markup {
+#[must_use]
+pub fn table(label: &str, caption: &str, headers: &[&str], rows: &Markup) -> Markup {
     html! {
         div.scroll role="region" aria-label=(label) tabindex="0" {
             table {

@@ -39,6 +39,8 @@ pub enum Rule {
     DateShape,
     /// A date lies in a century of schools.
     DateBounds,
+    /// A course closes after it has opened.
+    DateOrder,
     /// The letter of a UAI checks its digits.
     UaiLetter,
     /// A UAI begins with a departement of its region.
@@ -88,7 +90,7 @@ pub struct RuleText {
 
 impl Rule {
     /// Every rule.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Number,
         Self::RateBounds,
         Self::RateFraction,
@@ -106,6 +108,7 @@ impl Rule {
         Self::CodeUnknown,
         Self::DateShape,
         Self::DateBounds,
+        Self::DateOrder,
         Self::UaiLetter,
         Self::UaiTerritory,
         Self::AcademieUnknown,
@@ -182,7 +185,7 @@ impl Rule {
                 "effectif_taille",
                 Noted,
                 "contrat, indicateurs",
-                "un effectif ne dépasse pas celui de son groupe (nb_annee_term)",
+                "un effectif, ou la somme des sortants et des poursuites, ne dépasse pas celui du groupe (nb_annee_term)",
                 "vérifier que les deux effectifs portent sur les mêmes jeunes",
             ),
             Self::WageWhole => (
@@ -248,6 +251,13 @@ impl Rule {
                 "une date d'ouverture ou de fermeture est entre 1900 et 2100",
                 "vérifier l'année",
             ),
+            Self::DateOrder => (
+                "date_ordre",
+                Noted,
+                "nomenclatures de la BCN",
+                "une date de fermeture vient après celle d'ouverture",
+                "vérifier les deux dates",
+            ),
             Self::UaiLetter => (
                 "uai_lettre",
                 Refused,
@@ -273,8 +283,8 @@ impl Rule {
                 "academie_region",
                 Noted,
                 "liste des académies",
-                "une académie est dans sa région",
-                "vérifier l'académie et la région",
+                "une académie est dans sa région, un établissement dans un département de son académie",
+                "vérifier l'académie, la région et l'UAI",
             ),
             Self::MillesimeFuture => {
                 ("millesime_futur", Confirmed, "calendrier", "un millésime n'est pas dans l'avenir", "corriger l'année")

@@ -15,6 +15,15 @@ const COUNT_MAX: f64 = 1_000_000.0;
 const WAGES_BELIEVED: std::ops::RangeInclusive<f64> = 500.0..=15_000.0;
 /// How far three rounded shares may be from 100.
 const ROUNDING: f64 = 1.5;
+/// Milliseconds since 1970 below which a number is no instant that anybody means: a day written without hyphens, or the day
+/// number of a spreadsheet.
+const INSTANT_MIN: u64 = 100_000_000;
+/// Departements of the academies that share their region with another one, each behind its academie: the first three digits of
+/// a UAI say which.
+const DEPARTEMENTS: &str = "01:075 24:077,093,094 25:078,091,092,095 15:067,068 12:054,055,057,088 19:008,010,051,052 \
+    07:021,058,071,089 03:025,039,070,090 20:002,060,080 09:059,062 04:024,033,040,047,064 22:019,023,087 \
+    13:016,017,079,086 16:009,012,031,032,046,065,081,082 11:011,030,034,048,066 08:007,026,038,073,074 10:001,042,069 \
+    06:003,015,043,063 02:004,005,013,084 23:006,083";
 /// The first year of the offices' statistics.
 const FIRST_YEAR: i64 = 2000;
 /// Years that a course opens or closes in.
@@ -129,6 +138,20 @@ impl Checker {
             } else if !WAGES_BELIEVED.contains(&n) {
                 findings.indicator(Rule::WageBounds, field, value);
             }
+        }
+        let parts = number(document, "nb_sortant").zip(number(document, "nb_poursuite_etudes"));
+        if let (Some((leavers, continuing)), Some(size)) = (parts, size)
+            && leavers + continuing > size
+            && leavers <= size
+            && continuing <= size
+        {
+            let found = match document.get(NB_ANNEE_TERM) {
+                Some(of) if findings.tells => {
+                    format!("{} pour {} jeunes", rates::number(leavers + continuing), shown(of))
+                }
+                _ => findings.value(&Value::Null),
+            };
+            findings.put(Rule::CountAboveSize, "nb_sortant + nb_poursuite_etudes", found, None);
         }
         shares(document, findings);
         wages(maille, document, findings);
@@ -283,17 +306,46 @@ fn place(maille: Maille, document: &Document, findings: &mut Findings<'_>) {
                 if region.is_some_and(|region| region.code != of.code && region.code != "06") {
                     let found = format!("{} en région {}", academie.name, region.map_or("", |r| r.name));
                     findings.put(Rule::AcademieRegion, "academie.code", found, None);
+                } else if maille == Maille::Etablissement
+                    && let Some(uai) = text(document, "uai").and_then(Uai::parse)
+                    && let Some(departement) = uai.as_str().get(..3)
+                    && let Some((right, _)) = DEPARTEMENTS
+                        .split(' ')
+                        .filter_map(|all| all.split_once(':'))
+                        .find(|(_, all)| all.contains(departement))
+                    && right != code
+                    && of.academies.iter().any(|other| other.code == right)
+                {
+                    let found = format!("{} pour l'UAI « {uai} »", academie.name);
+                    findings.put(Rule::AcademieRegion, "academie.code", found, None);
                 }
             }
         }
     }
 }
 
+/// Whether a number may be milliseconds since 1970.
+fn is_instant(number: i64) -> bool {
+    number.unsigned_abs() >= INSTANT_MIN
+}
+
 fn dates_and_texts(document: &Document, findings: &mut Findings<'_>) {
+    let day = |field: &str| document.get(field).and_then(date::read_value);
+    if let Some((opening, closing)) = day("date_ouverture").zip(day("date_fermeture"))
+        && closing < opening
+    {
+        findings.put(
+            Rule::DateOrder,
+            "date_fermeture",
+            shown(document.get("date_fermeture").unwrap_or(&Value::Null)),
+            None,
+        );
+    }
     for (field, value) in document {
         if field.starts_with("date_") && !field.contains("session") && !value.is_null() {
             let written = value.get("$date").unwrap_or(value);
-            match date::read_value(value) {
+            let instant = date::read_value(value).filter(|_| written.as_i64().is_none_or(is_instant));
+            match instant {
                 Some(instant) => {
                     let (year, ..) = date::date(instant.div_euclid(86_400_000));
                     if !DATES.contains(&year) {
@@ -301,7 +353,8 @@ fn dates_and_texts(document: &Document, findings: &mut Findings<'_>) {
                     }
                 }
                 None => {
-                    let remedy = written.as_str().and_then(|text| date_remedy(text.trim()));
+                    let digits = written.as_i64().map(|number| number.to_string());
+                    let remedy = written.as_str().or(digits.as_deref()).and_then(|text| date_remedy(text.trim()));
                     findings.put(Rule::DateShape, field, shown(written), remedy);
                 }
             }

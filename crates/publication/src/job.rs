@@ -10,7 +10,7 @@ use domain::DeclaredMaille;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use store::frame;
-use store::kv::{KeyValueWrite, StoreError};
+use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::pointer::MillesimesInForce;
 
 /// Jobs open at once, at most.
@@ -184,7 +184,7 @@ fn job_key(id: &str) -> String {
 
 impl Job {
     /// The record, and its bytes for the swap that changes it.
-    pub(super) async fn read<K: KeyValueWrite>(kv: &K, id: &str) -> Result<(Self, Vec<u8>), PublicationError> {
+    pub(super) async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<(Self, Vec<u8>), PublicationError> {
         let unknown = || PublicationError::UnknownJob(id.to_owned());
         if id.is_empty() || id.len() > 60 || !id.bytes().all(|b| b.is_ascii_alphanumeric()) {
             return Err(unknown());
@@ -229,7 +229,7 @@ impl Job {
     ///
     /// # Errors
     /// [`PublicationError::UnknownJob`], or those of the store.
-    pub async fn status<K: KeyValueWrite>(kv: &K, id: &str) -> Result<Self, PublicationError> {
+    pub async fn status<K: KeyValue>(kv: &K, id: &str) -> Result<Self, PublicationError> {
         let error = match Self::read(kv, id).await {
             Ok((job, _)) => return Ok(job),
             Err(error) => error,

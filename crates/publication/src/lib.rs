@@ -58,7 +58,7 @@ pub use lines::{LineChecker, RefusedLine, ValidLine};
 pub use opening::{Mode, Opening, PublicationOptions, Scope};
 pub use origins::{DocumentOrigin, Origins, Push};
 pub use outlines::{ChangeTally, CoverageCount, Differences, RateChange};
-pub use preview::preview;
+pub use preview::{awaiting_sign_off, preview};
 pub use rebuild::LostRegistry;
 pub use record_stream::{Partition, RecordStream};
 pub use registry::{Generation, GenerationState, Lease, Registry, Served};

@@ -292,7 +292,9 @@ fn verify_statistic(kind: Kind, document: &Document) -> Result<(), RefusedLine> 
     let refusal = |reason: String| Err(RefusedLine(reason));
     let code = text(document, "code_certification")?;
     if code.len() > 11 || !code.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) {
-        return refusal(format!("code_certification : « {code} » n'est ni un CFD, ni un MEFSTAT11, ni un code SISE"));
+        return refusal(format!(
+            "code_certification : « {code} » n'est ni un CFD, ni un MEFSTAT11, ni un code SISE : des chiffres et des majuscules, sans espaces ni préfixe"
+        ));
     }
     let millesime = text(document, "millesime")?;
     if Millesime::parse(millesime).is_none() {

@@ -60,6 +60,9 @@ pub(crate) struct Manifest {
     pub(crate) origins: Origins,
 }
 
+/// Among [`Manifest::tables`], the courses of the nomenclature: a part of one kind, and no kind of its own.
+pub(crate) const MEFS: &str = "bcn.mef";
+
 /// What documents without a family are taken for where a manifest does not say: more than the tables of the services hold.
 const TABLES_UNKNOWN: u64 = 192 * 1024 * 1024;
 

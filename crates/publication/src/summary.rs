@@ -70,6 +70,9 @@ pub struct JobSummary {
     /// What is covered, by maille, millesime and filiere.
     #[serde(rename = "couverture", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub coverage: CoverageByFiliere,
+    /// Rows of the nomenclature and the tables, by kind: what exists, beside which coverage says something.
+    #[serde(rename = "existants", default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub existing: BTreeMap<String, u64>,
     /// Digest of the published documents, in hexadecimal.
     pub digest: String,
     /// Values written.

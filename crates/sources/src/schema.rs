@@ -165,6 +165,14 @@ const INSERSUP: &[&str] = &[
     "salaire_q1_national_diplome_12",
     "salaire_q2_national_diplome_12",
     "salaire_q3_national_diplome_12",
+    // A row per delay.
+    "date_inser",
+    "nb_in_dsn",
+    "taux_in_dsn",
+    "taux_autre",
+    "salaire_q1_national_diplome",
+    "salaire_q2_national_diplome",
+    "salaire_q3_national_diplome",
 ];
 
 const NATIONAL: &[&str] = &[
@@ -185,6 +193,12 @@ const NATIONAL: &[&str] = &[
     "salaire_q1_12",
     "salaire_q2_12",
     "salaire_q3_12",
+    // A row per delay.
+    "date_inser",
+    "nb_sortants_en_emploi_sal_fr",
+    "salaire_q1",
+    "salaire_q2",
+    "salaire_q3",
 ];
 
 /// Fields of the catalogue that documents hold.

@@ -17,6 +17,9 @@ pub const REPORTS: &str = "public:reports";
 /// What the status page says of usage: sums that name nobody.
 pub const USAGE: &str = "public:usage";
 
+/// What each generation covered. It is outside generations too, and is never deleted.
+pub const HISTORY: &str = "public:couverture";
+
 /// The name of the list of a declared maille, told apart from those of the contract.
 #[must_use]
 pub fn declared_list(name: &str) -> String {

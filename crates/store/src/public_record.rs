@@ -45,6 +45,9 @@ pub struct PublicRecord {
     /// How many documents that is, by maille and millesime.
     #[serde(rename = "masques_secondaires", default)]
     pub withheld: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Digests of the rows of each list as its CSV export has them. Versions before did not say.
+    #[serde(rename = "empreintes", default)]
+    pub exports: BTreeMap<String, String>,
 }
 
 impl<K: KeyValue> Reader<K> {
@@ -89,6 +92,30 @@ pub fn seal_usage(usage: Vec<u8>) -> Vec<u8> {
 /// [`StoreError::Damaged`].
 pub fn usage(value: &[u8]) -> Result<Vec<u8>, StoreError> {
     frame::open(keys::USAGE, value).map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::USAGE.to_owned()))
+}
+
+impl<K: KeyValue> Reader<K> {
+    /// What each generation covered, newest first, a JSON array; `None` where nothing was noted yet.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn public_history(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.outside_generation(keys::HISTORY).await?.map(|value| history(&value)).transpose()
+    }
+}
+
+/// The stored form of the history of coverage.
+#[must_use]
+pub fn seal_history(history: Vec<u8>) -> Vec<u8> {
+    frame::seal(keys::HISTORY, history)
+}
+
+/// Reads it.
+///
+/// # Errors
+/// [`StoreError::Damaged`].
+pub fn history(value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    frame::open(keys::HISTORY, value).map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::HISTORY.to_owned()))
 }
 
 /// The stored form of reports.

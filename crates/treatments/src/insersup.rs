@@ -3,6 +3,9 @@
 //! Rules (contract, "Higher education"): rows come finished, a diploma and promotion each. Counts
 //! are text, where `nd…` and `na…` are unknown; asterisks mark sums over two years. Rates,
 //! `taux_en_formation` and those at 6 months included, are computed on the counts.
+//!
+//! The service also publishes a row per delay (`date_inser`) where it had columns per delay: such a row
+//! is read as one that has the columns of its delay ([`spread`]), and rows of one diploma are merged.
 
 use crate::etablissements::Acce;
 use crate::nomenclature::Nomenclature;
@@ -12,19 +15,56 @@ use domain::indicator::{DELAYS, NB_ANNEE_TERM};
 use domain::rates::{add_rates, number, rate};
 use domain::{Document, Millesime};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// Reads a count as the service writes it: asterisks and spaces mean nothing here, `nd…` and `na…`
-/// are unknown.
+/// Reads a count as the service writes it: asterisks and spaces of any width mean nothing here, and what is no
+/// number (`nd…`, `na…`, `ns`, `.`, `secret`) is unknown.
 fn headcount(row: &Document, name: &str) -> Option<f64> {
     match row.get(name)? {
         Value::Number(number) => number.as_f64(),
         Value::String(text) => {
-            let nu: String = text.chars().filter(|c| *c != '*' && !c.is_whitespace()).collect();
-            nu.replace(',', ".").parse().ok().filter(|n: &f64| n.is_finite())
+            let nothing = |c: char| c == '*' || c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}');
+            let bare: String = text.chars().filter(|c| !nothing(*c)).map(|c| if c == ',' { '.' } else { c }).collect();
+            // Words that a parser takes for numbers (`inf`, `1e3`) are none of the service's.
+            let digits = bare.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
+            bare.parse().ok().filter(|n: &f64| digits && n.is_finite())
         }
         _ => None,
     }
+}
+
+/// Columns that a row per delay has once; where each delay has its own, its months follow behind `_`.
+const PER_DELAY: [&str; 8] = [
+    "nb_in_dsn",
+    "nb_sortants_en_emploi_sal_fr",
+    "salaire_q1_national_diplome",
+    "salaire_q2_national_diplome",
+    "salaire_q3_national_diplome",
+    "salaire_q1",
+    "salaire_q2",
+    "salaire_q3",
+];
+
+/// A row of one delay as a row that has the columns of that delay; any other row as it is.
+///
+/// Rule: `date_inser` says the months (`12`, `"12"`, `"12 mois"`). A column that has its delay in its name is never overwritten.
+fn spread(row: &Document) -> Cow<'_, Document> {
+    let Some(delay) = scalar(row, "date_inser") else { return Cow::Borrowed(row) };
+    let delay: String = delay.trim().chars().take_while(char::is_ascii_digit).collect();
+    if delay.is_empty() {
+        return Cow::Borrowed(row);
+    }
+    let mut spread = row.clone();
+    for name in PER_DELAY {
+        let own = format!("{name}_{delay}");
+        if let Some(value) = row.get(name)
+            && !row.contains_key(&own)
+        {
+            spread.insert(own, value.clone());
+        }
+    }
+    Cow::Owned(spread)
 }
 
 /// The millesime of an establishment row.
@@ -93,6 +133,7 @@ pub fn formation(
     wanted_ones: &[Millesime],
     handle: bool,
 ) -> Result<Option<Document>, Rejection> {
+    let row = &*spread(row);
     let code = ["diplome", "diplome_consol"].into_iter().find_map(|name| scalar(row, name));
     let code = code.ok_or(Rejection::MissingField { field: "diplome" })?;
     let uai = field(row, "etablissement").ok_or(Rejection::MissingField { field: "etablissement" })?;
@@ -188,6 +229,7 @@ pub fn certification(nomenclature: &Nomenclature, row: &Document, handle: bool) 
     if !is_the_whole(row) {
         return Ok(None);
     }
+    let row = &*spread(row);
     let code = field(row, "diplome").ok_or(Rejection::MissingField { field: "diplome" })?;
     let years = match row.get("promo") {
         Some(Value::Array(years)) => years.iter().map(text).collect::<Vec<_>>().join("_"),
@@ -256,6 +298,120 @@ mod tests {
             [("130 *", Some(130.0)), ("nd", None), ("na (1)", None), ("1 250", Some(1250.0)), ("", None)]
         {
             assert_eq!(headcount(&row(json!({"n": text})), "n"), expected, "{text}");
+        }
+        for unknown in
+            ["nd", "ND", "n.d.", "ns", "NS", ".", "..", "secret", "s", "-", "inf", "NaN", "1e3", "x12", "12 %"]
+        {
+            assert_eq!(headcount(&row(json!({"n": unknown})), "n"), None, "{unknown}");
+        }
+    }
+
+    #[test]
+    fn a_space_between_thousands_is_none_whatever_its_width() {
+        for space in [" ", "\u{a0}", "\u{202f}", "\u{2009}", "\u{2007}", "\u{200b}", "\t", ""] {
+            let text = format!("{space}1{space}250{space}*");
+            assert_eq!(headcount(&row(json!({"n": text})), "n"), Some(1250.0), "{space:?}");
+        }
+        assert_eq!(headcount(&row(json!({"n": "12,5"})), "n"), Some(12.5));
+    }
+
+    /// The nomenclature and the directory that the rows below need.
+    fn tables() -> (Nomenclature, Acce) {
+        let mut nomenclature = Nomenclature::default();
+        nomenclature.add_sise(&row(json!({"diplome_sise": "2500249", "libelle_intitule_1": "DROIT"})));
+        nomenclature.add_sise(&row(json!({"diplome_sise": "2500250", "libelle_intitule_1": "DROIT CONSOLIDE"})));
+        let place = row(json!({"numero_uai": "0062205P", "departement_insee_3": "006", "academie": "23",
+            "pays_libe": "France"}));
+        (nomenclature, Acce::of([&place]))
+    }
+
+    fn delivered(value: Value) -> Result<Option<Document>, Rejection> {
+        let (nomenclature, acce) = tables();
+        let mut line = json!({"etablissement": "0062205P", "diplome": "2500249", "annee_universitaire": "2021-2022",
+            "nb_inscrits": "100", "nb_sortants": "80", "nb_poursuivants": "20", "discipline": "Droit"});
+        for (name, value) in value.as_object().unwrap() {
+            line[name] = value.clone();
+        }
+        formation(&nomenclature, &acce, &row(line), &[Millesime::parse("2022").unwrap()], true)
+    }
+
+    /// Documents as they are stored: rows of one diploma are merged.
+    fn merged(documents: impl IntoIterator<Item = Document>) -> Document {
+        let mut collection = crate::Collection::new(domain::Kind::Formation);
+        for document in documents {
+            assert!(collection.write_delivered(document).is_some());
+        }
+        let all: Vec<Document> = collection.into_documents().collect();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn a_row_per_delay_says_what_columns_per_delay_say() {
+        let columns =
+            delivered(json!({"nb_in_dsn_6": "32", "nb_in_dsn_12": "1 0", "nb_in_dsn_18": "nd", "nb_in_dsn_24": "48",
+            "salaire_q1_national_diplome_12": "1 500", "nb_in_dsn_30": "50"}));
+        let columns = merged([columns.unwrap().unwrap()]);
+        let wages = json!({"salaire_q1_national_diplome": "1\u{202f}500"});
+        let rows = [("6", "32"), ("12 mois", "10"), ("18", "nd"), ("24", "48"), ("30", "50")].map(|(delay, count)| {
+            let mut value = json!({"date_inser": delay, "nb_in_dsn": count});
+            if delay == "12 mois" {
+                value["salaire_q1_national_diplome"] = wages["salaire_q1_national_diplome"].clone();
+            }
+            delivered(value).unwrap().unwrap()
+        });
+        assert_eq!(merged(rows), columns);
+        assert_eq!((&columns["nb_en_emploi_12_mois"], &columns["taux_en_emploi_24_mois"]), (&json!(10), &json!(48)));
+        assert_eq!(columns["salaire_12_mois_q1"], 1500);
+        assert!(!columns.contains_key("nb_en_emploi_18_mois"));
+    }
+
+    #[test]
+    fn two_disciplines_of_one_diploma_are_never_a_mix() {
+        let first = delivered(json!({"nb_in_dsn_12": "40"})).unwrap().unwrap();
+        let second =
+            delivered(json!({"discipline": "Histoire", "nb_inscrits": "30", "nb_in_dsn_24": "9"})).unwrap().unwrap();
+        let mut disciplines = Disciplines::default();
+        assert!(disciplines.add(&first).is_ok());
+        let refused = disciplines.add(&second).unwrap_err();
+        assert_eq!(refused.reason(), "discipline_en_double");
+        assert!(
+            refused.to_string().starts_with("0062205P, 2500249, 2022 : une ligne d'une autre discipline"),
+            "{refused}"
+        );
+        // A row of another delay of the first discipline is no second one.
+        assert!(disciplines.add(&delivered(json!({"date_inser": 24, "nb_in_dsn": "48"})).unwrap().unwrap()).is_ok());
+        // Nationally alike.
+        let (nomenclature, _) = tables();
+        let national = |discipline: &str| {
+            let value = json!({"diplome": "2500249", "nationalite": "ensemble", "genre": "ensemble", "promo": "2022",
+                "obtention_diplome": "ensemble", "regime_inscription": "ensemble", "discipline": discipline});
+            certification(&nomenclature, &row(value), true).unwrap().unwrap()
+        };
+        let mut disciplines = Disciplines::default();
+        assert!(disciplines.add(&national("Droit")).is_ok() && disciplines.add(&national("Histoire")).is_err());
+    }
+
+    #[test]
+    fn the_own_code_of_a_diploma_goes_before_the_consolidated_one() {
+        for (value, code) in [
+            (json!({"diplome_consol": "2500250"}), "2500249"),
+            (json!({"diplome": "", "diplome_consol": "2500250"}), "2500250"),
+            (json!({"diplome": null, "diplome_consol": "2500250"}), "2500250"),
+            (json!({"diplome": 2_500_249}), "2500249"),
+        ] {
+            assert_eq!(delivered(value.clone()).unwrap().unwrap()["code_certification"], code, "{value}");
+        }
+        let nothing = delivered(json!({"diplome": null})).unwrap_err();
+        assert_eq!(nothing.reason(), "champ_manquant");
+    }
+
+    #[test]
+    fn a_code_of_a_but_that_no_table_knows_is_named_and_its_row_left_out() {
+        for code in ["2539999", "BUT0001", "nd"] {
+            let refused = delivered(json!({"diplome": code})).unwrap_err();
+            assert_eq!(refused.reason(), "certification_inconnue");
+            assert!(refused.to_string().contains(code) && refused.to_string().contains("nomenclature"), "{refused}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! Years of the first and last session come along, to the MEFs too.
 
 use crate::nomenclature::{Nature, Nomenclature};
+use crate::rejection::Rejection;
 use crate::text::{field, scalar};
 use domain::Document;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -134,6 +135,23 @@ pub fn lineage_mef(nomenclature: &mut Nomenclature) -> BTreeSet<String> {
         note(&mut links.entry(new.clone()).or_default().old_codes, old);
     }
     apply(nomenclature, links, sessions)
+}
+
+/// The renewals of which no course continues: both diplomas have courses, and none of one stands for one of the other. Their
+/// numbers are not lent, and the report says why.
+#[must_use]
+pub fn unmatched(nomenclature: &Nomenclature) -> Vec<Rejection> {
+    let mut unmatched = Vec::new();
+    for cfd in nomenclature.certifications().filter(|c| c.nature == Nature::Cfd) {
+        let has_courses = |code: &str| nomenclature.mefs(code).next().is_some();
+        for new in cfd.new_ones.iter().filter(|new| has_courses(&cfd.code) && has_courses(new)) {
+            let continues = |mef: &str| counterpart(nomenclature, mef, &cfd.code, new).is_some();
+            if !nomenclature.mefs(&cfd.code).any(continues) {
+                unmatched.push(Rejection::LineageUnmatched { old: cfd.code.clone(), new: new.clone() });
+            }
+        }
+    }
+    unmatched
 }
 
 /// The line of a code: itself, the older ones while there is exactly one, then the newer ones
@@ -279,5 +297,78 @@ impl Union {
         if let Some(parent) = self.parents.get_mut(a) {
             *parent = b;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nomenclature::Certification;
+    use crate::writing::{Collection, donnee_source};
+    use domain::{Kind, Maille};
+    use serde_json::json;
+
+    /// A diploma and its courses; `scheme` of each course is its first three characters.
+    fn diploma(nomenclature: &mut Nomenclature, cfd: &str, mefs: &[&str]) {
+        let one = |nature, code: &str| Certification {
+            nature,
+            code: code.to_owned(),
+            cfd: cfd.to_owned(),
+            ..Certification::default()
+        };
+        nomenclature.add(one(Nature::Cfd, cfd));
+        for mef in mefs {
+            nomenclature.add(one(Nature::Mef, mef));
+            let row = json!({"mef_stat_11": mef, "formation_diplome": cfd, "dispositif_formation": mef[..3],
+                "annee_dispositif": mef[3..4]});
+            nomenclature.add_mef_row(row.as_object().unwrap());
+        }
+    }
+
+    /// What a mention complémentaire that became a certificat de spécialisation leaves: the codes of the new diploma that show
+    /// its numbers, and what is told.
+    fn renewed(old: &[&str], new: &[&str]) -> (Vec<String>, Vec<String>) {
+        let mut nomenclature = Nomenclature::default();
+        diploma(&mut nomenclature, "01022103", old);
+        diploma(&mut nomenclature, "56022103", new);
+        let row = json!({"formation_diplome": "56022103", "ancien_diplome_1": "01022103"});
+        lineage_cfd(&mut nomenclature, [row.as_object().unwrap()]);
+        lineage_mef(&mut nomenclature);
+        let delivered = old.iter().chain(&["01022103"]).map(|code| {
+            let filiere = if code.len() == 8 { "apprentissage" } else { "pro" };
+            let document = json!({"code_certification": code, "millesime": "2023", "filiere": filiere, "nb_sortant": 30,
+                "donnee_source": donnee_source(code, "self")});
+            document.as_object().unwrap().clone()
+        });
+        let mut documents = Collection::of(Kind::Certification, delivered);
+        crate::continuum::continuum(&nomenclature, Maille::National, &mut documents);
+        let lent = documents.iter().filter(|d| sub(d) == "ancienne");
+        let mut lent: Vec<String> = lent.filter_map(|d| field(d, "code_certification").map(str::to_owned)).collect();
+        lent.sort();
+        (lent, unmatched(&nomenclature).iter().map(ToString::to_string).collect())
+    }
+
+    fn sub(document: &Document) -> &str {
+        crate::text::sub_field(document, "donnee_source", "type").unwrap_or_default()
+    }
+
+    #[test]
+    fn a_renewed_diploma_keeps_its_numbers_or_the_report_says_why_not() {
+        // One course on both sides, whatever it is called.
+        let (lent, told) = renewed(&["25322103011"], &["25622103012"]);
+        assert_eq!((lent, told.len()), (vec!["25622103012".to_owned(), "56022103".to_owned()], 0));
+        // Several: each continues in the one of its scheme and year.
+        let (lent, told) = renewed(&["25312103011", "25412103011"], &["25312103012", "25412103012"]);
+        assert_eq!((lent.len(), told.len()), (3, 0), "{lent:?}");
+        // Several that nothing tells apart: nothing is lent, by apprenticeship aside, and that is told.
+        let (lent, told) = renewed(&["25322103011", "25422103011"], &["25622103012", "25722103012"]);
+        assert_eq!(lent, ["56022103"]);
+        assert_eq!(told.len(), 1);
+        assert!(told[0].starts_with("01022103 est devenu 56022103, mais aucun de leurs MEF"), "{told:?}");
+        // Two courses that became one are told too: which of both would it show?
+        let (lent, told) = renewed(&["25322103011", "25422103011"], &["25622103012"]);
+        assert_eq!((lent.len(), told.len()), (1, 1), "{lent:?} {told:?}");
+        // A diploma without courses has nothing to lose.
+        assert_eq!(renewed(&[], &["25622103012"]).1.len(), 0);
     }
 }

@@ -65,14 +65,24 @@ pub enum Rejection {
         value: String,
     },
     /// Another discipline of the same diploma in the same establishment came first.
-    #[error("{uai}, {code}, {year} : une ligne d'une autre discipline est venue d'abord et reste")]
+    #[error("{}{code}, {year} : une ligne d'une autre discipline est venue d'abord et reste", if .uai.is_empty() { String::new() } else { format!("{uai}, ") })]
     SecondDiscipline {
-        /// The establishment.
+        /// The establishment; empty nationally.
         uai: String,
         /// The SISE code.
         code: String,
         /// The last year of the millesime.
         year: String,
+    },
+    /// A diploma was renewed, and no course of the old one continues in one of the new one: nothing says which numbers go where.
+    #[error(
+        "{old} est devenu {new}, mais aucun de leurs MEF ne se correspond (un seul de chaque côté, ou même dispositif et mêmes quatre premiers caractères) : les voies pro et agricole de chacun gardent leurs propres chiffres"
+    )]
+    LineageUnmatched {
+        /// The CFD that was renewed.
+        old: String,
+        /// The one that it became.
+        new: String,
     },
     /// Asked to create an account that cannot be.
     #[error("compte : {reason}")]
@@ -97,6 +107,7 @@ impl Rejection {
             Self::MissingField { .. } => "champ_manquant",
             Self::MillesimeIncorrect { .. } => "millesime_incorrect",
             Self::SecondDiscipline { .. } => "discipline_en_double",
+            Self::LineageUnmatched { .. } => "lignee_sans_mef",
             Self::Account { .. } => "compte",
         }
     }

@@ -152,8 +152,8 @@ fn two_replicas_at_least_read_and_one_imports() {
             app["spec"]["components"].as_array().unwrap().iter().map(|c| c.as_str().unwrap().to_owned()).collect()
         };
         let (reading, importing) = (of(reads), of(imports));
-        // The import calls the pull inside Spin, which two deployments could not.
-        assert_eq!(importing, BTreeSet::from(["collecte".to_owned(), "import".to_owned()]));
+        // The import calls the pull inside Spin, which two deployments could not; the preview knows the import's secret.
+        assert_eq!(importing, BTreeSet::from(["apercu", "collecte", "import"].map(str::to_owned)));
         let both: BTreeSet<&str> = reading.union(&importing).map(String::as_str).collect();
         assert!(both == components && reading.is_disjoint(&importing), "each component runs in one of them");
         for app in [reads, imports] {

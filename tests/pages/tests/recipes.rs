@@ -72,6 +72,26 @@ fn a_mirror_is_taken_once_for_a_generation() {
 }
 
 #[test]
+fn fingerprints_are_made_anew_of_the_exports_by_thirty_lines() {
+    let test = "fingerprints_are_made_anew_of_the_exports_by_thirty_lines";
+    let Some(python) = support::program("python3", test) else { return };
+    let app = start().unwrap();
+    let made = said(&recipe(&app, &python, "empreinte.py", &[]));
+    let status = app.get("/api/status").unwrap().json();
+    let published = status["publication"]["empreintes"].as_object().unwrap();
+    assert!(
+        published.len() >= 4 && published.contains_key("formations") && published.contains_key("bcn"),
+        "{published:?}"
+    );
+    for (name, digest) in published {
+        assert!(made.contains(&format!("{name} {} identique\n", digest.as_str().unwrap())), "{name}: {made}");
+    }
+    // Thirty lines, without those that are empty.
+    let text = std::fs::read_to_string(root().join("docs/recettes/empreinte.py")).unwrap();
+    assert!(text.lines().filter(|line| !line.trim().is_empty()).count() <= 30);
+}
+
+#[test]
 fn charts_are_drawn_of_what_is_shown() {
     let (app, folder) = (start().unwrap(), support::Folder::new("charts").unwrap());
     let expected = "3 régions dessinées, 1 masquées";

@@ -98,6 +98,11 @@ fn invariant_4_a_read_component_is_made_without_what_writes() {
     }
     let auth = tree("auth");
     assert!(auth.contains("argon2") && !auth.contains("publication") && !auth.contains("sources"), "{auth:?}");
+    // The preview knows which jobs wait, and nothing of accounts, services or routes that write.
+    let preview = tree("apercu");
+    for forbidden in ["accounts", "admin", "argon2", "collection", "sources"] {
+        assert!(!preview.contains(forbidden), "apercu is made with {forbidden}");
+    }
     assert!(tree("import").contains("publication") && tree("collecte").contains("collection"));
 }
 
@@ -111,6 +116,7 @@ fn invariant_1_the_inner_rooms_know_no_runtime() {
         "domain",
         "matching",
         "pages",
+        "preview",
         "publication",
         "sources",
         "store",

@@ -58,6 +58,10 @@ pub fn run(service: &Service, operation: &Operation, as_json: bool, yes: bool) -
                 show(&told, traced(code, &told));
             }
         }
+        Operation::Preview => {
+            let told = get("/internal/apercu")?;
+            show(&told, previews(service.url(), &told));
+        }
         Operation::Coverage => print!("{}", service.text("couverture")?.map_err(Refusal::fault)?),
         Operation::Rules => {
             let told = get("regles")?;
@@ -100,6 +104,24 @@ fn sign(service: &Service, id: &str, as_json: bool, yes: bool) -> anyhow::Result
     match step(&job) {
         "publie" | "inchange" => Ok(0),
         _ => bail!("la publication n'est pas en service : {}", text(&job["bilan"]["echec"])),
+    }
+}
+
+/// Where what waits may be looked at.
+fn previews(url: &str, told: &Value) -> String {
+    let words = |preview: &Value| {
+        let said = |name: &str| text(&preview[name]);
+        format!(
+            "{} (travail {}) : {url}{}\n  valider : scripts/import confirm {}\n",
+            said("generation"),
+            said("travail"),
+            said("chemin"),
+            said("travail")
+        )
+    };
+    match told["apercus"].as_array().map(Vec::as_slice) {
+        Some([]) | None => "Rien n'attend de validation.\n".to_owned(),
+        Some(waiting) => waiting.iter().map(words).collect(),
     }
 }
 
@@ -207,6 +229,15 @@ mod tests {
         ] {
             assert!(words.contains(expected), "{expected}: {words}");
         }
+    }
+
+    #[test]
+    fn a_preview_is_an_address_to_open() {
+        let told = json!({"apercus": [{"travail": "j1", "generation": "g5", "chemin": "/internal/apercu/g5-0a/"}]});
+        let words = previews("http://127.0.0.1:3000", &told);
+        assert!(words.starts_with("g5 (travail j1) : http://127.0.0.1:3000/internal/apercu/g5-0a/\n"), "{words}");
+        assert!(words.contains("scripts/import confirm j1"), "{words}");
+        assert!(previews("", &json!({"apercus": []})).starts_with("Rien n'attend"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ Publie des documents : les envoie par parties, suit la publication, rend son bil
   scripts/import report [ID]
   scripts/import verify [options] FICHIER…       la même chose que --verifier
   scripts/import status                          ce qui est en service, ce qui attend et quoi faire
+  scripts/import preview                         où regarder, avant de valider, ce qui attend une validation
   scripts/import confirm ID [--oui]              confirme ou valide la publication qui attend
   scripts/import abandon ID                      renonce à une publication
   scripts/import rollback                        remet en service la génération précédente
@@ -192,6 +193,8 @@ pub enum Operation {
         /// Their millesime.
         millesime: Option<String>,
     },
+    /// Where what waits for a signature may be looked at.
+    Preview,
     /// What is covered.
     Coverage,
     /// The rules of plausibility.
@@ -298,6 +301,7 @@ impl Command {
         match said.as_slice() {
             ["status"] => return of(Operation::Status),
             ["rollback"] => return of(Operation::Rollback),
+            ["preview"] => return of(Operation::Preview),
             ["coverage"] => return of(Operation::Coverage),
             ["rules"] => return of(Operation::Rules),
             ["abandon", id] => return of(Operation::Abandon((*id).to_owned())),
@@ -316,7 +320,9 @@ impl Command {
             }
             ["trace"] => bail!("trace attend au moins un code de certification"),
             ["diff", ..] => bail!("diff attend deux générations, ou aucune"),
-            ["status" | "rollback" | "coverage" | "rules", other, ..] => bail!("« {other} » n'est pas attendu ici"),
+            ["status" | "rollback" | "preview" | "coverage" | "rules", other, ..] => {
+                bail!("« {other} » n'est pas attendu ici")
+            }
             ["verify", ..] => {
                 words.remove(0);
                 set(&mut order, "verifier");

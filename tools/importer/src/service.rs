@@ -45,6 +45,12 @@ impl Service {
         &self.url
     }
 
+    /// The address of a route of the import, or of another one where the path begins at the root.
+    fn address(&self, path: &str) -> String {
+        let folder = if path.starts_with('/') { "" } else { "/internal/import/" };
+        [&self.url, folder, path].concat()
+    }
+
     /// A call that may be repeated: faults of the network and 503 are tried again.
     pub fn repeat(&self, method: &str, path: &str, body: &Body<'_>) -> anyhow::Result<Result<Value, Refusal>> {
         let mut pause = PAUSE;
@@ -61,9 +67,8 @@ impl Service {
 
     /// A text, as it is answered.
     pub fn text(&self, path: &str) -> anyhow::Result<Result<String, Refusal>> {
-        let request = Request::builder()
-            .uri(format!("{}/internal/import/{path}", self.url))
-            .header("authorization", format!("Bearer {}", self.secret));
+        let request =
+            Request::builder().uri(self.address(path)).header("authorization", format!("Bearer {}", self.secret));
         let unreachable = || format!("{} ne répond pas", self.url);
         let mut response = self.agent.run(request.body(())?).with_context(unreachable)?;
         let status = response.status().as_u16();
@@ -80,7 +85,7 @@ impl Service {
     pub fn once(&self, method: &str, path: &str, body: &Body<'_>) -> anyhow::Result<Result<Value, Refusal>> {
         let request = Request::builder()
             .method(method)
-            .uri(format!("{}/internal/import/{path}", self.url))
+            .uri(self.address(path))
             .header("authorization", format!("Bearer {}", self.secret));
         let unreachable = || format!("{} ne répond pas", self.url);
         let mut response: Response<ureq::Body> = match body {

@@ -6,6 +6,7 @@ use super::placement::{BundledDocument, PlacementKeys, place_of, read_source, te
 use super::state::BCN;
 use crate::job::{HEADCOUNTS_MAX, JobStep};
 use crate::lists::ListRow;
+use crate::manifest::MEFS;
 use crate::outlines::{self, Outline};
 use crate::short::{NAME_MAX, short};
 use crate::{Environment, PublicationError};
@@ -146,7 +147,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             // The nomenclature: one document a key. Only what lookups need is kept in bundles.
             let Some((_, kind, json, keys)) = group.into_iter().next() else { return Ok(Vec::new()) };
             self.count_whole(kind, json);
-            *self.state.tables.entry(kind.name().to_owned()).or_default() += 1;
+            let course = kind == Kind::Bcn && text(&keys.document, "type") == "mef";
+            for name in [Some(kind.name()), course.then_some(MEFS)].into_iter().flatten() {
+                *self.state.tables.entry(name.to_owned()).or_default() += 1;
+            }
             if let (Kind::Bcn | Kind::BcnSise, Some(code)) = (kind, kind.key(&keys.document)) {
                 self.state.known.add(&code);
             }

@@ -1,7 +1,8 @@
 //! Digests of a set of documents: the same whatever the order and the partitions.
 //!
-//! There are two. That of documents as they were pushed tells whether anything changed, and stays inside: whoever knows all but
-//! one document would find that one by search. That of documents as they leave is public, and is all that reports show.
+//! There are three. That of documents as they were pushed tells whether anything changed, and stays inside: whoever knows all but
+//! one document would find that one by search. That of documents as they leave is public. That of the rows of
+//! each list is public too, and can be made anew of its CSV export.
 
 use super::JobStepper;
 use crate::Environment;
@@ -16,6 +17,21 @@ fn add(sum: &mut [u64; 4], kind: Kind, parts: &[&[u8]]) {
     for part in parts {
         digest.update(part);
     }
+    add_up(sum, digest);
+}
+
+/// Adds a row of a CSV export to the digest of its list: of what leaves, so that anybody who holds the export can make it anew
+/// (docs/recettes/empreinte.py).
+pub(super) fn add_row(sum: &mut [u64; 4], row: &[u8]) {
+    add_up(sum, Sha256::new_with_prefix(row));
+}
+
+/// A digest of a set as it is written.
+pub(super) fn written(sum: &[u64; 4]) -> String {
+    hex(&sum.map(u64::to_le_bytes).concat())
+}
+
+fn add_up(sum: &mut [u64; 4], digest: Sha256) {
     for (sum, bytes) in sum.iter_mut().zip(digest.finalize().chunks_exact(8)) {
         *sum = sum.wrapping_add(bytes.try_into().map(u64::from_le_bytes).unwrap_or_default());
     }
@@ -24,12 +40,12 @@ fn add(sum: &mut [u64; 4], kind: Kind, parts: &[&[u8]]) {
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// That of documents as they were pushed, in hexadecimal.
     pub(super) fn digest(&self) -> String {
-        hex(&self.state.digest.map(u64::to_le_bytes).concat())
+        written(&self.state.digest)
     }
 
     /// That of documents as they leave.
     pub(super) fn public_digest(&self) -> String {
-        hex(&self.state.public_digest.map(u64::to_le_bytes).concat())
+        written(&self.state.public_digest)
     }
 
     /// A document as it was pushed.

@@ -66,6 +66,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             (differences.before, differences.after) = (base.generation.clone(), self.generation.clone());
             self.job.summary.differences = Some(differences);
         }
+        self.job.summary.existing = self.state.tables.clone();
         let (coverage, table) = outlines::coverage(&new);
         self.job.summary.coverage = coverage;
         let count = put_long(&mut self.writer, COVERAGE_FAMILY, 1, table.as_bytes()).await?;

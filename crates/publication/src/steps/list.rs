@@ -1,7 +1,7 @@
 //! The third step: sorted rows become segments, pages and plans.
 
-use super::JobStepper;
 use super::state::{ListInProgress, PlaceSort};
+use super::{JobStepper, fingerprint};
 use crate::job::JobStep;
 use crate::lists::{ListBuilder, PAGE_MIN, csv_header};
 use crate::writer::{put_long, read_long};
@@ -47,8 +47,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         for (key, json, csv) in rows {
             let key = RowKey::read(key, order).ok_or(StoreError::Damaged("liste".into()))?;
             let place = builder.add(&mut self.writer, &key, json, csv).await?;
-            let places = self.state.lists.get_mut(sort.list).and_then(|l| l.places.as_mut());
-            if let Some(places) = places.filter(|_| order == Order::Places) {
+            let Some(list) = self.state.lists.get_mut(sort.list).filter(|_| order == Order::Places) else { continue };
+            fingerprint::add_row(&mut list.digest, csv);
+            if let Some(places) = list.places.as_mut() {
                 let mut encoder = Encoder::default();
                 encoder.bytes(&key.sort_key(Order::Places)).size(place);
                 let p = places.separators.partition_point(|s| *s <= key.uai);

@@ -45,6 +45,9 @@ pub(super) struct ListInProgress {
     /// Rows written.
     #[serde(rename = "lignes")]
     pub(super) rows: u64,
+    /// The digest of its rows as the CSV export has them.
+    #[serde(rename = "empreinte", default)]
+    pub(super) digest: [u64; 4],
     /// Bytes of its documents.
     #[serde(rename = "octets")]
     pub(super) bytes: u64,

@@ -1,6 +1,6 @@
 //! The last step: the pointer moves, in one write.
 
-use super::JobStepper;
+use super::{JobStepper, fingerprint};
 use crate::job::JobStep;
 use crate::known_codes;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
@@ -58,6 +58,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let published: Vec<PublishedMaille> = self.published_mailles();
             self.writer.put(keys::DECLARATIONS, 0, to_json(keys::DECLARATIONS, &published)?).await?;
         }
+        let mut exports = BTreeMap::new();
+        for list in &self.state.lists {
+            exports.insert(list.name.clone(), fingerprint::written(&list.digest));
+        }
         let summary = &self.job.summary;
         let public = PublicRecord {
             work: self.job.id.clone(),
@@ -70,6 +74,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             secrecy: self.secrecy().secrecy,
             secondary: self.secrecy().secondary,
             withheld: summary.withheld.clone(),
+            exports,
         };
         self.writer.put(public_record::FAMILY, 0, to_json(public_record::FAMILY, &public)?).await?;
         self.writer.put(known_codes::FAMILY, 0, self.state.known.as_bytes().to_vec()).await?;

@@ -3,7 +3,7 @@
 use super::JobStepper;
 use super::state::Verified;
 use crate::job::JobStep;
-use crate::manifest::rendering;
+use crate::manifest::{MEFS, rendering};
 use crate::{Environment, PublicationError};
 use domain::{Kind, Maille};
 use std::collections::BTreeMap;
@@ -191,7 +191,10 @@ fn is_loss(before: u64, after: u64) -> bool {
 
 /// Where a kind without mailles (the nomenclature, what only treatments and the matching read) loses more than a tenth.
 fn losses_of_tables(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> Vec<String> {
-    let counts = before.iter().map(|(kind, a)| (kind, *a, after.get(kind).copied().unwrap_or(0)));
+    let counts = before
+        .iter()
+        .filter(|(kind, _)| *kind != MEFS)
+        .map(|(kind, a)| (kind, *a, after.get(kind).copied().unwrap_or(0)));
     counts.filter(|(_, a, b)| is_loss(*a, *b)).map(|(kind, a, b)| format!("{kind} : {a} → {b}")).collect()
 }
 

@@ -13,6 +13,7 @@
 pub mod documentation;
 pub mod errors;
 pub mod records;
+mod reference;
 mod report;
 pub mod site;
 pub mod status;

@@ -372,3 +372,29 @@ fn calls(statistics: &PlaceFigures, own: &str, region: Option<&Region>) -> Vec<(
     }
     calls
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn invariant_3_a_table_holds_what_is_published_and_nothing_else() {
+        let shown = json!({"millesime": "2023", "taux_en_emploi_6_mois": 28, "taux_en_formation": 50, "taux_autres_6_mois": 22,
+            "nb_annee_term": 120});
+        let hidden = json!({"millesime": "2022_2023", "filiere": "pro", "region": {"code": "04", "nom": "La Réunion"},
+            "taux_en_emploi_6_mois": null, "taux_en_formation": null, "taux_autres_6_mois": null, "nb_annee_term": 12,
+            "nb_en_emploi_6_mois": null});
+        let national = PlaceFigures {
+            voies: vec![VoieFigures { filiere: Filiere::Pro, years: vec![shown] }],
+            ..PlaceFigures::default()
+        };
+        let table = figures_table("Vente \"A\"", &national, &[hidden]);
+        let lines: Vec<&str> = table.trim_end().split("\r\n").skip(1).collect();
+        let expected = [
+            "\"Vente \"\"A\"\"\";\"France\";\"Au lycée\";\"2023\";28;50;22;120",
+            "\"Vente \"\"A\"\"\";\"La Réunion\";\"Au lycée\";\"2022 et 2023\";;;;12",
+        ];
+        assert_eq!(lines, expected);
+    }
+}

@@ -139,9 +139,6 @@ for (const [name, path] of Object.entries(views).filter(([name]) => name !== "do
   await page.evaluate(() => { document.documentElement.style.fontSize = ""; });
   await page.emulateMedia({ colorScheme: "dark" });
   await accessible(page, `${name} dark`);
-  await page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
-  await accessible(page, `${name} forced colours`);
-  await page.emulateMedia({ colorScheme: "dark", forcedColors: "none" });
   if (["certification", "accueil", "etablissement"].includes(name)) {
     await page.setViewportSize(sizes.bureau);
     await page.screenshot({ path: join(pictures, `${name}-sombre.png`), fullPage: true });

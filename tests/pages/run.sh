@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Opens the pages in a headless Chromium, at the root and under a prefix: tests/pages/run.sh [--install] [PICTURES_FOLDER]
-# Needs scripts/build, chromium (apt-get), playwright-core and axe-core (npm); --install, or CI, installs the packages.
+# Then twelve tasks of visitors, and everyday queries over the real data where it is beside the project.
+# Needs scripts/build, chromium (apt-get), playwright-core, axe-core and html-validate (npm); --install, or CI, installs the packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 install=()
@@ -32,6 +33,29 @@ curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-p
 grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
 export CHROMIUM=$chromium
 node tests/pages/navigateur/essai.mjs "$url" "$pictures"
+node tests/pages/navigateur/taches.mjs "$url" "$pictures/taches"
+
+# What people type, over the real data.
+real=../shared/data
+if [ -d "$real" ]; then
+  target/debug/dataset real --data "$real" --out "$folder/real" 2>/dev/null
+  target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/real.db" \
+    --fast-unsafe-store >"$folder/real.log" 2>&1 &
+  second=$!
+  trap 'kill "$second" "$pid" 2>/dev/null || true; wait "$second" "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
+  for _ in $(seq 1 150); do
+    real_url=$(sed -n 's/^Serving \(http:.*\)/\1/p' "$folder/real.log")
+    [ -z "$real_url" ] || break
+    sleep 0.2
+  done
+  IMPORT_SECRET=essai-des-pages IMPORTER_CACHE="$folder" IMPORTER_ENV_FILE="$folder/env" target/debug/importer --url "$real_url" \
+    --confirmer-anomalies --accepter-doublons "$folder"/real/*.ndjson >"$folder/real.import" 2>&1 || { cat "$folder/real.import" >&2; exit 1; }
+  node tests/pages/navigateur/recherches.mjs "$real_url" tests/pages/recherches.tsv
+  kill "$second"
+else
+  echo "SKIPPED everyday queries: needs $real" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
+  [ "${CI:-}" != true ] || [ "${EXPOSITION_REQUIRE_SHARED:-1}" = 0 ] || exit 1
+fi
 
 # The same behind a real nginx that takes a prefix away, which the application does not see: nothing may leave it.
 nginx=$(PATH=$PATH:/usr/sbin command -v nginx || true)
@@ -45,3 +69,4 @@ tests/gateway/configure.sh "$folder/nginx" "${url#http://}" "127.0.0.1:$port"
 "$nginx" -p "$folder/nginx" -c "$folder/nginx/nginx.conf"
 trap 'kill "$(cat "$folder/nginx/pid")" "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
 node tests/pages/navigateur/essai.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe"
+node tests/pages/navigateur/taches.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe/taches"

@@ -2,6 +2,7 @@
 
 use crate::errors;
 use crate::records::{self, Terms};
+use crate::reference;
 use crate::template::{self, Deployment, PageHead, fragment, page, script};
 use api::error::ApiError;
 use api::{Request, Response, ResponseBody, Runtime, accepts_gzip, links, read_body, routes};
@@ -59,6 +60,7 @@ fn handle(
             Response::new(308, "text/plain", Vec::new()).with("location", "../doc")
         }
         ["api", "doc"] => show(documentation(deployment, files)),
+        ["api", "doc", "reference"] => show(reference::show(deployment, OPENAPI)),
         ["api", "doc", "erreurs"] => show(errors::show(deployment)),
         ["api", "doc", "appariement"] => show(matching(deployment)),
         ["api", "doc", "cle"] => show(key(deployment)),
@@ -188,11 +190,12 @@ fn documentation(deployment: &Deployment, files: &[PackedFile]) -> Markup {
             "Chaque route s’essaie ici même, sur ce service. La description entière est dans "
             a href="/api/doc/openapi.json" { code { "/api/doc/openapi.json" } }
             " (OpenAPI 3.1)\u{a0}; les erreurs et leurs causes sont dans " a href="/api/doc/erreurs" { "leur page" }
+            ", toutes les routes sans script dans la " a href="/api/doc/reference" { "référence" }
             ", les licences, le niveau de service et le contact dans les " a href="/api/doc/conditions" { "conditions d’utilisation" } "."
         }
         @if tries {
             div #swagger {}
-            noscript { p { "Les essais demandent JavaScript\u{a0}; la description se lit sans." } }
+            noscript { p { "Les essais demandent JavaScript\u{a0}; " a href="/api/doc/reference" { "la référence" } " se lit sans." } }
         } @else {
             p.notice.warning {
                 "Cette construction du service n’embarque pas l’outil d’essai\u{a0}: lancer scripts/assets --install, puis reconstruire."
@@ -230,6 +233,7 @@ mod tests {
             "/api/doc/appariement",
             "/api/doc/erreurs",
             "/api/doc/erreurs/",
+            "/api/doc/reference",
             "/api/doc/cle",
             "/api/doc/conditions",
         ] {

@@ -14,6 +14,7 @@ mod coverage;
 pub mod documentation;
 pub mod errors;
 pub mod records;
+mod reference;
 mod report;
 pub mod site;
 pub mod status;

@@ -5,6 +5,7 @@
 //! | `/` | where to begin, for those who accept HTML; programs get the recorded 404 |
 //! | `/recherche` | certifications and establishments by everyday words |
 //! | `/certifications/{cfd or SISE:…}` | a certification: each voie beside the others, years, regions, establishments |
+//! | `/certifications/{…}.csv` | its figures in France and each region, for a spreadsheet |
 //! | `/etablissements/{uai}` | what an establishment teaches |
 //! | `/etablissements/{uai}/{code}` | a course: beside its region and France, years, how to embed it |
 //! | `/comparer` | up to four of these side by side |

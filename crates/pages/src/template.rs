@@ -49,8 +49,9 @@ const ENTRIES: [(&str, &str); 5] = [
 ];
 
 /// Pages for those who take the data home, below the others.
-const DATA_ENTRIES: [(&str, &str); 5] = [
+const DATA_ENTRIES: [(&str, &str); 6] = [
     ("/api/doc", "Documentation de l’API"),
+    ("/api/doc/reference", "Référence de l’API"),
     ("/api/doc/appariement", "Apparier un catalogue"),
     ("/api/doc/erreurs", "Erreurs de l’API"),
     ("/api/doc/cle", "Ma clé"),

@@ -96,18 +96,38 @@ impl<K: KeyValue> Reader<K> {
             let lists = found.iter().map(|term| term.of(subject)).chain(facets.iter().cloned());
             of_subject(&plan, subject, intersect(&lists.collect::<Vec<_>>()))
         };
-        let etablissements = side(Subject::Etablissement, &found);
+        let mut etablissements = side(Subject::Etablissement, &found);
         let mut certifications = side(Subject::Certification, &found);
         let school = terms.iter().any(|term| term.kind == TermKind::School);
-        if certifications.is_empty() && !school {
-            for (term, found) in terms.iter().zip(&mut found).filter(|(term, _)| term.kind == TermKind::Word) {
-                self.look_further(&plan, term, found, &mut budget).await?;
+        let mut place_alone = false;
+        if !school && !begins_a_label(&terms, &certifications) {
+            // A name that is a town's, and begins no label.
+            let named = mark_of_town(&terms, 0, terms.len());
+            if let Some(list) = self.town(&plan, named, &mut budget).await? {
+                place_alone = true;
+                let lists: Vec<Postings> = [list].into_iter().chain(facets.iter().cloned()).collect();
+                let of_town = of_subject(&plan, Subject::Etablissement, intersect(&lists));
+                etablissements = union(&Postings(etablissements), &Postings(of_town)).0;
             }
-            certifications = side(Subject::Certification, &found);
+        }
+        if certifications.is_empty() && !school && !place_alone {
+            certifications = self.in_region_of_town(&plan, &terms, &found, &facets, &mut budget).await?;
+        }
+        let has_data = |list: &[(usize, MatchQuality)]| list.iter().any(|(number, _)| plan.class(*number) == 0);
+        if !school && !place_alone && !has_data(&certifications) {
+            let none = certifications.is_empty();
+            for (term, found) in terms.iter().zip(&mut found).filter(|(term, _)| term.kind == TermKind::Word) {
+                if none || !term.instead.is_empty() {
+                    self.look_further(&plan, term, found, &mut budget).await?;
+                }
+            }
+            let further = side(Subject::Certification, &found);
+            certifications = union(&Postings(certifications), &Postings(further)).0;
         }
         if certifications.is_empty()
             && !school
-            && let Some(region) = self.region_of_town(&plan, &found, &mut budget).await?
+            && !place_alone
+            && let Some(region) = self.region_of_name(&plan, &found, &mut budget).await?
         {
             let named = found.iter().filter(|term| term.names_certifications(&plan));
             let lists = named.map(|term| term.of(Subject::Certification)).chain(facets.iter().cloned());
@@ -122,13 +142,15 @@ impl<K: KeyValue> Reader<K> {
         }
         // Whoever names a kind of establishment, or places alone, looks for an establishment.
         let place = |term: &Term| matches!(term.kind, TermKind::Region | TermKind::Town | TermKind::School);
-        let establishments_first = school || !terms.is_empty() && terms.iter().all(place);
+        let establishments_first = school || place_alone || !terms.is_empty() && terms.iter().all(place);
         // Class first, then the accord, then the label.
         let mut ranks: Vec<(usize, u8, usize)> = ids
             .into_iter()
             .map(|(number, accord)| {
                 let class = plan.class(number);
-                (if establishments_first { class ^ 1 } else { class }, u8::MAX - accord.0, number)
+                // Establishments with data, those without, then certifications; or the order of the index.
+                let order = if establishments_first { (class & 1 ^ 1) * 4 + class } else { class };
+                (order, u8::MAX - accord.0, number)
             })
             .filter(|(_, _, number)| demand.subject.is_none_or(|subject| subject_of(&plan, *number) == subject))
             .collect();
@@ -199,6 +221,9 @@ impl<K: KeyValue> Reader<K> {
             lists.push(list.unwrap_or_default());
         }
         let mut found = FoundTerm { words: Postings(intersect(&lists)), unknown, ..FoundTerm::default() };
+        if !term.also.is_empty() {
+            found.certifications = self.all_of(plan, &term.also, budget).await?;
+        }
         for mark in &term.marks {
             let list = self.postings(plan, mark, budget).await?.unwrap_or_default().without_accord();
             if term.marks_of_etablissements.contains(mark) {
@@ -214,6 +239,69 @@ impl<K: KeyValue> Reader<K> {
         Ok(found)
     }
 
+    /// The cards that have every word.
+    async fn all_of(&self, plan: &SearchPlan, words: &[String], budget: &mut Budget) -> Result<Postings, StoreError> {
+        let mut lists = Vec::new();
+        for word in words {
+            lists.push(self.postings(plan, word, budget).await?.unwrap_or_default());
+        }
+        Ok(Postings(intersect(&lists)))
+    }
+
+    /// The establishments of a town.
+    async fn town(
+        &self,
+        plan: &SearchPlan,
+        mark: Option<String>,
+        budget: &mut Budget,
+    ) -> Result<Option<Postings>, StoreError> {
+        let Some(mark) = mark.filter(|_| budget.0 > 2) else { return Ok(None) };
+        let list = self.postings(plan, &mark, budget).await?;
+        Ok(list.map(Postings::without_accord).filter(|list| !list.0.is_empty()))
+    }
+
+    /// The certifications of the other terms with data in the region of a town: that which the last words name, else the
+    /// first one (`cap cuisine le havre`, `brest bts`).
+    async fn in_region_of_town(
+        &self,
+        plan: &SearchPlan,
+        terms: &[Term],
+        found: &[FoundTerm],
+        facets: &[Postings],
+        budget: &mut Budget,
+    ) -> Result<Vec<(usize, MatchQuality)>, StoreError> {
+        let end = terms.len();
+        let last = (1..=TOWN_WORDS_MAX.min(end.saturating_sub(1))).rev().map(|count| (end - count, end));
+        for (from, to) in last.chain((end > 1).then_some((0, 1))) {
+            let Some(list) = self.town(plan, mark_of_town(terms, from, to), budget).await? else { continue };
+            let Some((first, _)) = list.0.first() else { continue };
+            let Some(region) = self.region_of(plan, *first, budget).await? else { continue };
+            let others = found.iter().enumerate().filter(|(rank, _)| *rank < from || *rank >= to);
+            let lists = others.map(|(_, term)| term.of(Subject::Certification)).chain(facets.iter().cloned());
+            let lists: Vec<Postings> = lists.chain([region]).collect();
+            return Ok(of_subject(plan, Subject::Certification, intersect(&lists)));
+        }
+        Ok(Vec::new())
+    }
+
+    /// The certifications with data in the region of an establishment. Two gets.
+    async fn region_of(
+        &self,
+        plan: &SearchPlan,
+        number: usize,
+        budget: &mut Budget,
+    ) -> Result<Option<Postings>, StoreError> {
+        if budget.0 < 2 {
+            return Ok(None);
+        }
+        budget.0 -= 1;
+        let n = page(&plan.cards, number as u64).ok_or(StoreError::Damaged(PLAN_FAMILY.into()))?;
+        let value = self.value(CARD_FAMILY, n).await?;
+        let entry = value.find(&number.to_string())?.ok_or_else(|| value.damaged())?;
+        let card = SearchCard::decode(entry).map_err(|Damaged| value.damaged())?;
+        self.postings(plan, &mark::region(&card.region), budget).await
+    }
+
     /// Where no certification fits: other words for the same, else words that begin alike (`boulangerie`, `boulanger`).
     async fn look_further(
         &self,
@@ -223,11 +311,7 @@ impl<K: KeyValue> Reader<K> {
         budget: &mut Budget,
     ) -> Result<(), StoreError> {
         if !term.instead.is_empty() {
-            let mut lists = Vec::new();
-            for word in &term.instead {
-                lists.push(self.postings(plan, word, budget).await?.unwrap_or_default());
-            }
-            let list = Postings(intersect(&lists));
+            let list = self.all_of(plan, &term.instead, budget).await?;
             if names_certifications(plan, &list) {
                 found.unknown = false;
                 found.certifications = union(&found.certifications, &list);
@@ -254,7 +338,7 @@ impl<K: KeyValue> Reader<K> {
 
     /// The certifications with data in the region of the establishment that the words of no certification name: a town
     /// where it lies. Two gets at most.
-    async fn region_of_town(
+    async fn region_of_name(
         &self,
         plan: &SearchPlan,
         found: &[FoundTerm],
@@ -266,13 +350,10 @@ impl<K: KeyValue> Reader<K> {
         let named = of_subject(plan, Subject::Etablissement, intersect(&of_places));
         // With data first, then by how well the name fits.
         let best = named.into_iter().min_by_key(|(n, accord)| (plan.class(*n), u8::MAX - accord.0, *n));
-        let Some((number, _)) = best.filter(|_| others && budget.0 > 1) else { return Ok(None) };
-        budget.0 -= 1;
-        let n = page(&plan.cards, number as u64).ok_or(StoreError::Damaged(PLAN_FAMILY.into()))?;
-        let value = self.value(CARD_FAMILY, n).await?;
-        let entry = value.find(&number.to_string())?.ok_or_else(|| value.damaged())?;
-        let card = SearchCard::decode(entry).map_err(|Damaged| value.damaged())?;
-        self.postings(plan, &mark::region(&card.region), budget).await
+        match best.filter(|_| others) {
+            Some((number, _)) => self.region_of(plan, number, budget).await,
+            None => Ok(None),
+        }
     }
 }
 
@@ -289,6 +370,9 @@ pub struct SearchDemand<'a> {
 
 /// Facets of a search, at most: level, voie, region.
 pub const FACETS_MAX: usize = 3;
+
+/// Words of a town's name, at most: `saint jean de luz` is three that are looked up.
+const TOWN_WORDS_MAX: usize = 3;
 
 /// Gets kept for the cards of the results.
 const CARD_GETS: usize = 4;
@@ -332,11 +416,32 @@ fn of_subject(plan: &SearchPlan, subject: Subject, ids: Vec<(usize, MatchQuality
     ids.into_iter().filter(|(number, _)| subject_of(plan, *number) == subject).collect()
 }
 
-/// No card fits every list: those of as many as fit some card, else those of the rarest.
+/// Whether one of the certifications begins with the words as they were typed, where words are all that was.
+fn begins_a_label(terms: &[Term], certifications: &[(usize, MatchQuality)]) -> bool {
+    let best = certifications.iter().map(|(_, accord)| accord.0).max();
+    best.is_some_and(|best| usize::from(best) > terms.len() * usize::from(MatchQuality::EXACT))
+}
+
+/// The mark of the town that terms name, where they are words.
+fn mark_of_town(terms: &[Term], from: usize, to: usize) -> Option<String> {
+    let named = terms.get(from..to).filter(|terms| (1..=TOWN_WORDS_MAX).contains(&terms.len()))?;
+    let words: Vec<String> = named.iter().flat_map(|term| term.words.clone()).collect();
+    named.iter().all(|term| term.kind == TermKind::Word).then(|| mark::town(&words)).flatten()
+}
+
+/// No card fits every list: those of as many as fit some card, then those of all but one, else those of the rarest.
 fn nearest(lists: impl Iterator<Item = Postings>) -> Vec<(usize, MatchQuality)> {
     let lists: Vec<Postings> = lists.filter(|list| !list.0.is_empty()).collect();
     let ids = intersect(&lists);
     if !ids.is_empty() {
+        return ids;
+    }
+    let all_but = |rank: usize| {
+        let others = lists.iter().enumerate().filter(|(other, _)| *other != rank).map(|(_, list)| list.clone());
+        intersect(&others.collect::<Vec<_>>())
+    };
+    let best = (0..lists.len()).map(all_but).filter(|ids| !ids.is_empty()).min_by_key(Vec::len);
+    if let Some(ids) = best {
         return ids;
     }
     lists.into_iter().min_by_key(|list| list.0.len()).unwrap_or_default().0

@@ -29,3 +29,18 @@ pub fn level(slug: &str) -> String {
 pub fn filiere(filiere: Filiere) -> String {
     format!("{MARK}v{}", filiere.as_str())
 }
+
+/// Of establishments that lie in this town or departement, by the words of its name; `None` where it has none.
+#[must_use]
+pub fn town(words: &[String]) -> Option<String> {
+    // `LYON CEDEX 03` and `Lyon 3e Arrondissement` are Lyon, `ST DENIS` is Saint-Denis.
+    let of_name = words.iter().take_while(|word| *word != "cedex" && !word.starts_with(|c: char| c.is_ascii_digit()));
+    let name: Vec<&str> = of_name
+        .map(|word| match word.as_str() {
+            "st" => "saint",
+            "ste" => "sainte",
+            word => word,
+        })
+        .collect();
+    (!name.is_empty()).then(|| format!("{MARK}t{}", name.join("-")))
+}

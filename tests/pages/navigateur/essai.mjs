@@ -1,8 +1,9 @@
 // Opens every page in Chromium at desktop and phone width, narrow, large, dark, printed, without scripts: no console error,
 // no request to another host, the keyboard path from search to snippet, no serious accessibility finding, bytes within
-// their budget, no dead link. Keeps pictures.
+// their budget, no dead link, valid HTML. Keeps pictures.
 //   node essai.mjs http://127.0.0.1:3000 PICTURES_FOLDER
 import { chromium } from "playwright-core";
+import { HtmlValidate } from "html-validate";
 import { createRequire } from "node:module";
 import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +13,11 @@ const [base, pictures] = process.argv.slice(2);
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(pictures, { recursive: true });
 const faults = [];
+process.on("uncaughtException", (error) => {
+  for (const fault of faults) console.log(`- ${fault}`);
+  console.log(`- stopped: ${error.stack}`);
+  process.exit(1);
+});
 const check = (ok, what) => { if (!ok) faults.push(what); };
 
 const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir(), "chromium-")), {
@@ -45,6 +51,16 @@ async function accessible(page, name, exclude = []) {
   }
 }
 
+const validator = new HtmlValidate({ root: true, extends: ["html-validate:standard"] });
+/** The page as it is sent is HTML without a fault. */
+async function valid(name, path) {
+  const answer = await context.request.get(base + path, { headers: { accept: "text/html" } });
+  const { results } = await validator.validateString(await answer.text());
+  for (const m of results.flatMap((r) => r.messages)) faults.push(`${name}: HTML ${m.ruleId}: ${m.message} (${m.line}:${m.column})`);
+}
+const empty = await validator.validateString("<p><div></p>");
+check(!empty.valid, "the validator finds nothing wrong in what is wrong");
+
 const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 360, height: 740 } };
 const views = {
   accueil: "/",
@@ -71,6 +87,9 @@ const views = {
   etat: "/etat",
   appariement: "/api/doc/appariement",
   documentation: "/api/doc",
+  reference: "/api/doc/reference",
+  cle: "/api/doc/cle",
+  conditions: "/api/doc/conditions",
 };
 // Bytes on the wire: the first page with the design system, then what a sheet adds to what the browser holds.
 const HOME_MAX = 60 * 1024, SHEET_MAX = 40 * 1024;
@@ -80,9 +99,10 @@ const WIRE = /\b(null|undefined|superieur|TH\d-|taux_|nb_|donnee_source|MEFSTAT1
 for (const [size, dimensions] of Object.entries(sizes)) {
   for (const [name, path] of Object.entries(views)) {
     const start = faults.length;
+    if (size === "bureau") await valid(name, path);
     const page = await open(path, dimensions);
     if (name === "documentation") await page.waitForSelector(".opblock", { timeout: 20_000 });
-    // The tool that shows the description is not ours: its findings are told apart.
+    // The tool that tries calls is not ours: what it shows stands in the reference, which is.
     await accessible(page, `${name} ${size}`, name === "documentation" ? [["#swagger"]] : []);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     check(wide <= 0, `${name} ${size}: ${wide} px too wide`);
@@ -105,7 +125,7 @@ for (const [size, dimensions] of Object.entries(sizes)) {
 }
 
 // As wide as a phone of 320 px, text twice as large, dark, printed, in forced colours: nothing is cut, axe finds nothing.
-for (const [name, path] of Object.entries(views).filter(([, path]) => !path.startsWith("/api/"))) {
+for (const [name, path] of Object.entries(views).filter(([name]) => name !== "documentation")) {
   if (name === "sans-donnees") continue;
   const page = await open(path, { width: 320, height: 640 });
   const fits = async (what) => {

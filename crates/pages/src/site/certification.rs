@@ -33,12 +33,21 @@ pub(super) async fn show<K: KeyValue>(
             "",
         )
     };
+    // The same figures as a table.
+    let (code, as_table) = code.strip_suffix(".csv").map_or((code, false), |code| (code, true));
     let Some(read) = CodeCertification::parse(code) else { return Ok(unknown()) };
     let own = data.page_code(&read).await?;
     if own != code {
-        return Ok(SiteAnswer::Moved(format!("/certifications/{own}")));
+        let end = if as_table { ".csv" } else { "" };
+        return Ok(SiteAnswer::Moved(format!("/certifications/{own}{end}")));
     }
     let Some(card) = data.certification(&read).await? else { return Ok(unknown()) };
+    if as_table {
+        let national = data.statistics(&card, "").await?;
+        let regions = regions(data, &national.codes).await?;
+        let label = readable(&card.libelle);
+        return Ok(SiteAnswer::Text("text/csv; charset=utf-8", figures_table(&label, &national, &regions)));
+    }
     let region = territory::region(&parameter(request, "region"));
     let national = data.statistics(&card, "").await?;
     let regional = match region {
@@ -104,6 +113,9 @@ pub(super) async fn show<K: KeyValue>(
                     let region = row.get("region").map_or("", |r| text(r, "code"));
                     format!("{path}?region={region}#etablissements")
                 }))
+            }
+            @if !national.voies.is_empty() {
+                p { a.fr-link href=(format!("{path}.csv")) download { "Télécharger la France et ses régions (CSV)" } }
             }
         }
         @for (name, rows) in &declared {
@@ -205,6 +217,32 @@ async fn etablissements<K: KeyValue>(
     Ok((rows, cut))
 }
 
+/// What the page shows of France, each year, and of each region, as a table for a spreadsheet: published figures alone, empty
+/// where there is none.
+fn figures_table(label: &str, national: &PlaceFigures, regions: &[Value]) -> String {
+    // A byte order mark: spreadsheets read UTF-8 by it.
+    let mut table = "\u{feff}formation;lieu;voie;annee;taux_emploi_6_mois;taux_etudes;taux_autre_situation;jeunes_derniere_annee\r\n".to_owned();
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    let figure =
+        |row: &Value, field: &str| row.get(field).and_then(Value::as_f64).map_or(String::new(), |n| n.to_string());
+    let mut add = |place: &str, voie: &str, row: &Value| {
+        let year = figures::year(text(row, "millesime"));
+        let rates = ["taux_en_emploi_6_mois", "taux_en_formation", "taux_autres_6_mois", "nb_annee_term"];
+        let rates = rates.map(|field| figure(row, field)).join(";");
+        table += &format!("{};{};{};{};{rates}\r\n", quoted(label), quoted(place), quoted(voie), quoted(&year));
+    };
+    for voie in &national.voies {
+        for year in &voie.years {
+            add("France", voie_name(voie.filiere), year);
+        }
+    }
+    for row in regions {
+        let place = row.get("region").map_or("", |region| text(region, "nom"));
+        add(place, Filiere::parse(text(row, "filiere")).map_or("", voie_name), row);
+    }
+    table
+}
+
 /// Years before the last have no figures of their own.
 fn final_rows(rows: Vec<Value>) -> Vec<Value> {
     rows.into_iter().filter(|row| row.get("certificationsTerminales").is_none()).collect()
@@ -238,7 +276,7 @@ fn ranking(rows: &[Value], national: &[VoieFigures], regional: &[VoieFigures], h
     html! {
         @if rows.is_empty() { p { "Aucun établissement de cette région n’a de données publiées pour cette formation." } }
         @else {
-            p.hint { "Du moins au plus de jeunes dans une autre situation que les études ou l’emploi. Les repères sur les barres sont les taux d’emploi de la France (trait plein) et de la région (trait pointillé)." }
+            p.hint.kept { "Du moins au plus de jeunes dans une autre situation que les études ou l’emploi. Les repères sur les barres sont les taux d’emploi de la France (trait plein) et de la région (trait pointillé)." }
         }
         @for filiere in VOIES {
             @let of_filiere = rows.iter().filter(|row| text(row, "filiere") == filiere.as_str());
@@ -247,7 +285,7 @@ fn ranking(rows: &[Value], national: &[VoieFigures], regional: &[VoieFigures], h
             @if !shown.is_empty() || !hidden.is_empty() {
                 h3 { (voie_name(filiere)) }
                 @if !benchmarks.is_empty() {
-                    p.hint { "En emploi à 6\u{a0}mois\u{a0}: " @for (rank, r) in benchmarks.iter().enumerate() { @if rank > 0 { ", " } (r.name) " " (r.rate) "\u{a0}%" } "." }
+                    p.hint.kept { "En emploi à 6\u{a0}mois\u{a0}: " @for (rank, r) in benchmarks.iter().enumerate() { @if rank > 0 { ", " } (r.name) " " (r.rate) "\u{a0}%" } "." }
                 }
                 ol.ranking { @for row in shown {
                     li.chosen[text(row, "uai") == highlighted] { p.name { (course_link(row)) } (bar(row, &benchmarks)) (words(row)) }
@@ -333,4 +371,30 @@ fn calls(statistics: &PlaceFigures, own: &str, region: Option<&Region>) -> Vec<(
         calls.push(("Un code seul", format!("{base}{}", path_code(code))));
     }
     calls
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn invariant_3_a_table_holds_what_is_published_and_nothing_else() {
+        let shown = json!({"millesime": "2023", "taux_en_emploi_6_mois": 28, "taux_en_formation": 50, "taux_autres_6_mois": 22,
+            "nb_annee_term": 120});
+        let hidden = json!({"millesime": "2022_2023", "filiere": "pro", "region": {"code": "04", "nom": "La Réunion"},
+            "taux_en_emploi_6_mois": null, "taux_en_formation": null, "taux_autres_6_mois": null, "nb_annee_term": 12,
+            "nb_en_emploi_6_mois": null});
+        let national = PlaceFigures {
+            voies: vec![VoieFigures { filiere: Filiere::Pro, years: vec![shown] }],
+            ..PlaceFigures::default()
+        };
+        let table = figures_table("Vente \"A\"", &national, &[hidden]);
+        let lines: Vec<&str> = table.trim_end().split("\r\n").skip(1).collect();
+        let expected = [
+            "\"Vente \"\"A\"\"\";\"France\";\"Au lycée\";\"2023\";28;50;22;120",
+            "\"Vente \"\"A\"\"\";\"La Réunion\";\"Au lycée\";\"2022 et 2023\";;;;12",
+        ];
+        assert_eq!(lines, expected);
+    }
 }

@@ -164,6 +164,7 @@ pub(super) async fn course<K: KeyValue>(data: &SiteData<'_, K>, uai: &str, code:
                 p.sentence { (sentence) }
                 @if let Some(words) = figures::provenance(&best) { p { (words) } }
                 @for message in figures::messages(&best) { p.hint { (message) } }
+                (figures::definitions())
                 (figures::details(&best))
             }
             None => {

@@ -113,6 +113,24 @@ pub(super) fn words(document: &Value) -> Markup {
     }
 }
 
+/// What the three shares mean, one click away from them.
+pub(super) fn definitions() -> Markup {
+    html! {
+        details.definitions {
+            summary { "Que veulent dire ces parts\u{a0}?" }
+            dl.sheet {
+                dt { "En emploi à 6\u{a0}mois" }
+                dd { "Ils ont un emploi salarié en France, six mois après leur sortie de formation." }
+                dt { "En études" }
+                dd { "Ils sont encore inscrits dans une formation, au lycée, en apprentissage ou à l’université." }
+                dt { "Autre situation" }
+                dd { "Ni l’un ni l’autre\u{a0}: recherche d’emploi, travail indépendant, départ à l’étranger, service civique…" }
+            }
+            p { a href="/methode#mesures" { "Comment ces parts sont mesurées" } }
+        }
+    }
+}
+
 /// What the API says with a document.
 pub(super) fn messages(document: &Value) -> Vec<&str> {
     let messages = document.get("_meta").and_then(|m| m.get("messages")).and_then(Value::as_array);
@@ -167,9 +185,9 @@ pub(super) fn details(document: &Value) -> Markup {
         details {
             summary { "Plus de chiffres" }
             dl.sheet {
-                @for (months, rate) in &later { dt { "En emploi à " (months) "\u{a0}mois" } dd { (rate) "\u{a0}%" } }
+                @for (months, rate) in &later { dt { a href="/methode#plus-tard" { "En emploi à " (months) "\u{a0}mois" } } dd { (rate) "\u{a0}%" } }
                 @if let Some(median) = wage(2) {
-                    dt { "Salaire net par mois, un an après" }
+                    dt { a href="/methode#salaire" { "Salaire net par mois, un an après" } }
                     dd {
                         "la moitié gagne plus de " (number(median)) "\u{a0}€"
                         @if let (Some(low), Some(high)) = (wage(1), wage(3)) {
@@ -177,8 +195,8 @@ pub(super) fn details(document: &Value) -> Markup {
                         }
                     }
                 }
-                @if let Some(rate) = broken { dt { "Contrats d’apprentissage rompus" } dd { (rate) "\u{a0}%" } }
-                @if let Some(count) = count { dt { "Jeunes en dernière année" } dd { (number(count)) } }
+                @if let Some(rate) = broken { dt { a href="/methode#ruptures" { "Contrats d’apprentissage rompus" } } dd { (rate) "\u{a0}%" } }
+                @if let Some(count) = count { dt { a href="/methode#effectif" { "Jeunes en dernière année" } } dd { (number(count)) } }
             }
         }
     }
@@ -224,6 +242,7 @@ pub(super) fn answer(voie: &VoieFigures, instead: &Markup) -> Markup {
                     (words(best))
                     p.sentence { (sentence) }
                     @if let Some(words) = provenance(best) { p { (words) } }
+                    (definitions())
                     (details(best))
                 }
                 None => { p.hidden-figures { (reason(best)) } (instead) }

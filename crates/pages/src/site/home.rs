@@ -28,7 +28,8 @@ pub(super) fn show(deployment: &Deployment) -> Markup {
             ul {
                 li { b { "élève ou parent" } "\u{a0}: cherchez un diplôme, voyez le lycée et l’apprentissage côte à côte, puis " a href="/comparer" { "comparez" } "." }
                 li { b { "chef d’établissement" } "\u{a0}: cherchez votre établissement par son nom ou sa ville\u{a0}; sa page se partage et ses chiffres s’intègrent à votre site." }
-                li { b { "journaliste, collectivité, développeur" } "\u{a0}: tout est aussi dans l’" a href="/api/doc" { "API" } "." }
+                li { b { "journaliste, collectivité" } "\u{a0}: la page d’un diplôme donne le chiffre national, puis celui de chaque région, et les télécharge en tableur." }
+                li { b { "développeur" } "\u{a0}: tout est aussi dans l’" a href="/api/doc" { "API" } "." }
             }
             p { a.fr-link href="/methode" { "Comment ces chiffres sont faits, et ce qu’ils ne disent pas" } }
         }

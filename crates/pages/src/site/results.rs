@@ -203,7 +203,8 @@ fn result(card: &SearchCard, region: &str, twin: bool) -> Markup {
         details += &format!(" · code {}", code.code);
     }
     html! {
-        a href=(path) { (readable(&card.libelle)) }
+        // The directory knows establishments without a name.
+        a href=(path) { @if card.libelle.is_empty() { "Établissement " (card.uai) } @else { (readable(&card.libelle)) } }
         p.hint { (details) @if !card.has_data { " · pas encore de chiffres" } }
     }
 }

@@ -47,7 +47,7 @@ pub(super) async fn show<M: Runtime>(runtime: &M, deployment: &Deployment, name:
                 h2 { "État de conformité" }
                 p { "Ce site est " b { (state) } " au référentiel général d’amélioration de l’accessibilité (RGAA 4.1). Aucun audit par un tiers n’a encore été mené\u{a0}; une grille tenue par l’équipe accompagne le code." }
                 h2 { "Contenus non accessibles" }
-                p { "La page d’essai de l’API repose sur un outil tiers (Swagger UI) qui n’a pas été audité. La même description se lit en " a href="/api/doc/openapi.json" { "JSON" } "." }
+                p { "La page d’essai de l’API repose sur un outil tiers (Swagger UI) que nous ne corrigeons pas. Les mêmes routes se lisent dans une page accessible, la " a href="/api/doc/reference" { "référence de l’API" } "." }
                 h2 { "Améliorer et contacter" }
                 p { "Si un contenu vous résiste, écrivez à " (write_to) "\u{a0}: il vous sera donné autrement." }
                 h2 { "Voies de recours" }
@@ -81,6 +81,7 @@ pub(super) async fn show<M: Runtime>(runtime: &M, deployment: &Deployment, name:
                     li { a href="/comparer" { "Comparer des formations" } }
                     li { a href="/methode" { "Comprendre les chiffres" } }
                     li { a href="/api/doc" { "Documentation de l’API" } ul {
+                        li { a href="/api/doc/reference" { "Référence de l’API" } }
                         li { a href="/api/doc/appariement" { "Apparier un catalogue" } }
                         li { a href="/api/doc/erreurs" { "Erreurs de l’API" } }
                         li { a href="/etat" { "État du service" } }
@@ -111,6 +112,17 @@ fn method() -> Markup {
             dd { "Ni l’un ni l’autre n’est connu\u{a0}: recherche d’emploi, travail indépendant, départ à l’étranger, service civique, inactivité." }
         }
         p { "Les trois parts font 100, aux arrondis près." }
+        h2 #autres-mesures { "Les autres chiffres" }
+        dl.sheet {
+            dt #plus-tard { "En emploi à 12, 18 ou 24 mois" }
+            dd { "La même question, posée plus tard, aux mêmes jeunes sortis de formation." }
+            dt #salaire { "Salaire net par mois, un an après" }
+            dd { "Celui des jeunes en emploi douze mois après leur sortie\u{a0}: la moitié gagne plus que le salaire médian, l’autre moitié moins." }
+            dt #ruptures { "Contrats d’apprentissage rompus" }
+            dd { "La part des contrats qui ont pris fin avant leur terme, quelle qu’en soit la raison." }
+            dt #effectif { "Jeunes en dernière année" }
+            dd { "Le nombre de jeunes que les parts décrivent." }
+        }
         h2 #millesimes { "Les années" }
         p { "Pour la France, une année est celle de la sortie de formation. Pour les régions et les établissements du secondaire, deux années sont cumulées (par exemple 2021 et 2022)\u{a0}: les groupes y sont plus petits. Une année seule et deux années cumulées ne se comparent pas sans prudence." }
         p { "Quand un diplôme en remplace un autre, les chiffres de l’ancien tiennent lieu de ceux du nouveau tant que celui-ci n’en a pas\u{a0}; la page le dit." }

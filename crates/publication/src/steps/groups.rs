@@ -99,6 +99,17 @@ pub(super) struct CardGroup {
     pub(super) version_set: SearchCard,
     pub(super) rank: u64,
     pub(super) words: BTreeSet<String>,
+    /// Codes and places with documents.
+    documents: usize,
+}
+
+impl CardGroup {
+    /// In how many places a certification has documents: how likely it is meant. Years before the last are looked for by
+    /// nobody: they have no figures of their own. Establishments have no rank.
+    pub(super) fn spread(&self) -> usize {
+        let before = ["1ere", "2nde", "commune"].iter().any(|word| self.words.contains(*word));
+        if before || self.version_set.subject == Subject::Etablissement { 0 } else { self.documents }
+    }
 }
 
 pub(super) fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option<BTreeMap<String, CardGroup>> {
@@ -123,7 +134,9 @@ pub(super) fn read_groups<'a>(records: impl Iterator<Item = &'a [u8]>) -> Option
             },
             rank: u64::MAX,
             words: BTreeSet::new(),
+            documents: 0,
         });
+        group.documents += usize::from(has_data);
         let version_set = &mut group.version_set;
         // The best label, and of equals the first in the alphabet: the order of the push decides nothing.
         if !libelle.is_empty() && (rank, libelle) < (group.rank, version_set.libelle.as_str())

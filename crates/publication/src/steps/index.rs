@@ -3,7 +3,7 @@
 //! | sub-step | reads | writes |
 //! | --- | --- | --- |
 //! | while bundles are built | each document | what is known of its certification or establishment, by hash; where it lies, by hash |
-//! | groups | one partition of what is known | one card each, by class and label |
+//! | groups | one partition of what is known | one card each, by class, spread and label |
 //! | cards | one partition of cards, sorted | pages of cards, numbered; their words, by hash |
 //! | words, places | one partition, sorted by hash | pages |
 //!
@@ -41,6 +41,8 @@ const PAGE_LARGE: usize = 64 * 1024;
 const POSTINGS_BYTES: usize = VALUE_MAX - 64 * 1024;
 /// Bytes of words that lie beside a card on its way.
 const WORDS_MAX: usize = 64 * 1024;
+/// Places of a certification that its rank counts, at most.
+const SPREAD_MAX: usize = 999_999;
 /// What the index needs between two calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Index {
@@ -171,9 +173,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             Kind::Etablissement => {
                 let (uai, name) = (t("numero_uai"), t("appellation_officielle"));
-                let words = [t("localite_acheminement"), t("commune_libe"), t("departement_insee_3_libe")].join(" ");
                 let academie = t("academie");
-                let marks = if academie.is_empty() { String::new() } else { mark::academie(&academie) };
+                let towns = [t("localite_acheminement"), t("commune_libe"), t("departement_insee_3_libe")];
+                let words = towns.join(" ");
+                let mut marks: Vec<String> = towns.iter().filter_map(|name| mark::town(&useful_words(name))).collect();
+                if !academie.is_empty() {
+                    marks.push(mark::academie(&academie));
+                }
+                let marks = marks.join(" ");
                 let said = Said {
                     libelle: &name,
                     uai: &uai,
@@ -337,7 +344,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let libelle = store::search::words(&group.version_set.libelle).join(" ");
             let code = group.version_set.codes.first().map_or(group.version_set.uai.as_str(), |c| c.code.as_str());
             // The group itself goes last: a certification may be spread over several records, told apart by it.
-            let sort = format!("{}\0{libelle}\0{code}\0{key}", class(&group.version_set));
+            // What is taught in most places comes first.
+            let rarity = SPREAD_MAX.saturating_sub(group.spread());
+            let sort = format!("{}\0{rarity:06}\0{libelle}\0{code}\0{key}", class(&group.version_set));
             // A diploma may have tens of thousands of courses, each found by its code: what does not fit beside the card
             // follows it, without one.
             let mut version_set = group.version_set.encode();
@@ -367,7 +376,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(())
     }
 
-    /// Cuts the partitions of cards, in the order of their labels.
+    /// Cuts the partitions of cards, in their order.
     fn prepare_cards(&mut self) {
         let index = &mut self.state.index;
         index.before = std::mem::take(&mut index.cards);

@@ -23,6 +23,8 @@ impl Desk {
             .args(["--url", &format!("http://{}", self.application.host.address())])
             .env("IMPORT_SECRET", &self.application.settings.import_secret)
             .env("IMPORTER_CACHE", self.folder.path().join("cache"))
+            // The file of refused lines comes where the command is given.
+            .current_dir(self.folder.path())
             .output()
             .unwrap()
     }

@@ -275,7 +275,8 @@ fn a_file_of_a_gibibyte_is_read_in_bounded_memory() {
         (0..rows).try_for_each(|_| writer.write_all(row.as_bytes()))
     });
     conversation.read(usize::MAX);
-    conversation.stream.shutdown(std::net::Shutdown::Both).unwrap();
+    // An answer that ends in time closes the connection by itself.
+    let _ = conversation.stream.shutdown(std::net::Shutdown::Both);
     let _ = sending.join();
     let text = String::from_utf8(conversation.body()).unwrap();
     let (answered, memory) = (text.lines().count() - 1, peak_memory(&application));

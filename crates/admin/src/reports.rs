@@ -3,6 +3,7 @@
 use crate::error::AdminError;
 use api::error::NotFound;
 use collection::{Run, RunReport};
+use plausibility::Rule;
 use publication::{Job, JobStep};
 use serde_json::{Map, Value, json};
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
@@ -169,12 +170,13 @@ fn public(report: &Value) -> Value {
         for told in ["refus", "echec", "doublons", "anomalies_a_confirmer", "en_vigueur_a_confirmer", "ecritures"] {
             summary.remove(told);
         }
-        // How often each rule was broken, without the sentences.
+        // How often each rule was broken, without the sentences; of rules about figures it would say something of hidden ones.
         let rules = summary.get("anomalies").and_then(|a| a.get("regles")).and_then(Value::as_object);
         let counts = rules.map(|rules| {
             let count =
                 |(rule, told): (&String, &Value)| (rule.clone(), told.get("nombre").cloned().unwrap_or_default());
-            Value::Object(rules.iter().map(count).collect())
+            let public = |(rule, _): &(&String, &Value)| Rule::parse(rule).is_some_and(|rule| !rule.reads_figures());
+            Value::Object(rules.iter().filter(public).map(count).collect())
         });
         match counts {
             Some(counts) => drop(summary.insert("anomalies".into(), counts)),
@@ -258,5 +260,28 @@ mod tests {
             assert!(reports_kept.contains("\"appels\":9") && reports_kept.contains("uai_incorrect"), "{reports_kept}");
             assert!(!reports_kept.contains("0750001U") && !reports_kept.contains("404"), "{reports_kept}");
         });
+    }
+
+    /// Invariant 3: how often a rule about figures is broken follows from hidden ones too; a push of one document would tell one.
+    #[test]
+    fn invariant_3_everyone_is_told_of_no_rule_about_figures() {
+        let kv = MemoryStore::default();
+        let mut job = Job::default();
+        for rule in Rule::ALL {
+            let tally = publication::RuleTally { level: plausibility::Severity::Noted, count: 7, examples: Vec::new() };
+            job.summary.anomalies.rules.insert(rule.text().name.to_owned(), tally);
+        }
+        block_on(keep(&kv, &job, None)).unwrap();
+        block_on(note_waiting(&kv, &job)).unwrap();
+        let bytes = block_on(kv.get(keys::REPORTS)).unwrap().unwrap();
+        let lines: Vec<Value> = serde_json::from_slice(&public_record::reports(&bytes).unwrap()).unwrap();
+        for line in &lines {
+            let told = line["bilan"]["anomalies"].as_object().unwrap();
+            assert!(told["uai_lettre"] == 7 && told.len() > 10, "{line}");
+            let of_figures =
+                |name: &&String| name.starts_with("taux_") || name.starts_with("effectif_") || *name == "parts_somme";
+            assert_eq!(told.keys().find(of_figures), None, "{line}");
+        }
+        assert!(!lines.is_empty());
     }
 }

@@ -282,6 +282,30 @@ fn invariant_3_below_the_threshold_no_route_has_a_number() {
     }
 }
 
+/// One MEFSTAT11 stands twice in N_MEF, for two diplomas; an identifier of Onisep, and an entry of Certif Info, may have a line
+/// for each code that they lead to. No line takes the place of another.
+#[test]
+fn lines_that_share_an_identifier_all_count() {
+    let harness = Harness::default();
+    let mut lines = small();
+    let mut add = |kind: &str, doc: Value| lines.push(json!({"kind": kind, "doc": doc}));
+    for (mef, cfd) in [("3171340131", "32113401"), ("4181340131", "24113401")] {
+        add("bcn_mef", json!({"mef": mef, "mef_stat_11": "32710013401", "formation_diplome": cfd}));
+        add("ideo", json!({"ideo": "FOR.9", "code_certification": cfd}));
+        add("certif_info", json!({"code": "99", "rncp": "RNCP9", "cfd": cfd}));
+    }
+    harness.publish("a", &lines, None);
+    for (query, expected) in [
+        ("codemef=3171340131", json!(["CFD:32113401"])),
+        ("codemef=4181340131", json!(["CFD:24113401"])),
+        ("liste_ideo=FOR.9", json!(["CFD:24113401", "CFD:32113401"])),
+        ("liste_rncp=RNCP9", json!(["CFD:24113401", "CFD:32113401"])),
+    ] {
+        let answer = harness.get(&format!("codes?apprentissageouscolaire=Apprentissage&{query}")).json();
+        assert_eq!(answer["codes"][0]["codes"], expected, "{query}: {answer}");
+    }
+}
+
 #[test]
 fn codes_given_by_hand_are_their_authors() {
     let harness = published();

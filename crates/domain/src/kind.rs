@@ -160,7 +160,8 @@ impl Kind {
             Self::Maille => simple("nom"),
             Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
             Self::Statistic => statistic(&format!("{}/{}", simple(MAILLE_FIELD)?, simple(PLACE_FIELD)?)),
-            // One entry has a line for each code that it stands for: a line is known by all that it links.
+            // An entry, and an identifier of Onisep, have a line for each code that they lead to: a line is known by all
+            // that it links. Sent again with other links it stands beside what it was: such tables are sent whole.
             Self::CertifInfo => {
                 let linked = ["rncp", "cfd", "ideo", "sise", "ancien", "nouveau"];
                 Some(
@@ -169,7 +170,10 @@ impl Kind {
                         .fold(simple("code")?, |key, name| format!("{key}/{}", simple(name).unwrap_or_default())),
                 )
             }
-            Self::Ideo => simple("ideo"),
+            Self::Ideo => {
+                let [code, rncp] = ["code_certification", "rncp"].map(|name| simple(name).unwrap_or_default());
+                Some(format!("{}/{code}/{rncp}", simple("ideo")?))
+            }
             Self::UaiMother => Some(format!("{}/{}", simple("numero_uai_trouve")?, simple("numero_uai_mere")?)),
             Self::ManualCode => Some(format!("{}/{}", simple("auteur").unwrap_or_default(), simple("cle")?)),
             Self::SuccessRate => Some(format!("{}/{}", simple("uai")?, simple("code_certification")?)),
@@ -227,5 +231,9 @@ mod tests {
         assert_eq!(key(Kind::Statistic, declared).as_deref(), Some("40025214/2020/apprentissage/academies/10"));
         assert_eq!(key(Kind::Catalogue, json!({"id": {"$oid": "abc"}})).as_deref(), Some("abc"));
         assert_eq!(key(Kind::Catalogue, json!({"id": "abc"})).as_deref(), Some("abc"));
+        let entry = json!({"code": "99", "cfd": "40025214", "rncp": "RNCP9", "libelle": "x"});
+        assert_eq!(key(Kind::CertifInfo, entry).as_deref(), Some("99/RNCP9/40025214////"));
+        let onisep = json!({"ideo": "FOR.9", "rncp": "RNCP9"});
+        assert_eq!(key(Kind::Ideo, onisep).as_deref(), Some("FOR.9//RNCP9"));
     }
 }

@@ -79,9 +79,9 @@ pub fn people(filiere: Option<Filiere>) -> &'static str {
 
 const SMALL: &str = "Ce groupe compte moins de 20 ";
 const UNKNOWN: &str = "On ne sait pas si ce groupe compte au moins 20 ";
-const FOR_THEM: &str = " : pour protéger ces personnes, ses chiffres ne sont pas montrés. ";
+const FOR_THEM: &str = " : pour protéger ces personnes, ses taux et le détail de ses effectifs ne sont pas montrés. ";
 const SEE_COUNTRY: &str = "Voyez la même certification dans toute la France.";
-const SEE_OTHERS: &str = "Voyez un autre millésime, ou plusieurs certifications ensemble.";
+const SEE_OTHERS: &str = "Voyez un autre millésime.";
 
 /// The messages of a filiere of a view that the threshold hides: constants, since every read component holds them.
 pub const SUM_MESSAGES: [&str; 2] = [
@@ -177,19 +177,19 @@ mod tests {
         for (value, expected) in [
             (
                 json!({"nb_annee_term": 3, "filiere": "apprentissage", "uai": "0751234J", "region": occitanie}),
-                "Ce groupe compte moins de 20 apprentis : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification en région (Occitanie), ou dans toute la France.",
+                "Ce groupe compte moins de 20 apprentis : pour protéger ces personnes, ses taux et le détail de ses effectifs ne sont pas montrés. Voyez la même certification en région (Occitanie), ou dans toute la France.",
             ),
             (
                 json!({"nb_annee_term": 3, "filiere": "superieur", "uai": "0751234J", "region": occitanie}),
-                "Ce groupe compte moins de 20 étudiants : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification dans toute la France.",
+                "Ce groupe compte moins de 20 étudiants : pour protéger ces personnes, ses taux et le détail de ses effectifs ne sont pas montrés. Voyez la même certification dans toute la France.",
             ),
             (
                 json!({"nb_annee_term": null, "filiere": "pro", "region": occitanie}),
-                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez la même certification dans toute la France.",
+                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses taux et le détail de ses effectifs ne sont pas montrés. Voyez la même certification dans toute la France.",
             ),
             (
                 json!({"taux_en_formation": 3, "filiere": "pro"}),
-                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses chiffres ne sont pas montrés. Voyez un autre millésime, ou plusieurs certifications ensemble.",
+                "On ne sait pas si ce groupe compte au moins 20 élèves : pour protéger ces personnes, ses taux et le détail de ses effectifs ne sont pas montrés. Voyez un autre millésime.",
             ),
         ] {
             assert_eq!(shown(value, false), expected);

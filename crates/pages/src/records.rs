@@ -72,7 +72,8 @@ pub(crate) fn terms(deployment: &Deployment, terms: &Terms) -> Markup {
             "publication est dans " a href="/api/status" { code { "/api/status" } } ". Le code du service est sous licence MIT."
         }
         p {
-            "Aucun effectif ni taux n’est publié sur un groupe de moins de 20 jeunes. Qui réutilise les données ne cherche pas à retrouver "
+            "Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf son effectif total\u{a0}; ce que montre le réglage "
+            "en vigueur est dit à " a href="/etat#secret" { "l’état du service" } ". Qui réutilise les données ne cherche pas à retrouver "
             "ce qui est masqué, ni par différence ni par recoupement, et affiche les textes de " code { "_meta.messages" } "."
         }
         h2 #acces { "L’accès" }
@@ -89,7 +90,11 @@ pub(crate) fn terms(deployment: &Deployment, terms: &Terms) -> Markup {
             }
             li { "Une publication se voit dans les dix minutes, en une fois\u{a0}; rien n’est servi à moitié." }
             li { "Une panne des données répond 503 avec " code { "Retry-After" } ", jamais 404." }
-            li { "Aucun quota de lecture dans l’application\u{a0}; la passerelle d’un déploiement peut en poser un (429)." }
+            li {
+                "Les routes ouvertes n’ont pas de quota dans l’application. Les listes, les exports et les catalogues peuvent en avoir un\u{a0}: "
+                "leurs en-têtes " code { "RateLimit-Policy" } " et " code { "RateLimit" } " le disent, et 429 au-delà. La passerelle d’un "
+                "déploiement peut en poser d’autres."
+            }
             li { "L’état et ce qui est publié\u{a0}: " a href="/etat" { "état du service" } "." }
         }
         h2 #stabilite { "Ce qui change et ce qui ne change pas" }

@@ -229,7 +229,7 @@ fn secrecy(secret: &Value) -> Markup {
         "Un chiffre masqué peut encore se déduire des sommes que portent les données\u{a0}: la France moins ses régions, par exemple."
     };
     html! {
-        h2 { "Secret statistique" }
+        h2 #secret { "Secret statistique" }
         p {
             "Réglage en vigueur\u{a0}: " code { (setting) }
             ". Les effectifs et les taux d’un groupe de moins de 20 jeunes sont masqués, sauf l’effectif du groupe. "

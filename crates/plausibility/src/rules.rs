@@ -369,6 +369,47 @@ impl Rule {
         Self::ALL.into_iter().find(|rule| rule.text().name == name)
     }
 
+    /// Whether it looks at figures, which the threshold may hide: how often it is broken depends on them, and is not for
+    /// everyone. Documents of one key are compared whole.
+    #[must_use]
+    pub fn reads_figures(self) -> bool {
+        match self {
+            Self::Number
+            | Self::RateBounds
+            | Self::RateFraction
+            | Self::RateWhole
+            | Self::ShareSum
+            | Self::CountWhole
+            | Self::CountHuge
+            | Self::CountAboveSize
+            | Self::WageWhole
+            | Self::WageBounds
+            | Self::WageOrder
+            | Self::Duplicate
+            | Self::DuplicateEqual
+            | Self::NotedOften => true,
+            // Columns are judged by what is published of them.
+            Self::WageMaille
+            | Self::ColumnScale
+            | Self::CodeShape
+            | Self::CodeFiliere
+            | Self::CodeUnknown
+            | Self::DateShape
+            | Self::DateBounds
+            | Self::UaiLetter
+            | Self::UaiTerritory
+            | Self::AcademieUnknown
+            | Self::AcademieRegion
+            | Self::MillesimeFuture
+            | Self::MillesimeBounds
+            | Self::MillesimeMaille
+            | Self::TextSpoilt
+            | Self::TwoSpellings
+            | Self::ForceFuture
+            | Self::ForceThin => false,
+        }
+    }
+
     /// Its place in [`Rule::ALL`].
     pub(crate) fn rank(self) -> usize {
         Self::ALL.iter().position(|rule| *rule == self).unwrap_or_default()

@@ -3,7 +3,7 @@
 
 use e2e::{line, with};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use support::push::Push;
 use support::{Application, Request, Settings};
 
@@ -223,7 +223,54 @@ fn paths() -> Vec<String> {
         paths.push(format!("/api/recherche?q={code}"));
     }
     paths.push("/api/recherche?q=LIBELLE".into());
+    paths.extend(pages(&codes));
     paths
+}
+
+/// Pages for people, what search engines read, and what the matching and the search tell without a key.
+fn pages(codes: &[String]) -> Vec<String> {
+    let words =
+        ["recherche?q=LIBELLE", "recherche?region=11&voie=lycee", "recherche?niveau=bac", "plan-du-site", "robots.txt"];
+    let mut pages: Vec<String> = words
+        .into_iter()
+        .chain(["methode", "sitemap.xml", "sitemaps/0", "sitemaps/textes"])
+        .map(|p| format!("/{p}"))
+        .collect();
+    pages.push("/api/appariement/raisons".into());
+    for code in codes {
+        pages.push(format!("/certifications/{code}"));
+        pages.push(format!("/api/recherche/certifications/{code}"));
+        pages.extend(
+            REGIONS.map(|(region, _)| format!("/certifications/{code}?region={region}&etablissement={}", UAIS[0])),
+        );
+        pages.extend(
+            REGIONS.map(|(region, _)| {
+                format!("/comparer?avec={code}&avec={code}-{region}&avec=0751234J-{code}&q=LIBELLE")
+            }),
+        );
+        let column = if code.len() == 8 { "codecfd" } else { "codemef" };
+        for uai in UAIS {
+            pages.push(format!("/etablissements/{uai}/{code}"));
+            for voie in ["Scolaire", "Apprentissage"] {
+                pages.push(format!(
+                    "/api/appariement/formation?uai_composante={uai}&{column}={code}&apprentissageouscolaire={voie}&explication=1"
+                ));
+            }
+        }
+        pages.push(format!("/api/appariement/codes?{column}={code}"));
+    }
+    for uai in UAIS {
+        pages.extend(["", "?tri=nom"].map(|sort| format!("/etablissements/{uai}{sort}")));
+        pages.push(format!("/api/recherche/etablissements/{uai}"));
+        pages.push(format!("/api/appariement/etablissements/{uai}/suggestions"));
+    }
+    pages
+}
+
+/// The settings of a deployment that tells its address: without it there is no site map.
+fn settings() -> Settings {
+    let others = [("adresse_publique".to_owned(), "https://exposition.example".to_owned())];
+    Settings { others: others.into(), ..Settings::default() }
 }
 
 /// Every request of [`paths`], those that fail, and rows of a catalogue.
@@ -296,6 +343,8 @@ fn check(application: &Application, request: &Request, secrets: &Secrets) -> u16
     let target = String::from_utf8_lossy(&request.target);
     let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
     for text in [answer.text(), headers] {
+        // Pages for people put a narrow space between thousands.
+        let text = text.replace(['\u{202f}', '\u{a0}'], "");
         let leaked: Vec<&str> = numbers(&text).filter(|digits| secrets.all.contains(*digits)).collect();
         assert!(leaked.is_empty(), "{} {target} shows {leaked:?}:\n{text}", request.method);
     }
@@ -307,7 +356,7 @@ fn invariant_3_no_secret_number_appears_on_any_route_format_filter_or_view() {
     let mut secrets = Secrets { next: 5_000_000, all: BTreeSet::new() };
     let lines = dataset(&mut secrets);
     assert!(secrets.all.len() > 3000);
-    let application = with(Settings::default(), &Push::all(lines)).unwrap();
+    let application = with(settings(), &Push::all(lines)).unwrap();
     let key = application.settings.legacy_api_key.clone();
     let mut answered = 0;
     for path in paths() {
@@ -329,7 +378,7 @@ fn invariant_3_no_secret_number_appears_on_any_route_format_filter_or_view() {
 fn invariant_3_hidden_figures_that_differ_change_no_answer() {
     let published = [5_000_000, 7_000_000_000].map(|next| {
         let mut secrets = Secrets { next, all: BTreeSet::new() };
-        with(Settings::default(), &Push::all(dataset(&mut secrets))).unwrap()
+        with(settings(), &Push::all(dataset(&mut secrets))).unwrap()
     });
     let mut answered = 0;
     for request in requests() {
@@ -351,6 +400,27 @@ fn invariant_3_hidden_figures_that_differ_change_no_answer() {
     assert!(digest(&published[0]).as_str().is_some_and(|digest| digest.len() == 64));
 }
 
+/// The same of what a second publication changes: which of the hidden figures it brings, no answer tells, nor what is told of
+/// imports.
+#[test]
+fn invariant_3_hidden_figures_that_a_second_publication_brings_change_no_answer() {
+    let published = [6_000_000, 7_000_000_000].map(|next| {
+        let application =
+            with(settings(), &Push::all(dataset(&mut Secrets { next: 5_000_000, all: BTreeSet::new() }))).unwrap();
+        let opening = json!({"mode": "ajouter"});
+        let push = Push { opening, ..Push::all(dataset(&mut Secrets { next, all: BTreeSet::new() })) };
+        let job = application.push(&push).unwrap();
+        assert_eq!(job["etape"], "publie", "{job}");
+        application
+    });
+    // An instance follows the pointer within a second.
+    std::thread::sleep(std::time::Duration::from_millis(1_200));
+    for request in requests() {
+        let [one, other] = published.each_ref().map(|application| told(application, request.clone()));
+        assert!(one == other, "{}", String::from_utf8_lossy(&request.target));
+    }
+}
+
 /// Of a hidden group the size alone is told: two publications that differ by one group, its figures and its size, answer alike
 /// once sizes are left out.
 #[test]
@@ -362,7 +432,7 @@ fn invariant_3_of_a_hidden_group_the_size_alone_is_told() {
         let mut doc = document("2021_2022", "23830099777", "40099000", "pro");
         doc.insert("region".into(), json!({"code": "11", "nom": "Île-de-France"}));
         lines += &line("regionale", &secrets.group(size, doc));
-        with(Settings::default(), &Push::all(lines)).unwrap()
+        with(settings(), &Push::all(lines)).unwrap()
     });
     let sizeless = |body: &[u8]| -> Option<Value> {
         fn leave_out(value: &mut Value) {
@@ -405,6 +475,73 @@ fn invariant_3_of_a_hidden_group_the_size_alone_is_told() {
         sized += 1;
     }
     assert!(alike > 300 && sized > 5, "{alike} answers are alike, {sized} tell the size");
+}
+
+/// A group that is withheld for the sake of a smaller one is as hidden as that one: no route has a rate of it, and the matching
+/// does not say that its establishment is covered.
+#[test]
+fn invariant_3_what_is_withheld_is_on_no_route() {
+    let (cfd, code, mef) = ("40099000", "23830099000", "2389900003");
+    let row = json!({"mef": mef, "mef_stat_11": code, "formation_diplome": cfd, "duree_dispositif": "3", "annee_dispositif": "3"});
+    let mut lines = line("bcn_mef", &row);
+    for (code, kind) in [(cfd, "cfd"), (code, "mef")] {
+        let doc = json!({"type": kind, "code_certification": code, "code_formation_diplome": cfd, "libelle": "LIBELLE",
+            "libelle_long": "LONG", "diplome": {"code": "4", "libelle": "BAC"}});
+        lines += &line("bcn", &doc);
+    }
+    for uai in UAIS {
+        lines += &line("etablissement", &json!({"numero_uai": uai, "academie": "01", "appellation_officielle": uai}));
+    }
+    // Of two establishments of a region one is small: the region less the other would be it.
+    let mut rates: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    let mut next = 5_000_000;
+    for (kind, list, place, region, size) in [
+        ("formation", "formations", UAIS[0], "11", 12),
+        ("formation", "formations", UAIS[1], "11", 48),
+        ("regionale", "regionales", "11", "11", 60),
+        ("regionale", "regionales", "76", "76", 45),
+        ("certification", "certifications", "", "", 105),
+    ] {
+        let mut doc = document(if region.is_empty() { "2022" } else { "2021_2022" }, code, cfd, "pro");
+        doc.insert("nb_annee_term".into(), size.into());
+        for name in ["nb_en_emploi_6_mois", "nb_poursuite_etudes", "nb_sortant"] {
+            doc.insert(name.into(), (size / 3).into());
+        }
+        let mut secrets = Secrets { next, all: BTreeSet::new() };
+        for name in RATES {
+            doc.insert(name.into(), secrets.take());
+        }
+        next = secrets.next;
+        rates.insert((list, place), secrets.all);
+        if !region.is_empty() {
+            doc.insert("region".into(), json!({"code": region, "nom": "Région"}));
+        }
+        if kind == "formation" {
+            doc.insert("uai".into(), place.into());
+            doc.insert("academie".into(), json!({"code": "01", "nom": "Paris"}));
+        }
+        lines += &line(kind, &doc.into());
+    }
+    let mut settings = settings();
+    settings.others.insert("secret_secondaire".into(), "oui".into());
+    let application = with(settings, &Push::all(lines)).unwrap();
+    let report = application.send(&application.import("GET", "secret")).unwrap().text();
+    let mut secrets = Secrets { next, all: rates[&("formations", UAIS[0])].clone() };
+    for row in report.lines().skip(1) {
+        let cells: Vec<&str> = row.split(';').collect();
+        secrets.all.extend(rates[&(cells[0], cells[1])].iter().cloned());
+    }
+    assert!(report.contains(&format!("formations;{};", UAIS[1])), "{report}");
+    let mut answered = 0;
+    for request in requests() {
+        let request = request.header("x-api-key", &application.settings.legacy_api_key);
+        answered += u32::from(check(&application, &request, &secrets) == 200);
+    }
+    assert!(answered > 100, "{answered}");
+    let row = format!("/api/appariement/formation?uai_composante={}&codemef={mef}", UAIS[1]);
+    let row = application.get(&row).unwrap().json();
+    let expected = (&json!(format!("MEFSTAT11:{code}")), &json!("sans_raison"));
+    assert_eq!((&row["code_certification_retenu"], &row["raison"]), expected, "{row}");
 }
 
 #[test]

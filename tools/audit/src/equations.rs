@@ -85,8 +85,12 @@ pub fn attack(cells: &mut Vec<Cell>, views: &[ViewAnswer], means: Means) -> Outc
     let mut system = System::default();
     let mut values = vec![[Value::Nothing; 6]; n_groups];
     let mut sizes = vec![None; n_groups];
-    for (cell, group) in cells.iter().zip(&group_of) {
-        sizes[*group] = sizes[*group].or(cell.size);
+    let own_first = [true, false]
+        .into_iter()
+        .flat_map(|own| cells.iter().zip(&group_of).filter(move |(cell, _)| cell.lent_by.is_none() == own));
+    own_first.for_each(|(cell, group)| sizes[*group] = sizes[*group].or(cell.size));
+    // Numbers are lent whole: a document of another size than its group's holds those of other people.
+    for (cell, group) in cells.iter().zip(&group_of).filter(|(cell, group)| cell.size == sizes[**group]) {
         for (value, told) in values[*group].iter_mut().zip(cell.counts) {
             let most = if means.bounds { cell.size.unwrap_or(UNKNOWN_SIZE) } else { UNKNOWN_SIZE };
             value.learn(told, if means.bounds { (0, most) } else { (-most, most) }, &mut system);
@@ -131,10 +135,18 @@ pub fn attack(cells: &mut Vec<Cell>, views: &[ViewAnswer], means: Means) -> Outc
         }
         for view in views {
             let mut members = BTreeSet::new();
+            let mut is_odd = false;
             for cfd in &view.cfds {
                 let of = by_place.get(&[&view.maille, &view.place, &view.filiere, &view.millesime, cfd.as_str()]);
                 let of = of.into_iter().flatten().filter(|cell| view.codes.contains(&cells[**cell].key.code));
-                members.extend(of.map(|cell| group_of[*cell]));
+                for cell in of {
+                    is_odd |= cells[*cell].size != sizes[group_of[*cell]];
+                    members.insert(group_of[*cell]);
+                }
+            }
+            // Whose numbers the sum holds of what is no copy, nobody can say.
+            if is_odd {
+                continue;
             }
             for (count, told) in view.counts.iter().enumerate() {
                 match told {
@@ -163,7 +175,10 @@ pub fn attack(cells: &mut Vec<Cell>, views: &[ViewAnswer], means: Means) -> Outc
         .iter()
         .enumerate()
         .filter(|(_, cell)| cell.is_hidden() && cell.size.is_none_or(|size| (1..20).contains(&size)))
-        .map(|(rank, cell)| judge(rank, cell, &values[group_of[rank]], &system, &pooled))
+        .map(|(rank, cell)| match group_of[rank] {
+            group if cell.size == sizes[group] => judge(rank, cell, &values[group], &system, &pooled),
+            _ => Finding { cell: rank, level: Level::Safe, counts: Vec::new() },
+        })
         .collect();
     Outcome { findings, contradictions: system.contradictions, given_up: system.given_up }
 }

@@ -60,6 +60,16 @@ fn sums_that_the_data_holds_are_found_and_only_where_sizes_confirm_them() {
     assert!(play(&of(62), Protection::Sums, Means::VIEWS).1.is_empty());
 }
 
+/// A document that names a lender and has another size holds no copy: what is shown of the lender says nothing of it.
+#[test]
+fn a_document_of_another_size_is_no_copy() {
+    let of = |size: u32, study: u32| -> [Row<'static>; 2] {
+        [("11", "A", "1", None, "2020_2021", 50, 21), ("11", "B", "2", Some("1"), "2020_2021", size, study)]
+    };
+    let (_, found) = play(&of(12, 5), Protection::Sums, Means::ALL);
+    assert!(found.is_empty(), "{found:?}");
+}
+
 #[test]
 fn two_spellings_of_a_year_leave_a_class_that_no_document_shows() {
     let rows: [Row<'_>; 2] = [("11", "A", "1", None, "2020_2021", 62, 30), ("11", "A", "1", None, "2021", 50, 21)];

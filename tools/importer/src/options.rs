@@ -47,7 +47,8 @@ Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par docum
 
 pull demande au service de collecter auprès des services statistiques, puis de traiter et de publier :
   --source LISTE          n'interroge que ces sources : bcn, acce, catalogue, inserjeunes, insersup,
-                          insersup_national ; les autres sont reprises des réponses gardées
+                          insersup_national, certif_info, onisep, onisep_passage, acce_meres ; les autres sont
+                          reprises des réponses gardées
   --millesimes LISTE      n'interroge que pour ces millésimes
   --rejouer               n'interroge personne : rejoue les traitements sur les réponses gardées
   --abandonner            abandonne la collecte en cours

@@ -32,7 +32,8 @@ pub fn pull(options: &Pull) -> anyhow::Result<u8> {
             let only_losses = report::TO_CONFIRM[1..]
                 .iter()
                 .all(|(field, _)| job["bilan"][*field].as_array().is_none_or(Vec::is_empty));
-            if !(options.confirm_losses && only_losses) && !confirmed(&job)? {
+            let goes_on = (options.confirm_losses && only_losses) || confirmed(&job)?;
+            if !goes_on {
                 eprintln!("Rien n'est publié. Pour publier quand même : scripts/import confirm {id}");
                 return Ok(TO_CONFIRM);
             }

@@ -54,7 +54,7 @@ pub(super) async fn show<K: KeyValue>(
             p.notice { "Aucune formation de cet établissement n’a de données publiées. " a href="/methode#seuil" { "Pourquoi\u{a0}?" } }
         }
         @if with_figures < courses.len() {
-            p.hint { "Quand moins de 20 jeunes suivent une formation ici, ses chiffres ne sont pas publiés\u{a0}; ceux de la région le sont souvent. " a href="/methode#seuil" { "Pourquoi\u{a0}?" } }
+            p.hint { "Quand moins de 20 jeunes sont en dernière année d’une formation ici, ses taux ne sont pas publiés\u{a0}; ceux de la région le sont souvent. " a href="/methode#seuil" { "Pourquoi\u{a0}?" } }
         }
         section {
             h2 { "Formations" }

@@ -57,11 +57,11 @@ pub(super) async fn show<M: Runtime>(runtime: &M, deployment: &Deployment, name:
         }
         "donnees-personnelles" => {
             let body = html! {
-                p { "Ce site ne dépose aucun cookie, n’a pas de compte pour ses visiteurs, ne charge rien d’un autre site et ne mesure pas votre visite." }
+                p { "Ce site ne dépose aucun cookie, n’a pas de compte pour ses visiteurs, ne charge rien d’un autre site et ne suit pas vos visites." }
                 h2 { "Ce qui est publié" }
                 p { "Des statistiques de groupes\u{a0}: les taux et les effectifs d’un groupe de moins de 20 jeunes sont masqués, sauf son effectif total. " a href="/methode#seuil" { "Le seuil expliqué" } "." }
                 h2 { "Journaux techniques" }
-                p { "Le serveur qui reçoit vos demandes peut garder leur adresse et leur heure, pour sa sécurité. Pour toute question sur vos données\u{a0}: " (write_to) "." }
+                p { "Le serveur qui reçoit vos demandes peut garder leur adresse et leur heure, pour sa sécurité. De ces journaux se compte, sans dire qui, ce qui est demandé\u{a0}; la somme est à " a href="/etat" { "l’état du service" } ". Pour toute question sur vos données\u{a0}: " (write_to) "." }
             };
             ("Données personnelles", "Ce que ce site sait de vous : rien.", body)
         }
@@ -129,7 +129,7 @@ fn method() -> Markup {
         h2 #annees-communes { "Les premières années" }
         p { "Une seconde ou une première n’a pas de chiffres propres\u{a0}: sa page mène aux diplômes auxquels elle conduit. Certaines secondes sont communes à plusieurs diplômes." }
         h2 #seuil { "Pourquoi certains chiffres manquent" }
-        p { "En dessous de 20 jeunes, ni taux ni effectif n’est publié, sauf le nombre total de jeunes\u{a0}: on pourrait reconnaître quelqu’un, et le hasard pèserait plus que la formation. Il arrive qu’un groupe plus grand soit masqué aussi, quand ses chiffres laisseraient déduire ceux d’un petit." }
+        p { "D’un groupe connu de moins de 20 jeunes, ni taux ni effectif n’est publié, sauf le nombre total de jeunes\u{a0}: on pourrait reconnaître quelqu’un, et le hasard pèserait plus que la formation. Il arrive qu’un groupe plus grand soit masqué aussi, quand ses chiffres laisseraient déduire ceux d’un petit." }
         p { a href="/etat" { "Ce que montre le réglage en vigueur" } "." }
         p { "Ce que vous pouvez voir à la place\u{a0}: la même formation dans la région, dans la France entière, ou dans l’autre voie (lycée ou apprentissage)." }
         h2 #limites { "Ce que ces chiffres ne disent pas" }

@@ -70,8 +70,11 @@ impl PlacementKeys {
             (Kind::BcnSise, _) => nomenclature("diplome_sise"),
             (Kind::Etablissement, _) => nomenclature("numero_uai"),
             (Kind::Bcn, _) => nomenclature("code_certification"),
-            (Kind::BcnMef, _) => (None, keys::pair(kind.name(), &text(&document, "mef_stat_11")), String::new()),
-            (Kind::Rncp, _) => (None, keys::pair(kind.name(), &kind.key(&document).unwrap_or_default()), String::new()),
+            // One MEFSTAT11 stands in several rows of N_MEF: by its own key one would take the place of the other.
+            (Kind::BcnMef, _) => {
+                let row = [text(&document, "mef_stat_11"), text(&document, "mef")].join("/");
+                (None, keys::pair(kind.name(), &row), String::new())
+            }
             (Kind::Catalogue, _) => (None, keys::pair(kind.name(), &text(&document, "id")), String::new()),
             _ => (None, keys::pair(kind.name(), &kind.key(&document).unwrap_or_default()), String::new()),
         };

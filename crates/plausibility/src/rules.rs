@@ -396,6 +396,7 @@ impl Rule {
             | Self::CodeUnknown
             | Self::DateShape
             | Self::DateBounds
+            | Self::DateOrder
             | Self::UaiLetter
             | Self::UaiTerritory
             | Self::AcademieUnknown

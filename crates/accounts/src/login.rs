@@ -2,7 +2,7 @@
 
 use crate::gate::{FULL_S, Gate};
 use crate::password::{self, Verification};
-use crate::slot::Place;
+use crate::slot::LoginPlace;
 use api::access::Token;
 use api::accounts::Account;
 use api::error::ApiError;
@@ -42,7 +42,7 @@ where
     attempt.wait_for_others().await;
     let kv = runtime.kv();
     let account = accounts::read(&kv, &user).await?;
-    if !Place::of_this_instance().may_check(&kv, random, runtime.now_ms()).await {
+    if !LoginPlace::of_this_instance().may_check(&kv, random, runtime.now_ms()).await {
         return Err(ApiError::TooMany(FULL_S));
     }
     let verification = password::verify(account.as_ref(), &password);

@@ -21,7 +21,7 @@ const SLOTS: u8 = 8;
 const HELD_MS: i64 = 1_000;
 
 thread_local! {
-    static PLACE: Rc<Place> = Rc::default();
+    static PLACE: Rc<LoginPlace> = Rc::default();
 }
 
 fn key(slot: u8) -> String {
@@ -30,10 +30,10 @@ fn key(slot: u8) -> String {
 
 /// The place of an instance, where it has one.
 #[derive(Debug, Default)]
-pub(crate) struct Place(RefCell<Option<Held>>);
+pub(crate) struct LoginPlace(RefCell<Option<HeldPlace>>);
 
 #[derive(Clone, Debug)]
-struct Held {
+struct HeldPlace {
     key: String,
     name: String,
     until_ms: i64,
@@ -48,14 +48,14 @@ fn holder(bytes: &[u8], now_ms: i64) -> Option<String> {
 }
 
 /// What came of asking for a place.
-enum Asked {
+enum PlaceAnswer {
     Taken,
     Another,
     /// The store does not say.
     Unknown,
 }
 
-impl Place {
+impl LoginPlace {
     pub(crate) fn of_this_instance() -> Rc<Self> {
         PLACE.with(Rc::clone)
     }
@@ -68,8 +68,8 @@ impl Place {
                 return true;
             }
             match self.ask(kv, held.key, held.name, now_ms).await {
-                Asked::Taken | Asked::Unknown => return true,
-                Asked::Another => drop(self.0.take()),
+                PlaceAnswer::Taken | PlaceAnswer::Unknown => return true,
+                PlaceAnswer::Another => drop(self.0.take()),
             }
         }
         // Each begins elsewhere: they rarely ask for the same place.
@@ -77,17 +77,19 @@ impl Place {
         let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
         for slot in (0..SLOTS).map(|rank| first.wrapping_add(rank) % SLOTS) {
             match self.ask(kv, key(slot), name.clone(), now_ms).await {
-                Asked::Taken | Asked::Unknown => return true,
-                Asked::Another => {}
+                PlaceAnswer::Taken | PlaceAnswer::Unknown => return true,
+                PlaceAnswer::Another => {}
             }
         }
         false
     }
 
     /// Asks for a place that is free or already ours.
-    async fn ask<K: KeyValueWrite>(&self, kv: &K, key: String, name: String, now_ms: i64) -> Asked {
+    async fn ask<K: KeyValueWrite>(&self, kv: &K, key: String, name: String, now_ms: i64) -> PlaceAnswer {
         let until_ms = now_ms.saturating_add(HELD_MS);
-        let Ok(value) = to_json(&key, &json!({"jusque_ms": until_ms, "instance": name})) else { return Asked::Unknown };
+        let Ok(value) = to_json(&key, &json!({"jusque_ms": until_ms, "instance": name})) else {
+            return PlaceAnswer::Unknown;
+        };
         let taken = match kv.get(&key).await {
             Ok(Some(bytes)) if holder(&bytes, now_ms).is_some_and(|holder| holder != name) => Ok(false),
             Ok(Some(bytes)) => kv.swap(&key, &bytes, value).await,
@@ -96,11 +98,11 @@ impl Place {
         };
         match taken {
             Ok(true) => {
-                self.0.replace(Some(Held { key, name, until_ms }));
-                Asked::Taken
+                self.0.replace(Some(HeldPlace { key, name, until_ms }));
+                PlaceAnswer::Taken
             }
-            Ok(false) => Asked::Another,
-            Err(_) => Asked::Unknown,
+            Ok(false) => PlaceAnswer::Another,
+            Err(_) => PlaceAnswer::Unknown,
         }
     }
 }
@@ -113,11 +115,11 @@ mod tests {
     use store::faulty::{FaultRates, Faulty};
 
     /// Instances, each with what it draws.
-    fn instances(count: u8) -> Vec<(Place, [u8; 16])> {
-        (0..count).map(|n| (Place::default(), [n.wrapping_mul(7); 16])).collect()
+    fn instances(count: u8) -> Vec<(LoginPlace, [u8; 16])> {
+        (0..count).map(|n| (LoginPlace::default(), [n.wrapping_mul(7); 16])).collect()
     }
 
-    fn may<K: KeyValueWrite>(kv: &K, (place, name): &(Place, [u8; 16]), now_ms: i64) -> bool {
+    fn may<K: KeyValueWrite>(kv: &K, (place, name): &(LoginPlace, [u8; 16]), now_ms: i64) -> bool {
         block_on(place.may_check(kv, *name, now_ms))
     }
 

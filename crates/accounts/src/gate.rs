@@ -17,7 +17,7 @@ const AT_ONCE: usize = 2;
 /// looked at first. Without that no login ever meets another, and the gate is never full.
 const STEPS_BACK: u32 = 8;
 /// What they are told to wait who find it full, in seconds.
-const FULL_S: u64 = 1;
+pub(crate) const FULL_S: u64 = 1;
 /// Wrong passwords for a name before it has to wait.
 const FREE_FAILURES: u32 = 10;
 /// The longest wait after a wrong password, in milliseconds.

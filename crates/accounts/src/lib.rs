@@ -6,6 +6,7 @@ mod gate;
 pub mod login;
 mod own_key;
 pub mod password;
+mod slot;
 
 pub use own_key::respond;
 

@@ -1,7 +1,8 @@
 //! `POST /api/inserjeunes/auth/login`: a token for a user and a password.
 
-use crate::gate::Gate;
+use crate::gate::{FULL_S, Gate};
 use crate::password::{self, Verification};
+use crate::slot::LoginPlace;
 use api::access::Token;
 use api::accounts::Account;
 use api::error::ApiError;
@@ -41,6 +42,9 @@ where
     attempt.wait_for_others().await;
     let kv = runtime.kv();
     let account = accounts::read(&kv, &user).await?;
+    if !LoginPlace::of_this_instance().may_check(&kv, random, runtime.now_ms()).await {
+        return Err(ApiError::TooMany(FULL_S));
+    }
     let verification = password::verify(account.as_ref(), &password);
     let Some(account) = account.filter(|_| verification != Verification::Refused) else {
         attempt.failed(runtime.monotonic_ms());

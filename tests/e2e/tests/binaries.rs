@@ -119,6 +119,16 @@ fn invariant_4_read_components_open_and_get_and_nothing_else() {
     }
 }
 
+/// Without the variable a component takes every store for Spin's own file, and believes what a swap on Redis answers.
+#[test]
+fn whoever_writes_is_told_what_the_store_can_do() {
+    let manifest = host::manifest::Manifest::read(&support::root().join("spin.toml")).unwrap();
+    for (id, binary) in binaries() {
+        let swaps = binary.imports.iter().any(|import| import.starts_with("wasi:keyvalue/"));
+        assert_eq!(swaps, manifest.components[&id].variables.contains_key("store_profile"), "{id}");
+    }
+}
+
 #[test]
 fn invariant_4_only_the_pull_and_the_import_may_call() {
     let manifest = host::manifest::Manifest::read(&support::root().join("spin.toml")).unwrap();

@@ -183,8 +183,8 @@ impl Server {
         }
     }
 
-    /// Processor time in seconds, of the process and of those it has started.
-    pub fn cpu(&self) -> anyhow::Result<f64> {
+    /// The processes of the server, with the processor ticks of each: `spin up` serves in one that it starts.
+    fn processes(&self) -> anyhow::Result<BTreeMap<u32, u64>> {
         let mut processes = BTreeMap::new();
         for entry in std::fs::read_dir("/proc")? {
             let Ok(stat) = std::fs::read_to_string(entry?.path().join("stat")) else { continue };
@@ -201,13 +201,29 @@ impl Server {
             }
             true
         };
-        let ticks = processes.iter().filter(|(pid, _)| own(**pid)).map(|(_, (_, ticks))| f64::from(*ticks));
-        Ok(ticks.sum::<f64>() / TICKS)
+        Ok(processes.iter().filter(|(pid, _)| own(**pid)).map(|(pid, (_, ticks))| (*pid, u64::from(*ticks))).collect())
+    }
+
+    /// Processor time in seconds, of the process and of those it has started.
+    pub fn cpu(&self) -> anyhow::Result<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+        Ok(self.processes()?.values().sum::<u64>() as f64 / TICKS)
     }
 
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Bytes of memory that are resident, of the same processes as [`Self::cpu`] counts.
+    pub fn resident(&self) -> Option<u64> {
+        let kib = |pid: &u32| {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+            let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+            line.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        let all = self.processes().ok()?.keys().filter_map(kib).sum::<u64>();
+        (all > 0).then_some(all * 1_024)
     }
 
     /// A connection.

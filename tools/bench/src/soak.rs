@@ -70,7 +70,7 @@ struct Soak {
 fn publish(server: &Server, data: &Path, mark: u64) -> anyhow::Result<()> {
     let folder = data.with_extension("marked");
     std::fs::create_dir_all(&folder)?;
-    for kind in dataset::KINDS {
+    for kind in server::kinds() {
         let source = data.join(dataset::file_name(kind));
         if !source.exists() {
             continue;
@@ -278,13 +278,6 @@ fn ask(server: &Server, requests: &Requests, seed: usize, stop: &AtomicBool, sen
     tally
 }
 
-/// Bytes of memory of a process, as the kernel counts what is resident.
-fn resident(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1_024)
-}
-
 /// Runs it.
 pub fn run(server: &Server, data: &Path, length: Length) -> anyhow::Result<()> {
     let requests = Requests::read(data)?;
@@ -309,7 +302,7 @@ pub fn run(server: &Server, data: &Path, length: Length) -> anyhow::Result<()> {
         let mut memory = Vec::new();
         let mut told = Instant::now();
         while !stop.load(Relaxed) {
-            memory.extend(resident(server.pid()));
+            memory.extend(server.resident());
             std::thread::sleep(SAMPLE);
             if told.elapsed() > Duration::from_secs(30) {
                 told = Instant::now();

@@ -465,6 +465,7 @@ impl Harness {
                 "work:reserve",
                 "work:reports",
                 "public:reports",
+                "public:couverture",
             ]
             .contains(&key)
                 || ["work:collecte", "work:report:", "compte:"].iter().any(|start| key.starts_with(start))

@@ -2,7 +2,7 @@
 
 use crate::error::AdminError;
 use crate::runtime::ImportRuntime;
-use api::access::holds_secret;
+use api::access::{bearer, holds_secret};
 use api::error::ApiError;
 use api::{Request, Response, decode_segment};
 use base64::Engine;
@@ -17,12 +17,8 @@ pub(crate) const BUDGET_MS: u64 = 20_000;
 
 /// The path behind `/internal/import`, in segments, of a request that bears the secret and whose body is what was sent.
 pub(crate) async fn admit<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Vec<String>, AdminError> {
-    let received = request
-        .header("authorization")
-        .and_then(|e| e.split_once(' '))
-        .filter(|(s, _)| s.eq_ignore_ascii_case("bearer"));
-    let Some((_, token)) = received else { return Err(AdminError::Unauthorized) };
-    if !holds_secret(runtime, "import_secret", token.trim()).await? {
+    let Some(token) = bearer(request) else { return Err(AdminError::Unauthorized) };
+    if !holds_secret(runtime, "import_secret", token).await? {
         return Err(AdminError::Unauthorized);
     }
     verify_body(request)?;

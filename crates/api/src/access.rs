@@ -30,8 +30,21 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 /// What is added to the name of a secret for the one that it replaces, or that will replace it.
 const OTHER: &str = "_precedent";
 
-/// The values that a secret may have at this time, in turn: while it is changed, the old one and the new one.
-async fn secret<M: Runtime>(runtime: &M, name: &str, rank: usize) -> Result<String, ApiError> {
+/// What follows the scheme of `Authorization: Bearer …`.
+#[must_use]
+pub fn bearer(request: &Request) -> Option<&str> {
+    let (scheme, token) = request.header("authorization")?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// How many values a secret may have at a time: while it is changed, the new one and the old one.
+pub const SECRET_VALUES: usize = 2;
+
+/// One of the values of a secret; empty where there is none of that rank.
+///
+/// # Errors
+/// [`ApiError::Unavailable`] where a variable cannot be read.
+pub async fn secret<M: Runtime>(runtime: &M, name: &str, rank: usize) -> Result<String, ApiError> {
     Ok(match rank {
         0 => runtime.variable(name).await?,
         _ => runtime.variable(&[name, OTHER].concat()).await?,
@@ -43,7 +56,7 @@ async fn secret<M: Runtime>(runtime: &M, name: &str, rank: usize) -> Result<Stri
 /// # Errors
 /// [`ApiError::Unavailable`] where a variable cannot be read.
 pub async fn holds_secret<M: Runtime>(runtime: &M, name: &str, received: &str) -> Result<bool, ApiError> {
-    for rank in 0..2 {
+    for rank in 0..SECRET_VALUES {
         if equal(secret(runtime, name, rank).await?.as_bytes(), received.as_bytes()) {
             return Ok(true);
         }
@@ -116,12 +129,9 @@ async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Admitted
     if holds_secret(runtime, "legacy_api_key", &key).await? {
         return Ok(AdmittedCaller::SharedKey);
     }
-    let token = request.header("authorization").and_then(|header| {
-        let (schema, token) = header.split_once(' ')?;
-        schema.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    });
+    let token = bearer(request);
     let now_ms = runtime.now_ms();
-    for rank in 0..2 {
+    for rank in 0..SECRET_VALUES {
         let secret = secret(runtime, "jwt_secret", rank).await?;
         for token in [Some(key.as_str()), token].into_iter().flatten() {
             if let Some(token) = read_token(&secret, token, now_ms.div_euclid(1000))

@@ -14,7 +14,7 @@
 mod page;
 mod runtime;
 
-use api::access::{equal, holds_secret};
+use api::access::{SECRET_VALUES, bearer, equal, holds_secret, secret};
 use api::error::{ApiError, NotFound};
 use api::{Headers, Request, Response, ResponseBody, Runtime, links, read_body, routes, search};
 use hmac::{Hmac, Mac};
@@ -29,8 +29,8 @@ use store::kv::to_value;
 
 /// Where everything of this crate lies.
 const ROOT: &str = "/internal/apercu";
-/// The variables that tokens are made of: either may be the one in use while it is changed.
-const SECRETS: [&str; 2] = ["import_secret", "import_secret_precedent"];
+/// The secret that tokens are made of.
+const SECRET_NAME: &str = "import_secret";
 
 /// Answers a request under `/internal/apercu`.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
@@ -124,10 +124,8 @@ async fn read<M: Runtime>(runtime: &M, request: Request) -> Response {
         ["api", "inserjeunes", "formations", ..] => routes::formations(runtime, request).await,
         ["api", "inserjeunes", "bcn", ..] => routes::bcn(runtime, request).await,
         ["api", "recherche", ..] => search::respond(runtime, request).await,
-        ["recherche" | "certifications" | "etablissements" | "comparer", ..] => {
-            pages::site::respond(runtime, request).await
-        }
-        ["methode" | "mentions-legales" | "accessibilite" | "donnees-personnelles" | "contact" | "plan-du-site"] => {
+        ["recherche" | "certifications" | "etablissements" | "comparer", ..]
+        | ["methode" | "mentions-legales" | "accessibilite" | "donnees-personnelles" | "contact" | "plan-du-site"] => {
             pages::site::respond(runtime, request).await
         }
         _ => pages::status::respond(runtime, request).await,
@@ -157,7 +155,7 @@ async fn waiting<M: Runtime>(runtime: &M, request: &Request) -> Result<Response,
     if !bears_secret(runtime, request).await? {
         return Err(ApiError::Unauthorized);
     }
-    let secret = runtime.variable(SECRETS[0]).await?;
+    let secret = secret(runtime, SECRET_NAME, 0).await?;
     let mut waiting = Vec::new();
     for job in awaiting_sign_off(&runtime.kv()).await? {
         let Some(generation) = job.generation else { continue };
@@ -169,17 +167,16 @@ async fn waiting<M: Runtime>(runtime: &M, request: &Request) -> Result<Response,
 
 /// Whether a request bears the import's secret.
 async fn bears_secret<M: Runtime>(runtime: &M, request: &Request) -> Result<bool, ApiError> {
-    let received = request.header("authorization").and_then(|header| header.split_once(' '));
-    match received.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
-        Some((_, secret)) => holds_secret(runtime, SECRETS[0], secret.trim()).await,
+    match bearer(request) {
+        Some(received) => holds_secret(runtime, SECRET_NAME, received).await,
         None => Ok(false),
     }
 }
 
 /// Whether a token opens a generation. It is known before the store is asked, so that nobody learns what lies there.
 async fn opens<M: Runtime>(runtime: &M, generation: &str, received: &str) -> Result<bool, ApiError> {
-    for name in SECRETS {
-        let secret = runtime.variable(name).await?;
+    for rank in 0..SECRET_VALUES {
+        let secret = secret(runtime, SECRET_NAME, rank).await?;
         if !secret.is_empty() && equal(token(&secret, generation).as_bytes(), received.as_bytes()) {
             return Ok(true);
         }

@@ -187,6 +187,36 @@ pub static REGIONS: [Region; 19] = [
     },
 ];
 
+/// The academies that share their region with others, each with its departements as `departement_insee_3` writes them.
+const SHARED_REGIONS: [(&str, &[&str]); 20] = [
+    ("01", &["075"]),
+    ("24", &["077", "093", "094"]),
+    ("25", &["078", "091", "092", "095"]),
+    ("15", &["067", "068"]),
+    ("12", &["054", "055", "057", "088"]),
+    ("19", &["008", "010", "051", "052"]),
+    ("07", &["021", "058", "071", "089"]),
+    ("03", &["025", "039", "070", "090"]),
+    ("20", &["002", "060", "080"]),
+    ("09", &["059", "062"]),
+    ("04", &["024", "033", "040", "047", "064"]),
+    ("22", &["019", "023", "087"]),
+    ("13", &["016", "017", "079", "086"]),
+    ("16", &["009", "012", "031", "032", "046", "065", "081", "082"]),
+    ("11", &["011", "030", "034", "048", "066"]),
+    ("08", &["007", "026", "038", "073", "074"]),
+    ("10", &["001", "042", "069"]),
+    ("06", &["003", "015", "043", "063"]),
+    ("02", &["004", "005", "013", "084"]),
+    ("23", &["006", "083"]),
+];
+
+/// The code of the academie that a departement lies in, where its region has several; `None` where the region says it.
+#[must_use]
+pub fn academie_of_departement_insee_3(code: &str) -> Option<&'static str> {
+    SHARED_REGIONS.iter().find(|(_, departements)| departements.contains(&code)).map(|(academie, _)| *academie)
+}
+
 /// The region of an INSEE code.
 #[must_use]
 pub fn region(code: &str) -> Option<&'static Region> {
@@ -242,6 +272,21 @@ pub fn region_of_postal_code(text: &str) -> Option<&'static Region> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Of each region with several academies, every departement lies in one of them; of the others none is named.
+    #[test]
+    fn departements_lie_in_an_academie_of_their_region() {
+        // Overseas collectivities have no departement of the directory's kind.
+        for region in REGIONS.iter().skip(1) {
+            for departement in region.departements {
+                let found = academie_of_departement_insee_3(&format!("{departement:0>3}"));
+                let of_region = |code| region.academies.iter().any(|academie| academie.code == code);
+                assert_eq!(found.is_some_and(of_region), region.academies.len() > 1, "{departement}");
+            }
+        }
+        assert_eq!(SHARED_REGIONS.iter().map(|(_, departements)| departements.len()).sum::<usize>(), 74);
+        assert_eq!(academie_of_departement_insee_3("35"), None);
+    }
 
     #[test]
     fn codes_are_unique_and_resolve_to_their_region() {

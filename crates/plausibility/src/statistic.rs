@@ -18,12 +18,6 @@ const ROUNDING: f64 = 1.5;
 /// Milliseconds since 1970 below which a number is no instant that anybody means: a day written without hyphens, or the day
 /// number of a spreadsheet.
 const INSTANT_MIN: u64 = 100_000_000;
-/// Departements of the academies that share their region with another one, each behind its academie: the first three digits of
-/// a UAI say which.
-const DEPARTEMENTS: &str = "01:075 24:077,093,094 25:078,091,092,095 15:067,068 12:054,055,057,088 19:008,010,051,052 \
-    07:021,058,071,089 03:025,039,070,090 20:002,060,080 09:059,062 04:024,033,040,047,064 22:019,023,087 \
-    13:016,017,079,086 16:009,012,031,032,046,065,081,082 11:011,030,034,048,066 08:007,026,038,073,074 10:001,042,069 \
-    06:003,015,043,063 02:004,005,013,084 23:006,083";
 /// The first year of the offices' statistics.
 const FIRST_YEAR: i64 = 2000;
 /// Years that a course opens or closes in.
@@ -307,12 +301,9 @@ fn place(maille: Maille, document: &Document, findings: &mut Findings<'_>) {
                     let found = format!("{} en région {}", academie.name, region.map_or("", |r| r.name));
                     findings.put(Rule::AcademieRegion, "academie.code", found, None);
                 } else if maille == Maille::Etablissement
+                    && of.academies.len() > 1
                     && let Some(uai) = text(document, "uai").and_then(Uai::parse)
-                    && let Some(departement) = uai.as_str().get(..3)
-                    && let Some((right, _)) = DEPARTEMENTS
-                        .split(' ')
-                        .filter_map(|all| all.split_once(':'))
-                        .find(|(_, all)| all.contains(departement))
+                    && let Some(right) = uai.as_str().get(..3).and_then(territory::academie_of_departement_insee_3)
                     && right != code
                     && of.academies.iter().any(|other| other.code == right)
                 {

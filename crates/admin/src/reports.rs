@@ -7,7 +7,7 @@ use plausibility::Rule;
 use publication::{Job, JobStep};
 use serde_json::{Map, Value, json};
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
-use store::{keys, public_record};
+use store::{frame, keys, public_record};
 
 /// Runs whose reports are kept.
 const KEPT: usize = 20;
@@ -119,12 +119,9 @@ pub(crate) async fn note_rollback<K: KeyValueWrite>(
     show(kv, line).await
 }
 
-/// Puts a line among the public ones, in place of the one of the same id.
+/// Puts a line among the public ones.
 async fn show<K: KeyValueWrite>(kv: &K, line: Value) -> Result<(), AdminError> {
-    // What cannot be read is let go: each import says its own again.
-    let stored = kv.get(keys::REPORTS).await?.and_then(|value| public_record::reports(&value).ok());
-    let lines = put_first(stored, line, KEPT)?;
-    Ok(kv.set(keys::REPORTS, public_record::seal_reports(lines)).await?)
+    put_first(kv, keys::REPORTS, line, KEPT).await
 }
 
 /// Keeps what a generation covers beside what those before it did. Counts of documents and of what exists, nothing else.
@@ -134,26 +131,26 @@ async fn note_coverage<K: KeyValueWrite>(kv: &K, report: &Value) -> Result<(), A
     if let (Some(line), Some(Value::Object(mut summary))) = (line.as_object_mut(), summary) {
         line.append(&mut summary);
     }
-    let stored = kv.get(keys::HISTORY).await?.and_then(|value| public_record::history(&value).ok());
-    let lines = put_first(stored, line, HISTORY_KEPT)?;
-    Ok(kv.set(keys::HISTORY, public_record::seal_history(lines)).await?)
+    put_first(kv, keys::HISTORY, line, HISTORY_KEPT).await
 }
 
-/// An array with a line at its beginning, in place of the one of the same id, and with so many lines at most; the oldest go
-/// where they would not fit into a value.
-fn put_first(stored: Option<Vec<u8>>, line: Value, kept: usize) -> Result<Vec<u8>, AdminError> {
+/// Puts a line at the beginning of an array that everyone sees, in place of the one of the same id. So many are kept at most,
+/// and the oldest go where they would not fit into a value.
+async fn put_first<K: KeyValueWrite>(kv: &K, key: &str, line: Value, kept: usize) -> Result<(), AdminError> {
+    // What cannot be read is let go: each import says its own again.
+    let stored = kv.get(key).await?.and_then(|value| public_record::open_shown(key, &value).ok());
     let lines: Option<Vec<Value>> = stored.and_then(|array| serde_json::from_slice(&array).ok());
     let mut lines = lines.unwrap_or_default();
     let id = line.get("id").cloned();
     lines.retain(|other| other.get("id") != id.as_ref());
     lines.insert(0, line);
     lines.truncate(kept);
-    let mut bytes = to_json(keys::REPORTS, &lines)?;
+    let mut bytes = to_json(key, &lines)?;
     while bytes.len() > PUBLIC_MAX && lines.len() > 1 {
         lines.pop();
-        bytes = to_json(keys::REPORTS, &lines)?;
+        bytes = to_json(key, &lines)?;
     }
-    Ok(bytes)
+    Ok(kv.set(key, frame::seal(key, bytes)).await?)
 }
 
 fn choice(value: &Value, fields: &[&str]) -> Value {
@@ -256,7 +253,8 @@ mod tests {
             assert!(read(&kv, "j0").await.is_err());
             assert_eq!(kv.keys().iter().filter(|k| k.starts_with("work:report:")).count(), KEPT);
             let reports_kept = kv.get(keys::REPORTS).await.unwrap().unwrap();
-            let reports_kept = String::from_utf8(public_record::reports(&reports_kept).unwrap()).unwrap();
+            let reports_kept =
+                String::from_utf8(public_record::open_shown(keys::REPORTS, &reports_kept).unwrap()).unwrap();
             assert!(reports_kept.contains("\"appels\":9") && reports_kept.contains("uai_incorrect"), "{reports_kept}");
             assert!(!reports_kept.contains("0750001U") && !reports_kept.contains("404"), "{reports_kept}");
         });
@@ -274,7 +272,8 @@ mod tests {
         block_on(keep(&kv, &job, None)).unwrap();
         block_on(note_waiting(&kv, &job)).unwrap();
         let bytes = block_on(kv.get(keys::REPORTS)).unwrap().unwrap();
-        let lines: Vec<Value> = serde_json::from_slice(&public_record::reports(&bytes).unwrap()).unwrap();
+        let lines: Vec<Value> =
+            serde_json::from_slice(&public_record::open_shown(keys::REPORTS, &bytes).unwrap()).unwrap();
         for line in &lines {
             let told = line["bilan"]["anomalies"].as_object().unwrap();
             assert!(told["uai_lettre"] == 7 && told.len() > 10, "{line}");

@@ -9,7 +9,8 @@ use crate::runtime::ImportRuntime;
 use api::{Request, Response};
 use serde::{Deserialize, Serialize};
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
-use store::{keys, public_record};
+use store::public_record::open_shown;
+use store::{frame, keys};
 
 /// Months that are kept.
 const MONTHS_MAX: usize = 24;
@@ -46,7 +47,7 @@ impl Month {
 pub(crate) async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
     let kv = runtime.kv();
     if request.method == "GET" {
-        let stored = kv.get(keys::USAGE).await?.map(|value| public_record::usage(&value)).transpose()?;
+        let stored = kv.get(keys::USAGE).await?.map(|value| open_shown(keys::USAGE, &value)).transpose()?;
         let usage: Usage = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
         return Ok(Response::json(200, &to_value("usage", &usage)?));
     }
@@ -56,7 +57,7 @@ pub(crate) async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> 
             "mois : {MONTHS_MAX} au plus, écrits 2026-11, et des nombres entiers de milliers"
         )));
     }
-    kv.set(keys::USAGE, public_record::seal_usage(to_json(keys::USAGE, &usage)?)).await?;
+    kv.set(keys::USAGE, frame::seal(keys::USAGE, to_json(keys::USAGE, &usage)?)).await?;
     Ok(Response::json(200, &to_value("usage", &usage)?))
 }
 

@@ -2,10 +2,11 @@
 //!
 //! It is made of counts of documents and of what exists: nothing of a group of pupils.
 
+use crate::fields::{by_filiere, number, text};
 use crate::template::table;
-use domain::date;
+use domain::{date, unique};
 use maud::{Markup, html};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -17,18 +18,6 @@ const HEIGHT: u64 = 180;
 const NAMES: u64 = 180;
 /// How lines are told apart without colours.
 const DASHES: [&str; 4] = ["none", "8 4", "2 4", "12 4 2 4"];
-
-fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
-}
-
-fn number(value: &Value, field: &str) -> u64 {
-    value.get(field).and_then(Value::as_u64).unwrap_or_default()
-}
-
-fn text<'a>(line: &'a Value, field: &str) -> &'a str {
-    line.get(field).and_then(Value::as_str).unwrap_or_default()
-}
 
 /// A cell of a table that a spreadsheet opens.
 fn cell(text: &str) -> String {
@@ -43,25 +32,21 @@ pub(crate) fn csv(history: &[Value]) -> String {
     for line in history {
         let day = line.get("fini_ms").and_then(Value::as_i64).map(date::write_iso).unwrap_or_default();
         let exist = |name: &str| existing(line, name).map(|number| number.to_string());
-        for (maille, millesimes) in members(line.get("couverture")) {
-            for (millesime, filieres) in members(Some(millesimes)) {
-                for (filiere, count) in members(Some(filieres)) {
-                    let numbers = ["documents", "avec_chiffres", "masques", "certifications", "lieux"]
-                        .map(|field| number(count, field).to_string());
-                    let places = exist("etablissements").filter(|_| maille == "formations");
-                    let _ = writeln!(
-                        csv,
-                        "{};{day};{};{};{};{};{};{}",
-                        cell(text(line, "generation")),
-                        cell(maille),
-                        cell(millesime),
-                        cell(filiere),
-                        numbers.join(";"),
-                        exist(filiere).unwrap_or_default(),
-                        places.unwrap_or_default()
-                    );
-                }
-            }
+        for (maille, millesime, filiere, count) in by_filiere(line.get("couverture")) {
+            let numbers = ["documents", "avec_chiffres", "masques", "certifications", "lieux"]
+                .map(|field| number(count, field).to_string());
+            let places = exist("etablissements").filter(|_| maille == "formations");
+            let _ = writeln!(
+                csv,
+                "{};{day};{};{};{};{};{};{}",
+                cell(text(line, "generation")),
+                cell(maille),
+                cell(millesime),
+                cell(filiere),
+                numbers.join(";"),
+                exist(filiere).unwrap_or_default(),
+                places.unwrap_or_default()
+            );
         }
     }
     csv
@@ -84,9 +69,8 @@ fn existing(line: &Value, name: &str) -> Option<u64> {
 /// Documents with figures of a generation, by maille.
 fn with_figures(line: &Value) -> BTreeMap<&str, u64> {
     let mut counts = BTreeMap::new();
-    for (maille, millesimes) in members(line.get("couverture")) {
-        let filieres = members(Some(millesimes)).flat_map(|(_, filieres)| members(Some(filieres)));
-        counts.insert(maille.as_str(), filieres.map(|(_, count)| number(count, "avec_chiffres")).sum());
+    for (maille, _, _, count) in by_filiere(line.get("couverture")) {
+        *counts.entry(maille.as_str()).or_default() += number(count, "avec_chiffres");
     }
     counts
 }
@@ -104,21 +88,15 @@ pub(crate) fn show(history: &[Value], generation: &str, maille_name: impl Fn(&st
     };
     let exist = |name: &str| existing(current, name);
     let rows = html! {
-        @for (maille, millesimes) in members(current.get("couverture")) {
-            @for (millesime, filieres) in members(Some(millesimes)) {
-                @for (filiere, count) in members(Some(filieres)) {
-                    tr {
-                        th scope="row" { (maille_name(maille)) }
-                        td { (millesime.replace('_', "-")) }
-                        td { (filiere) }
-                        td { (number(count, "documents")) }
-                        td { (number(count, "avec_chiffres")) }
-                        td { (of(number(count, "certifications"), exist(filiere))) }
-                        td {
-                            (of(number(count, "lieux"), exist("etablissements").filter(|_| maille == "formations")))
-                        }
-                    }
-                }
+        @for (maille, millesime, filiere, count) in by_filiere(current.get("couverture")) {
+            tr {
+                th scope="row" { (maille_name(maille)) }
+                td { (millesime.replace('_', "-")) }
+                td { (filiere) }
+                td { (number(count, "documents")) }
+                td { (number(count, "avec_chiffres")) }
+                td { (of(number(count, "certifications"), exist(filiere))) }
+                td { (of(number(count, "lieux"), exist("etablissements").filter(|_| maille == "formations"))) }
             }
         }
     };
@@ -136,12 +114,7 @@ fn over_time(history: &[Value], maille_name: impl Fn(&str) -> String) -> Markup 
         history.iter().take(SHOWN).map(|line| (line, with_figures(line))).collect();
     // The chart reads from left to right.
     shown.reverse();
-    let mailles: Vec<&str> = {
-        let mut all: Vec<&str> = shown.iter().flat_map(|(_, counts)| counts.keys().copied()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    };
+    let mailles = unique(shown.iter().flat_map(|(_, counts)| counts.keys().copied()));
     if shown.len() < 2 {
         return Markup::default();
     }

@@ -13,6 +13,7 @@
 mod coverage;
 pub mod documentation;
 pub mod errors;
+pub mod fields;
 pub mod records;
 mod reference;
 mod report;

@@ -1,13 +1,9 @@
 //! The description of the API as a page that needs no script: what Swagger UI shows, for those whom it keeps out.
 
+use crate::fields::text;
 use crate::template::{Deployment, PageHead, page, table};
 use maud::{Markup, html};
 use serde_json::Value;
-
-/// The text of a field.
-fn text<'v>(value: &'v Value, field: &str) -> &'v str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
-}
 
 /// What a reference of the description leads to, or the value itself.
 fn resolved<'v>(description: &'v Value, value: &'v Value) -> &'v Value {

@@ -2,9 +2,10 @@
 //!
 //! It is made of the public copy of the report: counts, names of fields, kinds of reasons.
 
+use crate::fields::members;
 use crate::template::table;
 use maud::{Markup, html};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The treatments of statistics, in their order, and what the page calls the state after them.
 const TREATMENTS: [(&str, &str); 4] = [
@@ -27,10 +28,6 @@ const REASONS: [(&str, &str); 10] = [
     ("lignee_sans_mef", "diplôme renouvelé dont aucun MEF ne se correspond\u{a0}: chiffres non repris"),
     ("discipline_en_double", "autre discipline du même diplôme"),
 ];
-
-fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
-    value.as_object().into_iter().flat_map(Map::iter)
-}
 
 fn names(value: &Value) -> String {
     let names: Vec<String> = members(value).map(|(name, n)| format!("{name} ({n})")).collect();

@@ -4,6 +4,7 @@
 //! of the import's own work.
 
 use crate::coverage;
+use crate::fields::{by_filiere, number};
 use crate::report;
 use crate::template::{self, Deployment, PageHead, page, table};
 use api::error::ApiError;
@@ -11,9 +12,9 @@ use api::{Request, Response, Runtime, read_body, routes};
 use domain::date;
 use maud::{Markup, html};
 use serde_json::{Value, json};
-use store::StoreError;
 use store::kv::to_value;
 use store::public_record::DocumentCounts;
+use store::{StoreError, keys};
 
 /// Answers `/api`, `/api/status`, `/etat`; 404 in JSON for everything else.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
@@ -89,7 +90,7 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
     let previous = pointer.previous.as_ref().map(|p| p.generation.as_str());
     put(state, "generation_precedente", previous.into());
     put(state, "millesimes_en_vigueur", to_value("millesimes", &pointer.millesimes)?);
-    let (record, reports) = (reader.public_record().await?, reader.public_reports().await?);
+    let (record, reports) = (reader.public_record().await?, reader.shown_beside(keys::REPORTS).await?);
     let mut reports: Vec<Value> = reports.and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
     let mut commissioning = None;
     for report in &mut reports {
@@ -126,12 +127,11 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
     put(state, "imports", reports.into());
-    let covered: Option<Vec<Value>> =
-        reader.public_history().await.ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    // A damaged history, or sum of usage, is no reason to say that data cannot be read: both are brought anew.
+    let beside = async |key| reader.shown_beside(key).await.ok().flatten();
+    let covered = beside(keys::HISTORY).await.and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok());
     put(state, "couverture", covered.unwrap_or_default().into());
-    // A damaged sum is no reason to say that data cannot be read: it is brought anew.
-    let usage: Option<Value> =
-        reader.public_usage().await.ok().flatten().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let usage = beside(keys::USAGE).await.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
     if let Some(months) = usage.as_ref().and_then(|usage| usage.get("mois")).filter(|months| months.is_array()) {
         put(state, "usage", months.clone());
     }
@@ -316,22 +316,16 @@ fn imports(state: &Value) -> Markup {
 
 /// What an import changed in what is published, as counts: the public part of the difference between two generations.
 fn changes(report: &Value) -> Markup {
-    let empty = json!({});
-    let differences = report.get("bilan").and_then(|summary| summary.get("differences")).unwrap_or(&empty);
-    let all = |value: &Value| value.as_object().cloned().unwrap_or_default();
+    let differences = report.get("bilan").and_then(|summary| summary.get("differences")).unwrap_or(&Value::Null);
     let rows = html! {
-        @for (maille, millesimes) in all(differences.get("par_maille").unwrap_or(&empty)) {
-            @for (millesime, filieres) in all(&millesimes) {
-                @for (filiere, tally) in all(&filieres) {
-                    @let counts = CHANGES.map(|(field, _)| tally.get(field).and_then(Value::as_u64).unwrap_or_default());
-                    @if counts.iter().any(|count| *count > 0) {
-                        tr {
-                            th scope="row" { (maille_name(&maille)) }
-                            td { (millesime.replace('_', "-")) }
-                            td { (filiere) }
-                            @for count in counts { td { (count) } }
-                        }
-                    }
+        @for (maille, millesime, filiere, tally) in by_filiere(differences.get("par_maille")) {
+            @let counts = CHANGES.map(|(field, _)| number(tally, field));
+            @if counts.iter().any(|count| *count > 0) {
+                tr {
+                    th scope="row" { (maille_name(maille)) }
+                    td { (millesime.replace('_', "-")) }
+                    td { (filiere) }
+                    @for count in counts { td { (count) } }
                 }
             }
         }

@@ -1,8 +1,9 @@
 //! The start page of a preview, and the mark on all others.
 
 use maud::{Markup, html};
+use pages::fields::{by_filiere, number, text};
 use pages::template::{Deployment, PageHead, page, table};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// What stands above every page of a preview.
 pub(crate) fn mark(generation: &str) -> Markup {
@@ -51,28 +52,14 @@ pub(crate) fn show(generation: &str, changes: Option<&Value>, covered: &str) -> 
     page(&Deployment::default(), &head, &body)
 }
 
-fn text<'a>(value: &'a Value, field: &str) -> &'a str {
-    value.get(field).and_then(Value::as_str).unwrap_or_default()
-}
-
-fn members(value: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
-    value.and_then(Value::as_object).into_iter().flat_map(Map::iter)
-}
-
 fn tallies(changes: &Value) -> Markup {
     let rows = html! {
-        @for (maille, millesimes) in members(changes.get("par_maille")) {
-            @for (millesime, filieres) in members(Some(millesimes)) {
-                @for (filiere, tally) in members(Some(filieres)) {
-                    tr {
-                        th scope="row" { (maille) }
-                        td { (millesime.replace('_', "-")) }
-                        td { (filiere) }
-                        @for field in ["ajoutes", "retires", "changes", "masques", "devoiles"] {
-                            td { (tally.get(field).and_then(Value::as_u64).unwrap_or_default()) }
-                        }
-                    }
-                }
+        @for (maille, millesime, filiere, tally) in by_filiere(changes.get("par_maille")) {
+            tr {
+                th scope="row" { (maille) }
+                td { (millesime.replace('_', "-")) }
+                td { (filiere) }
+                @for field in ["ajoutes", "retires", "changes", "masques", "devoiles"] { td { (number(tally, field)) } }
             }
         }
     };
@@ -98,7 +85,7 @@ fn largest(changes: &Value) -> Markup {
                     }
                 }
                 td { (text(change, "champ")) }
-                @for field in ["avant", "apres"] { td { (change.get(field).and_then(Value::as_u64).unwrap_or_default()) } }
+                @for field in ["avant", "apres"] { td { (number(change, field)) } }
             }
         }
     };

@@ -60,75 +60,22 @@ impl<K: KeyValue> Reader<K> {
         serde_json::from_slice(value.content()?).map(Some).map_err(|_| value.damaged())
     }
 
-    /// The reports of the last imports, a JSON array; `None` where there are none.
+    /// What lies beside generations for everyone to see, as JSON: [`keys::REPORTS`], [`keys::USAGE`], [`keys::HISTORY`]; `None`
+    /// where nothing was written yet.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn public_reports(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        let Some(value) = self.outside_generation(keys::REPORTS).await? else { return Ok(None) };
-        reports(&value).map(Some)
+    pub async fn shown_beside(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.outside_generation(key).await?.map(|value| open_shown(key, &value)).transpose()
     }
 }
 
-impl<K: KeyValue> Reader<K> {
-    /// The public sum of usage, as JSON; `None` where none was brought.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn public_usage(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.outside_generation(keys::USAGE).await?.map(|value| usage(&value)).transpose()
-    }
-}
-
-/// The stored form of the public sum of usage.
-#[must_use]
-pub fn seal_usage(usage: Vec<u8>) -> Vec<u8> {
-    frame::seal(keys::USAGE, usage)
-}
-
-/// Reads it.
+/// Reads the stored form of what is shown beside generations; the version before wrote the array of reports as it is.
 ///
 /// # Errors
 /// [`StoreError::Damaged`].
-pub fn usage(value: &[u8]) -> Result<Vec<u8>, StoreError> {
-    frame::open(keys::USAGE, value).map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::USAGE.to_owned()))
-}
-
-impl<K: KeyValue> Reader<K> {
-    /// What each generation covered, newest first, a JSON array; `None` where nothing was noted yet.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub async fn public_history(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.outside_generation(keys::HISTORY).await?.map(|value| history(&value)).transpose()
-    }
-}
-
-/// The stored form of the history of coverage.
-#[must_use]
-pub fn seal_history(history: Vec<u8>) -> Vec<u8> {
-    frame::seal(keys::HISTORY, history)
-}
-
-/// Reads it.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
-pub fn history(value: &[u8]) -> Result<Vec<u8>, StoreError> {
-    frame::open(keys::HISTORY, value).map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::HISTORY.to_owned()))
-}
-
-/// The stored form of reports.
-#[must_use]
-pub fn seal_reports(reports: Vec<u8>) -> Vec<u8> {
-    frame::seal(keys::REPORTS, reports)
-}
-
-/// Reads the stored form; the version before wrote the array as it is.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
-pub fn reports(value: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let array = if value.starts_with(b"[") { Ok(value) } else { frame::open(keys::REPORTS, value) };
-    array.map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(keys::REPORTS.to_owned()))
+pub fn open_shown(key: &str, value: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let bare = key == keys::REPORTS && value.starts_with(b"[");
+    let content = if bare { Ok(value) } else { frame::open(key, value) };
+    content.map(<[u8]>::to_vec).map_err(|_| StoreError::Damaged(key.to_owned()))
 }

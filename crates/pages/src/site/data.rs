@@ -1,5 +1,6 @@
 //! What pages read: the documents that the API publishes, one by one, in a bounded number of gets.
 
+pub(super) use crate::fields::text;
 use crate::template::Deployment;
 use api::error::ApiError;
 use domain::{CodeCertification, CodeType, Filiere, Maille, Millesime, Universe};
@@ -47,11 +48,6 @@ pub(super) struct PlaceFigures {
     pub codes: Vec<String>,
     /// Codes of the final years, where these are years before them.
     pub final_codes: Vec<String>,
-}
-
-/// The text of a field.
-pub(super) fn text<'v>(document: &'v Value, field: &str) -> &'v str {
-    document.get(field).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// The shares of those in employment, in studies and elsewhere, where all are published.

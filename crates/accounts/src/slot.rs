@@ -13,6 +13,7 @@
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::rc::Rc;
+use store::codec::hex;
 use store::kv::{KeyValueWrite, to_json};
 
 /// Instances that check passwords at once, over all hosts.
@@ -74,7 +75,7 @@ impl LoginPlace {
         }
         // Each begins elsewhere: they rarely ask for the same place.
         let first = name.first().copied().unwrap_or_default();
-        let name: String = name.iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = hex(&name);
         for slot in (0..SLOTS).map(|rank| first.wrapping_add(rank) % SLOTS) {
             match self.ask(kv, key(slot), name.clone(), now_ms).await {
                 PlaceAnswer::Taken | PlaceAnswer::Unknown => return true,

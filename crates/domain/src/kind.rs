@@ -147,6 +147,12 @@ impl Kind {
             let [code, millesime, filiere] = ["code_certification", "millesime", "filiere"].map(simple);
             Some(format!("{}/{}/{}/{place}", code?, millesime?, filiere?))
         };
+        // An entry, and an identifier of Onisep, have a line for each code that they lead to: a line is known by all that it
+        // links. Sent again with other links it stands beside what it was: such tables are sent whole.
+        let linked = |name: &str, others: &[&str]| {
+            let join = |key, other: &&str| format!("{key}/{}", simple(other).unwrap_or_default());
+            Some(others.iter().fold(simple(name)?, join))
+        };
         match self {
             Self::Certification => statistic(""),
             Self::Regionale => statistic(&sub_field("region", "code")?),
@@ -160,20 +166,8 @@ impl Kind {
             Self::Maille => simple("nom"),
             Self::Rncp => Some(format!("{}/{}", simple("code_certification")?, simple("rncp")?)),
             Self::Statistic => statistic(&format!("{}/{}", simple(MAILLE_FIELD)?, simple(PLACE_FIELD)?)),
-            // An entry, and an identifier of Onisep, have a line for each code that they lead to: a line is known by all
-            // that it links. Sent again with other links it stands beside what it was: such tables are sent whole.
-            Self::CertifInfo => {
-                let linked = ["rncp", "cfd", "ideo", "sise", "ancien", "nouveau"];
-                Some(
-                    linked
-                        .iter()
-                        .fold(simple("code")?, |key, name| format!("{key}/{}", simple(name).unwrap_or_default())),
-                )
-            }
-            Self::Ideo => {
-                let [code, rncp] = ["code_certification", "rncp"].map(|name| simple(name).unwrap_or_default());
-                Some(format!("{}/{code}/{rncp}", simple("ideo")?))
-            }
+            Self::CertifInfo => linked("code", &["rncp", "cfd", "ideo", "sise", "ancien", "nouveau"]),
+            Self::Ideo => linked("ideo", &["code_certification", "rncp"]),
             Self::UaiMother => Some(format!("{}/{}", simple("numero_uai_trouve")?, simple("numero_uai_mere")?)),
             Self::ManualCode => Some(format!("{}/{}", simple("auteur").unwrap_or_default(), simple("cle")?)),
             Self::SuccessRate => Some(format!("{}/{}", simple("uai")?, simple("code_certification")?)),

@@ -14,19 +14,35 @@ pictures=$(realpath -m "$pictures")
 chromium=$(command -v chromium || command -v chromium-browser)
 
 folder=$(mktemp -d)
-log=$folder/log
 : >"$folder/env"
 export SPIN_VARIABLE_IMPORT_SECRET=essai-des-pages SPIN_VARIABLE_LEGACY_API_KEY=essai-des-pages
-target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/store.db" \
-  --fast-unsafe-store >"$log" 2>&1 &
-pid=$!
-trap 'kill "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
-for _ in $(seq 1 150); do
-  url=$(sed -n 's/^Serving \(http:.*\)/\1/p' "$log")
-  [ -z "$url" ] || break
-  kill -0 "$pid" 2>/dev/null || { cat "$log" >&2; exit 1; }
-  sleep 0.2
-done
+processes=()
+close() {
+  local process
+  for process in "${processes[@]}"; do kill "$process" 2>/dev/null || true; done
+  for process in "${processes[@]}"; do wait "$process" 2>/dev/null || true; done
+  rm -rf "$folder"
+}
+trap close EXIT
+
+# serve NAME: an application of its own, whose store lies in NAME.db; its address comes into `served`.
+serve() {
+  target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/$1.db" \
+    --fast-unsafe-store >"$folder/$1.log" 2>&1 &
+  local process=$!
+  processes+=("$process")
+  for _ in $(seq 1 150); do
+    served=$(sed -n 's/^Serving \(http:.*\)/\1/p' "$folder/$1.log")
+    [ -z "$served" ] || return 0
+    kill -0 "$process" 2>/dev/null || break
+    sleep 0.2
+  done
+  cat "$folder/$1.log" >&2
+  exit 1
+}
+
+serve store
+url=$served
 cat data/*.ndjson >"$folder/sample"
 curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-pages' --data-binary "@$folder/sample" \
   "$url/internal/import/documents"
@@ -39,19 +55,12 @@ node tests/pages/navigateur/taches.mjs "$url" "$pictures/taches"
 real=../shared/data
 if [ -d "$real" ]; then
   target/debug/dataset real --data "$real" --out "$folder/real" 2>/dev/null
-  target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/real.db" \
-    --fast-unsafe-store >"$folder/real.log" 2>&1 &
-  second=$!
-  trap 'kill "$second" "$pid" 2>/dev/null || true; wait "$second" "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
-  for _ in $(seq 1 150); do
-    real_url=$(sed -n 's/^Serving \(http:.*\)/\1/p' "$folder/real.log")
-    [ -z "$real_url" ] || break
-    sleep 0.2
-  done
+  serve real
+  real_url=$served
   IMPORT_SECRET=essai-des-pages IMPORTER_CACHE="$folder" IMPORTER_ENV_FILE="$folder/env" target/debug/importer --url "$real_url" \
     --confirmer-anomalies --accepter-doublons "$folder"/real/*.ndjson >"$folder/real.import" 2>&1 || { cat "$folder/real.import" >&2; exit 1; }
   node tests/pages/navigateur/recherches.mjs "$real_url" tests/pages/recherches.tsv
-  kill "$second"
+  kill "${processes[-1]}"
 else
   echo "SKIPPED everyday queries: needs $real" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
   [ "${CI:-}" != true ] || [ "${EXPOSITION_REQUIRE_SHARED:-1}" = 0 ] || exit 1
@@ -67,6 +76,6 @@ fi
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 tests/gateway/configure.sh "$folder/nginx" "${url#http://}" "127.0.0.1:$port"
 "$nginx" -p "$folder/nginx" -c "$folder/nginx/nginx.conf"
-trap 'kill "$(cat "$folder/nginx/pid")" "$pid" 2>/dev/null || true; wait "$pid" 2>/dev/null || true; rm -rf "$folder"' EXIT
+processes+=("$(cat "$folder/nginx/pid")")
 node tests/pages/navigateur/essai.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe"
 node tests/pages/navigateur/taches.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe/taches"

@@ -3,32 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use domain::{Document, date};
+mod common;
+
+use common::MIDNIGHT;
 use futures_executor::block_on;
 use publication::*;
 use serde_json::{Value, json};
-use store::kv::StoreError;
 use store::{KeyValue, MemoryStore, keys};
-
-struct World;
-
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        date::read_iso("2026-11-27").unwrap()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-    async fn plausibility(&self) -> Result<Option<PlausibilityRules>, StoreError> {
-        Ok(Some(PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() }))
-    }
-}
 
 /// What is to become of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,7 +63,7 @@ fn told(kv: &MemoryStore, kind: &str, over: &Value) -> PartInfo {
     let rows = [line("bcn", &json!({})), line(kind, over), line("formation", &right)];
     block_on(async {
         open(kv, "a", Opening::default(), 0).await.unwrap();
-        let rules = World.plausibility().await.unwrap().unwrap();
+        let rules = MIDNIGHT.plausibility().await.unwrap().unwrap();
         let staging = Staging::new(kv, "a", 25).with_rules(rules).from_file("envoi.csv", 1);
         staging.stage(0, &text(&rows), &[]).await.unwrap()
     })
@@ -93,7 +74,7 @@ fn publish(kv: &MemoryStore) -> Job {
     block_on(async {
         Job::publish(kv, "a", options, 0).await.unwrap();
         loop {
-            let job = advance(kv, &World, "a", 1_000, &[]).await.unwrap();
+            let job = advance(kv, &MIDNIGHT, "a", 1_000, &[]).await.unwrap();
             if job.step.is_final() || job.step.awaits_someone() {
                 return job;
             }

@@ -1,35 +1,15 @@
 //! What a push is believed, and what not: rules, duplicates, millesimes in force, dry runs, signatures.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use domain::{Document, Kind, date};
+mod common;
+
+use common::{MIDNIGHT, World};
+use domain::Kind;
 use futures_executor::block_on;
 use publication::*;
 use serde_json::{Value, json};
-use store::kv::{KeyValue, StoreError};
+use store::KeyValue;
 use store::{MemoryStore, keys};
-
-/// A world at a day, a number of minutes after midnight.
-struct World(i64);
-
-const MIDNIGHT: World = World(0);
-
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        date::read_iso("2026-11-27").unwrap() + self.0 * 60_000
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-    async fn plausibility(&self) -> Result<Option<PlausibilityRules>, StoreError> {
-        Ok(Some(PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() }))
-    }
-}
 
 fn certification(code: &str, millesime: &str, over: Value) -> Value {
     let mut doc = json!({"code_certification": code, "millesime": millesime, "filiere": "apprentissage",

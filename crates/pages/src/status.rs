@@ -127,7 +127,7 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
     put(state, "imports", reports.into());
-    // A damaged history, or sum of usage, is no reason to say that data cannot be read: both are brought anew.
+    // A damaged history, or sum of usage, is no reason to say that data cannot be read: the next one takes its place.
     let beside = async |key| reader.shown_beside(key).await.ok().flatten();
     let covered = beside(keys::HISTORY).await.and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok());
     put(state, "couverture", covered.unwrap_or_default().into());

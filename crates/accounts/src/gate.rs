@@ -1,6 +1,6 @@
 //! How many logins an instance takes at once, and how soon a name may be tried again.
 //!
-//! A login costs 19 MiB and some tens of milliseconds of one core, which readers wait for. So an instance has
+//! A login costs 7 MiB and some tens of milliseconds of one core, which readers wait for. So an instance has
 //! [`AT_ONCE`] under way at most, and after [`FREE_FAILURES`] wrong passwords for a name each further one makes it wait
 //! longer, up to a minute. That is approximate: instances do not know each other's counts, and forget theirs when they
 //! end. It makes guessing slow; it is no quota. A name is counted whether or not it has an account, else the answer would

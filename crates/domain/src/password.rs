@@ -5,7 +5,7 @@
 
 /// Iterations of PBKDF2 that a hash of the former service may ask for, at most: above what OWASP advises (210,000).
 pub const ITERATIONS_MAX: u32 = 250_000;
-/// Memory that an Argon2 hash may ask for, at most, in KiB: ours ask for 19 MiB.
+/// Memory that an Argon2 hash may ask for, at most, in KiB: ours ask for 7 MiB, those of version 0.1 for 19.
 pub const MEMORY_MAX_KIB: u32 = 64 * 1024;
 /// Passes of Argon2, at most.
 pub const PASSES_MAX: u32 = 10;

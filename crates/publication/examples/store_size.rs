@@ -23,6 +23,16 @@ struct Meter {
     bytes: Cell<usize>,
     peak: Cell<usize>,
     written: Cell<usize>,
+    /// Values written by family, those that are gone included.
+    writes: RefCell<BTreeMap<String, usize>>,
+}
+
+/// The family of a key without the numbers of attempts and orders.
+fn family(key: &str) -> String {
+    let family = key.split(':').nth(1).unwrap_or_default();
+    let mut names: Vec<&str> = family.split('.').filter(|name| name.parse::<u64>().is_err()).collect();
+    names.truncate(3);
+    if names.is_empty() { key.split(':').take(2).collect::<Vec<_>>().join(":") } else { names.join(".") }
 }
 
 impl Meter {
@@ -43,6 +53,7 @@ impl KeyValueWrite for Meter {
         for (key, value) in pairs {
             let (more, known) = (key.len() + value.len(), key.len());
             self.written.set(self.written.get() + more);
+            *self.writes.borrow_mut().entry(family(&key)).or_default() += 1;
             let old = self.values.borrow_mut().insert(key, value);
             self.add(more, old.map_or(0, |old| old.len() + known));
         }
@@ -108,12 +119,13 @@ fn publish(kv: &Meter, clocks: &Clocks, id: &str, folder: &str, change: bool) {
         staging.stage(parts, &body, &[]).await.unwrap();
         let options = PublicationOptions { parts: parts + 1, confirm_losses: true, ..PublicationOptions::default() };
         Job::publish(kv, id, PublicationOptions { accept_refusals: true, ..options }, clocks.now_ms()).await.unwrap();
-        let mut step = JobStep::Staging;
+        let (mut step, mut since) = (JobStep::Staging, Instant::now());
         loop {
             let job = advance(kv, clocks, id, 20_000, &[]).await.unwrap();
             if job.step != step {
-                step = job.step;
-                eprintln!("{step:?}: {} MB, peak {} MB", kv.bytes.get() / 1_000_000, kv.peak.get() / 1_000_000);
+                let (took, bytes, peak) = (since.elapsed().as_secs_f64(), kv.bytes.get(), kv.peak.get());
+                (step, since) = (job.step, Instant::now());
+                eprintln!("{took:.1} s, then {step:?}: {} MB, peak {} MB", bytes / 1_000_000, peak / 1_000_000);
             }
             if step.is_final() {
                 assert_eq!(step, JobStep::Published, "{:?}", job.summary);
@@ -131,6 +143,7 @@ fn main() {
         let start = Instant::now();
         kv.peak.set(kv.bytes.get());
         kv.written.set(0);
+        kv.writes.take();
         publish(&kv, &clocks, id, &folder, rank > 0);
         let peak = kv.peak.get();
         println!(
@@ -138,6 +151,11 @@ fn main() {
             start.elapsed().as_secs_f64(),
             kv.written.get()
         );
+        let writes = kv.writes.take();
+        println!("{} values written:", writes.values().sum::<usize>());
+        for (family, count) in writes {
+            println!("{count:>8}  {family}");
+        }
     }
     let mut families: BTreeMap<String, (usize, usize)> = BTreeMap::new();
     for (key, value) in kv.values.borrow().iter().filter(|(key, _)| key.starts_with("g2:")) {

@@ -80,6 +80,13 @@ impl Opening {
             .iter()
             .any(|p| p.kind == kind && (p.universe.is_none() || p.universe == universe) && among(&p.millesimes))
     }
+
+    /// Whether every document of a kind goes, whatever it says of itself.
+    pub(super) fn replaces_all(&self, kind: Kind) -> bool {
+        let some_only = !self.scope.is_empty() || !self.millesimes.is_empty();
+        let some_mailles = kind == Kind::Statistic && !self.mailles.is_empty();
+        self.mode == Mode::Replace && !some_only && !some_mailles && self.replaces(kind, None)
+    }
 }
 
 impl PublicationOptions {

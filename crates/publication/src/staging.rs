@@ -29,7 +29,9 @@ const REFUSALS_KEPT: usize = 50;
 const REASON_MAX: usize = 400;
 /// Parts that may be missing before one that is there: what deletes them may have been killed, or begun at the last one.
 const GAP: usize = 8;
-/// Largest staged piece, in bytes.
+/// Bytes of accepted lines that are folded into a piece, at most: a few values hold a whole part.
+const PIECE: usize = 1024 * 1024;
+/// Largest piece as it is written, in bytes, unless one line alone is larger.
 const PIECE_MAX: usize = 256 * 1024;
 
 /// A refused line.
@@ -330,7 +332,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     ) -> Result<PartInfo, StoreError> {
         let family = Self::family(&info);
         let mut writer = Writer::open(self.kv, &Self::prefix(self.job, part), self.batch).await?;
-        let mut piece = Encoder::default();
+        let mut piece = Piece::default();
         let (mut told, mut ranked) = (Told::new(&family, part), 0);
         for (line, read) in lines {
             told.put(&mut writer, line, &read).await?;
@@ -349,18 +351,14 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
                     }
                     *info.lines.entry(valid.kind.name().to_owned()).or_default() += 1;
                     *info.bytes.entry(valid.kind.name().to_owned()).or_default() += valid.json.len() as u64;
-                    if !piece.0.is_empty() && piece.0.len() + valid.json.len() + 8 > PIECE_MAX {
-                        writer.put(&family, info.pieces, fold(&std::mem::take(&mut piece.0))).await?;
-                        info.pieces += 1;
+                    if piece.lines.0.len() + valid.json.len() > PIECE {
+                        std::mem::take(&mut piece).put(&mut writer, &family, &mut info.pieces).await?;
                     }
-                    piece.number(u64::from(valid.kind.rank())).bytes(&valid.json);
+                    piece.add(&valid);
                 }
             }
         }
-        if !piece.0.is_empty() {
-            writer.put(&family, info.pieces, fold(&piece.0)).await?;
-            info.pieces += 1;
-        }
+        piece.put(&mut writer, &family, &mut info.pieces).await?;
         info.told = told.end(&mut writer).await?;
         writer.flush().await?;
         Ok(info)
@@ -428,6 +426,48 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
             lines.push((kind, decoder.bytes().ok_or_else(damaged)?.to_vec()));
         }
         Ok(lines)
+    }
+}
+
+/// Accepted lines on their way into the store.
+#[derive(Default)]
+struct Piece {
+    lines: Encoder,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+impl Piece {
+    fn add(&mut self, line: &ValidLine) {
+        self.lines.number(u64::from(line.kind.rank())).bytes(&line.json);
+        self.ends.push(self.lines.0.len());
+    }
+
+    /// Writes the lines, as one value where they fold so well, else halved until each is one.
+    async fn put<K: KeyValueWrite>(
+        self,
+        writer: &mut Writer<'_, K>,
+        family: &str,
+        pieces: &mut usize,
+    ) -> Result<(), StoreError> {
+        // What is still to write, the first of it last: ranks of lines.
+        let mut left = vec![0..self.ends.len()];
+        while let Some(ranks) = left.pop() {
+            let end = |rank: usize| rank.checked_sub(1).and_then(|before| self.ends.get(before).copied()).unwrap_or(0);
+            let lines = self.lines.0.get(end(ranks.start)..end(ranks.end)).unwrap_or_default();
+            if lines.is_empty() {
+                continue;
+            }
+            let folded = fold(lines);
+            if folded.len() > PIECE_MAX && ranks.len() > 1 {
+                let middle = ranks.start + ranks.len() / 2;
+                left.extend([middle..ranks.end, ranks.start..middle]);
+                continue;
+            }
+            writer.put(family, *pieces, folded).await?;
+            *pieces += 1;
+        }
+        Ok(())
     }
 }
 

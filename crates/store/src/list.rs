@@ -185,12 +185,12 @@ impl RowKey {
     #[must_use]
     pub fn sort_key(&self, order: Order) -> Vec<u8> {
         let universe = if self.universe == Universe::Superieur { "1" } else { "0" };
-        let places = [self.millesime.as_str(), universe, &self.region, &self.academie, &self.uai, &self.filiere];
-        let code = self.code.as_str();
-        match order {
-            Order::Places => [places.as_slice(), &[code]].concat().join("\0").into_bytes(),
-            Order::Codes => [&[code], places.as_slice()].concat().join("\0").into_bytes(),
+        let mut fields =
+            [&*self.millesime, universe, &self.region, &self.academie, &self.uai, &self.filiere, &self.code];
+        if order == Order::Codes {
+            fields.rotate_right(1);
         }
+        fields.join("\0").into_bytes()
     }
 
     /// Reads back what [`Self::sort_key`] wrote.

@@ -16,8 +16,8 @@ use std::io::{BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// How long a call advances a job: short, so that the bar moves.
-const BUDGET_MS: u32 = 1000;
+/// How long a call advances a job: short, so that the bar moves, but each call writes out all that it has collected.
+const BUDGET_MS: u32 = 5000;
 /// How long another publication is waited for.
 const BUSY: Duration = Duration::from_secs(600);
 

@@ -28,6 +28,11 @@ const BUNDLE: u64 = 28 * 1024;
 /// fewer partitions mean larger pieces and fewer writes.
 pub(super) const SORT_PARTITION: u64 = 2 * PARTITION;
 
+/// How many parts of so many bytes there are, one at least.
+fn parts(n: u64, by: u64) -> usize {
+    usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX)
+}
+
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     async fn prepare(&mut self) -> Result<(), PublicationError> {
         if self.job.summary.secrecy.is_none() {
@@ -37,14 +42,24 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             Some(served) => Some(Manifest::read(self.kv, served.pointer.shelf()?).await?),
             None => None,
         };
-        let mut bytes = base.as_ref().map(|b| b.bytes).unwrap_or_default();
+        let opening = &self.job.opening;
+        let goes = |family| {
+            Kind::ALL.into_iter().filter(|kind| family_of(*kind) == Some(family)).all(|kind| opening.replaces_all(kind))
+        };
+        let mut bytes = PerFamily::of(|family| match &base {
+            Some(base) if !goes(family) => base.bytes[family],
+            _ => 0,
+        });
         let mut declarations = base.as_ref().map(|b| b.declarations.clone()).unwrap_or_default();
         let mut tables = base.as_ref().map_or(0, Manifest::table_bytes);
         for (kind, n) in &self.job.bytes {
-            if let Some(family) = family_of(kind) {
-                bytes[family] += n;
-            } else if is_table(kind) {
-                tables += n;
+            match Kind::parse(kind) {
+                Some(kind) if is_table(kind) => tables += n,
+                kind => {
+                    if let Some(family) = kind.and_then(family_of) {
+                        bytes[family] += n;
+                    }
+                }
             }
         }
         declarations.extend(self.job.mailles.clone());
@@ -63,21 +78,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         Ok(())
     }
 
-    /// Decides how many bundles and partitions there are. Bundles of a family are a multiple of
-    /// its partitions, so that a bundle lies in one partition.
+    /// Decides how many partitions there are, by what there may be at most.
     fn size(&mut self, base: Option<Manifest>, bytes: PerFamily<u64>, table_bytes: u64) {
-        let parts = |n: u64, by: u64| usize::try_from(n.div_ceil(by).max(1)).unwrap_or(usize::MAX);
         let none_declared = self.state.declarations.is_empty();
         let partitions = PerFamily::of(|family| match family {
             // Counts are spread by a stream of their own.
             Family::Counts => 0,
             Family::Documents(Maille::Declared) if none_declared => 0,
             family => parts(bytes[family], PARTITION),
-        });
-        // A family without partitions has no bundles.
-        let bundles = PerFamily::of(|family| {
-            let partitions = partitions[family];
-            parts(bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions
         });
         let table_partitions = parts(table_bytes, PARTITION);
         let declarations = std::mem::take(&mut self.state.declarations);
@@ -88,7 +96,6 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             lists: lists.chain(declared).collect(),
             declarations,
             base,
-            bundles,
             partitions,
             table_partitions,
             sources: RecordStream::new("sources", partitions.total() + table_partitions),
@@ -212,7 +219,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     }
 
     async fn place(&mut self, kind: Kind, (sequence, own): (u64, u64), json: &[u8]) -> Result<(), PublicationError> {
-        let keys = PlacementKeys::read(kind, json).ok_or(StoreError::Damaged("source".into()))?;
+        // Ties are read off figures, all else off what places a document.
+        let tied = self.secrecy().secondary;
+        let keys = if tied { PlacementKeys::read(kind, json) } else { PlacementKeys::head(kind, json) };
+        let keys = keys.ok_or(StoreError::Damaged("source".into()))?;
         self.tie(kind, &keys.document);
         if let (Some(rank), Some(row)) = (self.list_rank(kind, &keys.document), &keys.row)
             && let Some(list) = self.state.lists.get_mut(rank)
@@ -243,7 +253,19 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         }
     }
 
+    /// Decides how many bundles there are, by what was placed: a push that takes the place of all that is served is not
+    /// counted twice. Bundles of a family are a multiple of its partitions, so that a bundle lies in one partition.
+    fn size_bundles(&mut self) {
+        let state = &mut self.state;
+        // A family without partitions has no bundles.
+        state.bundles = PerFamily::of(|family| {
+            let partitions = state.partitions[family];
+            parts(state.bytes[family], BUNDLE).div_ceil(partitions.max(1)) * partitions
+        });
+    }
+
     fn prepare_sorts(&mut self) {
+        self.size_bundles();
         let sizes = self.state.bytes;
         let parts = |n: u64| usize::try_from((n + n / 2).div_ceil(SORT_PARTITION).max(1)).unwrap_or(1);
         for (rank, list) in self.state.lists.iter_mut().enumerate() {

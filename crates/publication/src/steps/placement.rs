@@ -3,8 +3,11 @@
 use crate::lists::ListRow;
 use domain::declared::{MAILLE_FIELD, PLACE_FIELD};
 use domain::{Document, Filiere, Kind, Maille, Universe};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::fmt::{self, Formatter};
 use store::PerFamily;
 use store::codec::{Decoder, Encoder};
 use store::keys::{self, Family};
@@ -53,9 +56,53 @@ pub(super) fn place_of(maille: Maille, document: &Document) -> String {
     }
 }
 
+/// The fields that a statistic is placed by.
+const PLACING: [&str; 8] =
+    ["code_certification", "region", "academie", "uai", "millesime", "filiere", MAILLE_FIELD, PLACE_FIELD];
+
+/// A statistic of which only the fields of [`PLACING`] were kept: the others are passed over, not built.
+struct Head(Document);
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+        impl<'de> Visitor<'de> for Fields {
+            type Value = Head;
+
+            fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a document")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+                let mut document = Document::new();
+                while let Some(field) = map.next_key::<Cow<'_, str>>()? {
+                    match PLACING.iter().find(|name| **name == field) {
+                        Some(name) => drop(document.insert((*name).to_owned(), map.next_value()?)),
+                        None => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(Head(document))
+            }
+        }
+        deserializer.deserialize_map(Fields)
+    }
+}
+
 impl PlacementKeys {
+    /// With the whole document.
     pub(super) fn read(kind: Kind, json: &[u8]) -> Option<Self> {
-        let document: Document = serde_json::from_slice(json).ok()?;
+        Self::of(kind, serde_json::from_slice(json).ok()?)
+    }
+
+    /// With no more of a statistic than what it is placed by.
+    pub(super) fn head(kind: Kind, json: &[u8]) -> Option<Self> {
+        match kind.maille() {
+            Some(_) => Self::of(kind, serde_json::from_slice::<Head>(json).ok()?.0),
+            None => Self::read(kind, json),
+        }
+    }
+
+    fn of(kind: Kind, document: Document) -> Option<Self> {
         let code = text(&document, "code_certification");
         let nomenclature = |field: &str| {
             let key = text(&document, field);
@@ -105,17 +152,16 @@ impl PlacementKeys {
     }
 }
 
-pub(super) fn family_of(kind: &str) -> Option<Family> {
-    match Kind::parse(kind)? {
+pub(super) fn family_of(kind: Kind) -> Option<Family> {
+    match kind {
         Kind::Bcn | Kind::BcnSise | Kind::Etablissement => Some(Family::Nomenclature),
         other => other.maille().map(Family::Documents),
     }
 }
 
 /// Whether documents of a kind lie in the sources, and have no family.
-pub(super) fn is_table(kind: &str) -> bool {
-    let kept = Kind::parse(kind).filter(|kind| !matches!(kind, Kind::User | Kind::Maille));
-    kept.is_some() && family_of(kind).is_none()
+pub(super) fn is_table(kind: Kind) -> bool {
+    !matches!(kind, Kind::User | Kind::Maille) && family_of(kind).is_none()
 }
 
 /// A document on its way into a bundle: its entry, its rank, its rank in its own push, its kind, its JSON.
@@ -158,7 +204,7 @@ pub(crate) fn standing<'a>(records: impl IntoIterator<Item = SourceRecord<'a>>) 
     for record in records {
         let (kind, sequence, own, pair, json) = record;
         // Of the other kinds the pair is the whole key.
-        let version = if kind.maille().is_some() { PlacementKeys::read(kind, json)?.version } else { String::new() };
+        let version = if kind.maille().is_some() { PlacementKeys::head(kind, json)?.version } else { String::new() };
         match by_key.entry((pair, version)) {
             Entry::Vacant(place) => drop(place.insert((sequence, record))),
             Entry::Occupied(mut known) => {
@@ -171,4 +217,40 @@ pub(crate) fn standing<'a>(records: impl IntoIterator<Item = SourceRecord<'a>>) 
         }
     }
     Some(by_key.into_values().map(|(first, (kind, _, own, pair, json))| (kind, first, own, pair, json)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Whatever the fields hold, and wherever they stand, the head places a statistic as the whole document does.
+    #[test]
+    fn the_head_of_a_statistic_places_it_as_the_whole_does() {
+        let whole = json!({
+            "taux_a": 12, "uai": "0750712V", "region": {"nom": "Île-de-France", "code": "11"}, "x": {"uai": "autre"},
+            "academie": {"code": "01", "nom": "Paris"}, "code_certification": "40025\"214", "millesime": "2020_2021",
+            "filiere": "apprentissage", MAILLE_FIELD: "bassin", PLACE_FIELD: "11001", "fin": [1, {"region": 2}], "nul": null,
+        });
+        let mut documents = vec![whole.clone()];
+        for field in PLACING {
+            for value in [json!(null), json!(7), json!(["a"]), json!({"code": 3}), json!("")] {
+                let mut other = whole.clone();
+                other[field] = value;
+                documents.push(other);
+            }
+            let mut other = whole.clone();
+            other.as_object_mut().unwrap().remove(field);
+            documents.push(other);
+        }
+        for document in documents {
+            let json = document.to_string();
+            for kind in Kind::ALL {
+                let told = |keys: Option<PlacementKeys>| keys.map(|k| (k.family, k.pair, k.version, k.row));
+                let read = told(PlacementKeys::read(kind, json.as_bytes()));
+                assert_eq!(told(PlacementKeys::head(kind, json.as_bytes())), read, "{kind:?} {json}");
+            }
+        }
+        assert!(PlacementKeys::head(Kind::Formation, b"[]").is_none());
+    }
 }

@@ -4,7 +4,7 @@ use crate::error::AdminError;
 use crate::runtime::ImportRuntime;
 use api::access::{bearer, holds_secret};
 use api::error::ApiError;
-use api::{Request, Response, decode_segment};
+use api::{Request, Response, Runtime, decode_segment};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use publication::{Registry, StagingError, staging};
@@ -15,19 +15,25 @@ use store::kv::to_value;
 /// How long a call advances a job, in milliseconds: below the 30 s that hosts allow a request.
 pub(crate) const BUDGET_MS: u64 = 20_000;
 
-/// The path behind `/internal/import`, in segments, of a request that bears the secret and whose body is what was sent.
+/// As [`authorized`], for a request that may write.
 pub(crate) async fn admit<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Vec<String>, AdminError> {
-    let Some(token) = bearer(request) else { return Err(AdminError::Unauthorized) };
-    if !holds_secret(runtime, "import_secret", token).await? {
-        return Err(AdminError::Unauthorized);
-    }
-    verify_body(request)?;
+    let segments = authorized(runtime, request).await?;
     // Whatever became of the registry, nothing waits for somebody who mends it by hand.
     let kv = runtime.kv();
     if let Some(lost) = Registry::lost(&kv).await? {
         let (jobs, prefixes) = collection::known_prefixes(&kv).await?;
         Registry::rebuild(&kv, lost, jobs, prefixes, runtime.now_ms()).await?;
     }
+    Ok(segments)
+}
+
+/// The path behind `/internal/import`, in segments, of a request that bears the secret and whose body is what was sent.
+pub(crate) async fn authorized<M: Runtime>(runtime: &M, request: &Request) -> Result<Vec<String>, AdminError> {
+    let Some(token) = bearer(request) else { return Err(AdminError::Unauthorized) };
+    if !holds_secret(runtime, "import_secret", token).await? {
+        return Err(AdminError::Unauthorized);
+    }
+    verify_body(request)?;
     let segments: Option<Vec<String>> =
         request.segments().into_iter().map(|s| decode_segment(s).map(|s| s.into_owned())).collect();
     let mut segments = segments.unwrap_or_default().into_iter();
@@ -38,7 +44,7 @@ pub(crate) async fn admit<M: ImportRuntime>(runtime: &M, request: &Request) -> R
 }
 
 /// Sends what a route came to. What an operator is told, an absence too, is nobody else's to keep.
-pub(crate) async fn finish<M: ImportRuntime>(
+pub(crate) async fn finish<M: Runtime>(
     runtime: &M,
     request: &Request,
     answer: Result<Response, AdminError>,
@@ -60,16 +66,23 @@ pub(crate) fn verify_body(request: &Request) -> Result<(), AdminError> {
     if announced.is_some_and(|announced| announced != request.body.len()) {
         return Err(AdminError::Unreadable("Le corps reçu est plus court qu'annoncé : renvoyer la partie"));
     }
-    let Some(digest) = request.header("content-digest") else { return Ok(()) };
-    let expected = digest.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'));
-    let expected = expected.and_then(|e| STANDARD.decode(e).ok());
-    match expected {
-        Some(expected) if expected == Sha256::digest(&request.body).as_slice() => Ok(()),
+    if request.header("content-digest").is_none() {
+        return Ok(());
+    }
+    match announced_digest(request) {
+        Some(expected) if expected == *Sha256::digest(&request.body) => Ok(()),
         Some(_) => Err(AdminError::Unreadable(
             "Le corps reçu ne correspond pas à son empreinte (Content-Digest) : renvoyer la partie",
         )),
         None => Err(AdminError::Unreadable("Content-Digest : la forme attendue est sha-256=:base64:")),
     }
+}
+
+/// The SHA-256 of the body as its sender says it: of a request that was let in, it is right.
+pub(crate) fn announced_digest(request: &Request) -> Option<[u8; 32]> {
+    let digests = request.header("content-digest")?;
+    let digest = digests.split(',').find_map(|e| e.trim().strip_prefix("sha-256=:")?.strip_suffix(':'))?;
+    STANDARD.decode(digest).ok()?.try_into().ok()
 }
 
 /// Why a body is not understood; the parser's words reach nobody.

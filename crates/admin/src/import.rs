@@ -1,24 +1,25 @@
-//! The import's own routes, under `/internal/import/`: jobs, parts, publication, reports, accounts, and the two calls that
-//! advance whatever is under way. Those of the pull are a component of their own ([`crate::pull`]).
+//! The import's own routes, under `/internal/import/`: jobs, parts, publication, and the two calls that advance whatever is under
+//! way. Those of the pull ([`crate::pull`]), of accounts ([`crate::ledger`]), and those that only look something up
+//! ([`crate::lookups`]) are components of their own.
 //!
 //! They are for operators and their programs, guarded by a bearer secret, and blocked at the
 //! gateway. Messages are in French, as the operators are.
 
-use crate::call::{BUDGET_MS, admit, budget, finish, json_of_body, parameter, respond};
+use crate::call::{BUDGET_MS, admit, announced_digest, budget, finish, json_of_body, parameter, respond};
 use crate::error::AdminError;
 use crate::jobs::advance_job;
 use crate::runtime::{Env, ImportRuntime, indicators, new_id, plausibility};
-use crate::{jobs, reports, runs, usage, users};
+use crate::{jobs, reports, runs};
 use api::error::{ApiError, NotFound};
 use api::{Request, Response};
 use domain::Kind;
-use plausibility::{BodyForm, Rule};
+use plausibility::BodyForm;
 use publication::{
-    Differences, Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, Traced,
-    clean_up, coverage, differences, open, open_in_one_call, roll_back, staging, trace, withheld_cells,
+    Job, JobStep, Mode, Opening, PublicationError, PublicationOptions, Registry, Served, Staging, clean_up, open,
+    open_in_one_call, roll_back, staging,
 };
 use serde_json::{Value, json};
-use store::kv::{KeyValueWrite, StoreError, to_value};
+use store::kv::{StoreError, to_value};
 use store::pointer::MillesimesInForce;
 
 /// Largest body of these routes, in bytes: a part, and one byte to see that there is more.
@@ -54,7 +55,9 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
             verify_form(request)?;
             let staging = Staging::new(&kv, id, runtime.batch()).with_rules(plausibility(runtime).await?);
             let line = parameter(request, "premiere_ligne").and_then(|line| line.parse().ok()).unwrap_or(1);
-            let staging = staging.from_file(&parameter(request, "fichier").unwrap_or_default(), line);
+            let staging = staging
+                .with_digest(announced_digest(request))
+                .from_file(&parameter(request, "fichier").unwrap_or_default(), line);
             respond(200, &staging.stage(n, &request.body, &indicators(runtime).await?).await?)
         }
         ("GET", ["jobs", id, "parts", n, "dits"]) => {
@@ -76,66 +79,13 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
         }
         ("POST", ["run"]) => advance_all(runtime, request, budget(request)).await,
         ("GET", ["status"]) => status(runtime).await,
-        ("GET", ["reports"]) => Ok(Response::json(200, &json!({"rapports": reports::list(&kv).await?}))),
-        ("GET", ["reports", id]) => respond(200, &reports::read(&kv, id).await?),
-        ("GET", ["secret"]) => secret(&kv).await,
-        ("GET", ["differences"]) => told_differences(request, differences(&kv, None).await?),
-        ("GET", ["differences", before, after]) => {
-            told_differences(request, differences(&kv, Some((before, after))).await?)
-        }
-        ("GET", ["couverture"]) => {
-            let table = coverage(&kv).await?.ok_or(AdminError::NotFound(NotFound::Report))?;
-            Ok(Response::new(200, "text/csv; charset=UTF-8", table))
-        }
-        ("GET", ["trace"]) => traced(runtime, request).await,
-        ("GET", ["regles"]) => Ok(Response::json(200, &json!({"regles": rules(runtime).await?}))),
         ("POST", ["rollback"]) => {
             let pointer = roll_back(&kv, &env).await?;
             reports::note_rollback(&kv, &new_id(runtime), &pointer.generation, now).await?;
             respond(200, &pointer)
         }
-        ("GET" | "POST" | "PUT" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
-        ("GET" | "PUT", ["usage"]) => usage::handle(runtime, request).await,
         _ => Err(AdminError::UnknownRoute),
     }
-}
-
-/// What the served generation withholds and why, as CSV.
-async fn secret<K: KeyValueWrite>(kv: &K) -> Result<Response, AdminError> {
-    let none = || AdminError::NotFound(NotFound::Report);
-    let served = Served::read(kv).await?.ok_or_else(none)?;
-    let cells = withheld_cells(kv, served.pointer.shelf()?).await?.ok_or_else(none)?;
-    Ok(Response::new(200, "text/csv; charset=UTF-8", cells))
-}
-
-/// What changed, as JSON, or as a table where `format=csv` asks for it.
-fn told_differences(request: &Request, (differences, table): (Differences, String)) -> Result<Response, AdminError> {
-    match parameter(request, "format").as_deref() {
-        Some("csv") => Ok(Response::new(200, "text/csv; charset=UTF-8", table.into_bytes())),
-        _ => respond(200, &differences),
-    }
-}
-
-/// Where the documents of a code and a place come from.
-async fn traced<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let said = |name: &str| parameter(request, name);
-    let code =
-        said("code").ok_or_else(|| AdminError::Refused("code : le code d'une certification est attendu".into()))?;
-    let (place, millesime, filiere) = (said("lieu").unwrap_or_default(), said("millesime"), said("filiere"));
-    let asked = Traced { place: &place, code: &code, millesime: millesime.as_deref(), filiere: filiere.as_deref() };
-    let traces = trace(&runtime.kv(), &asked).await?;
-    Ok(Response::json(200, &json!({"documents": to_value("trace", &traces)?})))
-}
-
-/// The table of the rules of plausibility, with the levels in use.
-async fn rules<M: ImportRuntime>(runtime: &M) -> Result<Vec<Value>, AdminError> {
-    let levels = plausibility(runtime).await?.levels;
-    let told = Rule::ALL.into_iter().map(|rule| {
-        let text = rule.text();
-        json!({"regle": text.name, "niveau": levels.of(rule).name(), "source": text.source, "attendu": text.asks,
-            "remede": text.remedy})
-    });
-    Ok(told.collect())
 }
 
 /// A body that is no lines of JSON in UTF-8 is told by name, with what to do.

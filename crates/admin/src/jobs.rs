@@ -3,11 +3,12 @@
 use crate::error::AdminError;
 use crate::reports;
 use crate::runtime::{Env, ImportRuntime, indicators};
-use collection::{Run, RunReport};
+use collection::Run;
 use publication::{Job, PublicationError, advance};
+use serde_json::Value;
 
 /// The latest run and its report.
-pub(crate) type LatestRun = (Run, Option<RunReport>);
+pub(crate) type LatestRun = (Run, Option<Value>);
 
 /// Advances a job, and keeps its report once it has ended.
 pub(crate) async fn advance_job<M: ImportRuntime>(runtime: &M, id: &str, budget: u64) -> Result<Job, AdminError> {

@@ -2,7 +2,7 @@
 
 use crate::error::AdminError;
 use api::error::NotFound;
-use collection::{Run, RunReport};
+use collection::Run;
 use plausibility::Rule;
 use publication::{Job, JobStep};
 use serde_json::{Map, Value, json};
@@ -43,11 +43,7 @@ pub async fn read<K: KeyValue>(kv: &K, id: &str) -> Result<Value, AdminError> {
 /// Keeps the report of an ended import, once.
 ///
 /// The report goes first and the list after it: killed in between, the next call does both again.
-pub async fn keep<K: KeyValueWrite>(
-    kv: &K,
-    job: &Job,
-    run: Option<&(Run, Option<RunReport>)>,
-) -> Result<(), AdminError> {
+pub async fn keep<K: KeyValueWrite>(kv: &K, job: &Job, run: Option<&(Run, Option<Value>)>) -> Result<(), AdminError> {
     let mut list = list(kv).await?;
     if list.iter().any(|r| r.get("id").and_then(Value::as_str) == Some(job.id.as_str())) {
         return Ok(());
@@ -233,7 +229,7 @@ mod tests {
                 job.id = format!("j{n}");
                 let mut run = Run::default();
                 run.id.clone_from(&job.id);
-                let mut report = RunReport::default();
+                let mut report = collection::RunReport::default();
                 let source = report.sources.entry(sources::Service::Bcn).or_default();
                 source.calls = 9;
                 source.failures.push(collection::FailedCall {
@@ -244,7 +240,7 @@ mod tests {
                 let mut treatment = treatments::TreatmentReport::default();
                 treatment.reject(&treatments::Rejection::UaiIncorrect { uai: "0750001U".into() });
                 report.treatments.insert(sources::Service::Bcn, treatment);
-                let latest_run = (run, Some(report));
+                let latest_run = (run, Some(to_value("report", &report).unwrap()));
                 keep(&kv, &job, Some(&latest_run)).await.unwrap();
                 keep(&kv, &job, Some(&latest_run)).await.unwrap();
             }

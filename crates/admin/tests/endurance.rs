@@ -18,6 +18,7 @@
 mod services;
 
 use admin::import::import;
+use admin::lookups::look_up;
 use admin::pull::pull;
 use api::{Request, Response, ResponseBody, Runtime, VariableFault};
 use futures_executor::block_on;
@@ -229,7 +230,13 @@ impl Harness {
         }
         // As the manifest routes them.
         let pulls = path == "pull";
-        let response = once(async { if pulls { pull(self, request).await } else { import(self, request).await } });
+        let response = once(async {
+            match path.split('/').next() {
+                _ if pulls => pull(self, request).await,
+                Some("reports") => look_up(self, request).await,
+                _ => import(self, request).await,
+            }
+        });
         kv.kill_after(None);
         let Some(response) = response else {
             self.tues.set(self.tues.get() + 1);

@@ -2,7 +2,7 @@
 
 use crate::record::{Run, RunStep};
 use crate::staged::StagedLots;
-use crate::state::{RunState, read_state};
+use crate::state::lot_prefix;
 use publication::{Generation, GenerationState, Job, PublicationError, Registry};
 use store::KeyValueWrite;
 use store::kv::StoreError;
@@ -103,10 +103,8 @@ pub async fn known_prefixes<K: KeyValueWrite>(kv: &K) -> Result<(Vec<String>, Ve
     if let Some(own) = &run.prefix {
         known.push(prefix(own, &run.id, GenerationState::InProgress));
         if let Some(state) = run.state {
-            match read_state(kv, own, state).await {
-                Ok(RunState { lot: Some(lot), .. }) => {
-                    known.push(prefix(&lot.prefix, &run.id, GenerationState::InProgress));
-                }
+            match lot_prefix(kv, own, state).await {
+                Ok(Some(lot)) => known.push(prefix(&lot, &run.id, GenerationState::InProgress)),
                 Err(StoreError::Unavailable(reason)) => return Err(StoreError::Unavailable(reason)),
                 // What it named is found by its number.
                 Ok(_) | Err(_) => {}

@@ -6,13 +6,14 @@ use crate::record::{REPORT_KEY, Run, RunStep};
 use crate::release::{clean, finish, release};
 use crate::report::RunReport;
 use crate::staged::StagedLots;
-use crate::state::{RunState, read_state};
+use crate::state::{self, RunState, read_state};
 use crate::stepper::{RunStepper, StepFault};
 use domain::{Kind, Millesime, Universe};
 use outside::{Clock, Fetch};
 use publication::{
     self, Environment, GenerationState, Journal, Lease, Mode, Opening, PublicationError, Registry, Scope, Writer,
 };
+use serde_json::Value;
 use sources::{Service, Sources};
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
@@ -76,18 +77,18 @@ pub async fn status<K: KeyValueWrite>(kv: &K) -> Result<Option<Run>, Publication
     Ok(Run::read(kv).await?.map(|(run, _)| run))
 }
 
-/// The report of the latest run, as far as it has come; `None` before the first step.
+/// The report of the latest run ([`RunReport`]), as far as it has come; `None` before the first step.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn report<K: KeyValueWrite>(kv: &K) -> Result<Option<RunReport>, PublicationError> {
+pub async fn report<K: KeyValueWrite>(kv: &K) -> Result<Option<Value>, PublicationError> {
     let Some((run, _)) = Run::read(kv).await? else { return Ok(None) };
     if run.step.is_final() {
-        let kept: Option<(String, RunReport)> = kv.get(REPORT_KEY).await?.and_then(|b| serde_json::from_slice(&b).ok());
+        let kept: Option<(String, Value)> = kv.get(REPORT_KEY).await?.and_then(|b| serde_json::from_slice(&b).ok());
         return Ok(kept.filter(|(id, _)| *id == run.id).map(|(_, report)| report));
     }
     let (Some(prefix), Some(state)) = (&run.prefix, run.state) else { return Ok(None) };
-    Ok(Some(read_state(kv, prefix, state).await?.report))
+    Ok(Some(state::report(kv, prefix, state).await?))
 }
 
 /// Gives the run under way up. Nothing that is served changes; whole lots stay staged.

@@ -3,7 +3,9 @@
 use crate::demand::Lot;
 use crate::report::RunReport;
 use publication::{Journal, Position, RecordStream, Totals, read_long};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sources::Call;
 use std::collections::BTreeSet;
 use store::KeyValueWrite;
@@ -72,11 +74,51 @@ pub(crate) fn state_family(number: u64) -> String {
     format!("etat.{number}")
 }
 
-pub(crate) async fn read_state<K: KeyValueWrite>(
+/// Reads a state, or as much of it as `T` names: the import, which only asks how a run stands, is made without the rest.
+async fn read_part<K: KeyValueWrite, T: DeserializeOwned>(
     kv: &K,
     prefix: &str,
     (number, count): (u64, usize),
+) -> Result<T, StoreError> {
+    let family = state_family(number);
+    let bytes = read_long(kv, store::Shelf::own(prefix), &family, 0, count).await?;
+    serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(family))
+}
+
+pub(crate) async fn read_state<K: KeyValueWrite>(
+    kv: &K,
+    prefix: &str,
+    place: (u64, usize),
 ) -> Result<RunState, StoreError> {
-    let bytes = read_long(kv, store::Shelf::own(prefix), &state_family(number), 0, count).await?;
-    serde_json::from_slice(&bytes).map_err(|_| StoreError::Damaged(state_family(number)))
+    read_part(kv, prefix, place).await
+}
+
+/// Under which prefix the answers of a lot come in.
+pub(crate) async fn lot_prefix<K: KeyValueWrite>(
+    kv: &K,
+    prefix: &str,
+    place: (u64, usize),
+) -> Result<Option<String>, StoreError> {
+    #[derive(Deserialize)]
+    struct Lot {
+        #[serde(rename = "prefixe")]
+        prefix: String,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        lot: Option<Lot>,
+    }
+    let state: State = read_part(kv, prefix, place).await?;
+    Ok(state.lot.map(|lot| lot.prefix))
+}
+
+/// The report, as it lies in the state.
+pub(crate) async fn report<K: KeyValueWrite>(kv: &K, prefix: &str, place: (u64, usize)) -> Result<Value, StoreError> {
+    #[derive(Deserialize)]
+    struct State {
+        #[serde(rename = "rapport")]
+        report: Value,
+    }
+    let state: State = read_part(kv, prefix, place).await?;
+    Ok(state.report)
 }

@@ -99,8 +99,8 @@ impl LineChecker<'_> {
             let known: Vec<&str> = Kind::ALL.iter().map(|k| k.name()).collect();
             refusal(format!("kind « {} » inconnu ; attendu : {}", read.kind, known.join(", ")))
         })?;
-        let document: Document =
-            serde_json::from_str(read.doc.get()).map_err(|_| refusal("doc n'est pas un objet JSON".into()))?;
+        let document: Document = serde_json::from_slice(read.doc.get().as_bytes())
+            .map_err(|_| refusal("doc n'est pas un objet JSON".into()))?;
         self.document(kind, document)
     }
 

@@ -33,7 +33,7 @@ impl ListRow {
         key: RowKey,
         published: &PublishedDocument,
         version: &Version,
-        added: &[String],
+        columns: &[&str],
     ) -> Self {
         let mut start = version.body().to_vec();
         if let Some(final_years) = &version.final_years {
@@ -44,7 +44,7 @@ impl ListRow {
         let row = JsonRow { closing: version.closing, start, rest: version.queue(Shape::Row) };
         let mut encoder = Encoder::default();
         row.encode(&mut encoder);
-        Self { key, json: encoder.0, csv: csv_row(maille, published.as_document(), added) }
+        Self { key, json: encoder.0, csv: csv_row(maille, published.as_document(), columns) }
     }
 
     /// The row of a code of the nomenclature.
@@ -122,16 +122,20 @@ fn fixed_columns(maille: Maille) -> impl Iterator<Item = &'static str> {
     place.iter().copied().chain(certification)
 }
 
+/// The columns of the statistics.
+pub(super) fn statistics(maille: Maille, added: &[String]) -> Vec<&str> {
+    indicator::columns(maille == Maille::National, added)
+}
+
 /// The header row of a CSV; `None` for the nomenclature.
 pub(super) fn csv_header(maille: Option<Maille>, added: &[String]) -> String {
     let Some(maille) = maille else { return BCN_COLUMNS.to_owned() };
-    let statistics = indicator::columns(maille == Maille::National, added);
     let mut columns: Vec<&str> = fixed_columns(maille).collect();
-    columns.extend(statistics);
+    columns.extend(statistics(maille, added));
     columns.join(";") + "\n"
 }
 
-fn csv_row(maille: Maille, document: &Document, added: &[String]) -> Vec<u8> {
+fn csv_row(maille: Maille, document: &Document, columns: &[&str]) -> Vec<u8> {
     let fixes = fixed_columns(maille).map(|column| {
         let value = match column {
             "region" => document.get("region").and_then(|r| r.get("nom")),
@@ -143,8 +147,7 @@ fn csv_row(maille: Maille, document: &Document, added: &[String]) -> Vec<u8> {
         };
         cell(value)
     });
-    let statistics = indicator::columns(maille == Maille::National, added);
-    join(fixes.chain(statistics.into_iter().map(|field| cell(document.get(field)))))
+    join(fixes.chain(columns.iter().map(|field| cell(document.get(*field)))))
 }
 
 /// A hidden value is written `null`, an unknown one is empty.

@@ -148,6 +148,7 @@ pub struct Staging<'a, K> {
     batch: usize,
     rules: Option<PlausibilityRules>,
     file: (String, u64),
+    digest: Option<[u8; 32]>,
 }
 
 /// What cannot be staged, whatever the lines say.
@@ -174,7 +175,7 @@ pub enum StagingError {
 impl<'a, K: KeyValueWrite> Staging<'a, K> {
     /// The parts of a job; `batch` values may be written at once.
     pub fn new(kv: &'a K, job: &'a str, batch: usize) -> Self {
-        Self { kv, job, batch, rules: None, file: Default::default() }
+        Self { kv, job, batch, rules: None, file: Default::default(), digest: None }
     }
 
     /// Lets documents be checked for plausibility too: what the routes do with whatever comes in.
@@ -188,6 +189,13 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     #[must_use]
     pub fn from_file(mut self, file: &str, first_line: u64) -> Self {
         self.file = (short(file, NAME_MAX).to_owned(), first_line);
+        self
+    }
+
+    /// Says the SHA-256 of the next part, where it was computed already.
+    #[must_use]
+    pub fn with_digest(mut self, digest: Option<[u8; 32]>) -> Self {
+        self.digest = digest;
         self
     }
 
@@ -273,7 +281,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
         };
         let mut checker = LineChecker { indicators, ..self.rules(before.as_ref(), part, ValueOrigin::Push).await? };
         checker.mailles = before.map(|before| before.mailles).unwrap_or_default();
-        let digest = hex(&Sha256::digest(body));
+        let digest = hex(&self.digest.unwrap_or_else(|| Sha256::digest(body).into()));
         let checked_under = Some(CheckedUnder::of(&checker)?);
         if let Some(info) = self.info(part).await?
             && info.digest == digest

@@ -12,11 +12,17 @@ pub fn digest(bytes: &[u8]) -> u64 {
     xxh64(bytes, 0)
 }
 
+/// The same with a key: another key, another digest.
+#[must_use]
+pub fn keyed_digest(bytes: &[u8], key: u64) -> u64 {
+    xxh64(bytes, key)
+}
+
 /// A checksum that is stored beside what it guards: the low half of an xxHash64, with a key of its own for everything that
 /// must not be taken for something else.
 #[must_use]
 pub fn keyed_sum(bytes: &[u8], key: u64) -> u32 {
-    u32::try_from(xxh64(bytes, key) & u64::from(u32::MAX)).unwrap_or_default()
+    u32::try_from(keyed_digest(bytes, key) & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 /// The same without a key.

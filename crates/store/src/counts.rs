@@ -70,7 +70,7 @@ fn unfolded_region(folded: &str, place: &str) -> Option<Value> {
         "" => None,
         WHOLE_REGION => territory::region(place).map(whole_region),
         SHORT_REGION => territory::region(place).map(short_region),
-        json => serde_json::from_str(json).ok(),
+        json => serde_json::from_slice(json.as_bytes()).ok(),
     }
 }
 
@@ -264,7 +264,7 @@ fn aggregate(
     document.insert("filiere".into(), filiere.as_str().into());
     document.insert("millesime".into(), millesime.into());
     if let Some(diplome) = common(counts, |c| &c.diplome) {
-        document.insert("diplome".into(), serde_json::from_str(diplome).unwrap_or(Value::Null));
+        document.insert("diplome".into(), serde_json::from_slice(diplome.as_bytes()).unwrap_or(Value::Null));
     }
 
     for field in HEADCOUNTS {

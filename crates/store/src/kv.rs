@@ -76,12 +76,13 @@ pub fn to_json<V: Serialize + ?Sized>(key: &str, value: &V) -> Result<Vec<u8>, S
     serde_json::to_vec(value).map_err(|fault| StoreError::Invalid { key: key.to_owned(), reason: fault.to_string() })
 }
 
-/// The same as a value that more is put into.
+/// The same as a value that more is put into. By way of the bytes: each type would be compiled for values once more.
 ///
 /// # Errors
 /// As [`to_json`].
 pub fn to_value<V: Serialize + ?Sized>(key: &str, value: &V) -> Result<Value, StoreError> {
-    serde_json::to_value(value).map_err(|fault| StoreError::Invalid { key: key.to_owned(), reason: fault.to_string() })
+    let invalid = |fault: serde_json::Error| StoreError::Invalid { key: key.to_owned(), reason: fault.to_string() };
+    serde_json::from_slice(&to_json(key, value)?).map_err(invalid)
 }
 
 /// Whether a value may be written: invariant 8, at every write.

@@ -247,7 +247,7 @@ fn components_stay_within_their_sizes() {
             // Its pages and the description are assets: they come on top of the code.
             "documentation" => 2 * READ_MAX,
             "site" => SITE_MAX,
-            "apercu" => PREVIEW_MAX,
+            "apercu" | "rapports" => PREVIEW_MAX,
             "appariement" => MATCHING_MAX,
             _ => READ_MAX,
         };

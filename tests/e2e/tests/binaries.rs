@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::{Parser, Payload};
 
 /// The components that may write to the store, and those that may call: the pull outside, the import the pull.
-const WRITERS: [&str; 3] = ["auth", "collecte", "import"];
+const WRITERS: [&str; 4] = ["auth", "collecte", "import", "comptes"];
 const CALLERS: [&str; 2] = ["collecte", "import"];
 
 /// What a component imports, what it exports, and the functions that its core modules call.

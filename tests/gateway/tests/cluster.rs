@@ -153,7 +153,10 @@ fn two_replicas_at_least_read_and_one_imports() {
         };
         let (reading, importing) = (of(reads), of(imports));
         // The import calls the pull inside Spin, which two deployments could not; the preview knows the import's secret.
-        assert_eq!(importing, BTreeSet::from(["apercu", "collecte", "import"].map(str::to_owned)));
+        assert_eq!(
+            importing,
+            BTreeSet::from(["apercu", "collecte", "comptes", "import", "rapports"].map(str::to_owned))
+        );
         let both: BTreeSet<&str> = reading.union(&importing).map(String::as_str).collect();
         assert!(both == components && reading.is_disjoint(&importing), "each component runs in one of them");
         for app in [reads, imports] {

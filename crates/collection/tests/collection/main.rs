@@ -133,7 +133,7 @@ impl Trial {
     }
 
     fn report(&self) -> RunReport {
-        block_on(report(&self.kv)).unwrap().unwrap()
+        serde_json::from_value(block_on(report(&self.kv)).unwrap().unwrap()).unwrap()
     }
 
     fn document(&self, maille: Maille, place: &str, code: &str) -> BTreeMap<String, Value> {

@@ -5,7 +5,7 @@ use super::index;
 use super::placement::{BundledDocument, PlacementKeys, place_of, read_source, text};
 use super::state::BCN;
 use crate::job::{HEADCOUNTS_MAX, JobStep};
-use crate::lists::ListRow;
+use crate::lists::{ListRow, statistics};
 use crate::manifest::MEFS;
 use crate::outlines::{self, Outline};
 use crate::short::{NAME_MAX, short};
@@ -72,6 +72,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let n = keys::bundle(keys::hash(pair), n_bundles);
             by_bundle.get_mut(n - local * by_partition).ok_or_else(damaged)?.push((pair, sequence, own, kind, json));
         }
+        let columns = match family {
+            Family::Documents(maille) => statistics(maille, self.indicators),
+            _ => Vec::new(),
+        };
         for (rank, mut docs) in by_bundle.into_iter().enumerate() {
             // By entry, then in the order of the push.
             docs.sort_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)));
@@ -95,7 +99,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 }
                 let ranked = group.iter().zip(owns);
                 stands.extend(ranked.map(|((sequence, kind, json, _), own)| (*kind, *sequence, own, pair, *json)));
-                let entry = self.build_entry(family, group).await?;
+                let entry = self.build_entry((family, &columns), group).await?;
                 if entry.len() > VALUE_MAX / 2 {
                     self.job.summary.failure =
                         Some(format!("les documents de {pair} ne tiennent pas dans une valeur du magasin"));
@@ -140,7 +144,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     async fn build_entry(
         &mut self,
-        family: Family,
+        (family, columns): (Family, &[&str]),
         group: Vec<(u64, Kind, &[u8], PlacementKeys)>,
     ) -> Result<Vec<u8>, PublicationError> {
         let Family::Documents(maille) = family else {
@@ -227,7 +231,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.outlines.push(Outline::new((&name, &place), &published, json).encode());
             self.state.columns.add(&name, &row.millesime, published.as_document());
             let version = Version::new(&published);
-            let list_row = ListRow::statistic(maille, row, &published, &version, self.indicators);
+            let list_row = ListRow::statistic(maille, row, &published, &version, columns);
             if let Some(rank) = rank {
                 self.sort(rank, &list_row).await?;
             }

@@ -1,14 +1,14 @@
 //! Digests of a set of documents: the same whatever the order and the partitions.
 //!
 //! There are three. That of documents as they were pushed tells whether anything changed, and stays inside: whoever knows all but
-//! one document would find that one by search. That of documents as they leave is public. That of the rows of
+//! one document would find that one by search. Nobody gains by making two sets look alike there, so it is 128 bits of XXH64. That of documents as they leave is public. That of the rows of
 //! each list is public too, and can be made anew of its CSV export.
 
 use super::JobStepper;
 use crate::Environment;
 use domain::{Kind, PublishedDocument};
 use sha2::{Digest, Sha256};
-use store::codec::hex;
+use store::codec::{hex, keyed_digest};
 use store::kv::KeyValueWrite;
 
 /// Adds the digest of a document to that of the set.
@@ -50,7 +50,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
 
     /// A document as it was pushed.
     pub(super) fn count_digest(&mut self, kind: Kind, json: &[u8]) {
-        add(&mut self.state.digest, kind, &[json]);
+        for (sum, lane) in self.state.digest.iter_mut().zip(0..2) {
+            *sum = sum.wrapping_add(keyed_digest(json, u64::from(kind.rank()) * 2 + lane));
+        }
     }
 
     /// A document that leaves as it was pushed.

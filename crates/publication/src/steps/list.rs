@@ -44,14 +44,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             rows.push(pieces.ok_or(StoreError::Damaged("liste".into()))?);
         }
         rows.sort_by(|a, b| a.0.cmp(b.0));
-        for (key, json, csv) in rows {
-            let key = RowKey::read(key, order).ok_or(StoreError::Damaged("liste".into()))?;
+        for (sort_key, json, csv) in rows {
+            let key = RowKey::read(sort_key, order).ok_or(StoreError::Damaged("liste".into()))?;
             let place = builder.add(&mut self.writer, &key, json, csv).await?;
             let Some(list) = self.state.lists.get_mut(sort.list).filter(|_| order == Order::Places) else { continue };
             fingerprint::add_row(&mut list.digest, csv);
             if let Some(places) = list.places.as_mut() {
                 let mut encoder = Encoder::default();
-                encoder.bytes(&key.sort_key(Order::Places)).size(place);
+                encoder.bytes(sort_key).size(place);
                 let p = places.separators.partition_point(|s| *s <= key.uai);
                 places.stream.add(&mut self.writer, self.number, p, &encoder.0).await?;
             }

@@ -100,25 +100,25 @@ pub(crate) async fn lot_prefix<K: KeyValueWrite>(
     place: (u64, usize),
 ) -> Result<Option<String>, StoreError> {
     #[derive(Deserialize)]
-    struct Lot {
+    struct PrefixOfLot {
         #[serde(rename = "prefixe")]
         prefix: String,
     }
     #[derive(Deserialize)]
-    struct State {
-        lot: Option<Lot>,
+    struct LotOfState {
+        lot: Option<PrefixOfLot>,
     }
-    let state: State = read_part(kv, prefix, place).await?;
+    let state: LotOfState = read_part(kv, prefix, place).await?;
     Ok(state.lot.map(|lot| lot.prefix))
 }
 
 /// The report, as it lies in the state.
 pub(crate) async fn report<K: KeyValueWrite>(kv: &K, prefix: &str, place: (u64, usize)) -> Result<Value, StoreError> {
     #[derive(Deserialize)]
-    struct State {
+    struct ReportOfState {
         #[serde(rename = "rapport")]
         report: Value,
     }
-    let state: State = read_part(kv, prefix, place).await?;
+    let state: ReportOfState = read_part(kv, prefix, place).await?;
     Ok(state.report)
 }

@@ -340,7 +340,7 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
     ) -> Result<PartInfo, StoreError> {
         let family = Self::family(&info);
         let mut writer = Writer::open(self.kv, &Self::prefix(self.job, part), self.batch).await?;
-        let mut piece = Piece::default();
+        let mut piece = StagedPiece::default();
         let (mut told, mut ranked) = (Told::new(&family, part), 0);
         for (line, read) in lines {
             told.put(&mut writer, line, &read).await?;
@@ -439,13 +439,13 @@ impl<'a, K: KeyValueWrite> Staging<'a, K> {
 
 /// Accepted lines on their way into the store.
 #[derive(Default)]
-struct Piece {
+struct StagedPiece {
     lines: Encoder,
     /// Where each ends.
     ends: Vec<usize>,
 }
 
-impl Piece {
+impl StagedPiece {
     fn add(&mut self, line: &ValidLine) {
         self.lines.number(u64::from(line.kind.rank())).bytes(&line.json);
         self.ends.push(self.lines.0.len());
@@ -459,7 +459,7 @@ impl Piece {
         pieces: &mut usize,
     ) -> Result<(), StoreError> {
         // What is still to write, the first of it last: ranks of lines.
-        let mut left = vec![0..self.ends.len()];
+        let mut left: Vec<_> = std::iter::once(0..self.ends.len()).collect();
         while let Some(ranks) = left.pop() {
             let end = |rank: usize| rank.checked_sub(1).and_then(|before| self.ends.get(before).copied()).unwrap_or(0);
             let lines = self.lines.0.get(end(ranks.start)..end(ranks.end)).unwrap_or_default();

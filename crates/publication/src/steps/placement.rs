@@ -61,19 +61,19 @@ const PLACING: [&str; 8] =
     ["code_certification", "region", "academie", "uai", "millesime", "filiere", MAILLE_FIELD, PLACE_FIELD];
 
 /// A statistic of which only the fields of [`PLACING`] were kept: the others are passed over, not built.
-struct Head(Document);
+struct PlacingFields(Document);
 
-impl<'de> Deserialize<'de> for Head {
+impl<'de> Deserialize<'de> for PlacingFields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields;
         impl<'de> Visitor<'de> for Fields {
-            type Value = Head;
+            type Value = PlacingFields;
 
             fn expecting(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a document")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PlacingFields, A::Error> {
                 let mut document = Document::new();
                 while let Some(field) = map.next_key::<Cow<'_, str>>()? {
                     match PLACING.iter().find(|name| **name == field) {
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Head {
                         None => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
-                Ok(Head(document))
+                Ok(PlacingFields(document))
             }
         }
         deserializer.deserialize_map(Fields)
@@ -97,7 +97,7 @@ impl PlacementKeys {
     /// With no more of a statistic than what it is placed by.
     pub(super) fn head(kind: Kind, json: &[u8]) -> Option<Self> {
         match kind.maille() {
-            Some(_) => Self::of(kind, serde_json::from_slice::<Head>(json).ok()?.0),
+            Some(_) => Self::of(kind, serde_json::from_slice::<PlacingFields>(json).ok()?.0),
             None => Self::read(kind, json),
         }
     }

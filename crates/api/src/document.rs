@@ -75,36 +75,148 @@ pub async fn already_rendered<M: Runtime>(
     Ok(Some(response))
 }
 
+/// One document as JSON, or every millesime of it.
+#[derive(Default)]
+pub(crate) struct DocumentJson {
+    pub(crate) body: Vec<u8>,
+    /// When the courses that it is about close.
+    pub(crate) closings: Vec<Option<i64>>,
+    /// What is shown of it: of several, the newest.
+    pub(crate) shown: Option<Version>,
+    /// Where the documents begin in the body.
+    starts: Vec<usize>,
+    /// Why one of them is not among them.
+    absent: Option<ApiError>,
+}
+
+impl DocumentJson {
+    /// Puts it together once all of it is written.
+    #[inline(never)]
+    fn finish(mut self, parameters: &DocumentParameters) -> Result<Self, ApiError> {
+        if let (None, Some(error)) = (&self.shown, self.absent.take()) {
+            return Err(error);
+        }
+        if !parameters.history && parameters.fields.is_none() {
+            return Ok(self);
+        }
+        let mut body = if parameters.history { b"{\"historique\":[".to_vec() } else { Vec::new() };
+        let ends = self.starts.iter().skip(1).chain([&usize::MAX]);
+        let mut first: &[u8] = &[];
+        for (start, end) in self.starts.iter().zip(ends) {
+            let document = self.body.get(*start..self.body.len().min(*end)).unwrap_or_default();
+            if first.is_empty() {
+                first = document;
+            } else {
+                body.push(b',');
+            }
+            match &parameters.fields {
+                Some(fields) => fields.cut(&mut body, document),
+                None => body.extend_from_slice(document),
+            }
+        }
+        if parameters.history {
+            body.extend_from_slice(b"]}");
+        }
+        if let Some(fields) = &parameters.fields {
+            fields.finish(first)?;
+        }
+        self.body = body;
+        Ok(self)
+    }
+}
+
 async fn one_document<K: KeyValue>(
     reader: &Reader<K>,
     parameters: &DocumentParameters,
     target: &Target,
     now: Now<'_>,
 ) -> Result<Response, ApiError> {
+    let json = document_json(reader, parameters, target, now).await?;
+    match json.shown {
+        Some(shown) if parameters.svg => draw(&shown, parameters, now),
+        _ => Ok(public(Response::new(200, JSON, json.body), json.closings, now)),
+    }
+}
+
+/// One document of a place, or its history, with the fields that are asked for; of an image nothing but what is shown.
+pub(crate) async fn document_json<K: KeyValue>(
+    reader: &Reader<K>,
+    parameters: &DocumentParameters,
+    target: &Target,
+    now: Now<'_>,
+) -> Result<DocumentJson, ApiError> {
     let place = LookupPlace::of(target);
     let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
-    let year = AskedYear::of(parameters, place, reader.pointer(), code);
-    let version = find(reader, place, code, &year).await?;
+    let year = if parameters.history {
+        // No version is of no millesime: what comes back is all of them, in one get.
+        AskedYear { millesime: None, name: String::new() }
+    } else {
+        AskedYear::of(parameters, place, reader.pointer(), code)
+    };
+    let versions = match look_up(reader, place, code, &year).await? {
+        Ok(version) => vec![(version, year)],
+        Err(set) if parameters.history && !set.versions.is_empty() => history(set, place.maille),
+        Err(set) => return Err(absence(reader, place, code, &set, &year).await?),
+    };
+    let mut json = DocumentJson::default();
+    for (version, year) in versions {
+        if let Err(error) = write(reader, place, code, &year, version, now, parameters.svg, &mut json).await {
+            // A millesime whose final year is not there is none that can be asked for.
+            if !parameters.history || error.name().is_none() {
+                return Err(error);
+            }
+            json.absent = Some(error);
+        }
+    }
+    json.finish(parameters)
+}
+
+/// Every millesime that a document can be asked for in, newest first, and what each one finds.
+fn history(set: VersionSet, maille: Maille) -> Vec<(Version, AskedYear)> {
+    let mut found: Vec<(Version, AskedYear)> = Vec::new();
+    for version in set.versions {
+        let Some(millesime) = Millesime::parse(version.millesime()) else { continue };
+        let year = AskedYear { name: millesime.as_str().to_owned(), millesime: Some(millesime) };
+        // Two spellings of a year, or two documents of one, are found by one request.
+        if !found.iter().any(|(newer, _)| year.accepts(maille, newer.millesime())) {
+            found.push((version, year));
+        }
+    }
+    found
+}
+
+/// Writes a version as its own answer shows it: a sole final year in its place. The title and details are its own, and it
+/// goes no further.
+#[allow(clippy::too_many_arguments, reason = "what a document is found by, and where it goes")]
+async fn write<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
+    code: &CodeCertification,
+    year: &AskedYear,
+    version: Version,
+    now: Now<'_>,
+    svg: bool,
+    json: &mut DocumentJson,
+) -> Result<(), ApiError> {
     let shown = match &version.final_years {
-        // The final year's own document: the title and details are its own, and it goes no further.
         Some(t) if !t.annee_commune && t.codes.len() == 1 => {
-            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), &year).await?
+            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), year).await?
         }
         _ => version,
     };
-    if parameters.svg {
-        return draw(&shown, parameters, now);
+    if !svg {
+        json.closings.push(shown.closing);
+        let is_final =
+            shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
+        let final_years = match &shown.final_years {
+            Some(t) if !is_final => Some(nest(reader, place, code, year, &t.codes, now, &mut json.closings).await?),
+            _ => None,
+        };
+        json.starts.push(json.body.len());
+        shown.write(&mut json.body, now, Shape::Alone, final_years.as_deref());
     }
-    let mut body = Vec::new();
-    let mut closings = vec![shown.closing];
-    let is_final =
-        shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
-    let final_years = match &shown.final_years {
-        Some(t) if !is_final => Some(nest(reader, place, code, &year, &t.codes, now, &mut closings).await?),
-        _ => None,
-    };
-    shown.write(&mut body, now, Shape::Alone, final_years.as_deref());
-    Ok(public(Response::new(200, JSON, body), closings, now))
+    json.shown.get_or_insert(shown);
+    Ok(())
 }
 
 /// The millesime that a request is about: asked for, or the default.
@@ -144,6 +256,17 @@ impl AskedYear {
     }
 }
 
+/// The version of a code in a place, or every version where there is none of the year.
+async fn look_up<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
+    code: &CodeCertification,
+    year: &AskedYear,
+) -> Result<Result<Version, VersionSet>, ApiError> {
+    let accepts = |written: &str| year.accepts(place.maille, written);
+    Ok(reader.version(place.maille, place.place, code.as_str(), accepts).await?)
+}
+
 /// The version of a code in a place.
 async fn find<K: KeyValue>(
     reader: &Reader<K>,
@@ -151,8 +274,7 @@ async fn find<K: KeyValue>(
     code: &CodeCertification,
     year: &AskedYear,
 ) -> Result<Version, ApiError> {
-    let accepts = |written: &str| year.accepts(place.maille, written);
-    match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
+    match look_up(reader, place, code, year).await? {
         Ok(version) => Ok(version),
         Err(version_set) => Err(absence(reader, place, code, &version_set, year).await?),
     }

@@ -83,8 +83,8 @@ pub(crate) struct DocumentJson {
     pub(crate) closings: Vec<Option<i64>>,
     /// What is shown of it: of several, the newest.
     pub(crate) shown: Option<Version>,
-    /// Where the documents begin in the body.
-    starts: Vec<usize>,
+    /// The documents, whole, until they are put together.
+    documents: Vec<Vec<u8>>,
     /// Why one of them is not among them.
     absent: Option<ApiError>,
 }
@@ -96,31 +96,26 @@ impl DocumentJson {
         if let (None, Some(error)) = (&self.shown, self.absent.take()) {
             return Err(error);
         }
-        if !parameters.history && parameters.fields.is_none() {
-            return Ok(self);
+        if parameters.history {
+            self.body = b"{\"historique\":[".to_vec();
+        } else if parameters.fields.is_none() {
+            self.body = self.documents.pop().unwrap_or_default();
         }
-        let mut body = if parameters.history { b"{\"historique\":[".to_vec() } else { Vec::new() };
-        let ends = self.starts.iter().skip(1).chain([&usize::MAX]);
-        let mut first: &[u8] = &[];
-        for (start, end) in self.starts.iter().zip(ends) {
-            let document = self.body.get(*start..self.body.len().min(*end)).unwrap_or_default();
-            if first.is_empty() {
-                first = document;
-            } else {
-                body.push(b',');
+        for (rank, document) in self.documents.iter().enumerate() {
+            if rank > 0 {
+                self.body.push(b',');
             }
             match &parameters.fields {
-                Some(fields) => fields.cut(&mut body, document),
-                None => body.extend_from_slice(document),
+                Some(fields) => fields.cut(&mut self.body, document),
+                None => self.body.extend_from_slice(document),
             }
         }
         if parameters.history {
-            body.extend_from_slice(b"]}");
+            self.body.extend_from_slice(b"]}");
         }
-        if let Some(fields) = &parameters.fields {
+        if let (Some(fields), Some(first)) = (&parameters.fields, self.documents.first()) {
             fields.finish(first)?;
         }
-        self.body = body;
         Ok(self)
     }
 }
@@ -147,20 +142,17 @@ pub(crate) async fn document_json<K: KeyValue>(
 ) -> Result<DocumentJson, ApiError> {
     let place = LookupPlace::of(target);
     let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
-    let year = if parameters.history {
-        // No version is of no millesime: what comes back is all of them, in one get.
-        AskedYear { millesime: None, name: String::new() }
-    } else {
-        AskedYear::of(parameters, place, reader.pointer(), code)
-    };
-    let versions = match look_up(reader, place, code, &year).await? {
-        Ok(version) => vec![(version, year)],
-        Err(set) if parameters.history && !set.versions.is_empty() => history(set, place.maille),
-        Err(set) => return Err(absence(reader, place, code, &set, &year).await?),
-    };
+    let mut year = AskedYear::of(parameters, place, reader.pointer(), code);
+    year.every = parameters.history;
     let mut json = DocumentJson::default();
-    for (version, year) in versions {
-        if let Err(error) = write(reader, place, code, &year, version, now, parameters.svg, &mut json).await {
+    let mut told = Vec::new();
+    for version in find(reader, place, code, &year).await?.versions {
+        let own = if parameters.history { AskedYear::of_version(&version, place.maille, &mut told) } else { None };
+        if parameters.history && own.is_none() {
+            continue;
+        }
+        let year = own.as_ref().unwrap_or(&year);
+        if let Err(error) = write(reader, place, code, year, version, now, parameters.svg, &mut json).await {
             // A millesime whose final year is not there is none that can be asked for.
             if !parameters.history || error.name().is_none() {
                 return Err(error);
@@ -169,20 +161,6 @@ pub(crate) async fn document_json<K: KeyValue>(
         }
     }
     json.finish(parameters)
-}
-
-/// Every millesime that a document can be asked for in, newest first, and what each one finds.
-fn history(set: VersionSet, maille: Maille) -> Vec<(Version, AskedYear)> {
-    let mut found: Vec<(Version, AskedYear)> = Vec::new();
-    for version in set.versions {
-        let Some(millesime) = Millesime::parse(version.millesime()) else { continue };
-        let year = AskedYear { name: millesime.as_str().to_owned(), millesime: Some(millesime) };
-        // Two spellings of a year, or two documents of one, are found by one request.
-        if !found.iter().any(|(newer, _)| year.accepts(maille, newer.millesime())) {
-            found.push((version, year));
-        }
-    }
-    found
 }
 
 /// Writes a version as its own answer shows it: a sole final year in its place. The title and details are its own, and it
@@ -212,8 +190,9 @@ async fn write<K: KeyValue>(
             Some(t) if !is_final => Some(nest(reader, place, code, year, &t.codes, now, &mut json.closings).await?),
             _ => None,
         };
-        json.starts.push(json.body.len());
-        shown.write(&mut json.body, now, Shape::Alone, final_years.as_deref());
+        let mut document = Vec::new();
+        shown.write(&mut document, now, Shape::Alone, final_years.as_deref());
+        json.documents.push(document);
     }
     json.shown.get_or_insert(shown);
     Ok(())
@@ -224,6 +203,8 @@ struct AskedYear {
     millesime: Option<Millesime>,
     /// Under this name errors tell it: the default of an establishment is a year, found under either spelling.
     name: String,
+    /// Every millesime there is, whichever this one is.
+    every: bool,
 }
 
 impl AskedYear {
@@ -234,16 +215,30 @@ impl AskedYear {
         code: &CodeCertification,
     ) -> Self {
         if let Some(demand) = &parameters.millesime {
-            return Self { millesime: Some(demand.clone()), name: demand.as_str().to_owned() };
+            return Self { millesime: Some(demand.clone()), name: demand.as_str().to_owned(), every: false };
         }
         let millesime = place.in_force(pointer, code.code_type().universe()).and_then(Millesime::parse);
         let name = |m: &Millesime| if place.maille == Maille::Etablissement { m.year() } else { m.as_str() }.to_owned();
-        Self { name: millesime.as_ref().map_or_else(String::new, name), millesime }
+        Self { name: millesime.as_ref().map_or_else(String::new, name), millesime, every: false }
+    }
+
+    /// The one that finds this version; `None` where it found a newer one, of those told: two spellings of a year, or two
+    /// documents of one, are found by one request.
+    #[inline(never)]
+    fn of_version(version: &Version, maille: Maille, told: &mut Vec<String>) -> Option<Self> {
+        let name = version.millesime().to_owned();
+        let year = Self { millesime: Some(Millesime::parse(&name)?), name, every: false };
+        if told.iter().any(|newer| year.accepts(maille, newer)) {
+            return None;
+        }
+        told.push(year.name.clone());
+        Some(year)
     }
 
     /// Whether rows of this millesime are meant. Establishments publish a year under either spelling.
     fn accepts(&self, maille: Maille, written: &str) -> bool {
         match (&self.millesime, maille) {
+            _ if self.every => false,
             (None, _) => false,
             (Some(m), Maille::Etablissement) => m.is_written(written),
             (Some(m), _) => m.as_str() == written,
@@ -256,26 +251,18 @@ impl AskedYear {
     }
 }
 
-/// The version of a code in a place, or every version where there is none of the year.
-async fn look_up<K: KeyValue>(
-    reader: &Reader<K>,
-    place: LookupPlace<'_>,
-    code: &CodeCertification,
-    year: &AskedYear,
-) -> Result<Result<Version, VersionSet>, ApiError> {
-    let accepts = |written: &str| year.accepts(place.maille, written);
-    Ok(reader.version(place.maille, place.place, code.as_str(), accepts).await?)
-}
-
-/// The version of a code in a place.
+/// The version of a code in a place; every version where every millesime is asked for. One get.
 async fn find<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
     code: &CodeCertification,
     year: &AskedYear,
-) -> Result<Version, ApiError> {
-    match look_up(reader, place, code, year).await? {
-        Ok(version) => Ok(version),
+) -> Result<VersionSet, ApiError> {
+    let accepts = |written: &str| year.accepts(place.maille, written);
+    match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
+        Ok(version) => Ok(VersionSet { versions: vec![version] }),
+        // None was accepted: what came back is all of them.
+        Err(version_set) if year.every && !version_set.versions.is_empty() => Ok(version_set),
         Err(version_set) => Err(absence(reader, place, code, &version_set, year).await?),
     }
 }
@@ -329,7 +316,10 @@ async fn find_final<K: KeyValue>(
     year: &AskedYear,
 ) -> Result<Version, ApiError> {
     match code_of_final_year(template, code) {
-        Some(code) => find(reader, place, &code, year).await,
+        Some(code) => {
+            let found = find(reader, place, &code, year).await?;
+            found.versions.into_iter().next().ok_or(ApiError::Unavailable)
+        }
         None if place.maille == Maille::National => Err(ApiError::NotFound(NotFound::Certification)),
         None => Err(ApiError::NotFound(NotFound::Formation)),
     }

@@ -13,51 +13,19 @@ pub const FIELDS_MAX: usize = 64;
 /// Bytes of a name: it is told again where it is wrong.
 const NAME_MAX: usize = 100;
 
-/// The fields of the contract that are no indicators, those of the filieres view among them. A document may lack any.
-pub const FIELDS: [&str; 31] = [
-    "uai",
-    "libelle_etablissement",
-    "maille",
-    "lieu",
-    "millesime",
-    "code_certification",
-    "code_certification_type",
-    "code_formation_diplome",
-    "codes_certifications",
-    "codes_formation_diplome",
-    "libelle",
-    "libelle_ancien",
-    "filiere",
-    "date_fermeture",
-    "formation_fermee",
-    "diplome",
-    "region",
-    "academie",
-    "familleMetier",
-    "donnee_source",
-    "uai_type",
-    "uai_donnee",
-    "uai_donnee_type",
-    "uai_lieu_formation",
-    "uai_formateur",
-    "uai_gestionnaire",
-    "certificationsTerminales",
-    "_meta",
-    "_meta.titre",
-    "_meta.details",
-    "_meta.messages",
-];
-/// Fields inside another one that some documents lack though they have the outer one.
-const INNER: [&str; 4] = [
-    "region.code_region_academique",
-    "familleMetier.isAnneeCommune",
-    "certificationsTerminales.error",
-    "certificationsTerminales.millesimes",
-];
+/// The fields of the contract that are no indicators, between commas, and those inside another one that a document may lack
+/// though it has the outer one. One text, because every read component holds it.
+pub const FIELDS: &str = ",uai,libelle_etablissement,maille,lieu,millesime,code_certification,code_certification_type,\
+code_formation_diplome,codes_certifications,codes_formation_diplome,libelle,libelle_ancien,filiere,date_fermeture,\
+formation_fermee,diplome,region,academie,familleMetier,donnee_source,uai_type,uai_donnee,uai_donnee_type,\
+uai_lieu_formation,uai_formateur,uai_gestionnaire,certificationsTerminales,_meta,_meta.titre,_meta.details,\
+_meta.messages,region.code_region_academique,familleMetier.isAnneeCommune,certificationsTerminales.error,\
+certificationsTerminales.millesimes,";
 
 fn is_known(name: &str) -> bool {
-    let [fields, inner, counts, rates, wages]: [&[&str]; 5] = [&FIELDS, &INNER, &HEADCOUNTS, &RATES, &WAGES];
-    [fields, inner, counts, rates, wages, &[NB_DIPLOME]].iter().any(|names| names.contains(&name))
+    let [counts, rates, wages]: [&[&str]; 3] = [&HEADCOUNTS, &RATES, &WAGES];
+    [counts, rates, wages, &[NB_DIPLOME]].iter().any(|names| names.contains(&name))
+        || FIELDS.as_bytes().split(|b| *b == b',').any(|known| known == name.as_bytes())
 }
 
 /// Fields that were asked for, and what the documents of the answer told of each.
@@ -202,17 +170,17 @@ impl FieldChoice {
         if unknown.is_empty() {
             return Ok(());
         }
-        let mut told = ["champs : inconnu ici : ", &unknown.join(", "), ". Champs présents : "].concat();
+        let mut told = ["champs : inconnu ici : ", &unknown.join(", "), ". Champs présents : "].concat().into_bytes();
         for (name, value) in items(documents, true) {
-            told.push_str(&String::from_utf8_lossy(name));
+            told.extend_from_slice(name);
+            told.extend_from_slice(b", ");
             let inner = if value.first() == Some(&b'{') { value } else { b"" };
-            for (rank, (name, _)) in items(inner, true).enumerate() {
-                told.push_str(if rank == 0 { " (" } else { ", " });
-                told.push_str(&String::from_utf8_lossy(name));
+            for (inner, _) in items(inner, true) {
+                told.extend_from_slice(&[name, b".", inner, b", "].concat());
             }
-            told.push_str(if inner.is_empty() { ", " } else { "), " });
         }
         told.truncate(told.len().saturating_sub(2));
+        let told = String::from_utf8_lossy(&told).into_owned();
         Err(ApiError::Demand(told.into()))
     }
 }
@@ -328,8 +296,8 @@ mod tests {
             [json!({"a": 1, "region": {"code": "11"}}), json!({"taux_ajoute": 1, "region": {"code": "11"}})];
         assert!(cut("taux_ajoute,a", &documents).is_ok(), "one of them has it");
         for (champs, told) in [
-            ("tau,a", "champs : inconnu ici : tau. Champs présents : a, region (code)"),
-            ("region.nm", "champs : inconnu ici : region.nm. Champs présents : a, region (code)"),
+            ("tau,a", "champs : inconnu ici : tau. Champs présents : a, region, region.code"),
+            ("region.nm", "champs : inconnu ici : region.nm. Champs présents : a, region, region.code"),
         ] {
             assert_eq!(cut(champs, &documents), Err(ApiError::Demand(told.into())), "{champs}");
         }

@@ -77,7 +77,7 @@ async fn lot<M: Runtime>(
     if length.is_some_and(|length| length > BODY_MAX as u64) {
         return Err(too_large());
     }
-    let lot = Lot::read(&whole(body).await?)?;
+    let lot = LotDemand::read(&whole(body).await?)?;
     let reader = open_recent(runtime).await?;
     let count = lot.pairs.len();
     let ends = clock().saturating_add(TIME_MAX_MS);
@@ -126,7 +126,7 @@ enum LotPlace {
 
 /// A lot, as it was asked for.
 #[derive(Debug, PartialEq, Eq)]
-struct Lot {
+struct LotDemand {
     pairs: Vec<LotPair>,
     fields: Option<String>,
     history: bool,
@@ -147,7 +147,7 @@ fn told(text: &str) -> &str {
     text.char_indices().nth(TOLD_MAX).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
-impl Lot {
+impl LotDemand {
     fn read(body: &[u8]) -> Result<Self, ApiError> {
         let value: Value = serde_json::from_slice(body).map_err(|fault| {
             let (line, column) = (fault.line().to_string(), fault.column().to_string());
@@ -254,7 +254,7 @@ impl LotPair {
 /// A lot that is being answered.
 struct LotAnswer<K> {
     reader: Reader<RecentValues<K>>,
-    lot: Lot,
+    lot: LotDemand,
     now: i64,
     next: usize,
     link: LastLink,
@@ -341,7 +341,7 @@ mod tests {
     use serde_json::json;
 
     fn refused(body: &str) -> String {
-        match Lot::read(body.as_bytes()) {
+        match LotDemand::read(body.as_bytes()) {
             Err(ApiError::Demand(text)) => text.into_owned(),
             other => panic!("{body}: {other:?}"),
         }
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_lot_is_read_or_told_what_is_wrong_with_its_form() {
-        let lot = Lot::read(
+        let lot = LotDemand::read(
             br#"{"demandes":[{"code_certification":"1","millesime":null},{"uai":"u","code_certification":"2","millesime":"2023"},
                 {"region":"11","code_certification":"3"},{"maille":"m","lieu":"l","code_certification":"4"}],
                 "champs":["a","b.c"],"historique":0,"comparaison":true}"#,

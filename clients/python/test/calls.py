@@ -99,7 +99,8 @@ assert all(isinstance(year, Document) for year in family.certifications_terminal
 history = modules["certification"].sync(client=client, codes=CODE, historique=CertificationHistorique.VALUE_1)
 assert isinstance(history, Historique) and len(history.historique) > 1, history
 beside = modules["comparaison_formation"].sync(client=client, **SCHOOL)
-assert beside.comparaison.pays.statut == 200 and isinstance(beside.comparaison.pays.document, Document), beside
+there = beside.comparaison.region
+assert there.statut == 200 and isinstance(there.document, Document), beside
 lines = [json.loads(line) for line in modules["lots"].sync(client=client, **ARGUMENTS["lots"]).payload]
 assert [line["statut"] for line in lines] == [200, 200] and lines[1]["document"] == beside.document.to_dict(), lines
 print(f"{len(modules)} operations called")

@@ -8,7 +8,8 @@ import pkgutil
 
 import exposition_client.api
 from exposition_client import AuthenticatedClient
-from exposition_client.models import Document, Filieres, Identifiants
+from exposition_client.models import Demande, Document, Filieres, Historique, Identifiants, Lot
+from exposition_client.models.certification_historique import CertificationHistorique
 from exposition_client.models.certification_vue import CertificationVue
 from exposition_client.types import File
 
@@ -34,6 +35,11 @@ ARGUMENTS = {
     "formation": SCHOOL,
     "formation_image": SCHOOL,
     "mailles": {},
+    "lots": {"body": Lot(demandes=[Demande(code_certification=CODE), Demande(**SCHOOL)], comparaison=True)},
+    "comparaison_certification": {"code_certification": CODE},
+    "comparaison_regionale": {**THERE, "code_certification": CODE},
+    "comparaison_maille": {**PLACE, "code_certification": CODE},
+    "comparaison_formation": SCHOOL,
     # There is no account in the sample: the answer is the described refusal.
     "connexion": {"body": Identifiants(username="nobody", password="none")},
     # Nor is the shared key a personal one.
@@ -90,4 +96,11 @@ both = modules["certification"].sync(client=client, codes=CODE, vue=Certificatio
 assert isinstance(both, Filieres) and both.pro.filiere == "pro", both
 family = modules["certification"].sync(client=client, codes="23810099010")
 assert all(isinstance(year, Document) for year in family.certifications_terminales), family
+history = modules["certification"].sync(client=client, codes=CODE, historique=CertificationHistorique.VALUE_1)
+assert isinstance(history, Historique) and len(history.historique) > 1, history
+beside = modules["comparaison_formation"].sync(client=client, **SCHOOL)
+there = beside.comparaison.region
+assert there.statut == 200 and isinstance(there.document, Document), beside
+lines = [json.loads(line) for line in modules["lots"].sync(client=client, **ARGUMENTS["lots"]).payload]
+assert [line["statut"] for line in lines] == [200, 200] and lines[1]["document"] == beside.document.to_dict(), lines
 print(f"{len(modules)} operations called")

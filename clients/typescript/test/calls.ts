@@ -1,5 +1,5 @@
 // Calls every operation of the description on a server with the sample: URL=… CLE=… npm test
-import { exposition, hasDocument, isDocument, rows, type operations } from "../src/index.js";
+import { exposition, hasDocument, isDocument, isFilieres, rows, type LotLine, type operations } from "../src/index.js";
 
 const address = process.env["URL"] ?? "http://127.0.0.1:3000";
 const client = exposition({ address, key: process.env["CLE"] ?? "" });
@@ -62,6 +62,19 @@ const calls: Record<keyof operations, () => Promise<Answer>> = {
     client.GET("/api/inserjeunes/mailles/{maille}/{lieu}.csv", { params: { path: place, query }, ...text }),
   maille_lieu_ndjson: () =>
     client.GET("/api/inserjeunes/mailles/{maille}/{lieu}.ndjson", { params: { path: place, query }, ...text }),
+  lots: () =>
+    client.POST("/api/inserjeunes/lots", { body: { demandes: [{ code_certification: codes }], comparaison: true }, ...text }),
+  comparaison_certification: () =>
+    client.GET("/api/comparaison/certifications/{code_certification}", { params: { path: { code_certification: codes } } }),
+  comparaison_regionale: () =>
+    client.GET("/api/comparaison/regionales/{region}/certifications/{code_certification}", {
+      params: { path: { region: "04", code_certification: codes } },
+    }),
+  comparaison_maille: () =>
+    client.GET("/api/comparaison/mailles/{maille}/{lieu}/certifications/{code_certification}", {
+      params: { path: { ...place, code_certification: codes } },
+    }),
+  comparaison_formation: () => client.GET("/api/comparaison/formations/{uai}-{code_certification}", { params: { path: school } }),
   // There is no account in the sample: the answer is the described refusal.
   connexion: () => client.POST("/api/inserjeunes/auth/login", { body: { username: "nobody", password: "none" } }),
   // Nor is the shared key a personal one.
@@ -102,7 +115,7 @@ demand(one.data !== undefined && isDocument(one.data) && one.data.diplome?.libel
 const both = await client.GET("/api/inserjeunes/certifications/{codes}", {
   params: { path: { codes }, query: { vue: "filieres" } },
 });
-demand(both.data !== undefined && !isDocument(both.data) && both.data.pro?.filiere === "pro", "both filieres");
+demand(both.data !== undefined && isFilieres(both.data) && both.data.pro?.filiere === "pro", "both filieres");
 const family = await client.GET("/api/inserjeunes/certifications/{codes}", { params: { path: { codes: "23810099010" } } });
 demand(family.data !== undefined && isDocument(family.data), "a year that is not the final one");
 if (family.data && isDocument(family.data)) {
@@ -115,4 +128,14 @@ for await (const row of rows(new Response(all.data as unknown as ReadableStream,
   count += 1;
 }
 demand(count === Number(all.response.headers.get("x-total-count")), `${count} rows`);
+const lot = await client.POST("/api/inserjeunes/lots", {
+  body: { demandes: Array(1000).fill({ code_certification: codes }), comparaison: true }, parseAs: "stream",
+});
+let lines = 0;
+for await (const line of rows<LotLine>(new Response(lot.data as unknown as ReadableStream, lot.response))) {
+  lines += 1;
+  demand(line.rang === lines && line.statut === 200, "a line of a lot");
+  demand((line.comparaison?.autre_voie ?? []).length > 0, "its comparison");
+}
+demand(lines === 1000, `${lines} lines`);
 console.log(`${Object.keys(calls).length} operations called, ${count} rows read`);

@@ -75,36 +75,127 @@ pub async fn already_rendered<M: Runtime>(
     Ok(Some(response))
 }
 
+/// One document as JSON, or every millesime of it.
+#[derive(Default)]
+pub(crate) struct DocumentJson {
+    pub(crate) body: Vec<u8>,
+    /// When the courses that it is about close.
+    pub(crate) closings: Vec<Option<i64>>,
+    /// What is shown of it: of several, the newest.
+    pub(crate) shown: Option<Version>,
+    /// The documents, whole, until they are put together.
+    documents: Vec<Vec<u8>>,
+    /// Why one of them is not among them.
+    absent: Option<ApiError>,
+}
+
+impl DocumentJson {
+    /// Puts it together once all of it is written.
+    #[inline(never)]
+    fn finish(mut self, parameters: &DocumentParameters) -> Result<Self, ApiError> {
+        if let (None, Some(error)) = (&self.shown, self.absent.take()) {
+            return Err(error);
+        }
+        if parameters.history {
+            self.body = b"{\"historique\":[".to_vec();
+        } else if parameters.fields.is_none() {
+            self.body = self.documents.pop().unwrap_or_default();
+        }
+        for (rank, document) in self.documents.iter().enumerate() {
+            if rank > 0 {
+                self.body.push(b',');
+            }
+            match &parameters.fields {
+                Some(fields) => fields.cut(&mut self.body, document),
+                None => self.body.extend_from_slice(document),
+            }
+        }
+        if parameters.history {
+            self.body.extend_from_slice(b"]}");
+        }
+        if let (Some(fields), Some(first)) = (&parameters.fields, self.documents.first()) {
+            fields.finish(first)?;
+        }
+        Ok(self)
+    }
+}
+
 async fn one_document<K: KeyValue>(
     reader: &Reader<K>,
     parameters: &DocumentParameters,
     target: &Target,
     now: Now<'_>,
 ) -> Result<Response, ApiError> {
+    let json = document_json(reader, parameters, target, now).await?;
+    match json.shown {
+        Some(shown) if parameters.svg => draw(&shown, parameters, now),
+        _ => Ok(public(Response::new(200, JSON, json.body), json.closings, now)),
+    }
+}
+
+/// One document of a place, or its history, with the fields that are asked for; of an image nothing but what is shown.
+pub(crate) async fn document_json<K: KeyValue>(
+    reader: &Reader<K>,
+    parameters: &DocumentParameters,
+    target: &Target,
+    now: Now<'_>,
+) -> Result<DocumentJson, ApiError> {
     let place = LookupPlace::of(target);
     let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
-    let year = AskedYear::of(parameters, place, reader.pointer(), code);
-    let version = find(reader, place, code, &year).await?;
+    let mut year = AskedYear::of(parameters, place, reader.pointer(), code);
+    year.every = parameters.history;
+    let mut json = DocumentJson::default();
+    let mut told = Vec::new();
+    for version in find(reader, place, code, &year).await?.versions {
+        let own = if parameters.history { AskedYear::of_version(&version, place.maille, &mut told) } else { None };
+        if parameters.history && own.is_none() {
+            continue;
+        }
+        let year = own.as_ref().unwrap_or(&year);
+        if let Err(error) = write(reader, place, code, year, version, now, parameters.svg, &mut json).await {
+            // A millesime whose final year is not there is none that can be asked for.
+            if !parameters.history || error.name().is_none() {
+                return Err(error);
+            }
+            json.absent = Some(error);
+        }
+    }
+    json.finish(parameters)
+}
+
+/// Writes a version as its own answer shows it: a sole final year in its place. The title and details are its own, and it
+/// goes no further.
+#[allow(clippy::too_many_arguments, reason = "what a document is found by, and where it goes")]
+async fn write<K: KeyValue>(
+    reader: &Reader<K>,
+    place: LookupPlace<'_>,
+    code: &CodeCertification,
+    year: &AskedYear,
+    version: Version,
+    now: Now<'_>,
+    svg: bool,
+    json: &mut DocumentJson,
+) -> Result<(), ApiError> {
     let shown = match &version.final_years {
-        // The final year's own document: the title and details are its own, and it goes no further.
         Some(t) if !t.annee_commune && t.codes.len() == 1 => {
-            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), &year).await?
+            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), year).await?
         }
         _ => version,
     };
-    if parameters.svg {
-        return draw(&shown, parameters, now);
+    if !svg {
+        json.closings.push(shown.closing);
+        let is_final =
+            shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
+        let final_years = match &shown.final_years {
+            Some(t) if !is_final => Some(nest(reader, place, code, year, &t.codes, now, &mut json.closings).await?),
+            _ => None,
+        };
+        let mut document = Vec::new();
+        shown.write(&mut document, now, Shape::Alone, final_years.as_deref());
+        json.documents.push(document);
     }
-    let mut body = Vec::new();
-    let mut closings = vec![shown.closing];
-    let is_final =
-        shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
-    let final_years = match &shown.final_years {
-        Some(t) if !is_final => Some(nest(reader, place, code, &year, &t.codes, now, &mut closings).await?),
-        _ => None,
-    };
-    shown.write(&mut body, now, Shape::Alone, final_years.as_deref());
-    Ok(public(Response::new(200, JSON, body), closings, now))
+    json.shown.get_or_insert(shown);
+    Ok(())
 }
 
 /// The millesime that a request is about: asked for, or the default.
@@ -112,6 +203,8 @@ struct AskedYear {
     millesime: Option<Millesime>,
     /// Under this name errors tell it: the default of an establishment is a year, found under either spelling.
     name: String,
+    /// Every millesime there is, whichever this one is.
+    every: bool,
 }
 
 impl AskedYear {
@@ -122,16 +215,30 @@ impl AskedYear {
         code: &CodeCertification,
     ) -> Self {
         if let Some(demand) = &parameters.millesime {
-            return Self { millesime: Some(demand.clone()), name: demand.as_str().to_owned() };
+            return Self { millesime: Some(demand.clone()), name: demand.as_str().to_owned(), every: false };
         }
         let millesime = place.in_force(pointer, code.code_type().universe()).and_then(Millesime::parse);
         let name = |m: &Millesime| if place.maille == Maille::Etablissement { m.year() } else { m.as_str() }.to_owned();
-        Self { name: millesime.as_ref().map_or_else(String::new, name), millesime }
+        Self { name: millesime.as_ref().map_or_else(String::new, name), millesime, every: false }
+    }
+
+    /// The one that finds this version; `None` where it found a newer one, of those told: two spellings of a year, or two
+    /// documents of one, are found by one request.
+    #[inline(never)]
+    fn of_version(version: &Version, maille: Maille, told: &mut Vec<String>) -> Option<Self> {
+        let name = version.millesime().to_owned();
+        let year = Self { millesime: Some(Millesime::parse(&name)?), name, every: false };
+        if told.iter().any(|newer| year.accepts(maille, newer)) {
+            return None;
+        }
+        told.push(year.name.clone());
+        Some(year)
     }
 
     /// Whether rows of this millesime are meant. Establishments publish a year under either spelling.
     fn accepts(&self, maille: Maille, written: &str) -> bool {
         match (&self.millesime, maille) {
+            _ if self.every => false,
             (None, _) => false,
             (Some(m), Maille::Etablissement) => m.is_written(written),
             (Some(m), _) => m.as_str() == written,
@@ -144,16 +251,18 @@ impl AskedYear {
     }
 }
 
-/// The version of a code in a place.
+/// The version of a code in a place; every version where every millesime is asked for. One get.
 async fn find<K: KeyValue>(
     reader: &Reader<K>,
     place: LookupPlace<'_>,
     code: &CodeCertification,
     year: &AskedYear,
-) -> Result<Version, ApiError> {
+) -> Result<VersionSet, ApiError> {
     let accepts = |written: &str| year.accepts(place.maille, written);
     match reader.version(place.maille, place.place, code.as_str(), accepts).await? {
-        Ok(version) => Ok(version),
+        Ok(version) => Ok(VersionSet { versions: vec![version] }),
+        // None was accepted: what came back is all of them.
+        Err(version_set) if year.every && !version_set.versions.is_empty() => Ok(version_set),
         Err(version_set) => Err(absence(reader, place, code, &version_set, year).await?),
     }
 }
@@ -207,7 +316,10 @@ async fn find_final<K: KeyValue>(
     year: &AskedYear,
 ) -> Result<Version, ApiError> {
     match code_of_final_year(template, code) {
-        Some(code) => find(reader, place, &code, year).await,
+        Some(code) => {
+            let found = find(reader, place, &code, year).await?;
+            found.versions.into_iter().next().ok_or(ApiError::Unavailable)
+        }
         None if place.maille == Maille::National => Err(ApiError::NotFound(NotFound::Certification)),
         None => Err(ApiError::NotFound(NotFound::Formation)),
     }

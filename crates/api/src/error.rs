@@ -8,6 +8,7 @@
 use crate::links::WebLink;
 use crate::response::{JSON, Response};
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use store::StoreError;
 
 /// Why a request has no other answer.
@@ -17,6 +18,8 @@ pub enum ApiError {
     Validation(Vec<Value>),
     /// 400: the request itself cannot be read.
     Unreadable(&'static str),
+    /// 400: what is asked for cannot be had so, told in words; of what no recorded body binds.
+    Demand(Cow<'static, str>),
     /// 401 on lists.
     Unauthorized,
     /// 401 on login.
@@ -171,6 +174,7 @@ impl ApiError {
         match self {
             Self::Validation(_) => "validation",
             Self::Unreadable(_) => "illisible",
+            Self::Demand(_) => "demande",
             Self::Unauthorized => "non-autorise",
             Self::Credentials => "identifiants",
             Self::UnknownRoute => "route-inconnue",
@@ -191,6 +195,7 @@ impl ApiError {
         let (status, title, message) = match self {
             Self::Validation(_) => (400, "Bad Request", "Erreur de validation"),
             Self::Unreadable(text) => (400, "Bad Request", *text),
+            Self::Demand(text) => (400, "Bad Request", text.as_ref()),
             Self::Unauthorized => (401, "Unauthorized", "Not authorized"),
             Self::Credentials => (401, "Unauthorized", "Votre nom d'utilisateur ou votre mot de passe est invalide"),
             Self::UnknownRoute => (404, "Not Found", "Not Found"),

@@ -53,7 +53,13 @@ pub async fn respond<K: KeyValue>(
     } else {
         let object: Document =
             view.0.into_iter().map(|(f, d)| (f.as_str().to_owned(), Value::Object(d.as_document().clone()))).collect();
-        Response::new(200, JSON, Value::Object(object).to_string().into_bytes())
+        let mut body = Value::Object(object).to_string().into_bytes();
+        if let Some(fields) = &parameters.fields {
+            let cut = fields.cut_view(&body);
+            fields.finish(&body)?;
+            body = cut;
+        }
+        Response::new(200, JSON, body)
     };
     Ok(public(response, closings, &|| now))
 }

@@ -12,11 +12,14 @@
 pub mod access;
 pub mod accounts;
 mod body;
+mod comparison;
 mod document;
 pub mod error;
+pub mod fields;
 mod filieres;
 pub mod links;
 mod list;
+pub mod lots;
 pub mod matcher;
 mod parameters;
 mod place;

@@ -3,6 +3,7 @@
 
 use crate::access::KEY_IN_QUERY;
 use crate::error::ApiError;
+use crate::fields::FieldChoice;
 use crate::validation::{FaultPlace, Faults, NumberFault, whole_number};
 use domain::declared::is_place;
 use domain::{CodeCertification, CodeType, Millesime, Uai, territory};
@@ -362,6 +363,10 @@ pub enum ImageOnError {
 pub struct DocumentParameters {
     /// `None`: the default of the route.
     pub millesime: Option<Millesime>,
+    /// Every millesime there is, instead of one.
+    pub history: bool,
+    /// `None`: every field.
+    pub fields: Option<FieldChoice>,
     /// The filieres view was asked for.
     pub filieres_view: bool,
     /// As an image.
@@ -401,6 +406,21 @@ pub enum DocumentPath<'a> {
 }
 
 impl DocumentParameters {
+    /// Of a document as JSON.
+    #[must_use]
+    pub fn of_json(millesime: Option<Millesime>, fields: Option<FieldChoice>) -> Self {
+        Self {
+            millesime,
+            history: false,
+            fields,
+            filieres_view: false,
+            svg: false,
+            theme: Theme::default(),
+            direction: Direction::default(),
+            image_on_error: ImageOnError::No,
+        }
+    }
+
     /// Reads the parameters of one document; `ext` is the extension of the path.
     ///
     /// # Errors
@@ -467,10 +487,20 @@ impl DocumentParameters {
             }
         }
         let image_on_error = image_on_error(&mut sent, &mut faults);
+        let history = sent.among("historique", &["0", "1"], &mut faults) == Some("1");
+        let fields = sent.take("champs");
         sent.finish(faults)?;
+        let filieres_view = view.is_some() || target.codes.len() > 1;
+        if svg && (history || fields.is_some()) || history && (millesime.is_some() || filieres_view) {
+            return Err(ApiError::Demand(
+                "champs et historique : pas d’une image ; historique : d’un seul code, sans millesime ni vue".into(),
+            ));
+        }
         let read = Self {
             millesime,
-            filieres_view: view.is_some() || target.codes.len() > 1,
+            history,
+            fields: fields.as_deref().map(FieldChoice::read).transpose()?,
+            filieres_view,
             svg,
             theme: theme.and_then(Theme::parse).unwrap_or_default(),
             direction: direction.and_then(Direction::parse).unwrap_or_default(),

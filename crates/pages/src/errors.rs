@@ -20,7 +20,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 20] = [
+pub const ERRORS: [Explanation; 21] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -48,6 +48,13 @@ pub const ERRORS: [Explanation; 20] = [
         message: "(selon le cas)",
         cause: "Le corps de la requête n’est pas un objet JSON, le chemin contient un échappement (%xx) qui ne se décode pas, ou la requête porte plus de 64 paramètres.",
         remedy: "Les routes de lecture n’attendent aucun corps. Encoder le chemin en UTF-8.",
+    },
+    Explanation {
+        anchor: "demande",
+        status: 400,
+        message: "(selon le cas)",
+        cause: "champs nomme un champ que ni le contrat ni la réponse ne connaissent, champs ou historique se combine avec ce qui l’exclut (image, millesime, vue, plusieurs codes), ou le corps d’un lot n’a pas la forme attendue.",
+        remedy: "« message » dit ce qui est en cause, sa place, et ce qui est possible.",
     },
     Explanation {
         anchor: "non-autorise",

@@ -151,6 +151,7 @@ pub(crate) fn show(deployment: &Deployment, openapi: &str) -> Markup {
 fn heading(tag: &Value) -> &str {
     match text(tag, "name") {
         "documents" => "Documents",
+        "lots" => "Lots et comparaisons",
         "images" => "Images à intégrer",
         "recherche" => "Recherche",
         "appariement" => "Appariement de catalogues",

@@ -86,7 +86,13 @@ fn bounds_and_lists_are_those_of_the_code() {
     );
     let there = &description["paths"]["/api/recherche/certifications/{code_certification}"]["get"]["parameters"][1];
     assert_eq!((&there["name"], &there["schema"]["enum"]), (&json!("region"), &json!(regions)));
+    let lot = &description["components"]["schemas"]["Lot"]["properties"]["demandes"];
+    assert_eq!((&lot["minItems"], &lot["maxItems"]), (&json!(1), &json!(api::lots::LOT_MAX)));
     let fields = &description["components"]["schemas"]["Statistique"]["properties"];
+    // What can be asked for by name.
+    for name in fields.as_object().unwrap().keys() {
+        assert!(api::fields::FIELDS.contains(&format!(",{name},")) || indicator::is_indicator(name), "{name}");
+    }
     let hidden = format!("null si nb_annee_term est inférieur à {PUBLICATION_THRESHOLD}.");
     for field in indicator::columns(true, &[indicator::NB_DIPLOME.to_owned()]) {
         let text = fields[field]["description"].as_str().unwrap_or_default();
@@ -144,6 +150,7 @@ fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
     for error in [
         ApiError::Validation(Vec::new()),
         ApiError::Unreadable(""),
+        ApiError::Demand("".into()),
         ApiError::Unauthorized,
         ApiError::Credentials,
         ApiError::UnknownRoute,

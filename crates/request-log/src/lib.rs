@@ -15,7 +15,7 @@ const CODE_MAX: usize = 64;
 const USER_MAX: usize = 100;
 
 /// The names of routes under [`API`]. Each is its pattern too: `{…}` stands for any segment, `...` for all that is left.
-const READ: [&str; 14] = [
+const READ: [&str; 15] = [
     "certifications",
     "certifications/{code}",
     "regionales",
@@ -28,11 +28,12 @@ const READ: [&str; 14] = [
     "mailles/{maille}/{lieu}",
     "mailles/{maille}/{lieu}/certifications/{code}",
     "bcn",
+    "lots",
     "auth/login",
     "auth/cle",
 ];
 /// The names of the others.
-const ELSEWHERE: [&str; 10] = [
+const ELSEWHERE: [&str; 11] = [
     "etat",
     "api",
     "api/status",
@@ -42,6 +43,7 @@ const ELSEWHERE: [&str; 10] = [
     "api/recherche/certifications/{code}",
     "api/recherche/etablissements/{uai}",
     "api/appariement/...",
+    "api/comparaison/...",
     "static/...",
 ];
 /// The import.
@@ -217,6 +219,8 @@ mod tests {
             ("/api/recherche/certifications/40025214", "api/recherche/certifications/{code}", Some("40025214")),
             ("/api/recherche/etablissements/0751234J", "api/recherche/etablissements/{uai}", None),
             ("/api/appariement/formations", "api/appariement/...", None),
+            ("/api/inserjeunes/lots", "lots", None),
+            ("/api/comparaison/formations/0751234J-40025214", "api/comparaison/...", None),
             ("/api/doc", "api/doc", None),
             ("/api/status", "api/status", None),
             ("/internal/import/jobs/3", INTERNAL, None),

@@ -41,6 +41,7 @@ pub mod pointer;
 pub mod public_record;
 pub mod query;
 pub mod reading;
+pub mod recent;
 pub mod search;
 pub mod segment;
 pub mod shelf;

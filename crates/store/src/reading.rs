@@ -135,6 +135,12 @@ impl<K: KeyValue> Reader<K> {
         Rc::clone(&self.pointer)
     }
 
+    /// The store that it reads.
+    #[must_use]
+    pub fn store(&self) -> &K {
+        &self.kv
+    }
+
     /// The pointer followed.
     #[must_use]
     pub fn pointer(&self) -> &Pointer {

@@ -8,7 +8,7 @@
 use anyhow::{Context, ensure};
 use dataset::catalogue::FormationCatalogue;
 use host::{Config, Host};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -167,6 +167,10 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         format!("{api}/formations?items_par_page=10&code_certifications={}", field(d, "code_certification"))
     });
     let filieres: Vec<String> = national.iter().map(|target| format!("{target}?vue=filieres")).collect();
+    let with = |targets: &[String], query: &str| -> Vec<String> {
+        targets.iter().map(|target| format!("{target}?{query}")).collect()
+    };
+    let comparisons: Vec<String> = formation.iter().map(|t| t.replace("/inserjeunes/", "/comparaison/")).collect();
     let thrice = |target: &str| vec![format!("{api}/{target}"); 3];
     let not_there = vec![format!("{api}/certifications/99999999"); 3];
     for (name, targets, header, status) in [
@@ -174,6 +178,9 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("document, regional", &regional, None, 200),
         ("document, establishment", &formation, None, 200),
         ("document, declared maille", &declared, None, 200),
+        ("document, three fields", &with(&formation, "champs=libelle,taux_en_formation,region.nom"), None, 200),
+        ("document, every millesime", &with(&formation, "historique=1"), None, 200),
+        ("comparison, establishment", &comparisons, None, 200),
         ("document, hot", &vec![formation[0].clone(); 3], None, 200),
         ("document, 304", &vec![formation[0].clone(); 3], Some(("if-none-match", "*")), 304),
         ("document, missing", &not_there, None, 404),
@@ -186,6 +193,31 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("CSV", &thrice("formations.csv?items_par_page=1000000"), None, 200),
     ] {
         let [gets, bytes, fuel] = application.cost(targets, header, status).with_context(|| name.to_owned())?;
+        counted.extend([
+            (format!("{name}: gets"), gets),
+            (format!("{name}: bytes read"), bytes),
+            (format!("{name}: fuel"), fuel),
+        ]);
+    }
+    // Lots of one certification: its documents in regions and establishments.
+    let code = "40099013";
+    let places = documents("regionale").into_iter().map(|d| json!({"region": d["region"]["code"], "doc": d}));
+    let places = places.chain(documents("formation").into_iter().map(|d| json!({"uai": d["uai"], "doc": d})));
+    let pairs: Vec<Value> = places
+        .filter(|place| place["doc"]["code_certification"] == code)
+        .map(|mut place| {
+            let millesime = place["doc"]["millesime"].clone();
+            place.as_object_mut().unwrap().remove("doc");
+            place["code_certification"] = code.into();
+            place["millesime"] = millesime;
+            place
+        })
+        .collect();
+    for (name, count) in [("lot of 1", 1), ("lot of 100 of one certification", 100)] {
+        let asked: Vec<&Value> = pairs.iter().cycle().take(count).collect();
+        let post = Request::new("POST", "/api/inserjeunes/lots").header("x-api-key", KEY);
+        let post = post.body(json!({"demandes": asked}).to_string());
+        let [gets, bytes, fuel] = application.cost_of(std::iter::repeat_n(post, 3), 200).context(name)?;
         counted.extend([
             (format!("{name}: gets"), gets),
             (format!("{name}: bytes read"), bytes),

@@ -50,6 +50,14 @@ fn cache(answer: &Answer) -> &str {
     answer.header("x-cache").unwrap_or("-")
 }
 
+const LOTS: &str = "/api/inserjeunes/lots";
+
+/// A lot of as many bytes as clients that write it prettily send.
+fn lot(target: &str) -> Request {
+    let body = format!("{{\"demandes\":[{{\"code_certification\":\"40099011\"}}{}]}}", " ".repeat(200_000));
+    Request::new("POST", target).body(body)
+}
+
 #[test]
 fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
     let Some(program) = nginx("a cache before the application") else { return };
@@ -104,7 +112,12 @@ fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
     assert_eq!((again.status, again.body.len()), (304, 0));
 
     // 404 is shared; 400, 401, lists, the status, and whatever comes with a key are not.
-    let shared = ["/api/inserjeunes/certifications/99999999", "/api/recherche?q=exemple", "/static/style.css"];
+    let shared = [
+        "/api/comparaison/certifications/40099011",
+        "/api/inserjeunes/certifications/99999999",
+        "/api/recherche?q=exemple",
+        "/static/style.css",
+    ];
     for target in shared {
         nginx.get(target).unwrap();
         assert_eq!(cache(&nginx.get(target).unwrap()), "HIT", "{target}");
@@ -117,6 +130,8 @@ fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
         Request::get(&format!("{PREFIX}/api/inserjeunes/formations.csv?items_par_page=1&%61%70iKey={key}")),
         Request::get(&format!("{PREFIX}{one}?apiKey={key}")),
         Request::get(&format!("{PREFIX}{one}")).header("x-api-key", &key),
+        lot(&format!("{PREFIX}{LOTS}")).header("x-api-key", &key),
+        lot(&format!("{PREFIX}{LOTS}?apiKey={key}")),
     ];
     for request in &with_key {
         for _ in 0..2 {
@@ -125,6 +140,9 @@ fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
             assert!(matches!(seen.status, 200 | 400), "{request:?}: {}", seen.status);
         }
     }
+    // More than a lot may have is told by the application's own error, or by nginx before it.
+    let large = lot(LOTS).header("x-api-key", &key).body(vec![b' '; 300 * 1024]);
+    assert_eq!(nginx.send(&large).unwrap().status, 413);
     for (target, status) in [
         (list, 401),
         ("/api/inserjeunes/formations.csv", 401),

@@ -361,6 +361,7 @@ fn the_description_is_served_and_its_routes_exist() {
     for (path, operations) in served["paths"].as_object().unwrap() {
         let path = path
             .replace("{codes}", "40099013")
+            .replace("certifications/{code_certification}", "certifications/40099013")
             .replace("{code_certification}", "01099051")
             .replace("{uai}", "9749801K")
             .replace("{region}", "04")

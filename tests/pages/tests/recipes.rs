@@ -72,6 +72,23 @@ fn a_mirror_is_taken_once_for_a_generation() {
 }
 
 #[test]
+fn courses_are_compared_a_thousand_at_a_time() {
+    let test = "courses_are_compared_a_thousand_at_a_time";
+    let Some(python) = support::program("python3", test) else { return };
+    let (app, folder) = (start().unwrap(), support::Folder::new("lots").unwrap());
+    let file = folder.path().join("couples.csv");
+    let (known, hidden) = ("9749801K;01099051\n", "0359834Z;16X99082\n");
+    std::fs::write(&file, format!("uai;code_certification\n{}{hidden}9999999X;01099051\n", known.repeat(1_001)))
+        .unwrap();
+    let text = said(&recipe(&app, &python, "lots.py", &[&file]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 1_003);
+    assert!(lines[..1_001].iter().all(|line| *line == lines[0]) && lines[0].contains(" %;"), "{}", lines[0]);
+    assert!(lines[1_001].starts_with("0359834Z;16X99082;masqué ou inconnu;"), "{}", lines[1_001]);
+    assert!(lines[1_002].starts_with("9999999X;01099051;Etablissement inconnu;-;-"), "{}", lines[1_002]);
+}
+
+#[test]
 fn fingerprints_are_made_anew_of_the_exports_by_thirty_lines() {
     let test = "fingerprints_are_made_anew_of_the_exports_by_thirty_lines";
     let Some(python) = support::program("python3", test) else { return };

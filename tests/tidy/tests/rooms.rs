@@ -83,6 +83,7 @@ fn invariant_4_a_read_component_is_made_without_what_writes() {
         "documentation",
         "formations",
         "lists",
+        "lots",
         "mailles",
         "recherche",
         "regionales",

@@ -30,6 +30,7 @@ fn kind(row: &Row<'_>) -> Option<&'static str> {
         "api/recherche" | "api/recherche/certifications/{code}" | "api/recherche/etablissements/{uai}" => {
             Some("recherche")
         }
+        "api/comparaison/..." => Some("documents"),
         "/" | "etat" | "api/doc" | "api/doc/..." => Some("pages"),
         _ => None,
     }

@@ -1,4 +1,7 @@
 //! The routes, one function for each component.
+//!
+//! Components that answer lists alone (`bcn`, `lists`) go their own way through [`read_lists`]: an async function is linked
+//! with all that it may wait for, so one way for all would put documents, views and images into them.
 
 use crate::access;
 use crate::document;
@@ -7,8 +10,9 @@ use crate::links::WebLink;
 use crate::list::{self, List};
 use crate::parameters::{self, DocumentPath};
 use crate::public;
+use crate::quota::Exceeded;
 use crate::request::read_segment;
-use crate::response::Response;
+use crate::response::{Header, Response};
 use crate::runtime::{fall_back, open};
 use crate::{Request, Runtime, body, quota};
 use domain::Maille;
@@ -17,11 +21,19 @@ use std::borrow::Cow;
 use store::Reader;
 use store::kv::KeyValue;
 
-/// What a path asks for; `T` is a segment as sent, or decoded.
+/// The list that a path asks for; `T` is a segment as sent, or decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ListRoute<T> {
+    list: List,
+    place: Option<T>,
+    ext: Option<T>,
+}
+
+/// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Route<T> {
     Mailles,
-    List { list: List, place: Option<T>, ext: Option<T> },
+    List(ListRoute<T>),
     Certification { codes: T, ext: Option<T> },
     Regionale { region: T, codes: T, ext: Option<T> },
     Formation { uai: T, code: T, ext: Option<T> },
@@ -34,7 +46,7 @@ const PREFIX: [&str; 2] = ["api", "inserjeunes"];
 pub async fn certifications<M: Runtime>(runtime: &M, request: Request) -> Response {
     read(runtime, request, |s| match s {
         ["certifications", codes] => Some(with_ext(codes, |codes, ext| Route::Certification { codes, ext })),
-        other => list_route(other, List::Statistics(Maille::National)),
+        other => list_route(other, List::Statistics(Maille::National)).map(Route::List),
     })
     .await
 }
@@ -42,15 +54,13 @@ pub async fn certifications<M: Runtime>(runtime: &M, request: Request) -> Respon
 /// Regional statistics: lists, one document, filieres view.
 pub async fn regionales<M: Runtime>(runtime: &M, request: Request) -> Response {
     read(runtime, request, |s| match s {
-        ["regionales", region] => Some(with_ext(region, |region, ext| Route::List {
-            list: List::Statistics(Maille::Regionale),
-            place: Some(region),
-            ext,
+        ["regionales", region] => Some(with_ext(region, |region, ext| {
+            Route::List(ListRoute { list: List::Statistics(Maille::Regionale), place: Some(region), ext })
         })),
         ["regionales", region, "certifications", codes] => {
             Some(with_ext(codes, |codes, ext| Route::Regionale { region: *region, codes, ext }))
         }
-        other => list_route(other, List::Statistics(Maille::Regionale)),
+        other => list_route(other, List::Statistics(Maille::Regionale)).map(Route::List),
     })
     .await
 }
@@ -63,7 +73,7 @@ pub async fn formations<M: Runtime>(runtime: &M, request: Request) -> Response {
             let (uai, code) = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
             Some(with_ext(code, |code, ext| Route::Formation { uai, code, ext }))
         }
-        other => list_route(other, List::Statistics(Maille::Etablissement)),
+        other => list_route(other, List::Statistics(Maille::Etablissement)).map(Route::List),
     })
     .await
 }
@@ -74,10 +84,10 @@ pub async fn mailles<M: Runtime>(runtime: &M, request: Request) -> Response {
     read(runtime, request, |s| match s {
         ["mailles"] => Some(Route::Mailles),
         ["mailles", maille] => {
-            Some(with_ext(maille, |maille, ext| Route::List { list: list(maille), place: None, ext }))
+            Some(with_ext(maille, |maille, ext| Route::List(ListRoute { list: list(maille), place: None, ext })))
         }
         ["mailles", maille, place] => {
-            Some(with_ext(place, |place, ext| Route::List { list: list(maille), place: Some(place), ext }))
+            Some(with_ext(place, |place, ext| Route::List(ListRoute { list: list(maille), place: Some(place), ext })))
         }
         ["mailles", maille, place, "certifications", codes] => {
             Some(with_ext(codes, |codes, ext| Route::Declared { maille: *maille, place: *place, codes, ext }))
@@ -89,19 +99,19 @@ pub async fn mailles<M: Runtime>(runtime: &M, request: Request) -> Response {
 
 /// The nomenclature.
 pub async fn bcn<M: Runtime>(runtime: &M, request: Request) -> Response {
-    read(runtime, request, |s| list_route(s, List::Bcn)).await
+    read_lists(runtime, request, |s| list_route(s, List::Bcn)).await
 }
 
 /// Every list under a path with an extension.
 pub async fn lists<M: Runtime>(runtime: &M, request: Request) -> Response {
-    read(runtime, request, |s| {
+    read_lists(runtime, request, |s| {
         let mailles = Maille::ALL.map(List::Statistics);
         mailles.into_iter().chain([List::Bcn]).find_map(|list| list_route(s, list))
     })
     .await
 }
 
-fn list_route<'a>(segments: &[&'a str], list: List) -> Option<Route<&'a str>> {
+fn list_route<'a>(segments: &[&'a str], list: List) -> Option<ListRoute<&'a str>> {
     let [only] = segments else { return None };
     let remainder = only.strip_prefix(list.name())?;
     let ext = match remainder.strip_prefix('.') {
@@ -109,7 +119,7 @@ fn list_route<'a>(segments: &[&'a str], list: List) -> Option<Route<&'a str>> {
         Some(ext) if !ext.is_empty() => Some(ext),
         _ => return None,
     };
-    Some(Route::List { list, place: None, ext })
+    Some(ListRoute { list, place: None, ext })
 }
 
 /// Cuts the extension off: what follows the last dot, where there is something on both sides.
@@ -150,43 +160,120 @@ async fn handle<M: Runtime>(
     {
         return Ok(response);
     }
-    let segments = request.segments();
-    let segments = segments.strip_prefix(PREFIX.as_slice()).ok_or(ApiError::UnknownRoute)?;
-    if segments.is_empty() || segments.iter().any(|s| s.is_empty()) {
-        return Err(ApiError::UnknownRoute);
-    }
-    let route = route(segments).ok_or(ApiError::UnknownRoute)?;
-    match request.method.as_ref() {
-        "GET" | "HEAD" => {}
-        "OPTIONS" => return Ok(options(READING)),
-        _ => return Err(ApiError::UnknownRoute),
+    let route = route(&segments(request)?).ok_or(ApiError::UnknownRoute)?;
+    if let Some(response) = by_method(request)? {
+        return Ok(response);
     }
     let route = decode(route)?;
     let mut told = Vec::new();
-    if let Route::List { ext, .. } = &route {
-        let caller = access::caller(runtime, request).await?;
-        let export = ext.as_deref().is_some_and(|ext| ext != "json");
-        told = match quota::take(runtime, &caller, export, monotonic).await {
+    if let Route::List(list) = &route {
+        told = match admit(runtime, request, list.ext.as_deref(), monotonic).await? {
             Ok(told) => told,
             Err(exceeded) => return Ok(exceeded.response()),
         };
     }
-    let reader = open(runtime, monotonic).await?;
-    let fallback = reader.clone();
-    let served = match serve(runtime, reader, request, &route, &rendered_key).await {
-        // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        Err(ApiError::Unavailable) => match fall_back(runtime, fallback.previous()) {
-            Some(previous) => serve(runtime, previous, request, &route, &rendered_key).await,
-            None => Err(ApiError::Unavailable),
-        },
-        served => served,
-    };
-    let mut response = match served {
+    let serve = |reader| serve(runtime, reader, request, &route, &rendered_key);
+    let mut response = match from_whole(runtime, monotonic, serve).await {
         Err(error) => with_search(error.response(), &error, &route),
         Ok(response) => response,
     };
     response.headers.append(&mut told);
     Ok(response)
+}
+
+/// Lets through whoever may ask a list: what is to be told of the limits, or that they were passed.
+async fn admit<M: Runtime>(
+    runtime: &M,
+    request: &Request,
+    ext: Option<&str>,
+    monotonic: u64,
+) -> Result<Result<Vec<Header>, Exceeded>, ApiError> {
+    let caller = access::caller(runtime, request).await?;
+    let export = ext.is_some_and(|ext| ext != "json");
+    Ok(quota::take(runtime, &caller, export, monotonic).await)
+}
+
+/// Answers from the generation in use. A missing or damaged value is a fault: the whole request starts again, one generation
+/// back.
+async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
+    runtime: &M,
+    monotonic: u64,
+    serve: impl Fn(Reader<M::Kv>) -> F,
+) -> Result<Response, ApiError> {
+    let mut reader = open(runtime, monotonic).await?;
+    let mut fallback = Some(reader.clone());
+    loop {
+        match serve(reader).await {
+            Err(ApiError::Unavailable) => {
+                let previous = fallback.take().and_then(Reader::previous);
+                reader = fall_back(runtime, previous).ok_or(ApiError::Unavailable)?;
+            }
+            served => return served,
+        }
+    }
+}
+
+/// The segments after the prefix that all routes share.
+fn segments(request: &Request) -> Result<Vec<&str>, ApiError> {
+    let segments = request.segments();
+    let own = segments.strip_prefix(PREFIX.as_slice()).ok_or(ApiError::UnknownRoute)?;
+    if own.is_empty() || own.iter().any(|s| s.is_empty()) {
+        return Err(ApiError::UnknownRoute);
+    }
+    Ok(own.to_vec())
+}
+
+/// The answer to a method that does not read; `None` for one that does.
+fn by_method(request: &Request) -> Result<Option<Response>, ApiError> {
+    match request.method.as_ref() {
+        "GET" | "HEAD" => Ok(None),
+        "OPTIONS" => Ok(Some(options(READING))),
+        _ => Err(ApiError::UnknownRoute),
+    }
+}
+
+/// Answers what lists alone are asked for.
+async fn read_lists<M: Runtime>(
+    runtime: &M,
+    request: Request,
+    route: impl for<'a> Fn(&[&'a str]) -> Option<ListRoute<&'a str>>,
+) -> Response {
+    let response = match handle_list(runtime, &request, route).await {
+        Ok(response) => response,
+        Err(error) => error.response(),
+    };
+    response.finish(runtime, &request).await
+}
+
+async fn handle_list<M: Runtime>(
+    runtime: &M,
+    request: &Request,
+    route: impl for<'a> Fn(&[&'a str]) -> Option<ListRoute<&'a str>>,
+) -> Result<Response, ApiError> {
+    body::read(request)?;
+    let monotonic = runtime.monotonic_ms();
+    let route = route(&segments(request)?).ok_or(ApiError::UnknownRoute)?;
+    if let Some(response) = by_method(request)? {
+        return Ok(response);
+    }
+    let route = decode_list(route)?;
+    let mut told = match admit(runtime, request, route.ext.as_deref(), monotonic).await? {
+        Ok(told) => told,
+        Err(exceeded) => return Ok(exceeded.response()),
+    };
+    let serve = |reader| respond(runtime, reader, request, &route);
+    let mut response = from_whole(runtime, monotonic, serve).await.unwrap_or_else(|error| error.response());
+    response.headers.append(&mut told);
+    Ok(response)
+}
+
+async fn respond<M: Runtime>(
+    runtime: &M,
+    reader: Reader<M::Kv>,
+    request: &Request,
+    route: &ListRoute<Cow<'_, str>>,
+) -> Result<Response, ApiError> {
+    list::respond(runtime, reader, request, &route.list, route.place.as_deref(), route.ext.as_deref()).await
 }
 
 /// Where nothing is found under a code, the search names the closest ones. A header, because
@@ -216,19 +303,22 @@ fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>
     response.link(WebLink::new(format!("api/recherche?q={looks_for}"), "search"))
 }
 
+fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, ApiError> {
+    segment.map(read_segment).transpose()
+}
+
+fn decode_list(route: ListRoute<&str>) -> Result<ListRoute<Cow<'_, str>>, ApiError> {
+    let list = match route.list {
+        List::Declared(name) => List::Declared(read_segment(&name)?.into_owned()),
+        other => other,
+    };
+    Ok(ListRoute { list, place: option(route.place)?, ext: option(route.ext)? })
+}
+
 fn decode(route: Route<&str>) -> Result<Route<Cow<'_, str>>, ApiError> {
-    fn option(segment: Option<&str>) -> Result<Option<Cow<'_, str>>, ApiError> {
-        segment.map(read_segment).transpose()
-    }
     Ok(match route {
         Route::Mailles => Route::Mailles,
-        Route::List { list, place, ext } => {
-            let list = match list {
-                List::Declared(name) => List::Declared(read_segment(&name)?.into_owned()),
-                other => other,
-            };
-            Route::List { list, place: option(place)?, ext: option(ext)? }
-        }
+        Route::List(route) => Route::List(decode_list(route)?),
         Route::Declared { maille, place, codes, ext } => Route::Declared {
             maille: read_segment(maille)?,
             place: read_segment(place)?,
@@ -254,9 +344,7 @@ async fn serve<M: Runtime>(
 ) -> Result<Response, ApiError> {
     let (path, ext) = match route {
         Route::Mailles => return published_mailles(&reader, request).await,
-        Route::List { list, place, ext } => {
-            return list::respond(runtime, reader, request, list, place.as_deref(), ext.as_deref()).await;
-        }
+        Route::List(route) => return respond(runtime, reader, request, route).await,
         Route::Declared { maille, place, codes, ext } => (DocumentPath::Declared(maille, place, codes), ext),
         Route::Certification { codes, ext } => (DocumentPath::National(codes), ext),
         Route::Regionale { region, codes, ext } => (DocumentPath::Regionale(region, codes), ext),
@@ -302,10 +390,8 @@ async fn health<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
     if request.segments() != ["api"] {
         return Err(ApiError::UnknownRoute);
     }
-    match request.method.as_ref() {
-        "GET" | "HEAD" => {}
-        "OPTIONS" => return Ok(options(READING)),
-        _ => return Err(ApiError::UnknownRoute),
+    if let Some(response) = by_method(request)? {
+        return Ok(response);
     }
     let read_store = open(runtime, runtime.monotonic_ms()).await.is_ok();
     let env = runtime.variable("environnement").await?;

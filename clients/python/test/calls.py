@@ -56,6 +56,7 @@ ARGUMENTS = {
     "appariement_raisons": {},
     "version": {},
     "statut": {},
+    "exports": {},
     "openapi": {},
 }
 for suffix in ("", "_csv", "_ndjson"):

@@ -95,6 +95,7 @@ const calls: Record<keyof operations, () => Promise<Answer>> = {
   appariement_raisons: () => client.GET("/api/appariement/raisons"),
   version: () => client.GET("/api"),
   statut: () => client.GET("/api/status"),
+  exports: () => client.GET("/api/exports"),
   openapi: () => client.GET("/api/doc/openapi.json"),
 };
 

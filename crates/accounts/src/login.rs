@@ -108,7 +108,7 @@ mod tests {
 
     /// Type and path of each fault.
     fn faults(fields: &Value) -> Vec<String> {
-        let Err(ApiError::Validation(faults)) = credentials(fields) else { return Vec::new() };
+        let Err(ApiError::Validation(faults, _)) = credentials(fields) else { return Vec::new() };
         faults
             .iter()
             .map(|f| format!("{} {} {}", f["type"], f["path"], f["context"]["value"]).replace('"', ""))

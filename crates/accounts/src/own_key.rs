@@ -1,7 +1,7 @@
 //! What a re-user may see of its own key: `GET /api/inserjeunes/auth/cle`, with the key.
 
 use crate::login;
-use api::access::key_of;
+use api::access::{WRONG, key_of};
 use api::accounts::find_key;
 use api::error::ApiError;
 use api::quota::{self, QuotaLimits};
@@ -32,7 +32,7 @@ async fn show<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, Ap
         "OPTIONS" => return Ok(routes::options(routes::READING)),
         _ => return Err(ApiError::UnknownRoute),
     }
-    let owned = find_key(&runtime.kv(), &key_of(request)?).await?.ok_or(ApiError::Unauthorized)?;
+    let owned = find_key(&runtime.kv(), &key_of(request)?).await?.ok_or(ApiError::Unauthorized(WRONG))?;
     let limits = QuotaLimits::read(&runtime.variable(quota::VARIABLE).await?).unwrap_or_default();
     let key = owned.key;
     let valid = key.is_valid(runtime.now_ms());

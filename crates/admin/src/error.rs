@@ -73,7 +73,7 @@ impl From<StagingError> for AdminError {
 impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Unauthorized => Self::Unauthorized,
+            AdminError::Unauthorized => Self::Unauthorized(""),
             AdminError::UnknownRoute => Self::UnknownRoute,
             AdminError::NotFound(what) => Self::NotFound(what),
             AdminError::Refused(text) => Self::Refused(text),

@@ -16,6 +16,10 @@ use subtle::ConstantTimeEq;
 
 /// The key in the query. It never reaches a log, nor a link in an answer.
 pub const KEY_IN_QUERY: &str = "apiKey";
+/// What is said of a request without a key. Both are the words of a header: no accents.
+const MISSING: &str = "Il manque x-api-key, ou un jeton (Authorization: Bearer)";
+/// What is said of a key or token that opens nothing; which of the reasons holds is nobody's business.
+pub const WRONG: &str = "Cette valeur de x-api-key, ou ce jeton, est inconnue ou ne vaut plus";
 /// The issuer of tokens.
 pub const ISSUER: &str = "exposition-ij";
 /// How long a token lives: one day.
@@ -122,7 +126,7 @@ async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Admitted
             return Ok(AdmittedCaller::Gateway);
         }
         if mode == "gateway" {
-            return Err(ApiError::Unauthorized);
+            return Err(ApiError::Unauthorized(""));
         }
     }
     let key = key_of(request)?;
@@ -142,7 +146,8 @@ async fn identify<M: Runtime>(runtime: &M, request: &Request) -> Result<Admitted
         }
     }
     let owned = accounts::find_key(&runtime.kv(), &key).await?.filter(|owned| owned.key.is_valid(now_ms));
-    owned.map(AdmittedCaller::Key).ok_or(ApiError::Unauthorized)
+    let wrong = if key.is_empty() && token.is_none() { MISSING } else { WRONG };
+    owned.map(AdmittedCaller::Key).ok_or(ApiError::Unauthorized(wrong))
 }
 
 /// The key that a request carries, in its address or in its header; empty for none.
@@ -154,7 +159,7 @@ pub fn key_of(request: &Request) -> Result<String, ApiError> {
     match (keys.next(), keys.next()) {
         (None, _) => Ok(request.header("x-api-key").unwrap_or_default().to_owned()),
         (Some(alone), None) => Ok(alone),
-        _ => Err(ApiError::Unauthorized),
+        _ => Err(ApiError::Unauthorized("Plusieurs apiKey dans l'adresse : en garder une seule")),
     }
 }
 

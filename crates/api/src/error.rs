@@ -2,8 +2,8 @@
 //!
 //! Each answers `{statusCode, error, message, data?, details?}` (contract, "Errors"). Bodies are part of
 //! the contract, so help goes beside them: a `Link` with `rel="help"` leads to the cause and the way
-//! out of this very error in the documentation ([`ApiError::anchor`]), one with `rel="search"` to the
-//! closest known codes.
+//! out of this very error in the documentation ([`ApiError::anchor`]), and its `title` says what was probably meant; one
+//! with `rel="search"` leads to the closest known codes.
 
 use crate::links::WebLink;
 use crate::response::{JSON, Response};
@@ -14,14 +14,14 @@ use store::StoreError;
 /// Why a request has no other answer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ApiError {
-    /// 400: every fault of the parameters.
-    Validation(Vec<Value>),
+    /// 400: every fault of the parameters, and what was probably meant.
+    Validation(Vec<Value>, Box<str>),
     /// 400: the request itself cannot be read.
     Unreadable(&'static str),
     /// 400: what is asked for cannot be had so, told in words; of what no recorded body binds.
     Demand(Cow<'static, str>),
-    /// 401 on lists.
-    Unauthorized,
+    /// 401 on lists, and what is wrong with the key; nothing where nobody is to be told.
+    Unauthorized(&'static str),
     /// 401 on login.
     Credentials,
     /// 404 for a path that is no route.
@@ -172,10 +172,10 @@ impl ApiError {
     #[must_use]
     pub fn anchor(&self) -> &'static str {
         match self {
-            Self::Validation(_) => "validation",
+            Self::Validation(..) => "validation",
             Self::Unreadable(_) => "illisible",
             Self::Demand(_) => "demande",
-            Self::Unauthorized => "non-autorise",
+            Self::Unauthorized(_) => "non-autorise",
             Self::Credentials => "identifiants",
             Self::UnknownRoute => "route-inconnue",
             Self::NotFound(what) => what.anchor(),
@@ -193,10 +193,10 @@ impl ApiError {
     #[must_use]
     pub fn response(&self) -> Response {
         let (status, title, message) = match self {
-            Self::Validation(_) => (400, "Bad Request", "Erreur de validation"),
+            Self::Validation(..) => (400, "Bad Request", "Erreur de validation"),
             Self::Unreadable(text) => (400, "Bad Request", *text),
             Self::Demand(text) => (400, "Bad Request", text.as_ref()),
-            Self::Unauthorized => (401, "Unauthorized", "Not authorized"),
+            Self::Unauthorized(_) => (401, "Unauthorized", "Not authorized"),
             Self::Credentials => (401, "Unauthorized", "Votre nom d'utilisateur ou votre mot de passe est invalide"),
             Self::UnknownRoute => (404, "Not Found", "Not Found"),
             Self::NotFound(what) => (404, "Not Found", what.message()),
@@ -224,13 +224,19 @@ impl ApiError {
             }
         };
         match self {
-            Self::Validation(faults) => add("details", faults.clone().into()),
+            Self::Validation(faults, _) => add("details", faults.clone().into()),
             Self::Millesime { millesime, available } => {
                 add("data", json!({"millesime": millesime, "millesimesDisponible": available}));
             }
             _ => {}
         }
-        let response = Response::new(status, JSON, body.to_string().into_bytes()).link(WebLink::help(self.anchor()));
+        let said = match self {
+            Self::Validation(_, said) => said.as_ref(),
+            Self::Unauthorized(said) => said,
+            _ => "",
+        };
+        let help = WebLink::help(self.anchor()).saying(said);
+        let response = Response::new(status, JSON, body.to_string().into_bytes()).link(help);
         match self {
             Self::TooMany(seconds) | Self::Limited(seconds) => {
                 response.with("retry-after", seconds.to_string()).with("cache-control", "no-store")

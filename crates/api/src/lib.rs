@@ -15,6 +15,7 @@ mod body;
 mod comparison;
 mod document;
 pub mod error;
+mod export;
 pub mod fields;
 mod filieres;
 pub mod links;

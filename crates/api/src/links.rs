@@ -13,6 +13,8 @@ pub struct WebLink {
     target: Cow<'static, str>,
     /// `next`, `help`, …
     rel: &'static str,
+    /// What it says by itself, in words without accents or quotes: a header has no other letters. Empty for nothing.
+    title: String,
 }
 
 impl WebLink {
@@ -23,7 +25,14 @@ impl WebLink {
             Cow::Borrowed(text) => text.strip_prefix('/').unwrap_or(text).into(),
             Cow::Owned(text) => text.strip_prefix('/').map(str::to_owned).unwrap_or(text).into(),
         };
-        Self { target, rel }
+        Self { target, rel, title: String::new() }
+    }
+
+    /// The same, saying something.
+    #[must_use]
+    pub fn saying(mut self, title: &str) -> Self {
+        title.clone_into(&mut self.title);
+        self
     }
 
     /// A link to the cause of an error.
@@ -67,7 +76,8 @@ pub(crate) fn header(links: &[WebLink], base: &str) -> String {
     let mut text = String::new();
     for link in links {
         let start = if text.is_empty() { "<" } else { ", <" };
-        for part in [start, base, &link.target, ">; rel=\"", link.rel, "\""] {
+        let title = if link.title.is_empty() { "" } else { "\"; title=\"" };
+        for part in [start, base, &link.target, ">; rel=\"", link.rel, title, &link.title, "\""] {
             text.push_str(part);
         }
     }
@@ -98,5 +108,8 @@ mod tests {
     fn links_stand_in_one_header() {
         let links = [WebLink::new("/a?page=2", "next"), WebLink::help("validation")];
         assert_eq!(header(&links, "../"), "<../a?page=2>; rel=\"next\", <../api/doc/erreurs#validation>; rel=\"help\"");
+        let link = [WebLink::help("validation").saying("Vouliez-vous dire regions ?")];
+        let said = "<./api/doc/erreurs#validation>; rel=\"help\"; title=\"Vouliez-vous dire regions ?\"";
+        assert_eq!(header(&link, "./"), said);
     }
 }

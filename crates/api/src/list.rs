@@ -65,16 +65,78 @@ impl List {
     }
 }
 
-/// Answers a list; `lieu` is the region in the path, or the place of a declared maille.
-pub async fn respond<M: Runtime>(
+/// The list that a path asks for; `T` is a segment as sent, or decoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListRoute<T> {
+    /// Which one.
+    pub list: List,
+    /// The region in the path, or the place of a declared maille.
+    pub place: Option<T>,
+    /// The extension.
+    pub ext: Option<T>,
+}
+
+/// What may become of a list on its way out.
+pub(crate) trait ListShape {
+    /// The rows as they leave.
+    type Rows<K: KeyValue + 'static>: SlicedRows;
+
+    /// Takes parameters of its own out of those that were sent.
+    fn take(&mut self, _sent: &mut Vec<(String, Vec<String>)>) {}
+
+    /// What the list was asked for, or the faults of both.
+    fn check(&mut self, read: Result<ListParameters, ApiError>) -> Result<ListParameters, ApiError> {
+        read
+    }
+
+    /// Shapes the rows, and what the answer says of them.
+    fn shape<K: KeyValue + 'static>(
+        self,
+        found: &FoundList<'_>,
+        response: &mut Response,
+        rows: RowReader<K>,
+    ) -> Result<Self::Rows<K>, ApiError>;
+}
+
+/// What is known of a list before its rows are read.
+pub(crate) struct FoundList<'a> {
+    pub list: &'a List,
+    pub parameters: &'a ListParameters,
+    pub plan: &'a Plan,
+    /// Whether other rows are on other pages.
+    pub part: bool,
+    pub now: i64,
+}
+
+/// As it lies in the store.
+pub(crate) struct Unshaped;
+
+impl ListShape for Unshaped {
+    type Rows<K: KeyValue + 'static> = RowReader<K>;
+
+    fn shape<K: KeyValue + 'static>(
+        self,
+        _: &FoundList<'_>,
+        _: &mut Response,
+        rows: RowReader<K>,
+    ) -> Result<RowReader<K>, ApiError> {
+        Ok(rows)
+    }
+}
+
+/// Answers a list.
+pub(crate) async fn respond<M: Runtime, S: ListShape>(
     runtime: &M,
     reader: Reader<M::Kv>,
     request: &Request,
-    list: &List,
-    place: Option<&str>,
-    ext: Option<&str>,
+    route: &ListRoute<Cow<'_, str>>,
+    mut shape: S,
 ) -> Result<Response, ApiError> {
-    let parameters = ListParameters::read(request.parameters()?, ext, place, list.allowed())?;
+    let mut sent = request.parameters()?;
+    shape.take(&mut sent);
+    let list = &route.list;
+    let read = ListParameters::read(sent, route.ext.as_deref(), route.place.as_deref(), list.allowed());
+    let parameters = shape.check(read)?;
     if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
         return Err(ApiError::NotFound(NotFound::Maille));
     }
@@ -105,11 +167,14 @@ pub async fn respond<M: Runtime>(
         // A CSV or an NDJSON that was cut looks whole: these two tell a client whether it has every row.
         .with("x-total-count", total.to_string())
         .with("x-row-count", sent.to_string());
-    let response = Response { links: links(request, &parameters, total), ..response };
+    let mut response = Response { links: links(request, &parameters, total), ..response };
+    let part = sent < selection.total();
+    let rows =
+        shape.shape(&FoundList { list, parameters: &parameters, plan: &plan, part, now }, &mut response, rows)?;
     let body = if slices.len() <= WHOLE_SEGMENTS {
-        ResponseBody::Bytes(rows.together(&slices).await?)
+        ResponseBody::Bytes(together(&rows, &slices).await?)
     } else {
-        ResponseBody::Stream(BodyStream::new(rows.stream(slices)))
+        ResponseBody::Stream(BodyStream::new(stream(rows, slices)))
     };
     Ok(Response { body, ..response }.compress(request))
 }
@@ -228,55 +293,72 @@ fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<WebL
     links
 }
 
+/// Rows on their way out, slice of segment by slice.
+pub(crate) trait SlicedRows: 'static {
+    /// What stands before them.
+    fn before(&self) -> &[u8];
+    /// Appends the rows of a slice; `first` where none stand before.
+    async fn append(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError>;
+    /// What stands after them.
+    fn after(&self, empty: bool) -> &'static [u8];
+}
+
 /// The rows of an answer, read segment by segment.
-struct RowReader<K> {
-    reader: Reader<K>,
-    list: String,
-    order: Order,
+pub(crate) struct RowReader<K> {
+    pub reader: Reader<K>,
+    pub list: String,
+    pub order: Order,
     format: Format,
     envelope: Envelope,
     now: i64,
 }
 
-impl<K: KeyValue + 'static> RowReader<K> {
-    async fn slice(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
+async fn together<R: SlicedRows>(rows: &R, slices: &[SegmentSlice]) -> Result<Vec<u8>, StoreError> {
+    let mut out = rows.before().to_vec();
+    for (rank, slice) in slices.iter().enumerate() {
+        rows.append(&mut out, *slice, rank == 0).await?;
+    }
+    out.extend_from_slice(rows.after(slices.is_empty()));
+    Ok(out)
+}
+
+/// One piece a segment: the memory of an answer does not grow with it.
+fn stream<R: SlicedRows>(
+    rows: R,
+    slices: Vec<SegmentSlice>,
+) -> impl futures_util::Stream<Item = Result<Vec<u8>, StoreError>> {
+    let rows = Rc::new(rows);
+    stream::unfold(Some(0), move |rank: Option<usize>| {
+        let rows = Rc::clone(&rows);
+        let slice = rank.and_then(|rank| slices.get(rank).copied());
+        let last = rank.is_some_and(|rank| rank + 1 == slices.len());
+        async move {
+            let (rank, slice) = rank.zip(slice)?;
+            let mut out = if rank == 0 { rows.before().to_vec() } else { Vec::new() };
+            if let Err(error) = rows.append(&mut out, slice, rank == 0).await {
+                return Some((Err(error), None));
+            }
+            if last {
+                out.extend_from_slice(rows.after(false));
+            }
+            Some((Ok(out), Some(rank + 1)))
+        }
+    })
+}
+
+impl<K: KeyValue + 'static> SlicedRows for RowReader<K> {
+    fn before(&self) -> &[u8] {
+        &self.envelope.before
+    }
+
+    async fn append(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
         let value = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
         let style = RowStyle { first, between: self.envelope.between, now: self.now };
         value.append_rows(out, slice.from, slice.count, style)
     }
 
-    fn end(&self, empty: bool) -> &'static [u8] {
+    fn after(&self, empty: bool) -> &'static [u8] {
         // An empty NDJSON has no line, so no line end either.
         if empty && self.envelope.after == b"\n" { b"" } else { self.envelope.after }
-    }
-
-    async fn together(&self, slices: &[SegmentSlice]) -> Result<Vec<u8>, StoreError> {
-        let mut out = self.envelope.before.clone();
-        for (rank, slice) in slices.iter().enumerate() {
-            self.slice(&mut out, *slice, rank == 0).await?;
-        }
-        out.extend_from_slice(self.end(slices.is_empty()));
-        Ok(out)
-    }
-
-    /// One piece a segment: the memory of an answer does not grow with it.
-    fn stream(self, slices: Vec<SegmentSlice>) -> impl futures_util::Stream<Item = Result<Vec<u8>, StoreError>> {
-        let rows = Rc::new(self);
-        stream::unfold(Some(0), move |rank: Option<usize>| {
-            let rows = Rc::clone(&rows);
-            let slice = rank.and_then(|rank| slices.get(rank).copied());
-            let last = rank.is_some_and(|rank| rank + 1 == slices.len());
-            async move {
-                let (rank, slice) = rank.zip(slice)?;
-                let mut out = if rank == 0 { rows.envelope.before.clone() } else { Vec::new() };
-                if let Err(error) = rows.slice(&mut out, slice, rank == 0).await {
-                    return Some((Err(error), None));
-                }
-                if last {
-                    out.extend_from_slice(rows.end(false));
-                }
-                Some((Ok(out), Some(rank + 1)))
-            }
-        })
     }
 }

@@ -16,6 +16,13 @@ pub const ITEMS_MAX_JSON: u64 = 10_000;
 /// Rows of a page of CSV or NDJSON, at most: they are streamed.
 pub const ITEMS_MAX_STREAM: u64 = 1_000_000;
 
+/// What was meant is told up to here.
+const SAID_MAX: usize = 200;
+
+/// Options of exports, known by the component of exports alone (`crate::export`); the others say where they are.
+pub(crate) const OPTIONS: [&str; 3] = ["libelles", "excel", "colonnes"];
+const OPTIONS_WHERE: &str = "Cette option vaut sous certifications.csv, regionales.csv, formations.csv et bcn.csv, sans rien de plus au chemin.";
+
 /// Codes in the path of one document, at most.
 pub const CODES_MAX: usize = 200;
 
@@ -30,8 +37,11 @@ pub enum ListFormat {
     Ndjson,
 }
 
-/// A parameter as sent: one value, or several where it is repeated.
-struct ReceivedParameters(Vec<(String, Vec<String>)>);
+/// Parameters as sent, each one value, or several where it is repeated; and the names that the route has looked for.
+struct ReceivedParameters {
+    sent: Vec<(String, Vec<String>)>,
+    known: Vec<&'static str>,
+}
 
 fn raw(values: &[String]) -> Value {
     match values {
@@ -40,14 +50,87 @@ fn raw(values: &[String]) -> Value {
     }
 }
 
+/// Whether two names differ in a plural, a capital or a hyphen only.
+fn alike(a: &str, b: &str) -> bool {
+    let counts = |b: &u8| !matches!(b, b's' | b'S' | b'_' | b'-');
+    let (mut a, mut b) = (a.bytes().filter(counts), b.bytes().filter(counts));
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a | 0x20 == b | 0x20 => {}
+            _ => return false,
+        }
+    }
+}
+
+/// What was probably meant where faults were found, in the letters that a header holds: bodies of errors are recorded.
+#[derive(Default)]
+struct Meant(String);
+
+impl Meant {
+    fn say(&mut self, before: &str, meant: &str, after: &str) {
+        if self.0.len() < SAID_MAX {
+            let space = if self.0.is_empty() { "" } else { " " };
+            self.0 = [&self.0, space, before, meant, after].concat();
+        }
+    }
+
+    fn ask(&mut self, meant: &str, after: &str) {
+        self.say("Vouliez-vous dire ", meant, after);
+    }
+
+    /// Looks at a text that was refused: would it be right with the zero that a spreadsheet takes, or with a prefix?
+    fn look_at(&mut self, name: &str, text: &Value) {
+        let Value::String(text) = text else { return };
+        let (whole, prefixed) = (["0", text].concat(), ["SISE:", text].concat());
+        let right = match name {
+            // Whatever follows the departement in a postal code is not looked at, so it could split a header.
+            "region" | "regions" => any_region(&whole).is_some() && whole.bytes().all(|b| b.is_ascii_digit()),
+            "academies" => territory::academie(&whole).is_some(),
+            "uai" | "uais" => Uai::parse(&whole).is_some(),
+            _ if name.starts_with("code") && CodeCertification::parse(text).is_none() => {
+                if CodeCertification::parse(&prefixed).is_some() {
+                    self.ask(&prefixed, " ?");
+                }
+                CodeCertification::parse(&whole).is_some()
+            }
+            _ => false,
+        };
+        if right {
+            self.ask(&whole, " ? Un tableur retire le 0 de gauche.");
+        }
+    }
+
+    fn look_through(&mut self, faults: &[Value]) {
+        for fault in faults {
+            let path = fault.get("path").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+            let value = fault.get("context").and_then(|context| context.get("value"));
+            match (path, value) {
+                // Of a list parameter codes are told as a whole, other things item by item.
+                ([Value::String(name)], Some(Value::Array(texts))) if name.starts_with("code") => {
+                    texts.iter().for_each(|text| self.look_at(name, text));
+                }
+                ([Value::String(name), ..], Some(text)) => self.look_at(name, text),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// The region of a code or of a postal code.
+fn any_region(text: &str) -> Option<&'static territory::Region> {
+    territory::region(text).or_else(|| territory::region_of_postal_code(text))
+}
+
 impl ReceivedParameters {
-    fn take(&mut self, name: &str) -> Option<Vec<String>> {
-        let rank = self.0.iter().position(|(n, _)| n == name)?;
-        Some(self.0.remove(rank).1)
+    fn take(&mut self, name: &'static str) -> Option<Vec<String>> {
+        self.known.push(name);
+        let rank = self.sent.iter().position(|(n, _)| n == name)?;
+        Some(self.sent.remove(rank).1)
     }
 
     /// The items of a list parameter. A repeated one is one item that is an array.
-    fn list(&mut self, name: &str) -> Option<Vec<Value>> {
+    fn list(&mut self, name: &'static str) -> Option<Vec<Value>> {
         let values = self.take(name)?;
         Some(match values.as_slice() {
             [alone] => alone.split([',', '|']).map(Into::into).collect(),
@@ -56,7 +139,7 @@ impl ReceivedParameters {
     }
 
     /// One value among those allowed.
-    fn among<'v>(&mut self, name: &str, allowed: &[&'v str], faults: &mut Faults) -> Option<&'v str> {
+    fn among<'v>(&mut self, name: &'static str, allowed: &[&'v str], faults: &mut Faults) -> Option<&'v str> {
         let values = self.take(name)?;
         if let [alone] = values.as_slice()
             && let Some(valid) = allowed.iter().find(|v| *v == alone)
@@ -68,10 +151,21 @@ impl ReceivedParameters {
     }
 
     fn finish(self, mut faults: Faults) -> Result<(), ApiError> {
-        for (name, values) in self.0 {
+        let mut meant = Meant::default();
+        for (name, values) in self.sent {
+            if let Some(known) = self.known.iter().find(|known| alike(known, &name)) {
+                meant.ask(known, " ?");
+            } else if OPTIONS.contains(&name.as_str()) {
+                meant.say(OPTIONS_WHERE, "", "");
+            }
             faults.unknown(&name, raw(&values));
         }
-        faults.finish()
+        let faults = faults.told();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        meant.look_through(&faults);
+        Err(ApiError::Validation(faults, meant.0.into()))
     }
 }
 
@@ -89,7 +183,7 @@ fn fault_among(place: FaultPlace<'_>, value: &Value, allowed: &[&str], faults: &
 fn received(parameters: Vec<(String, Vec<String>)>) -> ReceivedParameters {
     let without_key =
         |(name, values): &(String, Vec<String>)| name != KEY_IN_QUERY || values.iter().all(String::is_empty);
-    ReceivedParameters(parameters.into_iter().filter(without_key).collect())
+    ReceivedParameters { sent: parameters.into_iter().filter(without_key).collect(), known: vec![KEY_IN_QUERY] }
 }
 
 /// A route without parameters.
@@ -130,7 +224,7 @@ fn items<T>(
 /// The INSEE code of a region, from itself or from a postal code.
 fn region(place: FaultPlace<'_>, value: &Value, faults: &mut Faults) -> Option<&'static str> {
     let text = value.as_str().unwrap_or_default();
-    if let Some(region) = territory::region(text).or_else(|| territory::region_of_postal_code(text)) {
+    if let Some(region) = any_region(text) {
         return Some(region.code);
     }
     if text.chars().count() == 5 {
@@ -325,26 +419,22 @@ fn format(received: &mut ReceivedParameters, ext: Option<&str>, faults: &mut Fau
 }
 
 /// A whole number; 0 means the default.
-fn number(received: &mut ReceivedParameters, name: &str, default: u64, max: u64, faults: &mut Faults) -> u64 {
+fn number(received: &mut ReceivedParameters, name: &'static str, default: u64, max: u64, faults: &mut Faults) -> u64 {
     let Some(values) = received.take(name) else { return default };
-    // The former service replaced these characters before it looked: its errors show the result.
-    let cleaned: Vec<String> = values.iter().map(|v| v.replace(['$', '.', '/', '[', ']'], "_")).collect();
     let read = match values.as_slice() {
         [alone] => whole_number(alone),
         _ => Err(NumberFault::Base),
     };
-    match read {
-        Ok(0) => default,
-        Ok(n) if n <= max => n,
-        Ok(_) => {
-            faults.number(FaultPlace::Name(name), raw(&cleaned), NumberFault::Max(max));
-            default
-        }
-        Err(fault) => {
-            faults.number(FaultPlace::Name(name), raw(&cleaned), fault);
-            default
-        }
-    }
+    let fault = match read {
+        Ok(0) => return default,
+        Ok(n) if n <= max => return n,
+        Ok(_) => NumberFault::Max(max),
+        Err(fault) => fault,
+    };
+    // The former service replaced these characters before it looked: its errors show the result.
+    let cleaned: Vec<String> = values.iter().map(|v| v.replace(['$', '.', '/', '[', ']'], "_")).collect();
+    faults.number(FaultPlace::Name(name), raw(&cleaned), fault);
+    default
 }
 
 /// What to send where there is nothing to draw.

@@ -6,8 +6,9 @@
 use crate::access;
 use crate::document;
 use crate::error::{ApiError, NotFound};
+use crate::export::ExportDemand;
 use crate::links::WebLink;
-use crate::list::{self, List};
+use crate::list::{self, List, ListRoute, ListShape, Unshaped};
 use crate::parameters::{self, DocumentPath};
 use crate::public;
 use crate::quota::Exceeded;
@@ -20,14 +21,6 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use store::Reader;
 use store::kv::KeyValue;
-
-/// The list that a path asks for; `T` is a segment as sent, or decoded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct ListRoute<T> {
-    list: List,
-    place: Option<T>,
-    ext: Option<T>,
-}
 
 /// What a path asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,16 +92,17 @@ pub async fn mailles<M: Runtime>(runtime: &M, request: Request) -> Response {
 
 /// The nomenclature.
 pub async fn bcn<M: Runtime>(runtime: &M, request: Request) -> Response {
-    read_lists(runtime, request, |s| list_route(s, List::Bcn)).await
+    read_lists(runtime, request, |s| list_route(s, List::Bcn), || Unshaped).await
 }
 
-/// Every list under a path with an extension.
+/// Every list under a path with an extension, with the options of exports.
 pub async fn lists<M: Runtime>(runtime: &M, request: Request) -> Response {
-    read_lists(runtime, request, |s| {
-        let mailles = Maille::ALL.map(List::Statistics);
-        mailles.into_iter().chain([List::Bcn]).find_map(|list| list_route(s, list))
-    })
-    .await
+    read_lists(runtime, request, any_list, ExportDemand::default).await
+}
+
+fn any_list<'a>(segments: &[&'a str]) -> Option<ListRoute<&'a str>> {
+    let mailles = Maille::ALL.map(List::Statistics);
+    mailles.into_iter().chain([List::Bcn]).find_map(|list| list_route(segments, list))
 }
 
 fn list_route<'a>(segments: &[&'a str], list: List) -> Option<ListRoute<&'a str>> {
@@ -160,7 +154,7 @@ async fn handle<M: Runtime>(
     {
         return Ok(response);
     }
-    let route = route(&segments(request)?).ok_or(ApiError::UnknownRoute)?;
+    let route = route(own(&request.segments())?).ok_or(ApiError::UnknownRoute)?;
     if let Some(response) = by_method(request)? {
         return Ok(response);
     }
@@ -214,13 +208,12 @@ async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
 }
 
 /// The segments after the prefix that all routes share.
-fn segments(request: &Request) -> Result<Vec<&str>, ApiError> {
-    let segments = request.segments();
+fn own<'s, 'a>(segments: &'s [&'a str]) -> Result<&'s [&'a str], ApiError> {
     let own = segments.strip_prefix(PREFIX.as_slice()).ok_or(ApiError::UnknownRoute)?;
     if own.is_empty() || own.iter().any(|s| s.is_empty()) {
         return Err(ApiError::UnknownRoute);
     }
-    Ok(own.to_vec())
+    Ok(own)
 }
 
 /// The answer to a method that does not read; `None` for one that does.
@@ -233,26 +226,28 @@ fn by_method(request: &Request) -> Result<Option<Response>, ApiError> {
 }
 
 /// Answers what lists alone are asked for.
-async fn read_lists<M: Runtime>(
+async fn read_lists<M: Runtime, S: ListShape>(
     runtime: &M,
     request: Request,
     route: impl for<'a> Fn(&[&'a str]) -> Option<ListRoute<&'a str>>,
+    shape: impl Fn() -> S,
 ) -> Response {
-    let response = match handle_list(runtime, &request, route).await {
+    let response = match handle_list(runtime, &request, route, shape).await {
         Ok(response) => response,
         Err(error) => error.response(),
     };
     response.finish(runtime, &request).await
 }
 
-async fn handle_list<M: Runtime>(
+async fn handle_list<M: Runtime, S: ListShape>(
     runtime: &M,
     request: &Request,
     route: impl for<'a> Fn(&[&'a str]) -> Option<ListRoute<&'a str>>,
+    shape: impl Fn() -> S,
 ) -> Result<Response, ApiError> {
     body::read(request)?;
     let monotonic = runtime.monotonic_ms();
-    let route = route(&segments(request)?).ok_or(ApiError::UnknownRoute)?;
+    let route = route(own(&request.segments())?).ok_or(ApiError::UnknownRoute)?;
     if let Some(response) = by_method(request)? {
         return Ok(response);
     }
@@ -261,19 +256,10 @@ async fn handle_list<M: Runtime>(
         Ok(told) => told,
         Err(exceeded) => return Ok(exceeded.response()),
     };
-    let serve = |reader| respond(runtime, reader, request, &route);
+    let serve = |reader| list::respond(runtime, reader, request, &route, shape());
     let mut response = from_whole(runtime, monotonic, serve).await.unwrap_or_else(|error| error.response());
     response.headers.append(&mut told);
     Ok(response)
-}
-
-async fn respond<M: Runtime>(
-    runtime: &M,
-    reader: Reader<M::Kv>,
-    request: &Request,
-    route: &ListRoute<Cow<'_, str>>,
-) -> Result<Response, ApiError> {
-    list::respond(runtime, reader, request, &route.list, route.place.as_deref(), route.ext.as_deref()).await
 }
 
 /// Where nothing is found under a code, the search names the closest ones. A header, because
@@ -344,7 +330,7 @@ async fn serve<M: Runtime>(
 ) -> Result<Response, ApiError> {
     let (path, ext) = match route {
         Route::Mailles => return published_mailles(&reader, request).await,
-        Route::List(route) => return respond(runtime, reader, request, route).await,
+        Route::List(route) => return list::respond(runtime, reader, request, route, Unshaped).await,
         Route::Declared { maille, place, codes, ext } => (DocumentPath::Declared(maille, place, codes), ext),
         Route::Certification { codes, ext } => (DocumentPath::National(codes), ext),
         Route::Regionale { region, codes, ext } => (DocumentPath::Regionale(region, codes), ext),

@@ -53,10 +53,14 @@ impl Faults {
     ///
     /// # Errors
     /// [`ApiError::Validation`].
-    pub fn finish(mut self) -> Result<(), ApiError> {
-        if self.told.is_empty() {
-            return Ok(());
-        }
+    pub fn finish(self) -> Result<(), ApiError> {
+        let told = self.told();
+        if told.is_empty() { Ok(()) } else { Err(ApiError::Validation(told, "".into())) }
+    }
+
+    /// What is told of them.
+    #[must_use]
+    pub fn told(mut self) -> Vec<Value> {
         if self.others > 0 {
             self.told.push(json!({
                 "message": format!("{} other faults are not told", self.others),
@@ -65,7 +69,7 @@ impl Faults {
                 "context": {"limit": FAULTS_MAX, "count": self.others},
             }));
         }
-        Err(ApiError::Validation(self.told))
+        self.told
     }
 
     fn add(&mut self, place: FaultPlace<'_>, error_type: &str, rest: &str, value: Option<Value>, extra: Value) {
@@ -211,7 +215,7 @@ pub enum NumberFault {
 /// # Errors
 /// What is wrong with it.
 pub fn whole_number(text: &str) -> Result<u64, NumberFault> {
-    const EXACT: u128 = 9_007_199_254_740_991; // 2^53 - 1
+    const EXACT: u64 = 9_007_199_254_740_991; // 2^53 - 1; what does not fit into 64 bits is beyond it as well
     let text = text.trim();
     let (negative, text) = match text.as_bytes().first() {
         Some(b'-') => (true, text.get(1..).unwrap_or_default()),
@@ -225,15 +229,15 @@ pub fn whole_number(text: &str) -> Result<u64, NumberFault> {
     }
     let exponent: u32 = exponent.trim_start_matches('+').parse().unwrap_or(u32::MAX);
     let value = mantissa
-        .parse::<u128>()
+        .parse::<u64>()
         .ok()
-        .and_then(|m| if m == 0 { Some(0) } else { 10u128.checked_pow(exponent).and_then(|p| m.checked_mul(p)) });
+        .and_then(|m| if m == 0 { Some(0) } else { 10u64.checked_pow(exponent).and_then(|p| m.checked_mul(p)) });
     match value {
         Some(value) if value <= EXACT => {
             if negative && value != 0 {
                 return Err(NumberFault::Min(1));
             }
-            u64::try_from(value).map_err(|_| NumberFault::Imprecise)
+            Ok(value)
         }
         _ => Err(NumberFault::Imprecise),
     }

@@ -251,6 +251,10 @@ pub fn academie(code: &str) -> Option<(&'static Region, &'static Academie)> {
     REGIONS.iter().find_map(|r| Some((r, r.academies.iter().find(|a| a.code == code)?)))
 }
 
+/// INSEE codes of Saint-Barthélemy and Saint-Martin. The directory has their establishments in Guadeloupe, whose academie
+/// runs them, and their postal codes (97133, 97150) lead there too: both kinds of code have one answer.
+const NORTHERN_ISLANDS: [&str; 2] = ["97701", "97801"];
+
 /// The region of a postal code: any five characters whose first two (97 and 98: three) are a
 /// departement.
 ///
@@ -264,6 +268,9 @@ pub fn academie(code: &str) -> Option<(&'static Region, &'static Academie)> {
 pub fn region_of_postal_code(text: &str) -> Option<&'static Region> {
     if text.chars().count() != 5 {
         return None;
+    }
+    if NORTHERN_ISLANDS.contains(&text) {
+        return region_of_departement("971");
     }
     let length = if text.starts_with("97") || text.starts_with("98") { 3 } else { 2 };
     region_of_departement(text.get(..length)?)
@@ -319,6 +326,15 @@ mod tests {
             ("20000", Some("94")),
             ("97600", Some("06")),
             ("98800", Some("00")),
+            // Saint-Martin, Saint-Barthélemy, Saint-Pierre, Monaco: the postal code, then INSEE's.
+            ("97150", Some("01")),
+            ("97801", Some("01")),
+            ("97133", Some("01")),
+            ("97701", Some("01")),
+            ("97500", Some("00")),
+            ("97502", Some("00")),
+            ("98000", None),
+            ("99138", None),
             ("7501", None),
             ("750111", None),
             ("é5011", None),

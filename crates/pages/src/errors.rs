@@ -26,7 +26,7 @@ pub const ERRORS: [Explanation; 21] = [
         status: 400,
         message: "Erreur de validation",
         cause: "Un ou plusieurs paramètres sont inconnus, mal formés, ou ne vont pas ensemble.",
-        remedy: "« details » donne les fautes, 100 au plus, puis le nombre des autres : « path » nomme le paramètre, « message » la forme attendue, « context.valids » les valeurs possibles quand elles sont en nombre fini. Un CFD a 8 caractères, un MEFSTAT11 en a 11, un code SISE s’écrit avec son préfixe (SISE:2599901), un UAI a sept chiffres et une lettre, un millésime s’écrit 2023 ou 2022_2023.",
+        remedy: "« details » donne les fautes, 100 au plus, puis le nombre des autres : « path » nomme le paramètre, « message » la forme attendue, « context.valids » les valeurs possibles quand elles sont en nombre fini. Là où le service devine ce qui a été voulu, « title » de l’en-tête Link le dit : un nom au singulier pour un pluriel, un code dont un tableur a retiré le 0 de gauche, un code SISE sans préfixe. Un CFD a 8 caractères, un MEFSTAT11 en a 11, un code SISE s’écrit avec son préfixe (SISE:2599901), un UAI a sept chiffres et une lettre, un millésime s’écrit 2023 ou 2022_2023.",
     },
     Explanation {
         anchor: "recherche",
@@ -61,7 +61,7 @@ pub const ERRORS: [Explanation; 21] = [
         status: 401,
         message: "Not authorized",
         cause: "La route demande une clé ou un jeton ; il manque, il est inconnu, ou il est expiré (un jeton vaut un jour).",
-        remedy: "Envoyer la clé dans l’en-tête x-api-key, ou un jeton dans Authorization: Bearer. POST /api/inserjeunes/auth/login délivre un jeton. Les routes d’un seul document n’ont pas besoin de clé.",
+        remedy: "Envoyer la clé dans l’en-tête x-api-key, ou un jeton dans Authorization: Bearer. POST /api/inserjeunes/auth/login délivre un jeton. Les routes d’un seul document n’ont pas besoin de clé. « title » de l’en-tête Link dit si la clé manque ou si elle ne vaut rien.",
     },
     Explanation {
         anchor: "identifiants",

@@ -1,9 +1,10 @@
-//! `/api/status` and `/etat`: what is published, since when, from what, and whether it can be read.
+//! `/api/status` and `/etat`: what is published, since when, from what, and whether it can be read; and the list of exports.
 //!
 //! It reads the pointer, the public record of the generation and the public reports: never a key
 //! of the import's own work.
 
 use crate::coverage;
+use crate::exports;
 use crate::fields::{by_filiere, number};
 use crate::report;
 use crate::template::{self, Deployment, PageHead, page, table};
@@ -16,13 +17,15 @@ use store::kv::to_value;
 use store::public_record::DocumentCounts;
 use store::{StoreError, keys};
 
-/// Answers `/api`, `/api/status`, `/etat`; 404 in JSON for everything else.
+/// Answers `/api`, `/api/status`, `/api/exports`, `/etat…`; 404 in JSON for everything else.
 pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
     let segments = request.segments();
     let form = match segments.as_slice() {
         ["api", "status"] => StatusForm::Json,
         ["etat"] => StatusForm::Page,
         ["etat", "couverture.csv"] => StatusForm::Coverage,
+        ["etat", "exports"] => StatusForm::ExportsPage,
+        ["api", "exports"] => StatusForm::Exports,
         _ => return routes::status(runtime, request).await,
     };
     let response = match handle(runtime, &request, form).await {
@@ -39,6 +42,9 @@ enum StatusForm {
     Page,
     /// The history of the coverage, as CSV.
     Coverage,
+    /// The exports of each generation.
+    Exports,
+    ExportsPage,
 }
 
 async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) -> Result<Response, ApiError> {
@@ -48,6 +54,14 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) ->
         "OPTIONS" => return Ok(routes::options(routes::READING)),
         _ => return Err(ApiError::UnknownRoute),
     }
+    if let StatusForm::Exports | StatusForm::ExportsPage = form {
+        let exports = exports::read(runtime, request).await?;
+        let response = match form {
+            StatusForm::Exports => Response::json(200, &exports),
+            _ => template::show(request, 200, exports::show(&Deployment::read(runtime).await, &exports)),
+        };
+        return Ok(response.with("cache-control", "no-store").compress(request));
+    }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
     let response = match form {
@@ -56,7 +70,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) ->
             Response::new(status, "text/csv; charset=UTF-8", coverage::csv(history(&state)).into_bytes())
                 .with("content-disposition", "attachment; filename=couverture.csv")
         }
-        StatusForm::Json => Response::json(status, &state),
+        _ => Response::json(status, &state),
     };
     let response = if status == 503 { response.with("retry-after", "5") } else { response };
     Ok(response.with("cache-control", "no-store").compress(request))
@@ -194,6 +208,7 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
                 dt { "Empreinte de " (list) ".csv" } dd { code { (digest.as_str().unwrap_or_default()) } }
             }
         }
+        p { a href="/etat/exports" { "Les exports, leurs lignes, leurs empreintes et leurs adresses" } }
         h2 { "Millésimes en vigueur" }
         dl.sheet {
             dt { "France, secondaire" } dd { (in_force("certifications")) }

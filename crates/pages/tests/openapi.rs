@@ -148,10 +148,10 @@ fn generators_find_ascii_names_and_types_everywhere() {
 #[test]
 fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
     for error in [
-        ApiError::Validation(Vec::new()),
+        ApiError::Validation(Vec::new(), "".into()),
         ApiError::Unreadable(""),
         ApiError::Demand("".into()),
-        ApiError::Unauthorized,
+        ApiError::Unauthorized(""),
         ApiError::Credentials,
         ApiError::UnknownRoute,
         ApiError::Millesime { millesime: String::new(), available: Vec::new() },

@@ -53,7 +53,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
     let (token, path) = rest.split_once('/').map_or((rest, None), |(token, path)| (token, Some(path)));
     let generation = token.split('-').next().unwrap_or_default();
     if !opens(runtime, generation, token).await? && !bears_secret(runtime, request).await? {
-        return Err(ApiError::Unauthorized);
+        return Err(ApiError::Unauthorized(""));
     }
     let pointer = preview(&runtime.kv(), generation).await?.ok_or(ApiError::NotFound(NotFound::Job))?;
     let Some(path) = path else {
@@ -153,7 +153,7 @@ fn within(request: &Request, path: &str, key: &str) -> Request {
 /// What waits for a signature, for whoever holds the import's secret.
 async fn waiting<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, ApiError> {
     if !bears_secret(runtime, request).await? {
-        return Err(ApiError::Unauthorized);
+        return Err(ApiError::Unauthorized(""));
     }
     let secret = secret(runtime, SECRET_NAME, 0).await?;
     let mut waiting = Vec::new();

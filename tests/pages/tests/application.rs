@@ -182,6 +182,45 @@ fn the_status_tells_what_is_published_and_nothing_of_the_work() {
     assert!(page(&empty, "/etat").contains("Rien n’est encore publié"));
 }
 
+/// What the list of exports says of a file is what a client finds in it.
+#[test]
+fn exports_are_listed_with_what_a_client_can_check() {
+    let app = start().unwrap();
+    let answer = app.send(&Request::get("/api/exports")).unwrap();
+    let (told, status) = (answer.json(), app.get("/api/status").unwrap().json());
+    let generations = told["generations"].as_array().unwrap();
+    assert_eq!((answer.status, generations.len(), &generations[0]["generation"]), (200, 1, &status["generation"]));
+    let html = page(&app, "/etat/exports");
+    let mut names = Vec::new();
+    for export in generations[0]["exports"].as_array().unwrap() {
+        let (name, url) = (export["nom"].as_str().unwrap(), export["url"].as_str().unwrap());
+        assert_eq!(export["empreinte"], status["publication"]["empreintes"][name], "{name}");
+        assert!(
+            html.contains(export["empreinte"].as_str().unwrap()) && html.contains(&format!("{name}.csv")),
+            "{name}"
+        );
+        let file = app.get(&format!("/{}", url.strip_prefix("../").unwrap())).unwrap();
+        assert_eq!(file.status, 200, "{url}");
+        assert_eq!(file.header("x-total-count"), Some(export["lignes"].to_string().as_str()), "{name}");
+        assert_eq!(file.header("x-total-count"), file.header("x-row-count"), "{name}");
+        names.push(name);
+    }
+    assert_eq!(names, ["bcn", "certifications", "formations", "maille.academies", "regionales"]);
+    // The generation before is told as long as it is there, without an address.
+    let mut lines = pages_tests::sample().unwrap();
+    lines.extend(br#"{"kind":"rncp","doc":{"code_certification":"40099010","rncp":"RNCP99990"}}"#);
+    let job = app.push(&support::push::Push::all(lines)).unwrap();
+    assert_eq!(job["etape"], "publie");
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let told = app.send(&Request::get("/api/exports")).unwrap().json();
+    let before = &told["generations"][1];
+    assert_eq!((&before["generation"], &before["en_service"]), (&generations[0]["generation"], &json!(false)));
+    assert_eq!(
+        (&before["exports"][1]["empreinte"], &before["exports"][1]["url"]),
+        (&generations[0]["exports"][1]["empreinte"], &Value::Null)
+    );
+}
+
 #[test]
 fn a_store_that_fails_is_told_as_such() {
     let app = start().unwrap();
@@ -312,7 +351,8 @@ const POSTED: [(&str, &str, &str); 4] = [
 const SENT: &str = "appariement-catalogue";
 
 /// Paths that need no description: pages, not answers of the API.
-const PAGES: [&str; 6] = ["/", "/etat", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement", "/api/doc/conditions"];
+const PAGES: [&str; 7] =
+    ["/", "/etat", "/etat/exports", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement", "/api/doc/conditions"];
 
 /// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
 #[test]

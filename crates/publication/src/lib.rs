@@ -20,6 +20,7 @@
 //! record says so, and everything else is a function of what was read.
 
 mod anomalies;
+mod changes;
 mod differences;
 mod error;
 mod housekeeping;

@@ -52,6 +52,12 @@ pub(crate) struct Manifest {
     /// How many values the outlines of its statistics lie in. Versions before had none.
     #[serde(rename = "contours", default)]
     pub(crate) outlines: usize,
+    /// What those outlines say: see [`crate::outlines::FORM`].
+    #[serde(rename = "forme_contours", default)]
+    pub(crate) outline_form: u32,
+    /// A digest of the rows of the nomenclature, whatever their order.
+    #[serde(rename = "nomenclature", default)]
+    pub(crate) nomenclature: u64,
     /// How many partitions of the sources each family has; none where a version before did not say.
     #[serde(rename = "partitions", default)]
     pub(crate) by_family: PerFamily<usize>,

@@ -20,6 +20,9 @@ use store::kv::{KeyValue, StoreError};
 /// The family that holds it.
 pub(crate) const FAMILY: &str = "contours";
 
+/// Version of what an outline says of a document: those of two versions are not compared.
+pub(crate) const FORM: u32 = 1;
+
 /// Bytes of a value, unfolded.
 const PIECE: usize = 256 * 1024;
 /// What stands for a rate that is not published.
@@ -43,26 +46,20 @@ pub(crate) struct Outline<'a> {
     /// Whether it has figures, shown or hidden.
     figures: bool,
     size: Option<u64>,
-    /// A hash of all that is published of it.
-    hash: u64,
+    /// A digest of all that is served of it, so that what is hidden is not told by it either.
+    pub(crate) served: u64,
     rates: [u8; RATES.len()],
 }
 
 impl<'a> Outline<'a> {
-    /// Of a published document; `pushed` is its JSON as it came, which says the same of one that hides nothing.
-    pub(crate) fn new(key: (&'a str, &'a str), published: &'a PublishedDocument, pushed: &[u8]) -> Self {
+    /// Of a published document; `served` is the digest of how it is served.
+    pub(crate) fn new(key: (&'a str, &'a str), published: &'a PublishedDocument, served: u64) -> Self {
         let document = published.as_document();
         let text = |field: &str| document.get(field).and_then(Value::as_str).unwrap_or_default();
         let within = |field: &str, name: &str| {
             document.get(field).and_then(|v| v.get(name)).and_then(Value::as_str).unwrap_or_default()
         };
         let hidden = published.hides();
-        let hash = if hidden {
-            // What is hidden must not be told by a hash either.
-            keys::hash(&serde_json::to_string(document).unwrap_or_default())
-        } else {
-            keys::hash(&String::from_utf8_lossy(pushed))
-        };
         let rate = |field: &&str| {
             let rate = document.get(*field).and_then(Value::as_u64).and_then(|rate| u8::try_from(rate).ok());
             rate.unwrap_or(NO_RATE)
@@ -78,7 +75,7 @@ impl<'a> Outline<'a> {
             hidden,
             figures: document.iter().any(|(field, value)| is_indicator(field) && !value.is_null()),
             size: document.get(NB_ANNEE_TERM).and_then(Value::as_u64),
-            hash,
+            served,
             rates: RATES.each_ref().map(rate),
         }
     }
@@ -91,7 +88,7 @@ impl<'a> Outline<'a> {
         }
         let flags = u64::from(self.hidden) | u64::from(self.figures) << 1;
         encoder.number(flags).number(self.size.map_or(0, |size| size.saturating_add(1)));
-        encoder.0.extend_from_slice(&self.hash.to_le_bytes());
+        encoder.0.extend_from_slice(&self.served.to_le_bytes());
         encoder.0.extend_from_slice(&self.rates);
         encoder.0
     }
@@ -103,7 +100,7 @@ impl<'a> Outline<'a> {
         }
         let [maille, place, code, millesime, filiere, region, diplome] = texts;
         let (flags, size) = (decoder.number()?, decoder.number()?);
-        let (hash, rest) = decoder.0.split_first_chunk()?;
+        let (served, rest) = decoder.0.split_first_chunk()?;
         let (rates, rest) = rest.split_first_chunk()?;
         decoder.0 = rest;
         Some(Self {
@@ -117,12 +114,13 @@ impl<'a> Outline<'a> {
             hidden: flags & 1 == 1,
             figures: flags & 2 == 2,
             size: size.checked_sub(1),
-            hash: u64::from_le_bytes(*hash),
+            served: u64::from_le_bytes(*served),
             rates: *rates,
         })
     }
 
-    fn key(&self) -> [&'a str; 5] {
+    /// What tells it from all others.
+    pub(crate) fn key(&self) -> [&'a str; 5] {
         [self.maille, self.place, self.code, self.millesime, self.filiere]
     }
 
@@ -161,6 +159,14 @@ impl Outlines {
             0 => Ok(None),
             count => Self::of(kv, manifest.shelf()?, count).await.map(Some),
         }
+    }
+
+    /// The same, to be compared with those that this version writes; `None` where the generation has others, or none.
+    pub(crate) async fn comparable<K: KeyValue>(kv: &K, manifest: &Manifest) -> Result<Option<Self>, StoreError> {
+        if manifest.outline_form != FORM {
+            return Ok(None);
+        }
+        Self::of(kv, manifest.shelf()?, manifest.outlines).await.map(Some)
     }
 
     /// Those that lie in so many values.
@@ -261,12 +267,17 @@ pub struct Differences {
     pub largest: Vec<RateChange>,
 }
 
+/// Is told a change: what it is, the key of the statistic, a field, its values before and after.
+pub(crate) type RowTeller<'t> = dyn FnMut(&str, &[&str; 5], &str, &str, &str) + 't;
+
 impl Differences {
-    /// Compares two generations. `row` is told each change, of which no hidden value is part.
-    pub(crate) fn of(
-        before: &Outlines,
-        after: &Outlines,
-        mut row: impl FnMut(&str, &[&str; 5], &str, &str, &str),
+    /// Compares two generations. `row` is told each change, of which no hidden value is part; `pair` is shown every statistic,
+    /// sorted by its key.
+    pub(crate) fn of<'o>(
+        before: &'o Outlines,
+        after: &'o Outlines,
+        row: &mut RowTeller<'_>,
+        pair: &mut dyn FnMut(Option<&Outline<'o>>, Option<&Outline<'o>>),
     ) -> Self {
         let mut differences = Self::default();
         let (mut old, mut new) = (before.iter().peekable(), after.iter().peekable());
@@ -279,18 +290,14 @@ impl Differences {
             };
             let before = if order == Ordering::Greater { None } else { old.next() };
             let after = if order == Ordering::Less { None } else { new.next() };
-            differences.add(before.as_ref(), after.as_ref(), &mut row);
+            pair(before.as_ref(), after.as_ref());
+            differences.add(before.as_ref(), after.as_ref(), row);
         }
         differences.largest.truncate(LARGEST);
         differences
     }
 
-    fn add(
-        &mut self,
-        before: Option<&Outline<'_>>,
-        after: Option<&Outline<'_>>,
-        row: &mut impl FnMut(&str, &[&str; 5], &str, &str, &str),
-    ) {
+    fn add(&mut self, before: Option<&Outline<'_>>, after: Option<&Outline<'_>>, row: &mut RowTeller<'_>) {
         let Some(one) = after.or(before) else { return };
         let tally = self
             .tallies
@@ -305,7 +312,7 @@ impl Differences {
             (_, None) => (&mut tally.removed, "retiré"),
             (Some(a), Some(b)) if a.hidden && !b.hidden => (&mut tally.shown, "dévoilé"),
             (Some(a), Some(b)) if b.hidden && !a.hidden => (&mut tally.hidden, "masqué"),
-            (Some(a), Some(b)) if a.hash == b.hash => (&mut tally.unchanged, ""),
+            (Some(a), Some(b)) if a.served == b.served => (&mut tally.unchanged, ""),
             _ => (&mut tally.changed, "changé"),
         };
         *count += 1;
@@ -426,14 +433,15 @@ pub(crate) fn coverage(outlines: &Outlines) -> (CoverageByFiliere, String) {
 pub(crate) fn table(before: &Outlines, after: &Outlines) -> (Differences, String) {
     let mut table = String::from("changement;maille;lieu;code_certification;millesime;filiere;champ;avant;apres\n");
     let (mut rows, mut beyond) = (0, 0);
-    let differences = Differences::of(before, after, |what, key, field, old, new| {
+    let mut row = |what: &str, key: &[&str; 5], field: &str, old: &str, new: &str| {
         if rows >= ROWS_MAX {
             beyond += 1;
             return;
         }
         rows += 1;
         let _ = writeln!(table, "{what};{};{field};{old};{new}", key.join(";"));
-    });
+    };
+    let differences = Differences::of(before, after, &mut row, &mut |_, _| {});
     if beyond > 0 {
         let _ = writeln!(table, "et {beyond} autres lignes;;;;;;;;");
     }
@@ -444,12 +452,13 @@ pub(crate) fn table(before: &Outlines, after: &Outlines) -> (Differences, String
 mod tests {
     use super::*;
     use serde_json::json;
+    use store::version_set::Version;
 
     fn outlines(documents: &[Value]) -> Outlines {
         let records = documents.iter().map(|document| {
             let published = PublishedDocument::new(document.as_object().unwrap().clone());
-            let pushed = serde_json::to_vec(document).unwrap();
-            Outline::new(("formations", document["uai"].as_str().unwrap()), &published, &pushed).encode()
+            let served = Version::new(&published).digest();
+            Outline::new(("formations", document["uai"].as_str().unwrap()), &published, served).encode()
         });
         let bytes = pieces(records.collect()).iter().flat_map(|p| unfold(p).unwrap()).collect();
         Outlines::new(bytes).unwrap()

@@ -379,7 +379,10 @@ fn invariant_8_everything_unread_is_deleted_without_listing() {
     runtime.now.set(11 * 60 * 1000);
     clean();
     assert_eq!(generations(&kv), BTreeSet::from(["g3".to_owned(), "g4".to_owned()]));
-    let remainders: Vec<String> = kv.keys().into_iter().filter(|k| !k.starts_with('g')).collect();
+    // What changed is kept beside generations, in so many values.
+    let of_feed = |key: &String| key.starts_with("public:changements");
+    assert_eq!(kv.keys().into_iter().filter(of_feed).count(), 1 + 3);
+    let remainders: Vec<String> = kv.keys().into_iter().filter(|k| !k.starts_with('g') && !of_feed(k)).collect();
     assert_eq!(
         remainders,
         ["current", "work:generations", "work:generations:copie", "work:lease", "work:marks:g3", "work:marks:g4"]

@@ -20,6 +20,12 @@ pub const USAGE: &str = "public:usage";
 /// What each generation covered. It is outside generations too, and is never deleted.
 pub const HISTORY: &str = "public:couverture";
 
+/// How what is served changed, move by move: see [`crate::changes`].
+pub const CHANGES: &str = "public:changements";
+
+/// When publications are expected.
+pub const CALENDAR: &str = "public:calendrier";
+
 /// The name of the list of a declared maille, told apart from those of the contract.
 #[must_use]
 pub fn declared_list(name: &str) -> String {

@@ -19,6 +19,7 @@
 
 pub mod bundle;
 pub mod chain;
+pub mod changes;
 pub mod codec;
 pub mod counts;
 pub mod exchange;

@@ -5,7 +5,7 @@
 //! closing brace, the closing instant that decides `formation_fermee` on the day of the request,
 //! the messages, the title and details that single answers add.
 
-use crate::codec::{Decoder, Encoder};
+use crate::codec::{self, Decoder, Encoder};
 use domain::date::{self, Instant};
 use domain::{Document, Filiere, PublishedDocument, Universe, presentation};
 use lz4_flex::block;
@@ -148,6 +148,12 @@ impl Version {
     #[must_use]
     pub fn universe(&self) -> Universe {
         Filiere::parse(self.filiere()).map_or(Universe::Secondaire, Filiere::universe)
+    }
+
+    /// A digest of all that is served of it.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        codec::digest(&self.bytes)
     }
 
     /// Writes the answer: the stored pieces, with what depends on the day filled in.

@@ -14,7 +14,7 @@ use domain::declared::MAILLE_FIELD;
 use domain::{Document, Filiere, Kind, Maille, Millesime, PublishedDocument, Secrecy};
 use std::collections::BTreeMap;
 use store::bundle;
-use store::codec::Encoder;
+use store::codec::{self, Encoder};
 use store::counts::HeadCount;
 use store::keys::{self, Family};
 use store::kv::{KeyValueWrite, StoreError, VALUE_MAX};
@@ -162,6 +162,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.pack_document(kind, &keys.document).await?;
             if kind == Kind::Bcn {
                 let list_row = ListRow::bcn(&keys.document);
+                self.state.nomenclature = self.state.nomenclature.wrapping_add(codec::digest(&list_row.json));
                 self.sort(BCN, &list_row).await?;
                 let cfd = text(&keys.document, "code_formation_diplome");
                 return Ok(cfd.into_bytes());
@@ -228,9 +229,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 *self.job.summary.below_threshold.entry(name.clone()).or_default() += 1;
             }
             let place = place_of(maille, published.as_document());
-            self.outlines.push(Outline::new((&name, &place), &published, json).encode());
-            self.state.columns.add(&name, &row.millesime, published.as_document());
             let version = Version::new(&published);
+            self.outlines.push(Outline::new((&name, &place), &published, version.digest()).encode());
+            self.state.columns.add(&name, &row.millesime, published.as_document());
             let list_row = ListRow::statistic(maille, row, &published, &version, columns);
             if let Some(rank) = rank {
                 self.sort(rank, &list_row).await?;

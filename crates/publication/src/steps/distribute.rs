@@ -124,7 +124,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         state.index = state.index.emptied();
         state.matching = state.matching.emptied();
         (state.digest, state.public_digest, state.cards, state.millesimes, state.tables) = Default::default();
-        (state.columns, state.millesime_counts, state.outlines) = Default::default();
+        (state.columns, state.millesime_counts, state.outlines, state.nomenclature) = Default::default();
         self.job.summary.anomalies.forget(&[Rule::Duplicate, Rule::DuplicateEqual, Rule::TwoSpellings]);
         self.job.summary.duplicates.clear();
         self.job.summary.documents.clear();

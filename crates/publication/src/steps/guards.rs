@@ -2,6 +2,7 @@
 
 use super::JobStepper;
 use crate::Environment;
+use crate::changes::{self, ClientChanges};
 use crate::differences::COVERAGE_FAMILY;
 use crate::outlines::{self, Differences, Outlines};
 use crate::writer::put_long;
@@ -9,6 +10,7 @@ use domain::{Maille, Millesime, Universe, date};
 use plausibility::{Rule, Severity, changed_scale};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use store::changes::Switch;
 use store::kv::{KeyValueWrite, StoreError};
 use store::pointer::MillesimesInForce;
 
@@ -55,16 +57,30 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// Finds what changed since the generation in use, and what is covered. Both are told in the report and lie in the
     /// generation, so that whoever is asked to confirm or to sign knows what.
     pub(super) async fn compare(&mut self) -> Result<(), StoreError> {
+        let new = Outlines::of(self.kv, self.shelf(), self.state.outlines).await?;
+        let old = match &self.state.base {
+            Some(base) => Outlines::comparable(self.kv, base).await?,
+            None => None,
+        };
+        let mut changes = ClientChanges::default();
+        // Until it is compared, all of it is new.
+        let mut switch = Switch { to: self.generation.clone(), whole: true, ..Switch::default() };
+        if let Some(base) = &self.state.base {
+            switch.from = Some(base.generation.clone());
+            switch.nomenclature = base.nomenclature != self.state.nomenclature;
+            switch.in_force = base.millesimes != self.state.millesimes;
+            if let Some(old) = &old {
+                let pair = &mut |before: Option<&_>, after: Option<&_>| changes.see(before, after);
+                let mut differences = Differences::of(old, &new, &mut |_, _, _, _, _| {}, pair);
+                (differences.before, differences.after) = (base.generation.clone(), self.generation.clone());
+                self.job.summary.differences = Some(differences);
+                switch.whole = false;
+            }
+        }
+        let record = changes.finish(&mut switch)?;
+        self.writer.put(changes::FAMILY, 0, record).await?;
         if self.state.outlines == 0 {
             return Ok(());
-        }
-        let new = Outlines::of(self.kv, self.shelf(), self.state.outlines).await?;
-        if let Some(base) = &self.state.base
-            && let Some(old) = Outlines::read(self.kv, base).await?
-        {
-            let mut differences = Differences::of(&old, &new, |_, _, _, _, _| {});
-            (differences.before, differences.after) = (base.generation.clone(), self.generation.clone());
-            self.job.summary.differences = Some(differences);
         }
         self.job.summary.existing = self.state.tables.clone();
         let (coverage, table) = outlines::coverage(&new);

@@ -126,6 +126,9 @@ pub(super) struct JobState {
     pub(super) table_bytes: u64,
     #[serde(rename = "partitions_tables", default)]
     pub(super) table_partitions: usize,
+    /// A digest of the rows of the nomenclature, whatever their order.
+    #[serde(default)]
+    pub(super) nomenclature: u64,
     /// Documents that are no statistics, by kind.
     #[serde(default)]
     pub(super) tables: BTreeMap<String, u64>,

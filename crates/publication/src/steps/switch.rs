@@ -1,9 +1,11 @@
 //! The last step: the pointer moves, in one write.
 
 use super::{JobStepper, fingerprint};
+use crate::changes;
 use crate::job::JobStep;
 use crate::known_codes;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
+use crate::outlines;
 use crate::registry::{Lease, Registry, Served};
 use crate::rollback::{Before, FAMILY_POINTER, put_pointer};
 use crate::{Environment, PublicationError};
@@ -46,6 +48,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             rendering: rendering(self.indicators, self.secrecy()),
             columns: self.state.columns.clone(),
             outlines: self.state.outlines,
+            outline_form: outlines::FORM,
+            nomenclature: self.state.nomenclature,
             by_family: self.state.partitions,
             origins: {
                 let mut origins = self.state.origins.clone();
@@ -112,6 +116,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         if !lease.holds(self.kv).await? {
             return Err(PublicationError::Overtaken);
         }
+        changes::note(self.kv, self.shelf(), base.as_deref(), self.env.now_ms()).await?;
         let before = served.as_ref().map_or(Before::Absent, |served| Before::Read(&served.bytes));
         put_pointer(self.kv, before, &pointer).await?;
         self.published(&pointer).await

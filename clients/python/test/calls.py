@@ -57,6 +57,10 @@ ARGUMENTS = {
     "version": {},
     "statut": {},
     "exports": {},
+    "changements": {"depuis": "g1"},
+    "changements_atom": {},
+    "calendrier": {},
+    "calendrier_ics": {},
     "openapi": {},
 }
 for suffix in ("", "_csv", "_ndjson"):

@@ -1,4 +1,5 @@
-//! What operators keep beside the data, under `/internal/import/`: accounts and keys of re-users, and the public sum of usage.
+//! What operators keep beside the data, under `/internal/import/`: accounts and keys of re-users, the public sum of
+//! usage, and the calendar of publications.
 
 use crate::call::{admit, finish};
 use crate::error::AdminError;
@@ -18,6 +19,7 @@ async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Resp
     match (request.method.as_ref(), rest.as_slice()) {
         ("GET" | "POST" | "PUT" | "DELETE", rest @ ["users", ..]) => users::handle(runtime, request, rest).await,
         ("GET" | "PUT", ["usage"]) => usage::handle(runtime, request).await,
+        ("PUT", ["calendrier"]) => usage::calendar(runtime, request).await,
         _ => Err(AdminError::UnknownRoute),
     }
 }

@@ -1,4 +1,5 @@
-//! The public sum of usage, which `scripts/usage` brings from logs and the status page shows.
+//! What is brought for everyone to see, beside publications: the public sum of usage, which `scripts/usage` brings from logs
+//! and the status page shows, and the calendar of publications.
 //!
 //! What may lie there is as strict as what may be shown: whole months, four kinds that need no key, whole thousands. So a
 //! mistake of whoever sends it shows nobody.
@@ -7,6 +8,7 @@ use crate::call::json_of_body;
 use crate::error::AdminError;
 use crate::runtime::ImportRuntime;
 use api::{Request, Response};
+use domain::calendar::Calendar;
 use serde::{Deserialize, Serialize};
 use store::kv::{KeyValue, KeyValueWrite, to_json, to_value};
 use store::public_record::open_shown;
@@ -59,6 +61,15 @@ pub(crate) async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> 
     }
     kv.set(keys::USAGE, frame::seal(keys::USAGE, to_json(keys::USAGE, &usage)?)).await?;
     Ok(Response::json(200, &to_value("usage", &usage)?))
+}
+
+/// When publications are expected: a small document of its own, which needs no publication.
+pub(crate) async fn calendar<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
+    let calendar: Calendar = json_of_body(request)?;
+    let calendar = calendar.checked().map_err(AdminError::Refused)?;
+    let key = keys::CALENDAR;
+    runtime.kv().set(key, frame::seal_json(key, &calendar)?).await?;
+    Ok(Response::json(200, &to_value("calendrier", &calendar)?))
 }
 
 #[cfg(test)]

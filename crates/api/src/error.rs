@@ -37,6 +37,8 @@ pub enum ApiError {
     },
     /// 409: the call does not fit the state.
     Conflict(String),
+    /// 404, 409 or 410: the generation that was asked for is not served or not known.
+    Generation(u16),
     /// 413.
     TooLarge(String),
     /// 415.
@@ -181,6 +183,7 @@ impl ApiError {
             Self::NotFound(what) => what.anchor(),
             Self::Millesime { .. } => "millesime",
             Self::Conflict(_) | Self::Refused(_) => "import",
+            Self::Generation(_) => "generation",
             Self::TooLarge(_) => "trop-grand",
             Self::Charset => "jeu-de-caracteres",
             Self::TooMany(_) => "trop-de-connexions",
@@ -202,6 +205,14 @@ impl ApiError {
             Self::NotFound(what) => (404, "Not Found", what.message()),
             Self::Millesime { .. } => (404, "Not Found", "Pas de données pour le millésime"),
             Self::Conflict(text) => (409, "Conflict", text.as_str()),
+            Self::Generation(status) => {
+                let title = match status {
+                    404 => "Not Found",
+                    409 => "Conflict",
+                    _ => "Gone",
+                };
+                (*status, title, "Cette génération n'est pas, ou plus, servie : tout reprendre depuis le début")
+            }
             Self::TooLarge(text) => (413, "Request Entity Too Large", text.as_str()),
             Self::Charset => (415, "Unsupported Media Type", "Jeu de caractères non pris en charge : utiliser utf-8"),
             Self::Refused(text) => (422, "Unprocessable Entity", text.as_str()),

@@ -18,6 +18,7 @@ pub mod error;
 mod export;
 pub mod fields;
 mod filieres;
+mod going;
 pub mod links;
 mod list;
 pub mod lots;

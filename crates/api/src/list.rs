@@ -3,7 +3,7 @@
 use crate::access::KEY_IN_QUERY;
 use crate::error::{ApiError, NotFound};
 use crate::links::WebLink;
-use crate::parameters::{AllowedFilters, ListFormat, ListParameters};
+use crate::parameters::{AllowedFilters, GENERATION, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
 use crate::stream::BodyStream;
 use crate::{Request, Runtime};
@@ -137,6 +137,8 @@ pub(crate) async fn respond<M: Runtime, S: ListShape>(
     let list = &route.list;
     let read = ListParameters::read(sent, route.ext.as_deref(), route.place.as_deref(), list.allowed());
     let parameters = shape.check(read)?;
+    let reader = reader.pinned(parameters.generation.as_deref()).ok_or(ApiError::Generation(409))?;
+    let generation = reader.pointer().generation.clone();
     if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
         return Err(ApiError::NotFound(NotFound::Maille));
     }
@@ -167,7 +169,8 @@ pub(crate) async fn respond<M: Runtime, S: ListShape>(
         // A CSV or an NDJSON that was cut looks whole: these two tell a client whether it has every row.
         .with("x-total-count", total.to_string())
         .with("x-row-count", sent.to_string());
-    let mut response = Response { links: links(request, &parameters, total), ..response };
+    let mut response = Response { links: links(request, &parameters, total, &generation), ..response };
+    response = response.with("x-generation", generation);
     let part = sent < selection.total();
     let rows =
         shape.shape(&FoundList { list, parameters: &parameters, plan: &plan, part, now }, &mut response, rows)?;
@@ -270,17 +273,18 @@ fn envelope(parameters: &ListParameters, list: &List, plan: &Plan, total: u64) -
     }
 }
 
-/// `next` and `prev`, with the query as it was sent but for the page and the key.
-fn links(request: &Request, parameters: &ListParameters, total: u64) -> Vec<WebLink> {
+/// `next` and `prev`, with the query as it was sent but for the page and the key: pages stay in the generation of this one.
+fn links(request: &Request, parameters: &ListParameters, total: u64, generation: &str) -> Vec<WebLink> {
     let pages = total.div_ceil(parameters.items_per_page).max(1);
-    let others = request.query_without(&["page", KEY_IN_QUERY]);
+    let others = request.query_without(&["page", GENERATION, KEY_IN_QUERY]);
     // A header is no place for what could split it.
     let own = |text: &str| text.bytes().all(|b| (0x20..0x7f).contains(&b));
     if !own(&request.path) || !others.iter().all(|parameter| own(parameter)) {
         return Vec::new();
     }
     let link = |page: u64, rel| {
-        let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain([format!("page={page}")]).collect();
+        let own = [[GENERATION, "=", generation].concat(), format!("page={page}")];
+        let query: Vec<String> = others.iter().map(|p| (*p).to_owned()).chain(own).collect();
         WebLink::new(format!("{}?{}", request.path, query.join("&")), rel)
     };
     let mut links = Vec::new();

@@ -147,19 +147,14 @@ fn public(response: Response, request: &Request) -> Response {
 
 /// The generation that is asked for: the one in use, or the one before.
 fn pinned<K: store::KeyValue>(reader: Reader<K>, generation: Option<&str>) -> Result<Reader<K>, MatchRefusal> {
-    let Some(generation) = generation else { return Ok(reader) };
-    if reader.pointer().generation == generation {
-        return Ok(reader);
-    }
-    match reader.previous() {
-        Some(previous) if previous.pointer().generation == generation => Ok(previous),
-        _ => Err(MatchRefusal::Help(
+    reader.pinned(generation).ok_or_else(|| {
+        MatchRefusal::Help(
             409,
-            format!("La génération {generation} n'est plus servie."),
+            format!("La génération {} n'est plus servie.", generation.unwrap_or_default()),
             "Les données ont changé depuis le début : reprendre le catalogue à sa première ligne, sans generation."
                 .to_owned(),
-        )),
-    }
+        )
+    })
 }
 
 async fn serve<K: store::KeyValue>(reader: Reader<K>, asked: &Asked, rest: &[&str]) -> Result<Value, MatchRefusal> {

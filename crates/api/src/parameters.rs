@@ -23,6 +23,9 @@ const SAID_MAX: usize = 200;
 pub(crate) const OPTIONS: [&str; 3] = ["libelles", "excel", "colonnes"];
 const OPTIONS_WHERE: &str = "Cette option vaut sous certifications.csv, regionales.csv, formations.csv et bcn.csv, sans rien de plus au chemin.";
 
+/// The parameter that keeps the pages of a list in one generation.
+pub const GENERATION: &str = "generation";
+
 /// Codes in the path of one document, at most.
 pub const CODES_MAX: usize = 200;
 
@@ -303,6 +306,8 @@ pub struct ListParameters {
     pub uais: Vec<Uai>,
     /// Places of a declared maille; empty: all.
     pub places: Vec<String>,
+    /// The generation that is to answer.
+    pub generation: Option<String>,
 }
 
 /// Which filters a list takes.
@@ -344,6 +349,7 @@ impl ListParameters {
             academies: Vec::new(),
             uais: Vec::new(),
             places: Vec::new(),
+            generation: sent.take(GENERATION).map(|values| values.concat()),
         };
         if allowed.uais {
             read.uais = items("uais", sent.list("uais"), &mut faults, Uai::parse, |f, l, t| f.uai(l, t));

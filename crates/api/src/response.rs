@@ -2,7 +2,7 @@
 
 use crate::links::WebLink;
 use crate::stream::BodyStream;
-use crate::{Request, Runtime, links};
+use crate::{Request, Runtime, going, links};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::borrow::Cow;
@@ -225,7 +225,7 @@ impl Response {
             let base = links::base(runtime, request).await;
             self.headers.push(("link", links::header(&self.links, &base).into()));
         }
-        self.complete(request)
+        going::announce(self, &request.path, going::GOING).complete(request)
     }
 
     fn complete(mut self, request: &Request) -> Self {

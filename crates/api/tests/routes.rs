@@ -290,8 +290,11 @@ fn links_hold_under_a_prefix_and_begin_with_the_public_address_where_it_is_told(
     };
     let missing = format!("{LIST}/0750000A-99999999");
     for (target, expected) in [
-        (format!("{LIST}?items_par_page=10&page=2"), vec!["?items_par_page=10&page=3", "?items_par_page=10&page=1"]),
-        (format!("{LIST}/?items_par_page=10"), vec!["/?items_par_page=10&page=2"]),
+        (
+            format!("{LIST}?items_par_page=10&page=2"),
+            vec!["?items_par_page=10&generation=g1&page=3", "?items_par_page=10&generation=g1&page=1"],
+        ),
+        (format!("{LIST}/?items_par_page=10"), vec!["/?items_par_page=10&generation=g1&page=2"]),
     ] {
         let whole: Vec<String> = expected.iter().map(|rest| format!("{LIST}{rest}")).collect();
         for prefix in ["", "/exposition-inserjeunes-insersup"] {
@@ -390,6 +393,36 @@ fn a_crawl_by_links_meets_every_row_once_and_carries_no_key() {
     }
     assert_eq!(read.len(), 25);
     assert!(read.is_sorted_by(|a, b| a < b));
+}
+
+/// Pages that follow each other are those of one generation, as long as it is there; then a client is told to begin again.
+#[test]
+fn pages_stay_in_the_generation_of_the_first_one_until_it_is_gone() {
+    let harness = with(25);
+    let rows = |count: usize, size: u32| (0..count).map(|n| formation(n, size)).collect::<Vec<_>>();
+    let first = harness.get(&format!("{LIST}?items_par_page=10"));
+    assert_eq!(first.header("x-generation"), "g1");
+    let next = format!("{LIST}?items_par_page=10&generation=g1&page=2");
+    assert!(first.header("link").contains("?items_par_page=10&generation=g1&page=2>; rel=\"next\""));
+    let total = |seen: &Seen| seen.json()["pagination"]["total"].clone();
+    harness.publish("autre", &rows(31, 41));
+    harness.monotonic.set(harness.monotonic.get() + 2_000);
+    let second = harness.get(&next);
+    assert_eq!((second.header("x-generation"), total(&second)), ("g1", json!(25)));
+    let fresh = harness.get(&format!("{LIST}?items_par_page=10"));
+    assert_eq!((fresh.header("x-generation"), total(&fresh)), ("g2", json!(31)));
+    // A default answer says no more than before.
+    assert_eq!(fresh.json().as_object().unwrap().keys().collect::<Vec<_>>(), ["pagination", "formations"]);
+    harness.publish("encore", &rows(32, 42));
+    harness.monotonic.set(harness.monotonic.get() + 2_000);
+    for gone in ["g1", "g9", "", "g2&generation=g3"] {
+        let seen = harness.get(&format!("{LIST}?generation={gone}"));
+        assert_eq!(seen.status, 409, "{gone}");
+        assert!(seen.json()["message"].as_str().unwrap().contains("tout reprendre"));
+        assert!(seen.header("link").contains("erreurs#generation"), "{}", seen.header("link"));
+    }
+    let csv = harness.get("/api/inserjeunes/formations.csv?generation=g2");
+    assert_eq!((csv.status, csv.header("x-row-count")), (200, "10"));
 }
 
 #[test]
@@ -738,7 +771,10 @@ fn a_declared_maille_is_listed_filtered_and_exported() {
     assert_eq!((read("/academies?regions=11").len(), read("/academies?academies=10").len()), (0, 2));
     let page = harness.mailles("/academies?items_par_page=2&page=2", "cle");
     assert_eq!(page.json()["pagination"], json!({"page": 2, "items_par_page": 2, "nombre_de_page": 2, "total": 3}));
-    assert!(page.header("link").contains("api/inserjeunes/mailles/academies?items_par_page=2&page=1>; rel=\"prev\""));
+    assert!(
+        page.header("link")
+            .contains("api/inserjeunes/mailles/academies?items_par_page=2&generation=g1&page=1>; rel=\"prev\"")
+    );
 
     let csv = String::from_utf8(harness.mailles("/academies.csv", "cle").body).unwrap();
     let rows: Vec<&str> = csv.lines().collect();

@@ -7,6 +7,7 @@
 //!
 //! Nothing in this crate does I/O or knows a runtime.
 
+pub mod calendar;
 pub mod code;
 pub mod date;
 pub mod declared;

@@ -20,7 +20,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 21] = [
+pub const ERRORS: [Explanation; 22] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -125,6 +125,13 @@ pub const ERRORS: [Explanation; 21] = [
         message: "Not Found",
         cause: "Le chemin n’est pas une route, ou la méthode n’est pas la sienne.",
         remedy: "Les chemins s’écrivent en minuscules, sans double barre. La liste des routes est dans cette documentation.",
+    },
+    Explanation {
+        anchor: "generation",
+        status: 409,
+        message: "Cette génération n'est pas, ou plus, servie : tout reprendre depuis le début",
+        cause: "« generation » nomme des données qui ont été remplacées (409), ou « depuis » une génération que le journal des changements ne connaît pas (404) ou plus (410).",
+        remedy: "Une liste se reprend à sa première page, sans generation ; un miroir se reprend en entier par les exports, puis suit /api/changements depuis la génération que dit x-generation.",
     },
     Explanation {
         anchor: "trop-grand",

@@ -3,6 +3,8 @@
 //! It reads the pointer, the public record of the generation and the public reports: never a key
 //! of the import's own work.
 
+use crate::calendar;
+use crate::changes::{self, ChangesForm, maille_name};
 use crate::coverage;
 use crate::exports;
 use crate::fields::{by_filiere, number};
@@ -26,6 +28,11 @@ pub async fn respond<M: Runtime>(runtime: &M, request: Request) -> Response {
         ["etat", "couverture.csv"] => StatusForm::Coverage,
         ["etat", "exports"] => StatusForm::ExportsPage,
         ["api", "exports"] => StatusForm::Exports,
+        ["etat", "changements"] => StatusForm::Changes(ChangesForm::Page),
+        ["api", "changements"] => StatusForm::Changes(ChangesForm::Json),
+        ["api", "changements.atom"] => StatusForm::Changes(ChangesForm::Atom),
+        ["api", "calendrier"] => StatusForm::Calendar { ics: false },
+        ["api", "calendrier.ics"] => StatusForm::Calendar { ics: true },
         _ => return routes::status(runtime, request).await,
     };
     let response = match handle(runtime, &request, form).await {
@@ -45,6 +52,13 @@ enum StatusForm {
     /// The exports of each generation.
     Exports,
     ExportsPage,
+    /// What changed from generation to generation.
+    Changes(ChangesForm),
+    /// When publications are expected.
+    Calendar {
+        /// As iCalendar.
+        ics: bool,
+    },
 }
 
 async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) -> Result<Response, ApiError> {
@@ -61,6 +75,11 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, form: StatusForm) ->
             _ => template::show(request, 200, exports::show(&Deployment::read(runtime).await, &exports)),
         };
         return Ok(response.with("cache-control", "no-store").compress(request));
+    }
+    match form {
+        StatusForm::Changes(form) => return changes::respond(runtime, request, form).await,
+        StatusForm::Calendar { ics } => return calendar::respond(runtime, request, ics).await,
+        _ => {}
     }
     let state = state(runtime).await;
     let status = if state.get("etat") == Some(&json!("indisponible")) { 503 } else { 200 };
@@ -163,15 +182,6 @@ fn put(state: &mut Value, field: &str, value: Value) {
     }
 }
 
-fn maille_name(maille: &str) -> &str {
-    match maille {
-        "certifications" => "France (certifications)",
-        "regionales" => "Régions",
-        "formations" => "Établissements (formations)",
-        other => other,
-    }
-}
-
 fn text<'a>(value: &'a Value, field: &str) -> &'a str {
     value.get(field).and_then(Value::as_str).unwrap_or("–")
 }
@@ -224,6 +234,7 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
         (usage(state))
         h2 { "Derniers imports" }
         (imports(state))
+        p { "Ce qui a changé d’une publication à l’autre, et celles qui sont attendues\u{a0}: " a href="/etat/changements" { "journal des données" } "." }
         p { "Les mêmes informations en JSON\u{a0}: " a href="/api/status" { code { "/api/status" } } "." }
     };
     let head = PageHead { title: "État du service", here: "/api/doc", ..PageHead::default() };

@@ -49,13 +49,14 @@ const ENTRIES: [(&str, &str); 5] = [
 ];
 
 /// Pages for those who take the data home, below the others.
-const DATA_ENTRIES: [(&str, &str); 6] = [
+const DATA_ENTRIES: [(&str, &str); 7] = [
     ("/api/doc", "Documentation de l’API"),
     ("/api/doc/reference", "Référence de l’API"),
     ("/api/doc/appariement", "Apparier un catalogue"),
     ("/api/doc/erreurs", "Erreurs de l’API"),
     ("/api/doc/cle", "Ma clé"),
     ("/etat", "État du service"),
+    ("/etat/changements", "Journal des données"),
 ];
 
 /// Pages that every site of the State has.

@@ -156,6 +156,7 @@ fn every_error_of_the_api_has_its_place_on_the_page_of_errors() {
         ApiError::UnknownRoute,
         ApiError::Millesime { millesime: String::new(), available: Vec::new() },
         ApiError::Conflict(String::new()),
+        ApiError::Generation(409),
         ApiError::TooLarge(String::new()),
         ApiError::Charset,
         ApiError::Refused(String::new()),

@@ -221,6 +221,7 @@ fn marked(mut response: Response, generation: &str) -> Response {
         response.headers.retain(|(name, _)| *name != "content-length");
         response = response.with("content-length", length.to_string());
     }
+    response.headers.retain(|(name, _)| *name != "x-generation");
     response.with("x-generation", generation.to_owned())
 }
 

@@ -33,8 +33,11 @@ const READ: [&str; 15] = [
     "auth/cle",
 ];
 /// The names of the others.
-const ELSEWHERE: [&str; 11] = [
+const ELSEWHERE: [&str; 14] = [
     "etat",
+    "etat/changements",
+    "api/changements",
+    "api/calendrier",
     "api",
     "api/status",
     "api/doc",

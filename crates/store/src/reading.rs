@@ -129,6 +129,17 @@ impl<K: KeyValue> Reader<K> {
         Some(Self { pointer, ..self })
     }
 
+    /// The same request on the generation that is asked for, where it is the one in use or the one before.
+    #[must_use]
+    pub fn pinned(self, generation: Option<&str>) -> Option<Self> {
+        match generation {
+            Some(asked) if self.pointer.generation != asked => {
+                self.previous().filter(|previous| previous.pointer.generation == asked)
+            }
+            _ => Some(self),
+        }
+    }
+
     /// The same, to be kept.
     #[must_use]
     pub fn shared_pointer(&self) -> Rc<Pointer> {

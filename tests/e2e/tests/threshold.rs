@@ -155,6 +155,10 @@ fn paths() -> Vec<String> {
         "/api".to_owned(),
         "/api/inserjeunes/mailles".into(),
         "/api/status".into(),
+        "/api/changements".into(),
+        "/api/changements?depuis=g1".into(),
+        "/api/changements.atom".into(),
+        "/etat/changements".into(),
         "/etat".into(),
         "/api/doc".into(),
         "/".into(),
@@ -292,7 +296,8 @@ fn requests() -> Vec<Request> {
         .into_iter()
         .chain(wrong.map(|path| format!("/api/inserjeunes/{path}")))
         .chain(search.map(|words| format!("/api/recherche?q={}", words.replace(' ', "%20"))))
-        .filter(|path| path != "/etat");
+        // These tell moments; of what changed, `crates/publication/tests/changes.rs` shows that hidden figures are no part.
+        .filter(|path| path != "/etat" && !path.contains("/changements"));
     let mut requests: Vec<Request> = paths.map(|path| Request::get(&path)).collect();
     let mut rows = "CODEFORMATIONACCUEIL;UAI_COMPOSANTE;CODEMEF;CODECFD\n".to_owned();
     for (rank, uai) in UAIS.into_iter().enumerate() {

@@ -351,8 +351,16 @@ const POSTED: [(&str, &str, &str); 4] = [
 const SENT: &str = "appariement-catalogue";
 
 /// Paths that need no description: pages, not answers of the API.
-const PAGES: [&str; 7] =
-    ["/", "/etat", "/etat/exports", "/api/doc", "/api/doc/erreurs", "/api/doc/appariement", "/api/doc/conditions"];
+const PAGES: [&str; 8] = [
+    "/",
+    "/etat",
+    "/etat/exports",
+    "/etat/changements",
+    "/api/doc",
+    "/api/doc/erreurs",
+    "/api/doc/appariement",
+    "/api/doc/conditions",
+];
 
 /// Examples of the description are what the application answers. `ENREGISTRER=1` records them.
 #[test]
@@ -422,6 +430,77 @@ fn the_description_is_served_and_its_routes_exist() {
     }
     for page in PAGES {
         assert_eq!(app.send(&Request::get(page).header("accept", "text/html")).unwrap().status, 200, "{page}");
+    }
+}
+
+/// What changed is told as JSON, as a feed and as a page, all of it to be kept by caches; a rollback is told too.
+#[test]
+fn what_changed_is_told_to_programs_readers_of_feeds_and_people() {
+    let app = start().unwrap();
+    let lines = String::from_utf8(pages_tests::sample().unwrap()).unwrap();
+    let changed =
+        lines.lines().find(|line| line.contains("\"formation\"") && line.contains("\"nb_annee_term\":")).unwrap();
+    let mut line: Value = serde_json::from_str(changed).unwrap();
+    line["doc"]["nb_annee_term"] = 1234.into();
+    let text = |field: &str| line["doc"][field].as_str().unwrap().to_owned();
+    let (key, year) = (format!("{}-{}", text("uai"), text("code_certification")), text("millesime"));
+    let body = lines.replacen(changed, &line.to_string(), 1);
+    app.push(&support::push::Push::all(body.into_bytes())).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+
+    let since = app.get("/api/changements?depuis=g1").unwrap();
+    let told = &since.json()["mailles"]["formations"];
+    assert_eq!(told["route"], "formations");
+    let keys = json!({"tout": false, "ajoutes": [], "retires": [], "changes": [key]});
+    assert_eq!(told["millesimes"][&year], keys, "{}", since.text());
+    assert_eq!(app.get(&format!("/api/inserjeunes/formations/{key}?millesime={year}")).unwrap().status, 200);
+    let list = app.get("/api/changements").unwrap().json();
+    let (last, first) = (&list["bascules"][0], &list["bascules"][1]);
+    assert_eq!((&last["de"], &last["a"], &last["retour"]), (&json!("g1"), &json!("g2"), &json!(false)));
+    assert_eq!(last["mailles"]["formations"][&year]["changes"], 1);
+    assert_eq!((&first["de"], &first["tout"]), (&Value::Null, &json!(true)));
+    for (path, kind) in [
+        ("/api/changements", "application/json"),
+        ("/api/changements?depuis=g1", "application/json"),
+        ("/api/changements.atom", "application/atom+xml"),
+        ("/etat/changements", "text/html"),
+        ("/api/calendrier", "application/json"),
+        ("/api/calendrier.ics", "text/calendar"),
+    ] {
+        let answer = app.get(path).unwrap();
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(answer.header("content-type").unwrap().starts_with(kind), "{path}");
+        assert!(answer.header("cache-control").unwrap().starts_with("public, max-age=600"), "{path}");
+        let again = Request::get(path).header("if-none-match", answer.header("etag").unwrap());
+        assert_eq!(app.send(&again).unwrap().status, 304, "{path}");
+    }
+    for (wrong, status) in [("g99", 404), ("x", 400), ("g1&depuis=g2", 400), ("", 400)] {
+        assert_eq!(app.get(&format!("/api/changements?depuis={wrong}")).unwrap().status, status, "{wrong}");
+    }
+    assert_eq!(app.get("/api/changements?autre=1").unwrap().status, 400);
+    let nothing = app.get("/api/changements?depuis=g2").unwrap().json();
+    assert_eq!((&nothing["mailles"], &nothing["tout"]), (&json!({}), &json!(false)));
+
+    assert_eq!(app.send(&app.import("POST", "rollback")).unwrap().status, 200);
+    let seen = || std::thread::sleep(std::time::Duration::from_millis(1_100));
+    seen();
+    let back = app.get("/api/changements?depuis=g2").unwrap().json();
+    assert_eq!((&back["generation"], &back["mailles"]["formations"]["millesimes"][&year]), (&json!("g1"), &keys));
+    assert_eq!(app.get("/api/changements").unwrap().json()["bascules"][0]["retour"], true);
+    let feed = app.get("/api/changements.atom").unwrap().text();
+    assert_eq!((feed.matches("<entry>").count(), feed.matches("</entry>").count()), (3, 3), "{feed}");
+    assert!(feed.contains("<title>Retour à la génération g1</title>") && feed.contains("urn:uuid:"), "{feed}");
+
+    let announced = r#"{"publications":[{"le":"2027-06","titre":"InserSup"},{"le":"2027-02-15","titre":"InserJeunes <1>","maille":"formations","millesime":"2023_2024"}]}"#;
+    let put = |text: &str| app.send(&app.import("PUT", "calendrier").body(text)).unwrap().status;
+    assert_eq!((put(announced), put(r#"{"publications":[{"le":"demain","titre":"x"}]}"#)), (200, 422));
+    assert_eq!(app.get("/api/calendrier").unwrap().json()["publications"][0]["titre"], "InserJeunes <1>");
+    assert!(app.get("/api/calendrier.ics").unwrap().text().contains("SUMMARY:InserJeunes <1>\r\n"));
+    let page = page(&app, "/etat/changements");
+    for words in
+        ["Retour à la génération g1", "InserJeunes &lt;1&gt;", "Établissements (formations)", "application/atom+xml"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
     }
 }
 

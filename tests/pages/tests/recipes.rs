@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use pages_tests::start;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use support::{Application, root};
@@ -47,28 +48,54 @@ fn javascript_reads_a_document_twice_and_follows_pages() {
 }
 
 #[test]
-fn a_mirror_is_taken_once_for_a_generation() {
-    let Some(python) = python("a_mirror_is_taken_once_for_a_generation") else { return };
+fn a_mirror_follows_the_feed_and_is_what_a_new_one_would_be() {
+    let Some(python) = python("a_mirror_follows_the_feed_and_is_what_a_new_one_would_be") else { return };
     let (app, folder) = (start().unwrap(), support::Folder::new("mirror").unwrap());
-    let mirror = || recipe(&app, &python, "miroir.py", &[folder.path()]);
-    assert!(said(&mirror()).contains("4 exports repris"));
-    let copy = std::fs::read(folder.path().join("formations.ndjson")).unwrap();
-    let whole = app.get("/api/inserjeunes/formations.ndjson?items_par_page=1000000").unwrap();
-    assert_eq!(copy, whole.body);
-    assert!(said(&mirror()).contains("à jour"));
-    // Another generation is taken; where the service does not answer, what is there stays.
-    std::fs::write(folder.path().join("generation"), "g0").unwrap();
-    assert!(said(&mirror()).contains("4 exports repris"));
+    let mirror = |name: &str| recipe(&app, &python, "miroir.py", &[&folder.path().join(name)]);
+    let read = |name: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(folder.path().join(name).join("miroir.json")).unwrap()).unwrap()
+    };
+    assert!(said(&mirror("a")).contains("repris en entier"));
+    let whole = app.get("/api/inserjeunes/formations.csv?items_par_page=1000000").unwrap();
+    let in_force = app.get("/api/status").unwrap().json()["millesimes_en_vigueur"]["formations"].clone();
+    let years = read("a")["mailles"]["formations"].clone();
+    let count =
+        |year: &Value| year.as_object().unwrap().values().map(|rows| rows.as_array().unwrap().len()).sum::<usize>();
+    assert!(years.as_object().unwrap().values().map(count).sum::<usize>() >= whole.text().lines().count() - 1);
+    assert!(count(&years[in_force.as_str().unwrap()]) > 0);
+    assert!(said(&mirror("a")).contains("à jour"));
+    // A document less, one more, one changed, in three mailles: what follows is what a new mirror takes.
+    let lines = String::from_utf8(pages_tests::sample().unwrap()).unwrap();
+    let mut lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let first = |lines: &[Value], kind: &str| lines.iter().position(|line| line["kind"] == kind).unwrap();
+    let gone = first(&lines, "formation");
+    lines.remove(gone);
+    let changed = first(&lines, "regionale");
+    lines[changed]["doc"]["nb_annee_term"] = 77.into();
+    let certification = lines[first(&lines, "certification")].clone();
+    let mut more = certification;
+    more["doc"]["millesime"] = "2019".into();
+    lines.push(more);
+    let body: String = lines.iter().map(|line| line.to_string() + "\n").collect();
+    app.push(&support::push::Push::all(body.into_bytes())).unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let feed = app.get("/api/changements?depuis=g1").unwrap().json();
+    assert_eq!((&feed["tout"], feed["mailles"].as_object().unwrap().len()), (&false.into(), 3), "{feed}");
+    assert!(said(&mirror("a")).contains("mis à jour"));
+    assert!(said(&mirror("b")).contains("repris en entier"));
+    assert_eq!(read("a"), read("b"));
+    // Where the service does not answer, what is there stays.
+    let before = read("a");
     drop(app);
     let gone = Command::new(&python)
         .arg(root().join("docs/recettes/miroir.py"))
-        .arg(folder.path())
+        .arg(folder.path().join("a"))
         .env("URL", "http://127.0.0.1:1")
         .env("CLE", "x")
         .output()
         .unwrap();
     assert!(!gone.status.success());
-    assert_eq!(std::fs::read(folder.path().join("formations.ndjson")).unwrap(), copy);
+    assert_eq!(read("a"), before);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::publication::{advance, asked, confirm, confirmed, step, text};
 use crate::report;
 use crate::service::{Body, Refusal, Service};
 use crate::{TO_CONFIRM, TO_SIGN};
-use anyhow::bail;
+use anyhow::{Context, bail};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -63,6 +63,14 @@ pub fn run(service: &Service, operation: &Operation, as_json: bool, yes: bool) -
             show(&told, previews(service.url(), &told));
         }
         Operation::Coverage => print!("{}", service.text("couverture")?.map_err(Refusal::fault)?),
+        Operation::Calendar(file) => {
+            let text = std::fs::read(file).with_context(|| file.display().to_string())?;
+            let calendar: Value = serde_json::from_slice(&text)
+                .with_context(|| format!("{} : un objet JSON {{\"publications\": […]}} est attendu", file.display()))?;
+            let kept = service.repeat("PUT", "calendrier", &Body::Json(&calendar))?.map_err(Refusal::fault)?;
+            let count = kept["publications"].as_array().map_or(0, Vec::len);
+            show(&kept, format!("{count} publications attendues ; /etat/changements les montre.\n"));
+        }
         Operation::Rules => {
             let told = get("regles")?;
             let words = told["regles"].as_array().into_iter().flatten().map(|rule| {

@@ -23,6 +23,7 @@ Publie des documents : les envoie par parties, suit la publication, rend son bil
   scripts/import diff [AVANT APRÈS] [--csv]      ce qui change d'une génération à l'autre
   scripts/import trace CODE… [--lieu LIEU] [--millesimes M]   d'où vient un document publié
   scripts/import coverage                        ce qui est couvert, en CSV
+  scripts/import calendar FICHIER                remplace le calendrier des publications attendues (JSON)
   scripts/import rules                           les règles de vraisemblance et leurs niveaux
 
 Les fichiers sont en NDJSON, une ligne {\"kind\": …, \"doc\": {…}} par document, ou des tableaux de statistiques en CSV
@@ -200,6 +201,8 @@ pub enum Operation {
     Coverage,
     /// The rules of plausibility.
     Rules,
+    /// Brings when publications are expected.
+    Calendar(PathBuf),
 }
 
 /// Something about accounts.
@@ -305,6 +308,8 @@ impl Command {
             ["preview"] => return of(Operation::Preview),
             ["coverage"] => return of(Operation::Coverage),
             ["rules"] => return of(Operation::Rules),
+            ["calendar", file] => return of(Operation::Calendar(PathBuf::from(file))),
+            ["calendar", ..] => bail!("calendar attend un fichier"),
             ["abandon", id] => return of(Operation::Abandon((*id).to_owned())),
             ["confirm", id] => return of(Operation::Confirm((*id).to_owned())),
             ["diff"] => return of(Operation::Differences { names: None, table }),

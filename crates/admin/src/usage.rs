@@ -65,11 +65,10 @@ pub(crate) async fn handle<M: ImportRuntime>(runtime: &M, request: &Request) -> 
 
 /// When publications are expected: a small document of its own, which needs no publication.
 pub(crate) async fn calendar<M: ImportRuntime>(runtime: &M, request: &Request) -> Result<Response, AdminError> {
-    let calendar: Calendar = json_of_body(request)?;
-    let calendar = calendar.checked().map_err(AdminError::Refused)?;
-    let key = keys::CALENDAR;
-    runtime.kv().set(key, frame::seal_json(key, &calendar)?).await?;
-    Ok(Response::json(200, &to_value("calendrier", &calendar)?))
+    let calendar = Calendar::read(&json_of_body(request)?).map_err(AdminError::Refused)?.to_json();
+    let stored = frame::seal(keys::CALENDAR, calendar.to_string().into_bytes());
+    runtime.kv().set(keys::CALENDAR, stored).await?;
+    Ok(Response::json(200, &calendar))
 }
 
 #[cfg(test)]

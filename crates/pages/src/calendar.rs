@@ -6,7 +6,7 @@ use domain::calendar::{Announcement, Calendar};
 use domain::date;
 use maud::{Markup, html};
 use std::fmt::Write as _;
-use store::kv::{KeyValue, to_value};
+use store::kv::KeyValue;
 use store::public_record::open_shown;
 use store::{codec, keys};
 
@@ -17,7 +17,10 @@ const LINE_MAX: usize = 75;
 /// The calendar that was brought; an empty one where there is none, or none that can be read.
 pub(crate) async fn read<M: Runtime>(runtime: &M) -> Result<Calendar, ApiError> {
     let stored = runtime.kv().get(keys::CALENDAR).await?;
-    let read = |value: Vec<u8>| serde_json::from_slice(&open_shown(keys::CALENDAR, &value).ok()?).ok();
+    let read = |value: Vec<u8>| {
+        let content = open_shown(keys::CALENDAR, &value).ok()?;
+        Calendar::read(&serde_json::from_slice(&content).ok()?).ok()
+    };
     Ok(stored.and_then(read).unwrap_or_default())
 }
 
@@ -27,7 +30,7 @@ pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, ics: boo
     let response = if ics {
         Response::new(200, "text/calendar; charset=utf-8", icalendar(&calendar).into_bytes())
     } else {
-        Response::json(200, &to_value("calendrier", &calendar)?)
+        Response::json(200, &calendar.to_json())
     };
     Ok(response.with("cache-control", AGE).with_etag(request))
 }
@@ -58,7 +61,7 @@ fn icalendar(calendar: &Calendar) -> String {
     for text in ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Exposition//Publications attendues//FR"] {
         line(&mut out, text);
     }
-    for told in &calendar.publications {
+    for told in &calendar.0 {
         let Some((first, month_alone)) = told.instant() else { continue };
         let compact = |instant: i64| date::write_day(instant).replace('-', "");
         let days = if month_alone { days_of_month(first) } else { 1 };
@@ -104,11 +107,11 @@ fn details(told: &Announcement) -> String {
 pub(crate) fn show(calendar: &Calendar) -> Markup {
     html! {
         h2 #calendrier { "Publications attendues" }
-        @if calendar.publications.is_empty() {
+        @if calendar.0.is_empty() {
             p { "Aucune publication n’est annoncée." }
         } @else {
             ul {
-                @for told in &calendar.publications {
+                @for told in &calendar.0 {
                     li {
                         time datetime=(told.day) { (told.day) }
                         "\u{a0}: " (told.title)
@@ -135,13 +138,11 @@ mod tests {
             millesime: Some("2023_2024".into()),
         };
         let long = "é".repeat(100) + ", fin ; de \\ ligne";
-        let calendar = Calendar {
-            publications: vec![
-                announced("2027-02-15", "InserJeunes"),
-                announced("2028-02", &long),
-                announced("2026-12", "x"),
-            ],
-        };
+        let calendar = Calendar(vec![
+            announced("2027-02-15", "InserJeunes"),
+            announced("2028-02", &long),
+            announced("2026-12", "x"),
+        ]);
         let text = icalendar(&calendar);
         assert!(text.contains("DTSTART;VALUE=DATE:20270215\r\nDTEND;VALUE=DATE:20270216\r\n"), "{text}");
         assert!(text.contains("DTSTART;VALUE=DATE:20280201\r\nDTEND;VALUE=DATE:20280301\r\n"), "{text}");

@@ -10,8 +10,9 @@ use api::{AGE, Request, Response, Runtime, links};
 use domain::date;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use store::changes::{Change, ChangeJournal, ChangeSum, Switch};
+use store::changes::{Change, ChangeCounts, ChangeJournal, ChangeSum, Switch};
 use store::codec;
 use store::kv::KeyValue;
 use store::{Reader, StoreError};
@@ -156,10 +157,15 @@ fn sum_to_json(sum: ChangeSum, since: &str, generation: &str, at: Option<&str>) 
 }
 
 fn to_json(switch: &Switch) -> Value {
+    let mut mailles = BTreeMap::<&str, BTreeMap<&str, Value>>::new();
+    for c in &switch.counts {
+        let told = json!({"ajoutes": c.added, "retires": c.removed, "changes": c.changed, "tout": c.whole});
+        mailles.entry(&c.maille).or_default().insert(&c.millesime, told);
+    }
     json!({
         "de": switch.from, "a": switch.to, "le": date::write_iso(switch.at_ms), "retour": switch.back, "tout": switch.whole,
         "nomenclature": switch.nomenclature || switch.whole, "en_vigueur": switch.in_force || switch.whole,
-        "mailles": store::kv::to_value("mailles", &switch.counts).unwrap_or_default(),
+        "mailles": mailles,
     })
 }
 
@@ -172,21 +178,25 @@ fn title(switch: &Switch) -> String {
     }
 }
 
+/// What changed of it, by maille, then by millesime.
+fn sorted(switch: &Switch) -> Vec<&ChangeCounts> {
+    let mut sorted: Vec<&ChangeCounts> = switch.counts.iter().collect();
+    sorted.sort_by_key(|counts| (&counts.maille, &counts.millesime));
+    sorted
+}
+
 /// What it changed, in words.
 fn sentences(switch: &Switch) -> Vec<String> {
     let mut sentences = Vec::new();
     if switch.whole && switch.from.is_some() {
         sentences.push("Ce qui change n’est pas connu document par document\u{a0}: tout est à reprendre.".to_owned());
     }
-    for (maille, by_millesime) in &switch.counts {
-        for (millesime, counts) in by_millesime {
-            let some = [(counts.added, "ajoutés"), (counts.removed, "retirés"), (counts.changed, "changés")];
-            let some: Vec<String> =
-                some.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-            if !some.is_empty() {
-                let millesime = millesime.replace('_', "-");
-                sentences.push(format!("{}, {millesime}\u{a0}: {}.", maille_name(maille), some.join(", ")));
-            }
+    for counts in sorted(switch) {
+        let some = [(counts.added, "ajoutés"), (counts.removed, "retirés"), (counts.changed, "changés")];
+        let some: Vec<String> = some.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        if !some.is_empty() {
+            let millesime = counts.millesime.replace('_', "-");
+            sentences.push(format!("{}, {millesime}\u{a0}: {}.", maille_name(&counts.maille), some.join(", ")));
         }
     }
     if switch.nomenclature {
@@ -288,17 +298,15 @@ fn show(deployment: &Deployment, journal: &ChangeJournal, calendar: &Markup) -> 
 fn moved(switch: &Switch) -> Markup {
     let iso = date::write_iso(switch.at_ms);
     let rows = html! {
-        @for (maille, by_millesime) in &switch.counts {
-            @for (millesime, counts) in by_millesime {
-                tr {
-                    th scope="row" { (maille_name(maille)) }
-                    td { (millesime.replace('_', "-")) }
-                    @for count in [counts.added, counts.removed, counts.changed] { td { (count) } }
-                }
+        @for counts in sorted(switch) {
+            tr {
+                th scope="row" { (maille_name(&counts.maille)) }
+                td { (counts.millesime.replace('_', "-")) }
+                @for count in [counts.added, counts.removed, counts.changed] { td { (count) } }
             }
         }
     };
-    let others = Switch { counts: store::changes::ByMillesime::new(), ..switch.clone() };
+    let others = Switch { counts: Vec::new(), ..switch.clone() };
     let told = if rows.0.is_empty() { sentences(switch) } else { sentences(&others) };
     let told = told.into_iter().filter(|sentence| rows.0.is_empty() || !sentence.starts_with("Aucun"));
     html! {

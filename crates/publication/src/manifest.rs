@@ -1,6 +1,7 @@
 //! What is known of a published generation.
 
 use crate::origins::Origins;
+use crate::outlines;
 use crate::record_stream::RecordStream;
 use crate::secrecy::SecrecySettings;
 use crate::writer::{Writer, put_long, read_long};
@@ -88,6 +89,11 @@ impl Manifest {
     pub(crate) fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
         let other = || StoreError::OtherLayout { key: self.generation.clone(), layout: self.layout };
         Ok(Shelf::new(&self.generation, LayoutVersion::of(self.layout).ok_or_else(other)?))
+    }
+
+    /// The same, where its outlines say what those of this version do and can be compared with them.
+    pub(crate) fn comparable(&self) -> Option<&Self> {
+        Some(self).filter(|manifest| manifest.outline_form == outlines::FORM)
     }
 
     /// Bytes of the documents without a family.

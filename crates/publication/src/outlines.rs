@@ -161,14 +161,6 @@ impl Outlines {
         }
     }
 
-    /// The same, to be compared with those that this version writes; `None` where the generation has others, or none.
-    pub(crate) async fn comparable<K: KeyValue>(kv: &K, manifest: &Manifest) -> Result<Option<Self>, StoreError> {
-        if manifest.outline_form != FORM {
-            return Ok(None);
-        }
-        Self::of(kv, manifest.shelf()?, manifest.outlines).await.map(Some)
-    }
-
     /// Those that lie in so many values.
     pub(crate) async fn of<K: KeyValue>(kv: &K, shelf: Shelf<'_>, count: usize) -> Result<Self, StoreError> {
         let mut bytes = Vec::new();

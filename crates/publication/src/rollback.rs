@@ -1,6 +1,6 @@
 //! The pointer, as it is moved: by a publication, and back.
 
-use crate::changes;
+use crate::changes::{self, Move};
 use crate::registry::{GenerationState, Lease, Registry, Served};
 use crate::{Environment, PublicationError};
 use store::kv::{KeyValueWrite, StoreError};
@@ -59,7 +59,7 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
             let Some(before) = served.previous.take().filter(|before| before.shelf().is_ok()) else {
                 return Err(PublicationError::Refused("aucune génération précédente n'est conservée".into()));
             };
-            changes::note_back(kv, Some(&served.generation), &before.generation, env.now_ms()).await?;
+            changes::tell(kv, Some(&served.generation), Move::Back(&before.generation), env.now_ms()).await?;
             let pointer = Pointer { previous: Some(Box::new(served)), ..*before };
             put_pointer(kv, Before::Read(&bytes), &pointer).await?;
             pointer
@@ -67,7 +67,7 @@ async fn switch_back<K: KeyValueWrite, E: Environment>(kv: &K, env: &E) -> Resul
         Ok(None) => return Err(StoreError::Empty.into()),
         Err(StoreError::Damaged(_)) => {
             let pointer = youngest_published(kv).await?;
-            changes::note_back(kv, None, &pointer.generation, env.now_ms()).await?;
+            changes::tell(kv, None, Move::Back(&pointer.generation), env.now_ms()).await?;
             put_pointer(kv, Before::Damaged, &pointer).await?;
             pointer
         }

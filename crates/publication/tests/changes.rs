@@ -10,7 +10,7 @@ use publication::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
-use store::changes::{Change, ChangeJournal, ChangeSum, route_code};
+use store::changes::{Change, ChangeCounts, ChangeJournal, ChangeSum, route_code};
 use store::kv::KeyValue;
 use store::list::{Filter, Format};
 use store::reading::Cache;
@@ -127,6 +127,12 @@ fn journal(kv: &MemoryStore) -> ChangeJournal {
     block_on(reader(kv).journal()).unwrap()
 }
 
+/// Added, removed, changed, by maille and millesime.
+fn told(counts: &[ChangeCounts]) -> BTreeMap<String, (u64, u64, u64)> {
+    let key = |c: &ChangeCounts| format!("{} {}", c.maille, c.millesime);
+    counts.iter().map(|c| (key(c), (c.added, c.removed, c.changed))).collect()
+}
+
 fn sum(kv: &MemoryStore, since: &str) -> Option<ChangeSum> {
     let journal = journal(kv);
     let moves = journal.since(since)?;
@@ -214,7 +220,7 @@ fn invariant_3_what_changed_behind_the_threshold_did_not_change() {
         let job = publish(&kv, id, &[hidden, other(n)], PublicationOptions::default());
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
         let journal = journal(&kv);
-        let counts = journal.0.last().unwrap().counts.clone();
+        let counts = told(&journal.0.last().unwrap().counts);
         let since: Option<String> = journal.0.last().unwrap().from.clone();
         (counts, since.map(|since| sum(&kv, &since).unwrap().groups))
     };
@@ -222,7 +228,7 @@ fn invariant_3_what_changed_behind_the_threshold_did_not_change() {
     // Other figures behind the same threshold, then none at all: the other document changes alone.
     for (id, hidden, n) in [("b", json!(9), 2), ("c", Value::Null, 3), ("d", json!(11), 4)] {
         let (counts, groups) = at(id, document(12, hidden), n);
-        assert_eq!(counts.keys().collect::<Vec<_>>(), ["certifications"], "{id}");
+        assert_eq!(counts.keys().collect::<Vec<_>>(), ["certifications 2020"], "{id}");
         assert_eq!(groups.unwrap().keys().collect::<Vec<_>>(), ["certifications"], "{id}");
     }
     // Where only what is hidden changed, nothing at all is told.
@@ -230,9 +236,9 @@ fn invariant_3_what_changed_behind_the_threshold_did_not_change() {
     assert_eq!((counts.len(), groups.unwrap().len()), (0, 0));
     // What a client sees itself is told: the size, and that figures are hidden now.
     let (counts, _) = at("f", document(25, json!(3)), 4);
-    assert_eq!(counts["formations"]["2021"].changed, 1);
+    assert_eq!(counts["formations 2021"], (0, 0, 1));
     let (counts, groups) = at("g", document(19, json!(3)), 4);
-    assert_eq!(counts["formations"]["2021"].changed, 1);
+    assert_eq!(counts["formations 2021"], (0, 0, 1));
     let key = ("0750001U".to_owned(), "40025214".to_owned());
     assert_eq!(groups.unwrap()["formations"]["2021"].keys[&key], Change::Changed);
     // No value of the feed holds a figure.
@@ -252,8 +258,8 @@ fn the_nomenclature_and_the_millesimes_in_force_are_told() {
     publish(&kv, "a", &[one.clone(), bcn("x")], PublicationOptions::default());
     publish(&kv, "b", &[one.clone(), bcn("y")], PublicationOptions::default());
     publish(&kv, "c", &[one, line(&(0, 0, 0, 1, 40, 1)), bcn("y")], PublicationOptions::default());
-    let told: Vec<_> = journal(&kv).0.iter().map(|s| (s.whole, s.nomenclature, s.in_force, s.counts.len())).collect();
-    assert_eq!(told, [(true, false, false, 0), (false, true, false, 0), (false, false, true, 1)]);
+    let moves: Vec<_> = journal(&kv).0.iter().map(|s| (s.whole, s.nomenclature, s.in_force, s.counts.len())).collect();
+    assert_eq!(moves, [(true, false, false, 0), (false, true, false, 0), (false, false, true, 1)]);
 }
 
 /// A publication that does not come about is in no feed; a rollback has a line; what was forgotten is not guessed.
@@ -271,7 +277,7 @@ fn only_what_was_served_is_told_and_a_rollback_is() {
     let lines = journal(&kv).0;
     let last = lines.last().unwrap();
     assert_eq!((lines.len(), last.back, last.from.as_deref(), last.to.as_str()), (3, true, Some("g2"), "g1"));
-    assert_eq!((last.counts["certifications"]["2020"].added, last.counts["certifications"]["2020"].changed), (1, 1));
+    assert_eq!(told(&last.counts)["certifications 2020"], (1, 0, 1));
     // There and back again comes to nothing, forward again to what it was.
     assert!(sum(&kv, "g1").unwrap().groups.is_empty());
     block_on(roll_back(&kv, &Still)).unwrap();
@@ -280,13 +286,12 @@ fn only_what_was_served_is_told_and_a_rollback_is() {
     assert_eq!(changes, [Change::Removed, Change::Changed]);
     assert_eq!(sum(&kv, "g7"), None);
     // Damaged keys: all is to be fetched again. A damaged journal: nothing is known.
-    kv.corrupt("public:changements:3", Some(b"abime".to_vec()));
     assert!(sum(&kv, "g2").unwrap().groups.is_empty() && !sum(&kv, "g2").unwrap().whole);
-    block_on(roll_back(&kv, &Still)).unwrap();
-    assert!(sum(&kv, "g2").unwrap().whole);
+    kv.corrupt("public:changements:1", Some(b"abime".to_vec()));
+    assert!(sum(&kv, "g1").unwrap().whole);
     kv.corrupt("public:changements", Some(b"abime".to_vec()));
     assert_eq!(sum(&kv, "g1"), None);
     let job = publish(&kv, "d", &rows(9), PublicationOptions::default());
     assert_eq!(job.step, JobStep::Published);
-    assert!(sum(&kv, "g1").is_some(), "it begins anew");
+    assert!(sum(&kv, "g2").is_some(), "it begins anew");
 }

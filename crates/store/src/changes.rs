@@ -17,7 +17,6 @@ use crate::kv::{KeyValue, StoreError};
 use crate::reading::Reader;
 use crate::{frame, keys};
 use domain::Filiere;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Moves that are kept.
@@ -25,7 +24,7 @@ pub const KEPT: usize = 24;
 /// Values that their keys lie in: more than are kept, so that what is written over is told by no move any more.
 const SLOTS: usize = 32;
 /// Keys that are listed of a maille and millesime; beyond, all of it is to be fetched again.
-pub const LISTED_MAX: usize = 5_000;
+pub const LISTED_MAX: u64 = 5_000;
 /// Keys that are listed of several moves together.
 const SUM_MAX: usize = 40_000;
 /// Bytes of the keys of a move, folded and not. They lie in one value.
@@ -78,82 +77,153 @@ impl Change {
 }
 
 /// How many documents of a maille and millesime changed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeCounts {
+    /// The maille.
+    pub maille: String,
+    /// The millesime.
+    pub millesime: String,
     /// That were not there.
-    #[serde(rename = "ajoutes")]
     pub added: u64,
     /// That are there no more.
-    #[serde(rename = "retires")]
     pub removed: u64,
     /// That say something else.
-    #[serde(rename = "changes")]
     pub changed: u64,
     /// Whether they are too many to be listed.
-    #[serde(rename = "tout")]
     pub whole: bool,
 }
 
-/// Something by maille, then by millesime.
-pub type ByMillesime<T> = BTreeMap<String, BTreeMap<String, T>>;
+impl ChangeCounts {
+    /// Of all three kinds.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.added + self.removed + self.changed
+    }
+}
 
 /// A move of the pointer, and what a client sees of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Switch {
     /// Its number: the next one's is greater.
-    #[serde(rename = "numero")]
     pub number: usize,
+    /// The number of the move that wrote its keys: its own, or that of the one that it undoes.
+    pub keys: usize,
+    /// Whether those keys are read backwards.
+    pub reversed: bool,
     /// The generation served before; `None` for the first, or where it was not known.
-    #[serde(rename = "de")]
     pub from: Option<String>,
     /// The generation served since.
-    #[serde(rename = "a")]
     pub to: String,
     /// When, in milliseconds since 1970.
-    #[serde(rename = "le_ms")]
     pub at_ms: i64,
     /// Whether an older generation came back.
-    #[serde(rename = "retour")]
     pub back: bool,
     /// Whether it is not known what changed, or too much did: all is to be fetched again.
-    #[serde(rename = "tout")]
     pub whole: bool,
     /// Whether rows of the nomenclature changed.
-    #[serde(rename = "nomenclature")]
     pub nomenclature: bool,
     /// Whether other millesimes are in force.
-    #[serde(rename = "en_vigueur")]
     pub in_force: bool,
-    /// By maille and millesime.
-    #[serde(rename = "mailles")]
-    pub counts: ByMillesime<ChangeCounts>,
+    /// By maille and millesime, each once, in no order.
+    pub counts: Vec<ChangeCounts>,
 }
 
 impl Switch {
+    /// Writes it. It is no JSON: the import, which is full, would have to be able to read any.
+    pub fn encode(&self, encoder: &mut Encoder) {
+        let flags = [self.from.is_some(), self.back, self.whole, self.nomenclature, self.in_force, self.reversed];
+        encoder
+            .size(self.number)
+            .size(self.keys)
+            .text(self.from.as_deref().unwrap_or_default())
+            .text(&self.to)
+            .instant(Some(self.at_ms));
+        for flag in flags {
+            encoder.number(u64::from(flag));
+        }
+        encoder.size(self.counts.len());
+        for counts in &self.counts {
+            encoder.text(&counts.maille).text(&counts.millesime);
+            for number in [counts.added, counts.removed, counts.changed, u64::from(counts.whole)] {
+                encoder.number(number);
+            }
+        }
+    }
+
+    /// Reads it; `None` where it is damaged.
+    #[must_use]
+    pub fn decode(decoder: &mut Decoder<'_>) -> Option<Self> {
+        let (number, keys) = (decoder.size()?, decoder.size()?);
+        let (from, to) = (decoder.text()?.to_owned(), decoder.text()?.to_owned());
+        let at_ms = decoder.instant()??;
+        let mut flags = [false; 6];
+        for flag in &mut flags {
+            *flag = decoder.number()? != 0;
+        }
+        let [known, back, whole, nomenclature, in_force, reversed] = flags;
+        let mut counts = Vec::new();
+        for _ in 0..decoder.size()? {
+            let (maille, millesime) = (decoder.text()?.to_owned(), decoder.text()?.to_owned());
+            let (added, removed, changed) = (decoder.number()?, decoder.number()?, decoder.number()?);
+            counts.push(ChangeCounts { maille, millesime, added, removed, changed, whole: decoder.number()? != 0 });
+        }
+        let from = known.then_some(from);
+        Some(Self { number, keys, reversed, from, to, at_ms, back, whole, nomenclature, in_force, counts })
+    }
+
     /// Whether keys are listed of it.
     #[must_use]
     pub fn lists(&self) -> bool {
-        let some = |counts: &ChangeCounts| !counts.whole && counts.added + counts.removed + counts.changed > 0;
-        !self.whole && self.counts.values().flat_map(BTreeMap::values).any(some)
+        !self.whole && self.counts.iter().any(|counts| !counts.whole && counts.total() > 0)
     }
 
-    /// The way back.
+    /// The way back. Its keys are those of the way there: slots are written over by publications alone, and what lies there
+    /// says which move it is of.
     #[must_use]
-    pub fn reversed(mut self) -> Self {
-        for counts in self.counts.values_mut().flat_map(BTreeMap::values_mut) {
+    pub fn undone(mut self) -> Self {
+        for counts in &mut self.counts {
             std::mem::swap(&mut counts.added, &mut counts.removed);
         }
-        self.back = true;
-        self
+        Self { back: true, reversed: !self.reversed, ..self }
     }
 }
 
 /// The moves of the pointer, oldest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeJournal(pub Vec<Switch>);
 
 impl ChangeJournal {
+    /// The stored form. The oldest moves go where it would not fit into a value.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let mut start = 0;
+        loop {
+            let kept = self.0.get(start..).unwrap_or_default();
+            let mut encoder = Encoder::default();
+            for switch in kept {
+                switch.encode(&mut encoder);
+            }
+            if encoder.0.len() <= JOURNAL_MAX || kept.is_empty() {
+                return frame::seal(keys::CHANGES, encoder.0);
+            }
+            start += 1;
+        }
+    }
+
+    /// Reads the stored form; empty where it cannot be read: clients fetch all again.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Self {
+        let read = || {
+            let mut decoder = Decoder(frame::open(keys::CHANGES, value).ok()?);
+            let mut switches = Vec::new();
+            while !decoder.0.is_empty() {
+                switches.push(Switch::decode(&mut decoder)?);
+            }
+            Some(Self(switches))
+        };
+        read().unwrap_or_default()
+    }
+
     /// The moves up to the last one that led to a generation: where that one is served, what stands behind it never was. Empty
     /// where none led there.
     #[must_use]
@@ -178,17 +248,10 @@ impl ChangeJournal {
     }
 
     /// Adds a move. The oldest ones go.
-    ///
-    /// # Errors
-    /// Those of writing it.
-    pub fn add(&mut self, switch: Switch) -> Result<(), StoreError> {
+    pub fn add(&mut self, switch: Switch) {
         self.0.push(switch);
         let beyond = self.0.len().saturating_sub(KEPT);
         self.0.drain(..beyond);
-        while self.0.len() > 1 && crate::kv::to_json(keys::CHANGES, self)?.len() > JOURNAL_MAX {
-            self.0.remove(0);
-        }
-        Ok(())
     }
 }
 
@@ -198,28 +261,28 @@ pub fn slot(number: usize) -> String {
     [keys::CHANGES, ":", itoa::Buffer::new().format(number % SLOTS)].concat()
 }
 
-/// What changed, put together document after document.
+/// What changed, put together document after document: of each maille and millesime the counts, and the keys as they are
+/// stored.
 #[derive(Debug, Default)]
-pub struct ChangeSet(ByMillesime<(ChangeCounts, Encoder)>);
+pub struct ChangeSet(Vec<(ChangeCounts, Encoder)>);
 
 impl ChangeSet {
     /// Adds a document; `code` as routes take it ([`route_code`]).
     pub fn add(&mut self, [maille, place, code, millesime]: [&str; 4], change: Change) {
-        if !self.0.contains_key(maille) {
-            self.0.insert(maille.to_owned(), BTreeMap::new());
-        }
-        let Some(group) = self.0.get_mut(maille) else { return };
-        if !group.contains_key(millesime) {
-            group.insert(millesime.to_owned(), Default::default());
-        }
-        let Some((counts, keys)) = group.get_mut(millesime) else { return };
+        let is_of = |(counts, _): &(ChangeCounts, Encoder)| counts.millesime == millesime && counts.maille == maille;
+        let rank = self.0.iter().position(is_of).unwrap_or_else(|| {
+            let (maille, millesime) = (maille.to_owned(), millesime.to_owned());
+            self.0.push((ChangeCounts { maille, millesime, ..ChangeCounts::default() }, Encoder::default()));
+            self.0.len() - 1
+        });
+        let Some((counts, keys)) = self.0.get_mut(rank) else { return };
         let count = match change {
             Change::Added => &mut counts.added,
             Change::Removed => &mut counts.removed,
             Change::Changed => &mut counts.changed,
         };
         *count += 1;
-        if counts.whole || counts.added + counts.removed + counts.changed > LISTED_MAX as u64 {
+        if counts.whole || counts.total() > LISTED_MAX {
             (counts.whole, *keys) = (true, Encoder::default());
             return;
         }
@@ -229,15 +292,20 @@ impl ChangeSet {
     /// The stored form of the keys, and the counts; the longest lists go where they do not fit into a value.
     #[must_use]
     pub fn finish(mut self, switch: &mut Switch) -> Vec<u8> {
-        if self.0.values().map(BTreeMap::len).sum::<usize>() > GROUPS_MAX {
+        if self.0.len() > GROUPS_MAX {
             self.0.clear();
             switch.whole = true;
         }
         let folded = loop {
             let mut encoder = Encoder::default();
-            for (maille, by_millesime) in &self.0 {
-                for (millesime, (_, keys)) in by_millesime.iter().filter(|(_, (_, keys))| !keys.0.is_empty()) {
-                    encoder.text(maille).text(millesime).bytes(&keys.0);
+            let (mut longest, mut most) = (None, 0);
+            for (rank, (counts, keys)) in self.0.iter().enumerate() {
+                if keys.0.is_empty() {
+                    continue;
+                }
+                encoder.text(&counts.maille).text(&counts.millesime).bytes(&keys.0);
+                if keys.0.len() > most {
+                    (longest, most) = (Some(rank), keys.0.len());
                 }
             }
             if encoder.0.len() <= UNFOLDED_MAX {
@@ -246,12 +314,10 @@ impl ChangeSet {
                     break folded;
                 }
             }
-            let longest = self.0.values_mut().flat_map(BTreeMap::values_mut).max_by_key(|(_, keys)| keys.0.len());
-            let Some((counts, keys)) = longest else { break Vec::new() };
+            let Some((counts, keys)) = longest.and_then(|rank| self.0.get_mut(rank)) else { break Vec::new() };
             (counts.whole, *keys) = (true, Encoder::default());
         };
-        let counts = |by: BTreeMap<String, (ChangeCounts, Encoder)>| by.into_iter().map(|(m, (c, _))| (m, c)).collect();
-        switch.counts = self.0.into_iter().map(|(maille, by)| (maille, counts(by))).collect();
+        switch.counts = self.0.into_iter().map(|(counts, _)| counts).collect();
         folded
     }
 }
@@ -264,22 +330,22 @@ pub struct ChangedKeys;
 pub type ChangedKey<'a> = (&'a str, &'a str, &'a str, &'a str, Change);
 
 impl ChangedKeys {
-    /// What a slot holds: between which generations, whether it is to be read backwards, and what [`ChangeSet::finish`] made.
+    /// What a slot holds: between which generations, and what [`ChangeSet::finish`] made.
     #[must_use]
-    pub fn encode(number: usize, (from, to): (&str, &str), back: bool, folded: &[u8]) -> Vec<u8> {
+    pub fn encode(number: usize, (from, to): (&str, &str), folded: &[u8]) -> Vec<u8> {
         let mut encoder = Encoder::default();
-        encoder.text(from).text(to).number(u64::from(back));
+        encoder.text(from).text(to);
         encoder.0.extend_from_slice(folded);
         frame::seal(&slot(number), encoder.0)
     }
 
-    /// The keys of a move as they are stored, and whether backwards; `None` where its slot holds others, or is damaged.
+    /// The keys of a move as they are stored; `None` where its slot holds those of another one, or is damaged.
     #[must_use]
-    pub fn open<'a>(switch: &Switch, value: &'a [u8]) -> Option<(bool, &'a [u8])> {
-        let mut decoder = Decoder(frame::open(&slot(switch.number), value).ok()?);
+    pub fn open<'a>(switch: &Switch, value: &'a [u8]) -> Option<&'a [u8]> {
+        let mut decoder = Decoder(frame::open(&slot(switch.keys), value).ok()?);
         let (from, to) = (decoder.text()?, decoder.text()?);
-        let back = decoder.number()? != 0;
-        (Some(from) == switch.from.as_deref() && to == switch.to).then_some((back, decoder.0))
+        let (from, to) = if switch.reversed { (to, from) } else { (from, to) };
+        (Some(from) == switch.from.as_deref() && to == switch.to).then_some(decoder.0)
     }
 
     /// Hands out each; `None` where they are damaged.
@@ -297,6 +363,9 @@ impl ChangedKeys {
         Some(())
     }
 }
+
+/// Something by maille, then by millesime.
+pub type ByMillesime<T> = BTreeMap<String, BTreeMap<String, T>>;
 
 /// What several moves come to, one after the other.
 #[derive(Debug, Default, PartialEq)]
@@ -338,7 +407,7 @@ impl ChangedGroup {
             Some(sum) => drop(self.keys.insert(key, sum)),
             None => drop(self.keys.remove(&key)),
         }
-        if self.keys.len() > LISTED_MAX {
+        if self.keys.len() as u64 > LISTED_MAX {
             self.give_up();
         }
     }
@@ -378,9 +447,8 @@ impl<K: KeyValue> Reader<K> {
     /// # Errors
     /// Those of the store, damage aside.
     pub async fn journal(&self) -> Result<ChangeJournal, StoreError> {
-        let value = self.outside_generation(keys::CHANGES).await?;
-        let journal: Option<ChangeJournal> = value.and_then(|value| frame::open_json(keys::CHANGES, &value).ok());
-        Ok(journal.unwrap_or_default().until(&self.pointer().generation))
+        let value = self.outside_generation(keys::CHANGES).await?.unwrap_or_default();
+        Ok(ChangeJournal::read(&value).until(&self.pointer().generation))
     }
 
     /// What moves of the journal come to. One get for each that lists keys.
@@ -395,19 +463,17 @@ impl<K: KeyValue> Reader<K> {
             if sum.whole {
                 continue;
             }
-            for (maille, by_millesime) in &switch.counts {
-                for (millesime, _) in by_millesime.iter().filter(|(_, counts)| counts.whole) {
-                    sum.group(maille, millesime).give_up();
-                }
+            for counts in switch.counts.iter().filter(|counts| counts.whole) {
+                sum.group(&counts.maille, &counts.millesime).give_up();
             }
             if switch.lists() {
-                let value = self.outside_generation(&slot(switch.number)).await?;
+                let value = self.outside_generation(&slot(switch.keys)).await?;
                 let read = value.as_deref().and_then(|value| {
-                    let (back, folded) = ChangedKeys::open(switch, value)?;
+                    let folded = ChangedKeys::open(switch, value)?;
                     let add = |(maille, millesime, place, code, change): ChangedKey<'_>| {
                         sum.group(maille, millesime).add(place, code, change);
                     };
-                    ChangedKeys::walk(&unfold(folded)?, back, add)
+                    ChangedKeys::walk(&unfold(folded)?, switch.reversed, add)
                 });
                 // Written over, or damaged: nobody knows what it was.
                 sum.whole |= read.is_none();
@@ -428,7 +494,7 @@ mod tests {
     use super::*;
 
     fn switch(number: usize, from: &str, to: &str) -> Switch {
-        Switch { number, from: Some(from.to_owned()), to: to.to_owned(), ..Switch::default() }
+        Switch { number, keys: number, from: Some(from.to_owned()), to: to.to_owned(), ..Switch::default() }
     }
 
     #[test]
@@ -459,11 +525,38 @@ mod tests {
         let mut journal = ChangeJournal::default();
         for number in 0..100 {
             assert_eq!(journal.next(), number);
-            journal.add(switch(number, "g1", "g2")).unwrap();
-            let told: Vec<String> = journal.0.iter().map(|switch| slot(switch.number)).collect();
+            journal.add(switch(number, "g1", "g2"));
+            journal = ChangeJournal::read(&journal.write());
+            let told: Vec<String> = journal.0.iter().map(|switch| slot(switch.keys)).collect();
             assert!(!told.contains(&slot(journal.next())), "{number}");
         }
         assert_eq!(journal.0.len(), KEPT);
+    }
+
+    #[test]
+    fn a_journal_is_read_as_it_was_written_and_never_too_long_for_a_value() {
+        let counts = |n: usize| ChangeCounts {
+            maille: format!("maille-{n:090}"),
+            millesime: "2022_2023".into(),
+            added: n as u64,
+            whole: n.is_multiple_of(2),
+            ..ChangeCounts::default()
+        };
+        let one = Switch {
+            at_ms: 1_795_000_000_123,
+            back: true,
+            in_force: true,
+            counts: (0..GROUPS_MAX).map(counts).collect(),
+            ..switch(7, "g1", "g2")
+        };
+        let first = Switch { from: None, whole: true, nomenclature: true, ..Switch::default() };
+        let journal = ChangeJournal(vec![first, one.clone()]);
+        assert_eq!(ChangeJournal::read(&journal.write()), journal);
+        let long = ChangeJournal(vec![one; KEPT]);
+        let written = long.write();
+        let read = ChangeJournal::read(&written);
+        assert!(written.len() < crate::kv::VALUE_MAX && read.0.len() > 2 && read.0.len() < KEPT, "{}", read.0.len());
+        assert_eq!(ChangeJournal::read(b"abime"), ChangeJournal::default());
     }
 
     #[test]
@@ -501,26 +594,30 @@ mod tests {
         let mut switch = switch(0, "g1", "g2");
         let folded = set.finish(&mut switch);
         assert!(folded.len() <= FOLDED_MAX);
-        let counts = |maille: &str, millesime: &str| switch.counts[maille][millesime].clone();
-        let all = LISTED_MAX as u64 + 1;
-        let expected = ChangeCounts { added: all, whole: true, ..ChangeCounts::default() };
-        assert_eq!(counts("formations", "2020"), expected);
-        assert_eq!(counts("formations", "2021"), ChangeCounts { removed: 1, ..ChangeCounts::default() });
-        let value = ChangedKeys::encode(0, ("g1", "g2"), false, &folded);
+        let counts = |maille: &str, millesime: &str| {
+            let found = switch.counts.iter().find(|c| c.maille == maille && c.millesime == millesime).unwrap();
+            (found.added, found.removed, found.changed, found.whole)
+        };
+        assert_eq!(counts("formations", "2020"), (LISTED_MAX + 1, 0, 0, true));
+        assert_eq!(counts("formations", "2021"), (0, 1, 0, false));
+        let value = ChangedKeys::encode(0, ("g1", "g2"), &folded);
         assert!(value.len() < crate::kv::VALUE_MAX);
         let (mut listed, mut removed) = (0, 0);
-        let (back, folded) = ChangedKeys::open(&switch, &value).unwrap();
+        let folded = ChangedKeys::open(&switch, &value).unwrap();
         let each = |(.., change): ChangedKey<'_>| {
             listed += 1;
             removed += u64::from(change == Change::Removed);
         };
-        ChangedKeys::walk(&unfold(folded).unwrap(), back, each).unwrap();
-        let left = switch.counts.values().flat_map(BTreeMap::values).filter(|counts| !counts.whole);
-        assert_eq!(listed, left.map(|counts| counts.added + counts.removed + counts.changed).sum::<u64>());
+        ChangedKeys::walk(&unfold(folded).unwrap(), false, each).unwrap();
+        let left = switch.counts.iter().filter(|counts| !counts.whole);
+        assert_eq!(listed, left.map(ChangeCounts::total).sum::<u64>());
         assert!(removed == 1 && listed > 5_000, "{listed}");
         // Those of another move, or damaged ones, are not taken for these.
         let other = Switch { to: "g3".to_owned(), ..switch.clone() };
         assert!(ChangedKeys::open(&other, &value).is_none());
-        assert!(ChangedKeys::open(&Switch { number: 1, ..switch }, &value).is_none());
+        assert!(ChangedKeys::open(&Switch { keys: 1, ..switch.clone() }, &value).is_none());
+        assert!(ChangedKeys::open(&switch.clone().undone(), &value).is_none(), "that way leads from g2 to g1");
+        let back = Switch { from: Some("g2".to_owned()), to: "g1".to_owned(), ..switch.undone() };
+        assert!(ChangedKeys::open(&back, &value).is_some());
     }
 }

@@ -4,6 +4,7 @@ use super::JobStepper;
 use crate::Environment;
 use crate::changes::{self, ClientChanges};
 use crate::differences::COVERAGE_FAMILY;
+use crate::manifest::Manifest;
 use crate::outlines::{self, Differences, Outlines};
 use crate::writer::put_long;
 use domain::{Maille, Millesime, Universe, date};
@@ -58,8 +59,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// generation, so that whoever is asked to confirm or to sign knows what.
     pub(super) async fn compare(&mut self) -> Result<(), StoreError> {
         let new = Outlines::of(self.kv, self.shelf(), self.state.outlines).await?;
-        let old = match &self.state.base {
-            Some(base) => Outlines::comparable(self.kv, base).await?,
+        let old = match self.state.base.as_ref().and_then(Manifest::comparable) {
+            Some(base) => Outlines::read(self.kv, base).await?,
             None => None,
         };
         let mut changes = ClientChanges::default();
@@ -77,8 +78,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 switch.whole = false;
             }
         }
-        let record = changes.finish(&mut switch)?;
-        self.writer.put(changes::FAMILY, 0, record).await?;
+        self.writer.put(changes::FAMILY, 0, changes.finish(switch)).await?;
         if self.state.outlines == 0 {
             return Ok(());
         }

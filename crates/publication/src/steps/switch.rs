@@ -1,7 +1,7 @@
 //! The last step: the pointer moves, in one write.
 
 use super::{JobStepper, fingerprint};
-use crate::changes;
+use crate::changes::{self, Move};
 use crate::job::JobStep;
 use crate::known_codes;
 use crate::manifest::{MANIFEST_FAMILY, Manifest, rendering};
@@ -113,10 +113,12 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             self.job.waits_since_ms = Some(self.env.now_ms());
             return Ok(Some(JobStep::AwaitSignOff));
         }
+        let changes = self.shelf().get(self.kv, changes::FAMILY, 0).await?;
         if !lease.holds(self.kv).await? {
             return Err(PublicationError::Overtaken);
         }
-        changes::note(self.kv, self.shelf(), base.as_deref(), self.env.now_ms()).await?;
+        let told = Move::Forward(changes.content()?);
+        changes::tell(self.kv, base.as_deref(), told, self.env.now_ms()).await?;
         let before = served.as_ref().map_or(Before::Absent, |served| Before::Read(&served.bytes));
         put_pointer(self.kv, before, &pointer).await?;
         self.published(&pointer).await

@@ -71,7 +71,7 @@ fn a_mirror_follows_the_feed_and_is_what_a_new_one_would_be() {
     let gone = first(&lines, "formation");
     lines.remove(gone);
     let changed = first(&lines, "regionale");
-    lines[changed]["doc"]["nb_annee_term"] = 77.into();
+    lines[changed]["doc"]["nb_annee_term"] = 1234.into();
     let certification = lines[first(&lines, "certification")].clone();
     let mut more = certification;
     more["doc"]["millesime"] = "2019".into();

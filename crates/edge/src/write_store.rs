@@ -30,10 +30,15 @@ impl WriteProfile {
         }
     }
 
-    /// How many values one batch may hold; DynamoDB's own limit is 25.
+    /// How many values one batch may hold. On SQLite each batch is a transaction, which waits four times for the disk; a
+    /// large one keeps readers waiting for some milliseconds. On Redis it is a command.
     #[must_use]
     pub fn batch(self) -> usize {
-        if self == Self::Basic { 1 } else { 25 }
+        match self {
+            Self::Sqlite => 100,
+            Self::Redis => 25,
+            Self::Basic => 1,
+        }
     }
 }
 

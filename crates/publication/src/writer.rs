@@ -6,7 +6,8 @@ use store::frame::Content;
 use store::kv::{KeyValue, KeyValueWrite, StoreError, VALUE_MAX, to_json};
 use store::{Shelf, keys};
 
-/// How far ahead a high-water mark is raised: one write of marks covers so many values.
+/// How far ahead a high-water mark is raised, at least: one write of marks covers so many values, or half as many as there
+/// are.
 const AHEAD: usize = 256;
 /// Bytes of a value of a long text.
 const LONG_PIECE: usize = 256 * 1024;
@@ -85,6 +86,8 @@ pub struct Writer<'a, K> {
     batch: usize,
     ahead: usize,
     marks: Marks,
+    /// Whether marks were raised that are not written yet.
+    is_raised: bool,
     wait: Vec<(String, Vec<u8>)>,
     bytes: usize,
     /// Values written, marks included.
@@ -104,6 +107,7 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
             batch: batch.max(1),
             ahead: AHEAD,
             marks,
+            is_raised: false,
             wait: Vec::new(),
             bytes: 0,
             writes: 0,
@@ -129,8 +133,8 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
             return Err(StoreError::TooLarge(key, value.len()));
         }
         if self.marks.get(family).is_none_or(|m| n >= *m) {
-            // Values that wait may lie under marks that are not written yet: marks go first.
-            self.raise(family, n + self.ahead).await?;
+            self.marks.insert(family.to_owned(), n + self.ahead.max(n / 2));
+            self.is_raised = true;
         }
         self.bytes += value.len();
         self.wait.push((key, value));
@@ -140,19 +144,20 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
         Ok(())
     }
 
-    async fn raise(&mut self, family: &str, mark: usize) -> Result<(), StoreError> {
-        self.marks.insert(family.to_owned(), mark);
+    /// Writes the marks of what waits, of all its families at once: each write of its own waits for the disk.
+    async fn write_marks(&mut self) -> Result<(), StoreError> {
         let mut marks = text(&self.marks)?;
         if marks.len() > MARKS_MAX {
             // The page is full. The copy goes first: a mark that lies twice is no harm, one that lies nowhere is.
             let archives = self.marks.remove(ARCHIVES).unwrap_or(0);
             self.kv.set(&archive_key(&self.prefix, archives), text(&self.marks)?).await?;
             self.writes += 1;
-            self.marks = [(ARCHIVES.to_owned(), archives + 1), (family.to_owned(), mark)].into();
+            self.marks = [(ARCHIVES.to_owned(), archives + 1)].into();
             marks = text(&self.marks)?;
         }
         self.kv.set(&marks_key(&self.prefix), marks).await?;
         self.writes += 1;
+        self.is_raised = false;
         Ok(())
     }
 
@@ -197,6 +202,10 @@ impl<'a, K: KeyValueWrite> Writer<'a, K> {
     /// Those of the store.
     pub async fn flush(&mut self) -> Result<(), StoreError> {
         if !self.wait.is_empty() {
+            // Marks go first: nothing lies under a mark that is not written.
+            if self.is_raised {
+                self.write_marks().await?;
+            }
             self.writes += self.wait.len() as u64;
             self.bytes = 0;
             self.kv.set_many(std::mem::take(&mut self.wait)).await?;

@@ -329,7 +329,7 @@ impl Report {
         println!("\n| component | KiB | budget | memory under load, MiB |\n| --- | --- | --- | --- |");
         for (name, size) in &self.sizes {
             let budget = match name.as_str() {
-                "import" | "collecte" | "apercu" | "rapports" => IMPORT_SIZE,
+                "import" | "collecte" | "apercu" | "comptes" | "rapports" => IMPORT_SIZE,
                 "site" => SITE_SIZE,
                 "appariement" => MATCHING_SIZE,
                 _ => READ_SIZE,

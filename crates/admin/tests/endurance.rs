@@ -475,7 +475,9 @@ impl Harness {
                 "public:couverture",
             ]
             .contains(&key)
-                || ["work:collecte", "work:report:", "compte:"].iter().any(|start| key.starts_with(start))
+                || ["work:collecte", "work:report:", "compte:", "public:changements"]
+                    .iter()
+                    .any(|start| key.starts_with(start))
         };
         let lost: Vec<String> = kv.keys().into_iter().filter(|c| !named(c)).collect();
         assert!(lost.is_empty(), "keys that nobody will delete: {lost:?}");

@@ -315,7 +315,7 @@ fn files_say_what_they_hold() {
             assert_eq!(harness.get(target).header("content-disposition"), format!("attachment; filename={name}"), "{target}");
         }
         let next = harness.get("formations.csv?excel=1&colonnes=uai&apiKey=cle").header("link").to_owned();
-        assert!(next.contains("formations.csv?excel=1&colonnes=uai&page=2>; rel=\"next\""), "{next}");
+        assert!(next.contains("formations.csv?excel=1&colonnes=uai&generation=g1&page=2>; rel=\"next\""), "{next}");
     });
 }
 

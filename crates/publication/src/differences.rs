@@ -57,7 +57,7 @@ pub async fn differences<K: KeyValue>(
         let manifest = manifest(kv, generation).await?.ok_or_else(gone)?;
         let old =
             || PublicationError::Refused(format!("la génération {generation} date d'une version sans comparaison"));
-        Outlines::read(kv, manifest.comparable().ok_or_else(old)?).await?.ok_or_else(old)
+        Outlines::read(kv, outlines::comparable(&manifest).ok_or_else(old)?).await?.ok_or_else(old)
     };
     let (old, new) = (outlines(&before).await?, outlines(&after).await?);
     let (mut differences, table) = outlines::table(&old, &new);

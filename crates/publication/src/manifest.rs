@@ -1,7 +1,6 @@
 //! What is known of a published generation.
 
 use crate::origins::Origins;
-use crate::outlines;
 use crate::record_stream::RecordStream;
 use crate::secrecy::SecrecySettings;
 use crate::writer::{Writer, put_long, read_long};
@@ -53,7 +52,7 @@ pub(crate) struct Manifest {
     /// How many values the outlines of its statistics lie in. Versions before had none.
     #[serde(rename = "contours", default)]
     pub(crate) outlines: usize,
-    /// What those outlines say: see [`crate::outlines::FORM`].
+    /// What those outlines say: see `outlines::FORM`.
     #[serde(rename = "forme_contours", default)]
     pub(crate) outline_form: u32,
     /// A digest of the rows of the nomenclature, whatever their order.
@@ -89,11 +88,6 @@ impl Manifest {
     pub(crate) fn shelf(&self) -> Result<Shelf<'_>, StoreError> {
         let other = || StoreError::OtherLayout { key: self.generation.clone(), layout: self.layout };
         Ok(Shelf::new(&self.generation, LayoutVersion::of(self.layout).ok_or_else(other)?))
-    }
-
-    /// The same, where its outlines say what those of this version do and can be compared with them.
-    pub(crate) fn comparable(&self) -> Option<&Self> {
-        Some(self).filter(|manifest| manifest.outline_form == outlines::FORM)
     }
 
     /// Bytes of the documents without a family.

@@ -152,6 +152,11 @@ pub(crate) struct Outlines {
     starts: Vec<u32>,
 }
 
+/// A generation whose outlines say what those of this version do, and can be compared with them.
+pub(crate) fn comparable(manifest: &Manifest) -> Option<&Manifest> {
+    Some(manifest).filter(|manifest| manifest.outline_form == FORM)
+}
+
 impl Outlines {
     /// Those of a generation; `None` where it was made before there were any.
     pub(crate) async fn read<K: KeyValue>(kv: &K, manifest: &Manifest) -> Result<Option<Self>, StoreError> {

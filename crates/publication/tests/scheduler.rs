@@ -176,7 +176,9 @@ async fn clean<K: KeyValueWrite>(kv: &K, runtime: &Runtime) {
 fn remainders(kv: &MemoryStore, served: Option<&str>) -> Vec<String> {
     let own = |k: &String| served.is_some_and(|g| k.starts_with(&format!("{g}:")) || *k == format!("work:marks:{g}"));
     let always = ["current", "work:generations", "work:generations:copie", "work:lease"];
-    kv.keys().into_iter().filter(|k| !own(k) && !always.contains(&k.as_str())).collect()
+    // The journal of moves is written over in turn, and never deleted.
+    let is_journal = |k: &String| k.starts_with("public:changements");
+    kv.keys().into_iter().filter(|k| !own(k) && !is_journal(k) && !always.contains(&k.as_str())).collect()
 }
 
 /// A store in which a job was registered, and whoever opened it was killed before its record was written.

@@ -307,6 +307,7 @@ fn cleaned(trial: &Trial) {
             .generations
             .iter()
             .any(|g| key.starts_with(&format!("{}:", g.id)) || key == format!("work:marks:{}", g.id))
+            || key.starts_with("public:changements")
             || (key.starts_with("work:") && !key.starts_with("work:marks:"))
             || ["current", "registry", "lease"].contains(&key)
             || !key.contains(':')

@@ -4,7 +4,6 @@ use super::JobStepper;
 use crate::Environment;
 use crate::changes::{self, ClientChanges};
 use crate::differences::COVERAGE_FAMILY;
-use crate::manifest::Manifest;
 use crate::outlines::{self, Differences, Outlines};
 use crate::writer::put_long;
 use domain::{Maille, Millesime, Universe, date};
@@ -59,7 +58,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
     /// generation, so that whoever is asked to confirm or to sign knows what.
     pub(super) async fn compare(&mut self) -> Result<(), StoreError> {
         let new = Outlines::of(self.kv, self.shelf(), self.state.outlines).await?;
-        let old = match self.state.base.as_ref().and_then(Manifest::comparable) {
+        let old = match self.state.base.as_ref().and_then(outlines::comparable) {
             Some(base) => Outlines::read(self.kv, base).await?,
             None => None,
         };

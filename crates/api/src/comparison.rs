@@ -13,7 +13,8 @@ use crate::place::LookupPlace;
 use crate::public::{Now, public};
 use crate::request::read_segment;
 use crate::response::{JSON, Response, ResponseBody};
-use crate::{LogFact, Request, Runtime};
+use crate::runtime::{fall_back, open_over};
+use crate::{Request, Runtime};
 use domain::{CodeCertification, CodeType, Document, Filiere, Maille, Millesime, territory};
 use serde_json::Value;
 use std::cell::LazyCell;
@@ -65,11 +66,8 @@ pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[
     let fallback = reader.clone();
     let made = match both(&reader, &parameters, &target, now).await {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
-        Err(ApiError::Unavailable) => match fallback.previous() {
-            Some(previous) => {
-                runtime.note(LogFact::Pointer(previous.shared_pointer()));
-                both(&previous, &parameters, &target, now).await
-            }
+        Err(ApiError::Unavailable) => match fall_back(runtime, fallback.previous()) {
+            Some(previous) => both(&previous, &parameters, &target, now).await,
             None => Err(ApiError::Unavailable),
         },
         made => made,
@@ -79,10 +77,7 @@ pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[
 
 /// Follows the pointer, for an answer of many documents.
 pub(crate) async fn open_recent<M: Runtime>(runtime: &M) -> Result<Reader<RecentValues<M::Kv>>, StoreError> {
-    let kv = RecentValues::new(runtime.kv());
-    let reader = Reader::open(kv, runtime.cache(), runtime.monotonic_ms()).await?;
-    runtime.note(LogFact::Pointer(reader.shared_pointer()));
-    Ok(reader)
+    open_over(runtime, RecentValues::new(runtime.kv()), runtime.monotonic_ms()).await
 }
 
 /// A document, and what is beside it.

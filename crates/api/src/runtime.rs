@@ -52,13 +52,22 @@ pub enum LogFact<'a> {
 /// # Errors
 /// Those of [`Reader::open`].
 pub async fn open<M: Runtime>(runtime: &M, monotonic: u64) -> Result<Reader<M::Kv>, StoreError> {
-    let reader = Reader::open(runtime.kv(), runtime.cache(), monotonic).await?;
+    open_over(runtime, runtime.kv(), monotonic).await
+}
+
+/// The same over a store of the route's own.
+pub(crate) async fn open_over<M: Runtime, K: KeyValue>(
+    runtime: &M,
+    kv: K,
+    monotonic: u64,
+) -> Result<Reader<K>, StoreError> {
+    let reader = Reader::open(kv, runtime.cache(), monotonic).await?;
     runtime.note(LogFact::Pointer(reader.shared_pointer()));
     Ok(reader)
 }
 
 /// The generation before, for a request that found the one in use damaged.
-pub(crate) fn fall_back<M: Runtime>(runtime: &M, reader: Option<Reader<M::Kv>>) -> Option<Reader<M::Kv>> {
+pub(crate) fn fall_back<M: Runtime, K: KeyValue>(runtime: &M, reader: Option<Reader<K>>) -> Option<Reader<K>> {
     reader.inspect(|reader| runtime.note(LogFact::Pointer(reader.shared_pointer())))
 }
 

@@ -4,9 +4,12 @@
 //! Which bits are flipped is drawn from a seed (`DAMAGE_SEED`); `DAMAGE_BITS` says how many a value.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-use api::{Request, Response, ResponseBody, Runtime, VariableFault, routes, search};
+mod instance;
+
+use api::{Request, Response, ResponseBody, routes, search};
 use domain::Document;
 use futures_executor::{block_on, block_on_stream};
+use instance::Instance;
 use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
@@ -16,7 +19,6 @@ use std::rc::Rc;
 use store::faulty::Chance;
 use store::kv::{KeyValue, KeyValueWrite, StoreError};
 use store::pointer::Pointer;
-use store::reading::Cache;
 use store::{MemoryStore, Reader};
 
 /// The store, and the keys that were read.
@@ -27,31 +29,6 @@ impl KeyValue for WatchedStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.1.borrow_mut().insert(key.to_owned());
         self.0.get(key).await
-    }
-}
-
-/// An instance that has served nothing yet.
-struct FreshInstance {
-    store: WatchedStore,
-    cache: Rc<Cache>,
-}
-
-impl Runtime for FreshInstance {
-    type Kv = WatchedStore;
-    fn kv(&self) -> WatchedStore {
-        self.store.clone()
-    }
-    fn cache(&self) -> Rc<Cache> {
-        Rc::clone(&self.cache)
-    }
-    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
-        Ok(if name == "legacy_api_key" { "cle".to_owned() } else { String::new() })
-    }
-    fn now_ms(&self) -> i64 {
-        1_700_000_000_000
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
     }
 }
 
@@ -165,7 +142,7 @@ fn targets(lines: &[Value]) -> BTreeSet<String> {
 type Answer = Option<(u16, Vec<u8>)>;
 
 fn answer(store: &WatchedStore, target: &str) -> Answer {
-    let runtime = FreshInstance { store: store.clone(), cache: Rc::default() };
+    let runtime = Instance { store: store.clone(), cache: Rc::default(), now: 1_700_000_000_000 };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request {
         method: "GET".into(),

@@ -2,41 +2,18 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 mod common;
+mod instance;
 
-use api::{Request, ResponseBody, Runtime, VariableFault, routes};
+use api::{Request, ResponseBody, routes};
 use common::{ReadStore, World};
 use futures_executor::{block_on, block_on_stream};
+use instance::Instance;
 use proptest::prelude::*;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::rc::Rc;
-use store::reading::Cache;
 
-#[derive(Default)]
-struct Harness {
-    read_store: ReadStore,
-    cache: Rc<Cache>,
-}
-
-impl Runtime for Harness {
-    type Kv = ReadStore;
-    fn kv(&self) -> ReadStore {
-        self.read_store.clone()
-    }
-    fn cache(&self) -> Rc<Cache> {
-        Rc::clone(&self.cache)
-    }
-    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
-        Ok(if name == "legacy_api_key" { "cle".to_owned() } else { String::new() })
-    }
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-}
+type Harness = Instance<ReadStore>;
 
 struct Seen {
     status: u16,
@@ -144,7 +121,7 @@ fn published() -> Harness {
         json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": format!("0109905{n}"), "code_formation_diplome": format!("0109905{n}"),
             "libelle": "=A", "libelle_long": "B;C", "diplome": {"code": "4", "libelle": "BAC PRO"}, "date_premiere_session": "2015"}})
     }));
-    let kv = &*harness.read_store.0;
+    let kv = &*harness.store.0;
     let body: String = rows.iter().map(|line| line.to_string() + "\n").collect();
     block_on(async {
         open(kv, "a", Opening::default(), 0).await.unwrap();
@@ -360,9 +337,9 @@ fn options_that_are_wrong_are_told_in_french() {
 fn an_export_with_labels_costs_three_values_more_for_each_and_no_memory() {
     HARNESS.with(|harness| {
         let cost = |options: &str| {
-            let before = harness.read_store.1.get();
+            let before = harness.store.1.get();
             let seen = harness.get(&(all("formations") + options));
-            (harness.read_store.1.get() - before, seen.piece)
+            (harness.store.1.get() - before, seen.piece)
         };
         cost("");
         let (plain, chosen, labels) = (cost(""), cost("&colonnes=uai"), cost("&libelles=1&excel=1"));

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 mod common;
+mod instance;
 
-use api::{BodyStream, Request, Response, ResponseBody, Runtime, VariableFault, lots, routes};
+use api::{BodyStream, Request, Response, ResponseBody, lots, routes};
 use common::{ReadStore, World};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::stream::iter;
+use instance::Instance;
 use proptest::prelude::*;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
@@ -14,32 +16,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
 use store::kv::StoreError;
-use store::reading::Cache;
 
-#[derive(Default)]
-struct Sample {
-    read_store: ReadStore,
-    cache: Rc<Cache>,
-}
-
-impl Runtime for Sample {
-    type Kv = ReadStore;
-    fn kv(&self) -> ReadStore {
-        self.read_store.clone()
-    }
-    fn cache(&self) -> Rc<Cache> {
-        Rc::clone(&self.cache)
-    }
-    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
-        Ok(if name == "legacy_api_key" { "cle".to_owned() } else { String::new() })
-    }
-    fn now_ms(&self) -> i64 {
-        1_764_237_000_000
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-}
+type Sample = Instance<ReadStore>;
 
 /// A document of the sample, as a lot asks for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,8 +67,8 @@ fn lines() -> String {
 
 impl Sample {
     fn new() -> Self {
-        let sample = Self::default();
-        let kv = &*sample.read_store.0;
+        let sample = Self { now: 1_764_237_000_000, ..Self::default() };
+        let kv = &*sample.store.0;
         block_on(async {
             open(kv, "1", Opening::default(), 0).await.unwrap();
             Staging::new(kv, "1", 25).stage(0, lines().as_bytes(), &[]).await.unwrap();
@@ -289,9 +267,9 @@ impl Sample {
 fn a_history_takes_one_get_and_a_lot_reads_a_bundle_of_neighbours_once() {
     let sample = Sample::new();
     let gets = |ask: &dyn Fn()| {
-        let before = sample.read_store.1.get();
+        let before = sample.store.1.get();
         ask();
-        sample.read_store.1.get() - before
+        sample.store.1.get() - before
     };
     let code = "40099013";
     let single = |rest: &str| sample.get(&format!("/api/inserjeunes/certifications/{code}"), rest);

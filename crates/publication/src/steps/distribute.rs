@@ -170,7 +170,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 } else if kind != Kind::Maille {
                     let sequence = self.state.sequence;
                     self.state.sequence += 1;
-                    self.place(kind, (sequence, sequence), &json).await?;
+                    let keys = self.placement(kind, &json);
+                    self.place(kind, (sequence, sequence), &json, keys).await?;
                 }
             }
             self.state.cursor = (rank, piece + 1);
@@ -208,20 +209,28 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         let opening = self.job.opening.clone();
         for record in read.records() {
             let (kind, sequence, own, _, json) = read_source(record).ok_or(StoreError::Damaged("source".into()))?;
-            let statistic: Option<Document> = kind.maille().and_then(|_| serde_json::from_slice(json).ok());
-            let replaces = opening.replaces(kind, statistic.as_ref());
-            if !replaces {
+            let statistic = kind.maille().and_then(|_| self.placement(kind, json));
+            if !opening.replaces(kind, statistic.as_ref().map(|keys| &keys.document)) {
                 self.job.summary.carried_over += 1;
-                self.place(kind, (sequence, own), json).await?;
+                let keys = statistic.or_else(|| self.placement(kind, json));
+                self.place(kind, (sequence, own), json, keys).await?;
             }
         }
         Ok(before.is_none())
     }
 
-    async fn place(&mut self, kind: Kind, (sequence, own): (u64, u64), json: &[u8]) -> Result<(), PublicationError> {
-        // Ties are read off figures, all else off what places a document.
-        let tied = self.secrecy().secondary;
-        let keys = if tied { PlacementKeys::read(kind, json) } else { PlacementKeys::head(kind, json) };
+    /// What a document is placed by. Ties are read off figures, all else off what places a document.
+    fn placement(&self, kind: Kind, json: &[u8]) -> Option<PlacementKeys> {
+        if self.secrecy().secondary { PlacementKeys::read(kind, json) } else { PlacementKeys::head(kind, json) }
+    }
+
+    async fn place(
+        &mut self,
+        kind: Kind,
+        (sequence, own): (u64, u64),
+        json: &[u8],
+        keys: Option<PlacementKeys>,
+    ) -> Result<(), PublicationError> {
         let keys = keys.ok_or(StoreError::Damaged("source".into()))?;
         self.tie(kind, &keys.document);
         if let (Some(rank), Some(row)) = (self.list_rank(kind, &keys.document), &keys.row)

@@ -160,6 +160,10 @@ async fn read<M: Runtime>(runtime: &M, state: &mut Value) -> Result<(), StoreErr
         put(state, "sous_seuil", to_value("sous_seuil", &record.below_threshold)?);
     }
     put(state, "imports", reports.into());
+    if !reader.sample_is_there(runtime.monotonic_ms()).await? {
+        eprintln!("store: values of generation {} are gone", pointer.generation);
+        put(state, "etat", "incomplet".into());
+    }
     // A damaged history, or sum of usage, is no reason to say that data cannot be read: the next one takes its place.
     let beside = async |key| reader.shown_beside(key).await.ok().flatten();
     let covered = beside(keys::HISTORY).await.and_then(|bytes| serde_json::from_slice::<Vec<Value>>(&bytes).ok());
@@ -198,6 +202,7 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
     let (word, class) = match text(state, "etat") {
         "ok" => ("Les données sont lisibles.", "good"),
         "vide" => ("Rien n’est encore publié : voir docs/EXPLOITER.md.", "warning"),
+        "incomplet" => ("Le magasin a perdu des valeurs de la génération en service : voir docs/EXPLOITER.md.", "error"),
         _ => ("Le magasin de données ne répond pas.", "error"),
     };
     let publication = state.get("publication").cloned().unwrap_or_default();

@@ -58,6 +58,23 @@ fn a_missing_pointer_is_a_503() {
     }
 }
 
+/// As where a server of the store drops keys when its memory is full.
+#[test]
+fn values_that_are_gone_are_told_by_the_status() {
+    let application = with_sample(cold()).unwrap();
+    let state = || application.get("/api/status").unwrap();
+    assert_eq!(state().json()["etat"], "ok");
+    let served = generation(&application).unwrap();
+    for family in ["certifications", "regionales", "formations", "nomenclature", "comptes"] {
+        faults(&application, &format!("{served}:{family}:"), Effect::Absent);
+        let answer = state();
+        assert_eq!((answer.status, &answer.json()["etat"]), (200, &"incomplet".into()), "{family}");
+        assert!(application.get("/etat").unwrap().text().contains("a perdu des valeurs"), "{family}");
+    }
+    application.host.inject_faults(Faults::default());
+    assert_eq!(state().json()["etat"], "ok");
+}
+
 #[test]
 fn a_missing_bundle_sends_the_whole_request_one_generation_back() {
     let application = with_sample(cold()).unwrap();

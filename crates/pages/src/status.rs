@@ -202,7 +202,9 @@ fn show(deployment: &Deployment, state: &Value) -> Markup {
     let (word, class) = match text(state, "etat") {
         "ok" => ("Les données sont lisibles.", "good"),
         "vide" => ("Rien n’est encore publié : voir docs/EXPLOITER.md.", "warning"),
-        "incomplet" => ("Le magasin a perdu des valeurs de la génération en service : voir docs/EXPLOITER.md.", "error"),
+        "incomplet" => {
+            ("Le magasin a perdu des valeurs de la génération en service : voir docs/EXPLOITER.md.", "error")
+        }
         _ => ("Le magasin de données ne répond pas.", "error"),
     };
     let publication = state.get("publication").cloned().unwrap_or_default();

@@ -107,6 +107,11 @@ impl Load<'_> {
         Load { seconds, ..self }.run_with(connections).map(drop)
     }
 
+    /// One run of [`CONNECTIONS`] connections, whatever others took.
+    pub fn once(self) -> anyhow::Result<Rate> {
+        self.run_with(CONNECTIONS)
+    }
+
     fn run_with(self, connections: usize) -> anyhow::Result<Rate> {
         let Load { folder, server, urls, headers, seconds, failing } = self;
         let mut command = Command::new("taskset");

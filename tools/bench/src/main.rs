@@ -10,6 +10,7 @@ mod load;
 mod matching;
 mod processor;
 mod pull;
+mod replicas;
 mod report;
 mod requests;
 mod server;
@@ -31,7 +32,7 @@ const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
 Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--caches] [--stored] [--rounds N] [--seconds N] [--data DIR]
-             [--pull F] [--matching] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
+             [--pull F] [--matching] [--replicas] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
@@ -43,6 +44,8 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
   --matching    instead of all that: a catalogue of 25,000 rows, matched on the last of the factors
+  --replicas    instead of all that: one, two and three replicas on a Redis server (valkey-server or redis-server), on the data
+                set of the soak: requests a second, and what a request costs the store
   --soak        instead of all that: so many minutes of campaign traffic while generations are published, rolled back and
                 given up, on a data set of factor 0.05; every answer is checked, and that memory is flat
   --soak-requests  the same until so many requests have been answered
@@ -81,6 +84,7 @@ struct Options {
     runtime: Runtime,
     pull: Option<f64>,
     matching: bool,
+    replicas: bool,
     soak: Option<soak::Length>,
     rows: Vec<String>,
     stored: bool,
@@ -126,6 +130,7 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
         runtime: installed_runtime(),
         pull: None,
         matching: false,
+        replicas: false,
         soak: None,
         rows: Vec::new(),
         stored: false,
@@ -147,6 +152,7 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
                 options.factors = factors.iter().map(|factor| factor.parse()).collect::<Result<_, _>>()?;
             }
             Long("matching") => options.matching = true,
+            Long("replicas") => options.replicas = true,
             Long("pull") => options.pull = Some(parser.value()?.parse()?),
             Long("soak") => options.soak = Some(soak::Length::Minutes(parser.value()?.parse()?)),
             Long("soak-requests") => options.soak = Some(soak::Length::Requests(parser.value()?.parse()?)),
@@ -250,9 +256,17 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report::print_pull(&pull::measure(options.runtime, &out, factor)?);
         return Ok(());
     }
-    if let Some(length) = options.soak {
+    let small = || -> anyhow::Result<Site> {
         let site = Site { factor: SOAK_FACTOR, folder: out.join("store-soak"), data: out.join("data-soak") };
         site.make(options)?;
+        Ok(site)
+    };
+    if options.replicas {
+        report::print_replicas(&replicas::measure(options, &out, &small()?.data)?);
+        return Ok(());
+    }
+    if let Some(length) = options.soak {
+        let site = small()?;
         let server = site.import(options)?.0;
         return soak::run(&server, &site.data, length);
     }

@@ -35,7 +35,7 @@ pub fn measure(runtime: Runtime, folder: &Path, factor: f64) -> anyhow::Result<P
     variables.insert("collecte_par_seconde".to_owned(), "1000".to_owned());
     let folder = folder.join("pull");
     let _ = std::fs::remove_dir_all(&folder);
-    let server = Server::start_with(runtime, &folder, "0,1", None, &variables)?;
+    let server = Server::start_with(runtime, &folder, "0,1", None, &variables, None)?;
     let opened = server.import("POST", "pull", b"")?;
     let id = opened["collecte"]["id"].as_str().context("a run without id")?.to_owned();
     let job = loop {

@@ -115,16 +115,17 @@ impl Server {
     /// Starts the application on the store of `folder`; `cores` is a list for taskset, `reuse` how many requests an
     /// instance answers.
     pub fn start(runtime: Runtime, folder: &Path, cores: &str, reuse: Option<usize>) -> anyhow::Result<Self> {
-        Self::start_with(runtime, folder, cores, reuse, &BTreeMap::new())
+        Self::start_with(runtime, folder, cores, reuse, &BTreeMap::new(), None)
     }
 
-    /// The same, with variables of the application.
+    /// The same, with variables of the application, and on a Redis server's address instead of a file.
     pub fn start_with(
         runtime: Runtime,
         folder: &Path,
         cores: &str,
         reuse: Option<usize>,
         variables: &BTreeMap<String, String>,
+        redis: Option<&str>,
     ) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder)?;
         // Beside the manifest lies the store: each data set has a copy of its own.
@@ -153,6 +154,15 @@ impl Server {
         }
         for (name, value) in variables {
             command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        match (redis, runtime) {
+            (Some(url), Runtime::Spin) => {
+                let file = folder.join("runtime-config.toml");
+                std::fs::write(&file, format!("[key_value_store.default]\ntype = \"redis\"\nurl = \"{url}\"\n"))?;
+                command.arg("--runtime-config-file").arg(file);
+            }
+            (Some(url), _) => drop(command.args(["--store", url])),
+            (None, _) => {}
         }
         if let Some(count) = reuse {
             command.arg("--max-instance-reuse-count").arg(count.to_string());

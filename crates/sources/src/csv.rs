@@ -6,6 +6,8 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use domain::Document;
 
+/// What editors write before UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The longest row, in bytes.
 const LONGEST_ROW: usize = 1 << 20;
 
@@ -26,6 +28,9 @@ pub(crate) enum CsvFault {
 /// Reads the file in chunks.
 pub(crate) struct CsvTable {
     reader: Reader,
+    /// The first bytes, until they say whether they are a byte order mark: csv-core takes a chunk that is one, and nothing
+    /// else, for the end of the file.
+    start: Option<Vec<u8>>,
     letters: Letters,
     /// The columns, and whether each is kept.
     header: Option<Vec<(String, bool)>>,
@@ -39,6 +44,7 @@ impl CsvTable {
     pub(crate) fn new(letters: Letters) -> Self {
         Self {
             reader: ReaderBuilder::new().delimiter(b';').build(),
+            start: Some(Vec::new()),
             letters,
             header: None,
             fields: vec![0; 4_096],
@@ -52,9 +58,31 @@ impl CsvTable {
     /// `each`. An empty chunk says that the file is over.
     pub(crate) fn push<E: From<CsvFault>>(
         &mut self,
-        mut chunk: &[u8],
+        chunk: &[u8],
         mut header: impl FnMut(&[String]) -> Result<Vec<bool>, E>,
         mut each: impl FnMut(Document) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(mut start) = self.start.take() else { return self.read(chunk, &mut header, &mut each) };
+        start.extend_from_slice(chunk);
+        let mut rest = start.as_slice();
+        while let Some(after) = rest.strip_prefix(BYTE_ORDER_MARK) {
+            rest = after;
+        }
+        if !chunk.is_empty() && BYTE_ORDER_MARK.starts_with(rest) {
+            self.start = Some(rest.to_vec());
+            return Ok(());
+        }
+        if !rest.is_empty() {
+            self.read(rest, &mut header, &mut each)?;
+        }
+        if chunk.is_empty() { self.read(chunk, &mut header, &mut each) } else { Ok(()) }
+    }
+
+    fn read<E: From<CsvFault>>(
+        &mut self,
+        mut chunk: &[u8],
+        header: &mut impl FnMut(&[String]) -> Result<Vec<bool>, E>,
+        each: &mut impl FnMut(Document) -> Result<(), E>,
     ) -> Result<(), E> {
         let last = chunk.is_empty();
         loop {
@@ -112,11 +140,45 @@ impl CsvTable {
             let utf8 = std::str::from_utf8(bytes).ok().filter(|_| self.letters == Letters::Utf8);
             // A byte of ISO-8859-1 is the character of its number.
             let text = utf8.map_or_else(|| bytes.iter().map(|byte| char::from(*byte)).collect(), str::to_owned);
-            text.trim_start_matches('\u{feff}').trim().to_owned()
+            text.trim().to_owned()
         });
         let values = values.collect();
         self.written = 0;
         self.ended = 0;
         values
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rows of a file that comes in these chunks.
+    fn rows(chunks: &[&[u8]]) -> Vec<String> {
+        let mut table = CsvTable::new(Letters::Latin1);
+        let mut rows = Vec::new();
+        for chunk in chunks.iter().copied().filter(|chunk| !chunk.is_empty()).chain([[].as_slice()]) {
+            let each = |row: Document| {
+                rows.push(serde_json::to_string(&row).unwrap());
+                Ok(())
+            };
+            table.push::<CsvFault>(chunk, |names| Ok(vec![true; names.len()]), each).unwrap();
+        }
+        rows
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_none_of_the_file_wherever_its_chunks_end() {
+        for mark in ["", "\u{feff}", "\u{feff}\u{feff}"] {
+            let file = format!("{mark}\"numero_uai\";commune\n0751234J;Paris\n").into_bytes();
+            for at in 0..file.len() {
+                let (first, second) = file.split_at(at);
+                assert_eq!(
+                    rows(&[first, second]),
+                    [r#"{"numero_uai":"0751234J","commune":"Paris"}"#],
+                    "{mark:?}, {at}"
+                );
+            }
+        }
     }
 }

@@ -44,8 +44,8 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --stored      the stores of an earlier run, where they are there: no import
   --pull F      instead of all that: the import from staged answers, the services simulated at F times production (0 to 1)
   --matching    instead of all that: a catalogue of 25,000 rows, matched on the last of the factors
-  --replicas    instead of all that: one, two and three replicas on a Redis server (valkey-server or redis-server), on the data
-                set of the soak: requests a second, and what a request costs the store
+  --replicas    instead of all that: the last of the factors on a Redis server (valkey-server or redis-server): its memory, and what one, two
+                and three replicas answer, with what a request costs the store
   --soak        instead of all that: so many minutes of campaign traffic while generations are published, rolled back and
                 given up, on a data set of factor 0.05; every answer is checked, and that memory is flat
   --soak-requests  the same until so many requests have been answered
@@ -256,17 +256,16 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report::print_pull(&pull::measure(options.runtime, &out, factor)?);
         return Ok(());
     }
-    let small = || -> anyhow::Result<Site> {
-        let site = Site { factor: SOAK_FACTOR, folder: out.join("store-soak"), data: out.join("data-soak") };
-        site.make(options)?;
-        Ok(site)
-    };
     if options.replicas {
-        report::print_replicas(&replicas::measure(options, &out, &small()?.data)?);
+        let site = Site::of(&out, options.factors.last().copied().unwrap_or(1.0));
+        site.make(options)?;
+        let (store, rows) = replicas::measure(options, &out, &site.data)?;
+        report::print_replicas(site.factor, &store, &rows);
         return Ok(());
     }
     if let Some(length) = options.soak {
-        let site = small()?;
+        let site = Site { factor: SOAK_FACTOR, folder: out.join("store-soak"), data: out.join("data-soak") };
+        site.make(options)?;
         let server = site.import(options)?.0;
         return soak::run(&server, &site.data, length);
     }

@@ -28,16 +28,27 @@ pub struct Replicated {
     pub bytes: f64,
 }
 
+/// What a publication takes of the store's memory, in bytes, as the server itself counts it.
+pub struct StoreMemory {
+    /// While nothing is published any more: a generation with its sources.
+    pub used: f64,
+    /// The most there was meanwhile.
+    pub peak: f64,
+    /// How many values lie there.
+    pub values: f64,
+}
+
+/// A figure of `INFO`, by what stands before it.
+fn told(redis: &RedisServer, section: &str, mark: &str) -> f64 {
+    let text = redis.ask(&format!("INFO {section}")).concat();
+    let after = text.split_once(mark).map_or("", |(_, rest)| rest);
+    after.split(|c: char| !c.is_ascii_digit()).next().and_then(|digits| digits.parse().ok()).unwrap_or_default()
+}
+
 /// What the store has done since it started: values got, bytes sent.
 fn store_work(redis: &RedisServer) -> (f64, f64) {
-    let text = [redis.ask("INFO commandstats"), redis.ask("INFO stats")].concat().join("\n");
-    let after = |mark: &str| {
-        let at = text.find(mark)? + mark.len();
-        let digits: String = text.get(at..)?.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<f64>().ok()
-    };
-    let gets = ["cmdstat_get:calls=", "cmdstat_mget:calls="].into_iter().filter_map(after).sum();
-    (gets, after("total_net_output_bytes:").unwrap_or_default())
+    let gets = ["cmdstat_get:calls=", "cmdstat_mget:calls="].map(|mark| told(redis, "commandstats", mark));
+    (gets.iter().sum(), told(redis, "stats", "total_net_output_bytes:"))
 }
 
 /// The core of a replica.
@@ -49,7 +60,7 @@ fn core(rank: usize) -> String {
 }
 
 /// Publishes a folder on a server of its own, and measures one, two and three replicas.
-pub fn measure(options: &Options, out: &Path, data: &Path) -> anyhow::Result<Vec<Replicated>> {
+pub fn measure(options: &Options, out: &Path, data: &Path) -> anyhow::Result<(StoreMemory, Vec<Replicated>)> {
     let redis = RedisServer::start("bench --replicas", &[]).context("valkey-server or redis-server is missing")?;
     let variables: BTreeMap<String, String> = [("store_profile".to_owned(), "redis".to_owned())].into();
     let runtime = if options.runtime == Runtime::Spin { Runtime::Spin } else { Runtime::Host };
@@ -57,9 +68,17 @@ pub fn measure(options: &Options, out: &Path, data: &Path) -> anyhow::Result<Vec
         let folder = out.join(format!("replica-{rank}"));
         Server::start_with(runtime, &folder, cores, None, &variables, Some(&redis.url()))
     };
+    let memory = |of: &str| told(&redis, "memory", of);
+    let empty = memory("used_memory:");
     let publisher = start(0, &format!("{SERVER_CORE},{LOAD_CORE}"))?;
+    eprintln!("importing into Redis …");
     publisher.publish(data)?;
     drop(publisher);
+    let store = StoreMemory {
+        used: memory("used_memory:") - empty,
+        peak: memory("used_memory_peak:") - empty,
+        values: told(&redis, "keyspace", "keys="),
+    };
 
     let requests = Requests::read(data)?;
     let list = vec!["/api/inserjeunes/formations?items_par_page=10".to_owned()];
@@ -97,5 +116,5 @@ pub fn measure(options: &Options, out: &Path, data: &Path) -> anyhow::Result<Vec
             measured.push(Replicated { row, replicas, rates, gets, bytes });
         }
     }
-    Ok(measured)
+    Ok((store, measured))
 }

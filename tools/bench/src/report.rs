@@ -4,7 +4,7 @@ use crate::http::Answer;
 use crate::load::Rate;
 use crate::matching::Matched;
 use crate::pull::Pull;
-use crate::replicas::Replicated;
+use crate::replicas::{Replicated, StoreMemory};
 use crate::server::Import;
 use anyhow::Context;
 use serde_json::{Value, json};
@@ -44,6 +44,10 @@ const IMPORT_MEMORY: u64 = 96 << 20;
 /// Writes of a publication, and with the answers that were staged.
 const IMPORT_WRITES: u64 = 30_000;
 const PULL_WRITES: u64 = 40_000;
+/// The values of a generation with its sources, and the most at once, in MB; what Redis takes for them.
+const STORE_MB: f64 = 450.0;
+const STORE_PEAK_MB: f64 = 1_000.0;
+const REDIS_SHARE: f64 = 1.1;
 /// Seconds until the first row of a catalogue of 25,000, and until the last.
 const MATCHED_FIRST_S: f64 = 0.3;
 const MATCHED_WHOLE_S: f64 = 20.0;
@@ -124,8 +128,16 @@ pub fn print_pull(pull: &Pull) {
     }
 }
 
-/// Prints what replicas answered, against one alone.
-pub fn print_replicas(rows: &[Replicated]) {
+/// Prints the memory of the store at a factor, and what replicas answered, against one alone.
+pub fn print_replicas(factor: f64, store: &StoreMemory, rows: &[Replicated]) {
+    let StoreMemory { used, peak, values } = store;
+    println!("\n| memory of Redis × {factor}, {values} values | measured | budget at × 1 |\n| --- | --- | --- |");
+    for (what, bytes, budget) in
+        [("a generation with its sources", used, STORE_MB), ("at the most", peak, STORE_PEAK_MB)]
+    {
+        let (mb, most) = (bytes / 1e6, budget * REDIS_SHARE * factor);
+        println!("| {what} | {mb:.0} MB | {} |", verdict(mb <= most, &format!("≤ {budget} MB and a tenth")));
+    }
     println!("\n| replicas on one Redis | replicas | of one alone | gets a request | bytes of the store a request |");
     println!("| --- | --- | --- | --- | --- |");
     let middle = |row: &Replicated| median(row.rates.iter().copied()).0;

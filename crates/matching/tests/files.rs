@@ -71,6 +71,20 @@ fn chunks_of_any_size_give_the_same_rows() {
     }
 }
 
+/// A file put together from two, each with its mark.
+#[test]
+fn a_byte_order_mark_that_comes_alone_ends_no_file() {
+    let text = "\u{feff}CODEFORMATIONACCUEIL;x\n\u{feff}1;a\n2;b\n".as_bytes();
+    let whole = read(text).unwrap();
+    assert_eq!(whole.len(), 2);
+    for first in 0..text.len() {
+        for second in first..text.len() {
+            let chunks = [&text[..first], &text[first..second], &text[second..]];
+            assert_eq!(read_in(&chunks, FileFormat::Csv, Encoding::Utf8).unwrap(), whole, "{first}, {second}");
+        }
+    }
+}
+
 #[test]
 fn iso_8859_1_is_read_where_it_is_told() {
     let text = b"CODEFORMATIONACCUEIL;Pr\xe9f\xe9r\xe9e\n1;caf\xe9 \x80\n";

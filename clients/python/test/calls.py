@@ -13,6 +13,7 @@ from exposition_client import AuthenticatedClient
 from exposition_client.models import Demande, Document, Filieres, Historique, Identifiants, Lot
 from exposition_client.models.certification_historique import CertificationHistorique
 from exposition_client.models.certification_vue import CertificationVue
+from exposition_client.models.identifiant_systeme import IdentifiantSysteme
 from exposition_client.types import File
 
 CODE, UAI = "40099013", "9749801K"
@@ -49,6 +50,7 @@ ARGUMENTS = {
     "recherche": {"q": "accueil"},
     "recherche_certification": {"code_certification": CODE},
     "recherche_etablissement": {"uai": UAI},
+    "identifiant": {"systeme": IdentifiantSysteme.MEF, "code": "2389901133"},
     "appariement_formation": {"codecfd": CODE, "uai_ges": UAI},
     "appariement_codes": {"codecfd": CODE},
     "appariement_formations": catalogue(),
@@ -103,7 +105,7 @@ def told(value):
 
 for name, module in modules.items():
     answer = module.sync_detailed(client=client, **ARGUMENTS[name])
-    expected = 401 if name in ("connexion", "etat_de_la_cle") else 200
+    expected = {"connexion": 401, "etat_de_la_cle": 401, "identifiant": 307}.get(name, 200)
     assert answer.status_code == expected, (name, answer.status_code, answer.content)
     assert answer.parsed is not None, name
     if "json" in answer.headers["content-type"] and "ndjson" not in answer.headers["content-type"]:

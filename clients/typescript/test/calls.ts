@@ -83,6 +83,11 @@ const calls: Record<keyof operations, () => Promise<Answer>> = {
   recherche_certification: () =>
     client.GET("/api/recherche/certifications/{code_certification}", { params: { path: { code_certification: codes } } }),
   recherche_etablissement: () => client.GET("/api/recherche/etablissements/{uai}", { params: { path: school } }),
+  // The client follows to the document.
+  identifiant: () =>
+    client.GET("/api/inserjeunes/identifiants/{systeme}/{code}", {
+      params: { path: { systeme: "MEF", code: "2389901133" } },
+    }),
   appariement_formation: () =>
     client.GET("/api/appariement/formation", { params: { query: { codecfd: codes, uai_ges: school.uai } } }),
   appariement_codes: () => client.GET("/api/appariement/codes", { params: { query: { codecfd: codes } } }),

@@ -144,6 +144,22 @@ impl NotFound {
     }
 }
 
+/// An error that says what helps in its body too: of routes that no recorded body binds.
+#[must_use]
+pub fn helped(status: u16, message: &str, help: &str, anchor: &str) -> Response {
+    let title = match status {
+        400 => "Bad Request",
+        404 => "Not Found",
+        409 => "Conflict",
+        413 => "Request Entity Too Large",
+        415 => "Unsupported Media Type",
+        _ => "Service Unavailable",
+    };
+    let body = json!({"statusCode": status, "error": title, "message": message, "aide": help});
+    let response = Response::json(status, &body).link(WebLink::help(anchor));
+    if status == 503 { response.with("retry-after", "10") } else { response }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         // The reason is for the log; it names keys, never values.

@@ -5,14 +5,12 @@
 //! ([`data`]).
 
 mod batch;
-mod data;
 mod parameters;
 mod suggestions;
 
-use self::data::Data;
 use self::parameters::Asked;
-use crate::error::ApiError;
-use crate::links::WebLink;
+use crate::error::{ApiError, helped};
+use crate::matching_data::{MatchingData, NOT_YET_PUBLISHED};
 use crate::request::read_segment;
 use crate::response::Response;
 use crate::stream::BodyStream;
@@ -48,18 +46,7 @@ impl MatchRefusal {
         match self {
             Self::Error(error) => error.response(),
             Self::Help(status, message, help) => {
-                let title = match status {
-                    400 => "Bad Request",
-                    404 => "Not Found",
-                    409 => "Conflict",
-                    413 => "Request Entity Too Large",
-                    415 => "Unsupported Media Type",
-                    _ => "Service Unavailable",
-                };
-                let body = json!({"statusCode": status, "error": title, "message": message, "aide": help});
-                let response =
-                    Response::json(status, &body).with("cache-control", "no-store").link(WebLink::help("appariement"));
-                if status == 503 { response.with("retry-after", "10") } else { response }
+                helped(status, &message, &help, "appariement").with("cache-control", "no-store")
             }
         }
     }
@@ -118,7 +105,7 @@ async fn handle<M: Runtime>(
     let reader = open(runtime, runtime.monotonic_ms()).await?;
     if let Some(author) = author {
         let pinned = pinned(reader, asked.generation.as_deref())?;
-        let data = Data::open(pinned, &asked, Some(author)).await?;
+        let data = opened(pinned, &asked, Some(author)).await?;
         let answer = match rest {
             ["formations"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Formations).await,
             ["codes"] => batch::rows(request, asked, data, body, clock, batch::BatchKind::Codes).await,
@@ -141,6 +128,30 @@ async fn handle<M: Runtime>(
     Ok(public(Response::json(200, &value), request))
 }
 
+/// What a generation has to match with.
+async fn opened<K: store::KeyValue>(
+    reader: Reader<K>,
+    asked: &Asked,
+    author: Option<String>,
+) -> Result<MatchingData<K>, MatchRefusal> {
+    MatchingData::open(reader, asked.millesime.as_deref(), author).await?.ok_or_else(|| {
+        let [message, help] = NOT_YET_PUBLISHED;
+        MatchRefusal::Help(503, message.to_owned(), help.to_owned())
+    })
+}
+
+/// Takes the right to answer a whole catalogue.
+fn take_slot<K: store::KeyValue>(data: &mut MatchingData<K>) -> Result<(), MatchRefusal> {
+    if data.take_slot() {
+        return Ok(());
+    }
+    Err(MatchRefusal::Help(
+        503,
+        "D'autres catalogues sont en cours.".to_owned(),
+        "Réessayer après le délai de l'en-tête Retry-After.".to_owned(),
+    ))
+}
+
 fn public(response: Response, request: &Request) -> Response {
     response.with("cache-control", MAX_AGE).with_etag(request)
 }
@@ -158,7 +169,7 @@ fn pinned<K: store::KeyValue>(reader: Reader<K>, generation: Option<&str>) -> Re
 }
 
 async fn serve<K: store::KeyValue>(reader: Reader<K>, asked: &Asked, rest: &[&str]) -> Result<Value, MatchRefusal> {
-    let data = Data::open(reader, asked, None).await?;
+    let data = opened(reader, asked, None).await?;
     match rest {
         ["etablissements", uai, "suggestions"] => suggestions::of(&data, asked, &read_segment(uai)?).await,
         ["codes"] => {
@@ -176,7 +187,7 @@ async fn serve<K: store::KeyValue>(reader: Reader<K>, asked: &Asked, rest: &[&st
 }
 
 /// One row: as it was asked for, then our columns.
-async fn one_row<K: store::KeyValue>(data: &Data<K>, asked: &Asked) -> Result<Value, MatchRefusal> {
+async fn one_row<K: store::KeyValue>(data: &MatchingData<K>, asked: &Asked) -> Result<Value, MatchRefusal> {
     let row: FormationRow<'_> = asked.row(&data.nomenclatures);
     let judgement =
         data.settle(|packed, nomenclatures| Matcher::new(packed, nomenclatures, asked.options).judge(&row)).await?;

@@ -199,6 +199,22 @@ pub fn read_segment(text: &str) -> Result<Cow<'_, str>, ApiError> {
     decode_segment(text).ok_or(ApiError::Unreadable("Le chemin contient un échappement qui ne se décode pas"))
 }
 
+/// A text as a part of an address: bytes that are not `kept` are escaped.
+pub(crate) fn escaped(text: &str, kept: impl Fn(u8) -> bool) -> String {
+    let mut output = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if kept(byte) {
+            output.push(char::from(byte));
+        } else {
+            output.push('%');
+            for digit in [byte >> 4, byte & 15] {
+                output.extend(char::from_digit(digit.into(), 16).map(|digit| digit.to_ascii_uppercase()));
+            }
+        }
+    }
+    output
+}
+
 fn bytes(text: &str, plus: bool) -> Vec<u8> {
     let mut output = Vec::with_capacity(text.len());
     let mut remainder = text.as_bytes();

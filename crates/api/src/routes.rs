@@ -217,7 +217,7 @@ fn own<'s, 'a>(segments: &'s [&'a str]) -> Result<&'s [&'a str], ApiError> {
 }
 
 /// The answer to a method that does not read; `None` for one that does.
-fn by_method(request: &Request) -> Result<Option<Response>, ApiError> {
+pub(crate) fn by_method(request: &Request) -> Result<Option<Response>, ApiError> {
     match request.method.as_ref() {
         "GET" | "HEAD" => Ok(None),
         "OPTIONS" => Ok(Some(options(READING))),

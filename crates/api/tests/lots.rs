@@ -3,17 +3,17 @@
 
 mod common;
 mod instance;
+mod sample;
 
 use api::{BodyStream, Request, Response, ResponseBody, lots, routes};
-use common::{ReadStore, World};
+use common::ReadStore;
 use futures_executor::{block_on, block_on_stream};
 use futures_util::stream::iter;
 use instance::Instance;
 use proptest::prelude::*;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
+use sample::{lines, publish};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::rc::Rc;
 use store::kv::StoreError;
 
@@ -57,25 +57,10 @@ impl Pair {
     }
 }
 
-fn lines() -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "ndjson"));
-    files.sort();
-    files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect()
-}
-
 impl Sample {
     fn new() -> Self {
         let sample = Self { now: 1_764_237_000_000, ..Self::default() };
-        let kv = &*sample.store.0;
-        block_on(async {
-            open(kv, "1", Opening::default(), 0).await.unwrap();
-            Staging::new(kv, "1", 25).stage(0, lines().as_bytes(), &[]).await.unwrap();
-            let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-            Job::publish(kv, "1", options, 0).await.unwrap();
-            while !advance(kv, &World, "1", 1_000, &[]).await.unwrap().step.is_final() {}
-        });
+        publish(&sample.store.0, "1", &lines());
         sample
     }
 

@@ -109,10 +109,11 @@ async fn read_body(request: Request, max: usize) -> Vec<u8> {
 }
 
 /// Headers that belong to one answer; the others are alike from answer to answer.
-const OWN: [&str; 8] = [
+const OWN: [&str; 9] = [
     "etag",
     "content-length",
     "link",
+    "location",
     "content-disposition",
     "retry-after",
     "x-total-count",

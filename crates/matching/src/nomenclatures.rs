@@ -47,6 +47,8 @@ pub enum Path {
     Ideo,
     /// The catalogue de l'apprentissage to CFDs and RNCP entries.
     Catalogue,
+    /// An entry of Certif Info stands for its codes.
+    Entry,
     /// A table of links of this kind, from the identifier straight to codes.
     Links(&'static str),
 }

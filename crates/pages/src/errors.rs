@@ -20,7 +20,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 22] = [
+pub const ERRORS: [Explanation; 24] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -41,6 +41,13 @@ pub const ERRORS: [Explanation; 22] = [
         message: "(selon le cas)",
         cause: "Un catalogue ne peut pas être lu (colonne clé absente, fichier vide, classeur au lieu d’un CSV, première ligne de plus de 64 Kio), un paramètre de l’appariement est faux, ou la génération demandée n’est plus servie (409).",
         remedy: "« message » nomme ce qui manque et les colonnes trouvées, « aide » ce qui serait juste. Un classeur s’enregistre en CSV UTF-8 ; 409 : reprendre le catalogue à sa première ligne ; 503 : réessayer après Retry-After.",
+    },
+    Explanation {
+        anchor: "identifiant",
+        status: 400,
+        message: "(selon le cas)",
+        cause: "Un identifiant (RNCP, IDEO, MEF, Certif Info) n’a pas la forme de son système, ou un paramètre de sa recherche est faux ou répété.",
+        remedy: "« aide » donne la forme attendue : RNCP12345, RNCP 12345 ou 12345 ; FOR.1234 ; 10 chiffres pour un MEF. Un CFD, un MEFSTAT11 ou un code SISE n’en a pas besoin : il va droit dans l’adresse d’un document.",
     },
     Explanation {
         anchor: "illisible",
@@ -69,6 +76,13 @@ pub const ERRORS: [Explanation; 22] = [
         message: "Votre nom d'utilisateur ou votre mot de passe est invalide",
         cause: "Le nom, le mot de passe, ou les deux sont faux, ou le compte est désactivé.",
         remedy: "Vérifier le compte avec l’équipe qui exploite le service.",
+    },
+    Explanation {
+        anchor: "identifiant-inconnu",
+        status: 404,
+        message: "(selon le cas)",
+        cause: "Le système d’identifiants est inconnu, ou aucune table publiée ne mène de cet identifiant à un code de certification.",
+        remedy: "« message » dit ce qui a été cherché ; « aide », si l’identifiant est connu sans code, s’il mène à une autre voie, ou s’il n’est dans aucune table. L’en-tête Link, rel=\"search\", mène à la recherche par mots.",
     },
     Explanation {
         anchor: "certification-inconnue",

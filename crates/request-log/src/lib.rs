@@ -15,7 +15,7 @@ const CODE_MAX: usize = 64;
 const USER_MAX: usize = 100;
 
 /// The names of routes under [`API`]. Each is its pattern too: `{…}` stands for any segment, `...` for all that is left.
-const READ: [&str; 15] = [
+const READ: [&str; 16] = [
     "certifications",
     "certifications/{code}",
     "regionales",
@@ -29,6 +29,7 @@ const READ: [&str; 15] = [
     "mailles/{maille}/{lieu}/certifications/{code}",
     "bcn",
     "lots",
+    "identifiants/...",
     "auth/login",
     "auth/cle",
 ];
@@ -223,6 +224,8 @@ mod tests {
             ("/api/recherche/etablissements/0751234J", "api/recherche/etablissements/{uai}", None),
             ("/api/appariement/formations", "api/appariement/...", None),
             ("/api/inserjeunes/lots", "lots", None),
+            ("/api/inserjeunes/identifiants/RNCP/RNCP4911", "identifiants/...", None),
+            ("/api/inserjeunes/identifiants", OTHER, None),
             ("/api/comparaison/formations/0751234J-40025214", "api/comparaison/...", None),
             ("/api/doc", "api/doc", None),
             ("/api/status", "api/status", None),

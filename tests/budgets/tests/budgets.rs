@@ -170,6 +170,8 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
     let with = |targets: &[String], query: &str| -> Vec<String> {
         targets.iter().map(|target| format!("{target}?{query}")).collect()
     };
+    let identifiers = ["MEF/2389901133", "MEF/2389901132", "MEF/2389901133"];
+    let identifiers = identifiers.map(|identifier| format!("{api}/identifiants/{identifier}")).to_vec();
     let comparisons: Vec<String> = formation.iter().map(|t| t.replace("/inserjeunes/", "/comparaison/")).collect();
     let thrice = |target: &str| vec![format!("{api}/{target}"); 3];
     let not_there = vec![format!("{api}/certifications/99999999"); 3];
@@ -181,6 +183,8 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("document, three fields", &with(&formation, "champs=libelle,taux_en_formation,region.nom"), None, 200),
         ("document, every millesime", &with(&formation, "historique=1"), None, 200),
         ("comparison, establishment", &comparisons, None, 200),
+        ("identifier of one code", &identifiers, None, 307),
+        ("identifier of two codes", &thrice("identifiants/RNCP/RNCP99001"), None, 300),
         ("document, hot", &vec![formation[0].clone(); 3], None, 200),
         ("document, 304", &vec![formation[0].clone(); 3], Some(("if-none-match", "*")), 304),
         ("document, missing", &not_there, None, 404),

@@ -89,6 +89,7 @@ fn dataset(secrets: &mut Secrets) -> String {
             });
             lines += &line("bcn", &doc);
         }
+        lines += &line("rncp", &json!({"code_certification": cfd, "rncp": format!("RNCP{}", &cfd[3..])}));
         for (code, filiere) in [(&cfd, "apprentissage"), (&mef, "pro")] {
             for year in 2021..=2023 {
                 let period = format!("{}_{year}", year - 1);
@@ -262,6 +263,9 @@ fn pages(codes: &[String]) -> Vec<String> {
             }
         }
         pages.push(format!("/api/appariement/codes?{column}={code}"));
+        // The directory's number is made of the CFD's; of another code it is none that is known.
+        let identifier = format!("/api/inserjeunes/identifiants/RNCP/{}", code.get(3..).unwrap_or_default());
+        pages.extend(["", "?voie=apprentissage"].map(|voie| format!("{identifier}{voie}")));
     }
     for uai in UAIS {
         pages.extend(["", "?tri=nom"].map(|sort| format!("/etablissements/{uai}{sort}")));

@@ -114,6 +114,8 @@ fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
     // 404 is shared; 400, 401, lists, the status, and whatever comes with a key are not.
     let shared = [
         "/api/comparaison/certifications/40099011",
+        "/api/inserjeunes/identifiants/RNCP/RNCP99001",
+        "/api/inserjeunes/identifiants/MEF/2389901133?millesime=2023",
         "/api/inserjeunes/certifications/99999999",
         "/api/recherche?q=exemple",
         "/static/style.css",

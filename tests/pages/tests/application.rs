@@ -297,7 +297,7 @@ fn a_search_leads_to_documents() {
 }
 
 /// The examples of the description (`components.examples`): a name, and the path that answers it.
-const EXAMPLES: [(&str, &str); 29] = [
+const EXAMPLES: [(&str, &str); 31] = [
     ("certification", "/api/inserjeunes/certifications/40099011?millesime=2023"),
     ("certification-superieur", "/api/inserjeunes/certifications/SISE:2599901?millesime=2023"),
     ("certification-inconnue", "/api/inserjeunes/certifications/99999999"),
@@ -322,6 +322,8 @@ const EXAMPLES: [(&str, &str); 29] = [
     ("recherche-certification", "/api/recherche/certifications/40099013"),
     ("recherche-region", "/api/recherche/certifications/40099013?region=04"),
     ("recherche-etablissement", "/api/recherche/etablissements/9749801K"),
+    ("identifiant", "/api/inserjeunes/identifiants/MEF/2389901133?date_campagne=2025-08-31"),
+    ("identifiant-choix", "/api/inserjeunes/identifiants/RNCP/RNCP99001?millesime=2023&date_campagne=2025-08-31"),
     (
         "appariement-ligne",
         "/api/appariement/formation?codeformationaccueil=1&uai_ges=9749801K&codemef=3229904121&date_campagne=2025-08-31",
@@ -414,7 +416,9 @@ fn the_description_is_served_and_its_routes_exist() {
             .replace("{uai}", "9749801K")
             .replace("{region}", "04")
             .replace("{maille}", "academies")
-            .replace("{lieu}", "28");
+            .replace("{lieu}", "28")
+            .replace("{systeme}", "RNCP")
+            .replace("{code}", "RNCP99001");
         for method in operations.as_object().unwrap().keys() {
             let answer = app.send(&Request::new("OPTIONS", &path)).unwrap();
             let allow = answer.header("allow").unwrap_or("GET, HEAD").to_owned();
@@ -422,8 +426,13 @@ fn the_description_is_served_and_its_routes_exist() {
             if method == "get" {
                 let query = if path == "/api/recherche" { "?q=accueil" } else { "" };
                 let answer = app.get(&format!("{path}{query}")).unwrap();
-                // The shared key is nobody's own.
-                let expected = if path == "/api/inserjeunes/auth/cle" { 401 } else { 200 };
+                let expected = match path.as_str() {
+                    // The shared key is nobody's own.
+                    "/api/inserjeunes/auth/cle" => 401,
+                    // A diploma of two voies: a choice.
+                    "/api/inserjeunes/identifiants/RNCP/RNCP99001" => 300,
+                    _ => 200,
+                };
                 assert_eq!(answer.status, expected, "{path}: {}", answer.text());
             }
         }

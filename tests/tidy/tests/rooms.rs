@@ -82,6 +82,7 @@ fn invariant_4_a_read_component_is_made_without_what_writes() {
         "certifications",
         "documentation",
         "formations",
+        "identifiants",
         "lists",
         "lots",
         "mailles",

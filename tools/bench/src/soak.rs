@@ -128,6 +128,8 @@ const PIECES: &[&str] = &[
     "mailles",
     "bcn",
     "recherche",
+    "identifiants",
+    "RNCP",
     "status",
     "doc",
     ".csv",

@@ -3,11 +3,11 @@
 //! What is held is a chunk of the file, a row, a piece of the answer, and the pages that rows ask for. An answer ends
 //! between two rows once it has taken [`TIME_MAX_MS`], and says where to take it up again.
 
-use super::data::Data;
 use super::parameters::Asked;
-use super::{MatchRefusal, Stopwatch, invalid};
+use super::{MatchRefusal, Stopwatch, invalid, take_slot};
 use crate::Request;
 use crate::error::ApiError;
+use crate::matching_data::MatchingData;
 use crate::response::{Response, ResponseBody};
 use crate::stream::{BodyStream, Piece};
 use futures_util::StreamExt;
@@ -46,7 +46,7 @@ impl IncomingCatalogue {
     async fn open(
         request: &Request,
         asked: &Asked,
-        data: &Data<impl KeyValue>,
+        data: &MatchingData<impl KeyValue>,
         body: BodyStream,
     ) -> Result<(Self, FileFormat), MatchRefusal> {
         let mut body = body;
@@ -187,7 +187,7 @@ fn output(request: &Request, format: FileFormat) -> Output {
 /// A catalogue on its way, and the answer to it.
 struct Batch<K> {
     catalogue: IncomingCatalogue,
-    data: Data<K>,
+    data: MatchingData<K>,
     asked: Asked,
     kind: BatchKind,
     output: Output,
@@ -203,12 +203,12 @@ struct Batch<K> {
 pub(super) async fn rows<K: KeyValue + Clone + 'static>(
     request: &Request,
     asked: Asked,
-    mut data: Data<K>,
+    mut data: MatchingData<K>,
     body: BodyStream,
     clock: Stopwatch,
     kind: BatchKind,
 ) -> Result<Response, MatchRefusal> {
-    data.take_slot()?;
+    take_slot(&mut data)?;
     let end = clock().saturating_add(TIME_MAX_MS);
     let (catalogue, format) = IncomingCatalogue::open(request, &asked, &data, body).await?;
     let output = output(request, format);
@@ -340,11 +340,11 @@ fn code_line(value: &Value, output: Output, out: &mut Vec<u8>) {
 pub(super) async fn coverage<K: KeyValue>(
     request: &Request,
     asked: Asked,
-    mut data: Data<K>,
+    mut data: MatchingData<K>,
     body: BodyStream,
     clock: Stopwatch,
 ) -> Result<Response, MatchRefusal> {
-    data.take_slot()?;
+    take_slot(&mut data)?;
     let end = clock().saturating_add(TIME_MAX_MS);
     let (mut catalogue, _) = IncomingCatalogue::open(request, &asked, &data, body).await?;
     let campaign = asked.campaign.get(..4).unwrap_or_default().to_owned();

@@ -1,8 +1,8 @@
 //! What an establishment, its mothers and its antennas have in the statistics: for the person who fills in a catalogue.
 
-use super::data::Data;
 use super::parameters::Asked;
 use super::{MatchRefusal, invalid};
+use crate::matching_data::MatchingData;
 use domain::{CodeCertification, CodeType, Uai};
 use matching::field::written;
 use matching::file::fold;
@@ -24,7 +24,7 @@ struct Suggestion {
     value: Value,
 }
 
-pub(super) async fn of<K: KeyValue>(data: &Data<K>, asked: &Asked, uai: &str) -> Result<Value, MatchRefusal> {
+pub(super) async fn of<K: KeyValue>(data: &MatchingData<K>, asked: &Asked, uai: &str) -> Result<Value, MatchRefusal> {
     if Uai::parse(uai).is_none() {
         return Err(invalid(
             format!("« {uai} » n'est pas un UAI"),

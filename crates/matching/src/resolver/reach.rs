@@ -65,6 +65,7 @@ impl<L: CodeLinks> Resolver<'_, L> {
                 Path::Rncp => self.reach_by_rncp(rncp_number(value), &mut reached),
                 Path::Ideo => self.reach_by_ideo(value, &mut reached),
                 Path::Catalogue => self.reach_by_catalogue(row.key, value, &mut reached),
+                Path::Entry => self.reach_by_entry(value, &mut reached),
                 Path::Links(kind) => {
                     for code in self.links.links(kind, value) {
                         reached.cfds.extend(cfds_of(self.links, &code));
@@ -134,6 +135,13 @@ impl<L: CodeLinks> Resolver<'_, L> {
         reached
             .entries
             .extend(first_that_has(distinct(entries(&rows).into_iter()), || through.entries.iter().cloned().collect()));
+    }
+
+    /// An entry of Certif Info by its own code: what it has as the entry of a level. No catalogue names one.
+    fn reach_by_entry(&self, entry: &str, reached: &mut Reached) {
+        let own = BTreeSet::from([entry.to_owned()]);
+        *reached = self.of_entries(&own);
+        reached.entries = own;
     }
 
     /// ID_RCO: the row of the catalogue de l'apprentissage with this key; where there is none, the one that names

@@ -1,7 +1,6 @@
-//! What rows ask for: fetched page by page, and the row judged again until it has everything.
+//! What rows and identifiers ask for: fetched page by page, and asked again until everything is there.
 
-use super::parameters::Asked;
-use super::{ApiError, MatchRefusal};
+use crate::error::ApiError;
 use matching::Nomenclatures;
 use matching::packed::{Entries, InForce, Packed, Section, place_of};
 use std::cell::RefCell;
@@ -15,13 +14,17 @@ use store::{Reader, StoredValue, keys};
 /// the rules has some ten links.
 const ROUNDS_MAX: usize = 64;
 
-/// The data of one generation, as a request reads it.
-pub(super) struct Data<K> {
+/// What is said, and what helps, where a generation has nothing to match with.
+pub(crate) const NOT_YET_PUBLISHED: [&str; 2] =
+    ["Les données de l'appariement ne sont pas encore publiées.", "Elles le sont avec la prochaine publication."];
+
+/// What the matching of one generation looks up, as a request reads it.
+pub(crate) struct MatchingData<K> {
     reader: Reader<K>,
     plan: Rc<MatchingPlan>,
     in_force: InForce,
     author: Option<String>,
-    pub(super) nomenclatures: Nomenclatures,
+    pub(crate) nomenclatures: Nomenclatures,
     pages: RefCell<PagesAtHand>,
     slot: Option<BatchSlot>,
 }
@@ -42,18 +45,17 @@ fn family(section: Section) -> &'static str {
     }
 }
 
-impl<K: KeyValue> Data<K> {
-    /// The data of a generation; `author`: whose codes given by hand count.
-    pub(super) async fn open(reader: Reader<K>, asked: &Asked, author: Option<String>) -> Result<Self, MatchRefusal> {
-        let Some(plan) = reader.matching_plan().await? else {
-            return Err(MatchRefusal::Help(
-                503,
-                "Les données de l'appariement ne sont pas encore publiées.".to_owned(),
-                "Elles le sont avec la prochaine publication.".to_owned(),
-            ));
-        };
+impl<K: KeyValue> MatchingData<K> {
+    /// The data of a generation, of a millesime or of those in force; `author`: whose codes given by hand count. `None`
+    /// where nothing to match with is published.
+    pub(crate) async fn open(
+        reader: Reader<K>,
+        millesime: Option<&str>,
+        author: Option<String>,
+    ) -> Result<Option<Self>, ApiError> {
+        let Some(plan) = reader.matching_plan().await? else { return Ok(None) };
         let millesimes = &reader.pointer().millesimes;
-        let asked_for = |in_force: &Option<String>| asked.millesime.clone().or_else(|| in_force.clone());
+        let asked_for = |in_force: &Option<String>| millesime.map(str::to_owned).or_else(|| in_force.clone());
         let in_force = InForce {
             formations: asked_for(&millesimes.formations),
             formations_sup: asked_for(&millesimes.formations_sup),
@@ -61,28 +63,27 @@ impl<K: KeyValue> Data<K> {
             certifications_sup: asked_for(&millesimes.certifications_sup),
         };
         let pages = RefCell::default();
-        Ok(Self { reader, plan, in_force, author, nomenclatures: Nomenclatures::default(), pages, slot: None })
+        let nomenclatures = Nomenclatures::default();
+        Ok(Some(Self { reader, plan, in_force, author, nomenclatures, pages, slot: None }))
     }
 
-    /// The right to answer a whole catalogue, kept as long as this is.
-    pub(super) fn take_slot(&mut self) -> Result<(), MatchRefusal> {
+    /// Takes the right to answer a whole catalogue, kept as long as this is; `false` where others have it.
+    pub(crate) fn take_slot(&mut self) -> bool {
         self.slot = self.reader.matching_pool().slot();
-        match self.slot {
-            Some(_) => Ok(()),
-            None => Err(MatchRefusal::Help(
-                503,
-                "D'autres catalogues sont en cours.".to_owned(),
-                "Réessayer après le délai de l'en-tête Retry-After.".to_owned(),
-            )),
-        }
+        self.slot.is_some()
     }
 
-    pub(super) fn generation(&self) -> &str {
+    /// What reads the generation that it is of.
+    pub(crate) fn reader(&self) -> &Reader<K> {
+        &self.reader
+    }
+
+    pub(crate) fn generation(&self) -> &str {
         &self.reader.pointer().generation
     }
 
     /// What a question yields once every page that it asks for is at hand.
-    pub(super) async fn settle<T>(&self, ask: impl Fn(&Packed<'_, Self>, &Nomenclatures) -> T) -> Result<T, ApiError> {
+    pub(crate) async fn settle<T>(&self, ask: impl Fn(&Packed<'_, Self>, &Nomenclatures) -> T) -> Result<T, ApiError> {
         let packed = Packed::new(self, &self.in_force, self.author.as_deref());
         for _ in 0..ROUNDS_MAX {
             let answer = ask(&packed, &self.nomenclatures);
@@ -118,7 +119,7 @@ impl<K: KeyValue> Data<K> {
     }
 }
 
-impl<K: KeyValue> Entries for Data<K> {
+impl<K: KeyValue> Entries for MatchingData<K> {
     fn entry(&self, section: Section, key: &str) -> Option<Vec<u8>> {
         let (fences, spread) = match section {
             Section::Links => (&self.plan.links, key),

@@ -60,19 +60,40 @@ pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[
             "Une comparaison porte sur un seul document : un seul code, sans vue, historique ni image".into(),
         ));
     }
-    let reader = open_recent(runtime).await?;
     let read = LazyCell::new(|| runtime.now_ms());
     let now: Now<'_> = &|| *read;
+    let made = from_whole(runtime, &parameters, &target, true, now).await?;
+    Ok(public(Response::new(200, JSON, made.body), made.closings, now).with_etag(request))
+}
+
+/// A document, and what is beside it where that is asked for. A missing or damaged value is a fault: the whole request starts
+/// again, one generation back.
+pub(crate) async fn from_whole<M: Runtime>(
+    runtime: &M,
+    parameters: &DocumentParameters,
+    target: &Target,
+    compared: bool,
+    now: Now<'_>,
+) -> Result<DocumentJson, ApiError> {
+    let reader = open_recent(runtime).await?;
     let fallback = reader.clone();
-    let made = match both(&reader, &parameters, &target, now).await {
-        // A missing or damaged value is a fault: the whole request starts again, one generation back.
+    match alone_or_both(&reader, parameters, target, compared, now).await {
         Err(ApiError::Unavailable) => match fall_back(runtime, fallback.previous()) {
-            Some(previous) => both(&previous, &parameters, &target, now).await,
+            Some(previous) => alone_or_both(&previous, parameters, target, compared, now).await,
             None => Err(ApiError::Unavailable),
         },
         made => made,
-    }?;
-    Ok(public(Response::new(200, JSON, made.body), made.closings, now).with_etag(request))
+    }
+}
+
+async fn alone_or_both<K: KeyValue>(
+    reader: &Reader<K>,
+    parameters: &DocumentParameters,
+    target: &Target,
+    compared: bool,
+    now: Now<'_>,
+) -> Result<DocumentJson, ApiError> {
+    if compared { both(reader, parameters, target, now).await } else { one(reader, parameters, target, now).await }
 }
 
 /// Follows the pointer, for an answer of many documents.

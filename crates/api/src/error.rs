@@ -150,6 +150,7 @@ pub fn helped(status: u16, message: &str, help: &str, anchor: &str) -> Response 
     let title = match status {
         400 => "Bad Request",
         404 => "Not Found",
+        405 => "Method Not Allowed",
         409 => "Conflict",
         413 => "Request Entity Too Large",
         415 => "Unsupported Media Type",

@@ -25,6 +25,7 @@ mod list;
 pub mod lots;
 pub mod matcher;
 mod matching_data;
+pub mod mcp;
 mod parameters;
 mod place;
 mod public;

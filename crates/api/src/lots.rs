@@ -8,7 +8,7 @@ use crate::comparison::{self, Beside, LastLink, one, open_recent, write_outcome}
 use crate::error::ApiError;
 use crate::fields::FieldChoice;
 use crate::matcher::Stopwatch;
-use crate::parameters::{DocumentParameters, DocumentPath};
+use crate::parameters::{DocumentParameters, DocumentPath, Target};
 use crate::response::{Response, ResponseBody};
 use crate::stream::{BodyStream, Piece};
 use crate::{Request, Runtime, access, parameters, quota, routes};
@@ -126,7 +126,7 @@ enum LotPlace {
 
 /// A lot, as it was asked for.
 #[derive(Debug, PartialEq, Eq)]
-struct LotDemand {
+pub(crate) struct LotDemand {
     pairs: Vec<LotPair>,
     fields: Option<String>,
     history: bool,
@@ -161,17 +161,7 @@ impl LotDemand {
         if let Some(name) = object.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
             return Err(wrong(&[told(name), " : membre inconnu. Membres d’un lot : ", &MEMBERS.join(", ")]));
         }
-        let fields = match object.remove("champs") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) => Some(text),
-            Some(Value::Array(names)) => {
-                let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
-                Some(names.ok_or_else(|| wrong(&["champs : une liste de textes est attendue"]))?.join(","))
-            }
-            Some(_) => return Err(wrong(&["champs : un texte ou une liste de textes est attendu"])),
-        };
-        // Names that no field can have are a fault of the lot, not of each line.
-        fields.as_deref().map(|names| FieldChoice::read(&[names.to_owned()])).transpose()?;
+        let fields = read_fields(&mut object)?;
         let (history, comparison) = (flag(&object, "historique")?, flag(&object, "comparaison")?);
         if history && comparison {
             return Err(wrong(&["historique et comparaison ne se demandent pas ensemble"]));
@@ -183,8 +173,25 @@ impl LotDemand {
             return Err(wrong(&["demandes : de 1 à 1 000 documents, ", &pairs.len().to_string(), " demandés"]));
         }
         let pairs =
-            pairs.into_iter().enumerate().map(|(rank, pair)| LotPair::read(rank, pair)).collect::<Result<_, _>>()?;
+            pairs.into_iter().enumerate().map(|(rank, pair)| LotPair::of_rank(rank, pair)).collect::<Result<_, _>>()?;
         Ok(Self { pairs, fields, history, comparison })
+    }
+
+    /// A lot of one, whose members all stand in one object. What is compared has no history.
+    pub(crate) fn of_one(mut object: Map<String, Value>, comparison: bool) -> Result<Self, ApiError> {
+        let fields = read_fields(&mut object)?;
+        let history = !comparison && flag(&object, "historique")?;
+        if !comparison {
+            object.remove("historique");
+        }
+        let pairs = vec![LotPair::read("arguments", Value::Object(object))?];
+        Ok(Self { pairs, fields, history, comparison })
+    }
+
+    /// The request that its first line stands for.
+    pub(crate) fn alone(&self) -> Result<(DocumentParameters, Target), ApiError> {
+        let pair = self.pairs.first().ok_or(ApiError::Unavailable)?;
+        DocumentParameters::read(self.parameters(pair), None, pair.path())
     }
 
     /// The parameters of the request that a line stands for.
@@ -194,6 +201,22 @@ impl LotDemand {
         let fields = self.fields.iter().map(|fields| one("champs", fields));
         millesime.chain(fields).chain(self.history.then(|| one("historique", "1"))).collect()
     }
+}
+
+/// The fields that are asked for, as the parameter of that name has them.
+fn read_fields(object: &mut Map<String, Value>) -> Result<Option<String>, ApiError> {
+    let fields = match object.remove("champs") {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Some(text),
+        Some(Value::Array(names)) => {
+            let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+            Some(names.ok_or_else(|| wrong(&["champs : une liste de textes est attendue"]))?.join(","))
+        }
+        Some(_) => return Err(wrong(&["champs : un texte ou une liste de textes est attendu"])),
+    };
+    // Names that no field can have are a fault of the lot, not of each line.
+    fields.as_deref().map(|names| FieldChoice::read(&[names.to_owned()])).transpose()?;
+    Ok(fields)
 }
 
 fn flag(object: &Map<String, Value>, name: &str) -> Result<bool, ApiError> {
@@ -207,12 +230,16 @@ fn flag(object: &Map<String, Value>, name: &str) -> Result<bool, ApiError> {
 }
 
 impl LotPair {
-    fn read(rank: usize, value: Value) -> Result<Self, ApiError> {
-        let place = ["demandes[", &rank.to_string(), "]"].concat();
-        let Value::Object(mut object) = value else { return Err(wrong(&[&place, " : un objet est attendu"])) };
+    fn of_rank(rank: usize, value: Value) -> Result<Self, ApiError> {
+        Self::read(&["demandes[", &rank.to_string(), "]"].concat(), value)
+    }
+
+    /// Reads what stands at this place of what was sent.
+    fn read(place: &str, value: Value) -> Result<Self, ApiError> {
+        let Value::Object(mut object) = value else { return Err(wrong(&[place, " : un objet est attendu"])) };
         if let Some(name) = object.keys().find(|name| !OF_A_PAIR.contains(&name.as_str())) {
             return Err(wrong(&[
-                &place,
+                place,
                 ".",
                 told(name),
                 " : membre inconnu. Membres d’une demande : ",
@@ -223,7 +250,7 @@ impl LotPair {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if !text.is_empty() => Ok(Some(text)),
             // A number has lost its leading zeros.
-            Some(_) => Err(wrong(&[&place, ".", name, " : un texte non vide est attendu, entre guillemets"])),
+            Some(_) => Err(wrong(&[place, ".", name, " : un texte non vide est attendu, entre guillemets"])),
         };
         let [code, uai, region, maille, lieu, millesime] = OF_A_PAIR;
         let (code, millesime) = (text(code)?, text(millesime)?);
@@ -232,12 +259,12 @@ impl LotPair {
             (None, Some(region), None, None) => LotPlace::Regionale(region),
             (Some(uai), None, None, None) => LotPlace::Formation(uai),
             (None, None, Some(maille), Some(place)) => LotPlace::Declared(maille, place),
-            _ => return Err(wrong(&[&place, " : un lieu au plus, uai, ou region, ou maille avec lieu"])),
+            _ => return Err(wrong(&[place, " : un lieu au plus, uai, ou region, ou maille avec lieu"])),
         };
         match code {
             Some(code) if !code.contains([',', '|']) => Ok(Self { place: lot_place, code, millesime }),
-            Some(_) => Err(wrong(&[&place, ".code_certification : un seul code est attendu"])),
-            None => Err(wrong(&[&place, ".code_certification manque"])),
+            Some(_) => Err(wrong(&[place, ".code_certification : un seul code est attendu"])),
+            None => Err(wrong(&[place, ".code_certification manque"])),
         }
     }
 

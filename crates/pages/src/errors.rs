@@ -20,7 +20,7 @@ pub struct Explanation {
 }
 
 /// Every error of the public routes.
-pub const ERRORS: [Explanation; 24] = [
+pub const ERRORS: [Explanation; 25] = [
     Explanation {
         anchor: "validation",
         status: 400,
@@ -62,6 +62,13 @@ pub const ERRORS: [Explanation; 24] = [
         message: "(selon le cas)",
         cause: "champs nomme un champ que ni le contrat ni la réponse ne connaissent, champs ou historique se combine avec ce qui l’exclut (image, millesime, vue, plusieurs codes), ou le corps d’un lot n’a pas la forme attendue.",
         remedy: "« message » dit ce qui est en cause, sa place, et ce qui est possible.",
+    },
+    Explanation {
+        anchor: "mcp",
+        status: 405,
+        message: "(selon le cas)",
+        cause: "/api/mcp a reçu autre chose qu’un POST (405), ou un corps qui n’est pas annoncé comme du JSON (415).",
+        remedy: "Un assistant y envoie, par POST et en application/json, les messages du Model Context Protocol ; ce qui ne va pas dans un message est dit dans la forme de ce protocole.",
     },
     Explanation {
         anchor: "non-autorise",

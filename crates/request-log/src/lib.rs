@@ -34,7 +34,7 @@ const READ: [&str; 16] = [
     "auth/cle",
 ];
 /// The names of the others.
-const ELSEWHERE: [&str; 14] = [
+const ELSEWHERE: [&str; 15] = [
     "etat",
     "etat/changements",
     "api/changements",
@@ -48,6 +48,7 @@ const ELSEWHERE: [&str; 14] = [
     "api/recherche/etablissements/{uai}",
     "api/appariement/...",
     "api/comparaison/...",
+    "api/mcp",
     "static/...",
 ];
 /// The import.
@@ -227,6 +228,7 @@ mod tests {
             ("/api/inserjeunes/identifiants/RNCP/RNCP4911", "identifiants/...", None),
             ("/api/inserjeunes/identifiants", OTHER, None),
             ("/api/comparaison/formations/0751234J-40025214", "api/comparaison/...", None),
+            ("/api/mcp", "api/mcp", None),
             ("/api/doc", "api/doc", None),
             ("/api/status", "api/status", None),
             ("/internal/import/jobs/3", INTERNAL, None),

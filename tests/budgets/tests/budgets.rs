@@ -23,6 +23,8 @@ const READ_MAX: u64 = 600 << 10;
 const SITE_MAX: u64 = 800 << 10;
 /// What is for operators alone; the preview of a generation is every read route and every page in one.
 const INTERNAL_MAX: u64 = 2 << 20;
+/// The tools of assistants: search, documents and comparison in one, in bytes.
+const TOOLS_MAX: u64 = 900 << 10;
 /// The largest component of the matching, in bytes.
 const MATCHING_MAX: u64 = 900 << 10;
 /// The largest import, and the largest pull, in bytes.
@@ -228,6 +230,29 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
             (format!("{name}: fuel"), fuel),
         ]);
     }
+    // Tools of assistants: the cost of their route, and of the message around it.
+    let of_tool = |path: &String| {
+        let (place, code) = path.rsplit_once('-').unwrap();
+        json!({"uai": place.rsplit_once('/').unwrap().1, "code_certification": code})
+    };
+    let searched = ["accueil", "exemple", "accueil"].map(|q| json!({"q": q})).to_vec();
+    for (name, tool, arguments) in [
+        ("tool, document", "document", formation.iter().map(of_tool).collect()),
+        ("tool, comparison", "comparaison", formation.iter().map(of_tool).collect()),
+        ("tool, search", "rechercher", searched),
+    ] {
+        let messages = Vec::into_iter(arguments).map(|arguments| {
+            let params = json!({"name": tool, "arguments": arguments});
+            let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
+            Request::new("POST", "/api/mcp").header("content-type", "application/json").body(message.to_string())
+        });
+        let [gets, bytes, fuel] = application.cost_of(messages, 200).context(name)?;
+        counted.extend([
+            (format!("{name}: gets"), gets),
+            (format!("{name}: bytes read"), bytes),
+            (format!("{name}: fuel"), fuel),
+        ]);
+    }
     // Pages are at hand from the first catalogue on: what is counted is reading, judging and writing rows.
     let catalogue = FormationCatalogue::of(dataset::sample::lines()).file(500);
     let post = Request::new("POST", "/api/appariement/formations?date_campagne=2025-08-31");
@@ -284,6 +309,7 @@ fn components_stay_within_their_sizes() {
             "documentation" => 2 * READ_MAX,
             "site" => SITE_MAX,
             "apercu" | "comptes" | "rapports" => INTERNAL_MAX,
+            "mcp" => TOOLS_MAX,
             "appariement" => MATCHING_MAX,
             _ => READ_MAX,
         };

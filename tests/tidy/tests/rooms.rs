@@ -86,6 +86,7 @@ fn invariant_4_a_read_component_is_made_without_what_writes() {
         "lists",
         "lots",
         "mailles",
+        "mcp",
         "recherche",
         "regionales",
         "site",

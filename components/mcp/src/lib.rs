@@ -1,0 +1,9 @@
+//! The routes as tools of assistants: the Model Context Protocol, `POST /api/mcp`.
+
+use edge::{Request, Response};
+
+edge::service!(handle);
+
+async fn handle(request: Request) -> Response {
+    edge::serve(request, api::mcp::respond).await
+}

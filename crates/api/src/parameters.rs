@@ -127,6 +127,10 @@ fn any_region(text: &str) -> Option<&'static territory::Region> {
 
 impl ReceivedParameters {
     fn take(&mut self, name: &'static str) -> Option<Vec<String>> {
+        // Names are looked at only where something was sent that no name took.
+        if self.sent.is_empty() {
+            return None;
+        }
         self.known.push(name);
         let rank = self.sent.iter().position(|(n, _)| n == name)?;
         Some(self.sent.remove(rank).1)
@@ -156,7 +160,7 @@ impl ReceivedParameters {
     fn finish(self, mut faults: Faults) -> Result<(), ApiError> {
         let mut meant = Meant::default();
         for (name, values) in self.sent {
-            if let Some(known) = self.known.iter().find(|known| alike(known, &name)) {
+            if let Some(known) = self.known.iter().chain(&[KEY_IN_QUERY]).find(|known| alike(known, &name)) {
                 meant.ask(known, " ?");
             } else if OPTIONS.contains(&name.as_str()) {
                 meant.say(OPTIONS_WHERE, "", "");
@@ -186,7 +190,7 @@ fn fault_among(place: FaultPlace<'_>, value: &Value, allowed: &[&str], faults: &
 fn received(parameters: Vec<(String, Vec<String>)>) -> ReceivedParameters {
     let without_key =
         |(name, values): &(String, Vec<String>)| name != KEY_IN_QUERY || values.iter().all(String::is_empty);
-    ReceivedParameters { sent: parameters.into_iter().filter(without_key).collect(), known: vec![KEY_IN_QUERY] }
+    ReceivedParameters { sent: parameters.into_iter().filter(without_key).collect(), known: Vec::new() }
 }
 
 /// A route without parameters.

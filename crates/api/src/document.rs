@@ -21,7 +21,7 @@ pub async fn respond<M: Runtime>(
     runtime: &M,
     reader: &Reader<M::Kv>,
     request: &Request,
-    path: DocumentPath<'_>,
+    path: DocumentPath<&str>,
     ext: Option<&str>,
     rendered_key: &str,
 ) -> Result<Response, ApiError> {

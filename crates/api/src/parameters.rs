@@ -4,10 +4,12 @@
 use crate::access::KEY_IN_QUERY;
 use crate::error::ApiError;
 use crate::fields::FieldChoice;
+use crate::request::read_segment;
 use crate::validation::{FaultPlace, Faults, NumberFault, whole_number};
 use domain::declared::is_place;
 use domain::{CodeCertification, CodeType, Millesime, Uai, territory};
 use serde_json::Value;
+use std::borrow::Cow;
 use store::keys;
 use widget::{Direction, Theme};
 
@@ -492,17 +494,64 @@ pub struct Target {
     pub place: Option<String>,
 }
 
-/// What lies in the path of one document, not yet checked.
-#[derive(Clone, Copy, Debug)]
-pub enum DocumentPath<'a> {
+/// What lies in the path of one document, not yet checked: segments as sent, or decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentPath<T> {
     /// `certifications/{codes}`
-    National(&'a str),
+    National(T),
     /// `regionales/{region}/certifications/{codes}`
-    Regionale(&'a str, &'a str),
+    Regionale(T, T),
     /// `mailles/{maille}/{lieu}/certifications/{codes}`
-    Declared(&'a str, &'a str, &'a str),
+    Declared(T, T, T),
     /// `formations/{uai}-{code}`
-    Formation(&'a str, &'a str),
+    Formation(T, T),
+}
+
+impl<'a> DocumentPath<&'a str> {
+    /// A formation: the last hyphen of the segment separates, as it was sent, and neither side may be empty.
+    #[must_use]
+    pub fn formation(segment: &'a str) -> Option<Self> {
+        let (uai, code) = segment.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
+        Some(Self::Formation(uai, code))
+    }
+
+    /// Its segments, decoded.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreadable`].
+    pub fn decode(self) -> Result<DocumentPath<Cow<'a, str>>, ApiError> {
+        Ok(match self {
+            Self::National(codes) => DocumentPath::National(read_segment(codes)?),
+            Self::Regionale(region, codes) => DocumentPath::Regionale(read_segment(region)?, read_segment(codes)?),
+            Self::Declared(maille, place, codes) => {
+                DocumentPath::Declared(read_segment(maille)?, read_segment(place)?, read_segment(codes)?)
+            }
+            Self::Formation(uai, code) => DocumentPath::Formation(read_segment(uai)?, read_segment(code)?),
+        })
+    }
+
+    /// The codes.
+    #[must_use]
+    pub fn codes(self) -> &'a str {
+        let (Self::National(codes)
+        | Self::Regionale(_, codes)
+        | Self::Declared(_, _, codes)
+        | Self::Formation(_, codes)) = self;
+        codes
+    }
+}
+
+impl DocumentPath<Cow<'_, str>> {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> DocumentPath<&str> {
+        match self {
+            Self::National(codes) => DocumentPath::National(codes),
+            Self::Regionale(region, codes) => DocumentPath::Regionale(region, codes),
+            Self::Declared(maille, place, codes) => DocumentPath::Declared(maille, place, codes),
+            Self::Formation(uai, code) => DocumentPath::Formation(uai, code),
+        }
+    }
 }
 
 impl DocumentParameters {
@@ -528,7 +577,7 @@ impl DocumentParameters {
     pub fn read(
         parameters: Vec<(String, Vec<String>)>,
         ext: Option<&str>,
-        path: DocumentPath<'_>,
+        path: DocumentPath<&str>,
     ) -> Result<(Self, Target), ApiError> {
         let mut sent = received(parameters);
         let mut faults = Faults::default();

@@ -444,7 +444,8 @@ fn number(received: &mut ReceivedParameters, name: &'static str, default: u64, m
         Err(fault) => fault,
     };
     // The former service replaced these characters before it looked: its errors show the result.
-    let cleaned: Vec<String> = values.iter().map(|v| v.replace(['$', '.', '/', '[', ']'], "_")).collect();
+    let clean = |c: char| if matches!(c, '$' | '.' | '/' | '[' | ']') { '_' } else { c };
+    let cleaned: Vec<String> = values.iter().map(|v| v.chars().map(clean).collect()).collect();
     faults.number(FaultPlace::Name(name), raw(&cleaned), fault);
     default
 }

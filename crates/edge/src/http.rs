@@ -36,7 +36,7 @@ pub(crate) fn head(request: &Request) -> ApiRequest {
     let headers = Headers::new_ones(move |name| {
         let text =
             |value| String::from_utf8(value).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-        one_value(name, fields.get(name).into_iter().map(text))
+        one_value(name, &mut fields.get(name).into_iter().map(text))
     });
     let method = method(request.get_method());
     let mut path = request.get_path_with_query().unwrap_or_default();

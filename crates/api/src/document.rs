@@ -89,6 +89,13 @@ pub(crate) struct DocumentJson {
 }
 
 impl DocumentJson {
+    /// Names the generation at the end of the last document: its title closes `_meta`, and `_meta` the document.
+    #[inline(never)]
+    fn name(&mut self, generation: &str) {
+        self.body.truncate(self.body.len().saturating_sub(2));
+        self.body.extend_from_slice([",\"generation\":\"", generation, "\"}}"].concat().as_bytes());
+    }
+
     /// Leaves of the document that begins there what is asked for.
     #[inline(never)]
     fn cut(&mut self, fields: &FieldChoice, start: usize) {
@@ -192,6 +199,9 @@ impl<K: KeyValue> AskedDocument<'_, K> {
             };
             let start = json.body.len();
             shown.write(&mut json.body, self.now, Shape::Alone, final_years.as_deref());
+            if self.parameters.generation {
+                json.name(&self.reader.pointer().generation);
+            }
             if let Some(fields) = &self.parameters.fields {
                 json.cut(fields, start);
             }

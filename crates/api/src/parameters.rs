@@ -314,6 +314,8 @@ pub struct ListParameters {
     pub places: Vec<String>,
     /// The generation that is to answer.
     pub generation: Option<String>,
+    /// `None`: every field of the rows.
+    pub fields: Option<FieldChoice>,
 }
 
 /// Which filters a list takes.
@@ -356,7 +358,9 @@ impl ListParameters {
             uais: Vec::new(),
             places: Vec::new(),
             generation: sent.take(GENERATION).map(|values| values.concat()),
+            fields: None,
         };
+        let fields = sent.take("champs");
         if allowed.uais {
             read.uais = items("uais", sent.list("uais"), &mut faults, Uai::parse, |f, l, t| f.uai(l, t));
         }
@@ -404,6 +408,10 @@ impl ListParameters {
         };
         read.page = number(&mut sent, "page", 1, u64::MAX, &mut faults);
         sent.finish(faults)?;
+        if fields.is_some() && read.format == ListFormat::Csv {
+            return Err(ApiError::Demand("champs : d’une liste en JSON ou en NDJSON ; un CSV a colonnes".into()));
+        }
+        read.fields = FieldChoice::of(fields)?;
         Ok(read)
     }
 }
@@ -468,6 +476,8 @@ pub struct DocumentParameters {
     pub millesime: Option<Millesime>,
     /// Every millesime there is, instead of one.
     pub history: bool,
+    /// The generation beside the title.
+    pub generation: bool,
     /// `None`: every field.
     pub fields: Option<FieldChoice>,
     /// The filieres view was asked for.
@@ -562,6 +572,7 @@ impl DocumentParameters {
         Self {
             millesime,
             history: false,
+            generation: false,
             fields,
             filieres_view: false,
             svg: false,
@@ -639,17 +650,21 @@ impl DocumentParameters {
         let image_on_error = image_on_error(&mut sent, &mut faults);
         let history = sent.among("historique", &["0", "1"], &mut faults) == Some("1");
         let fields = sent.take("champs");
+        let generation = sent.among("avec", &["generation"], &mut faults).is_some();
         sent.finish(faults)?;
         let filieres_view = view.is_some() || target.codes.len() > 1;
-        if svg && (history || fields.is_some()) || history && (millesime.is_some() || filieres_view) {
+        let one_only = history || generation;
+        if svg && (one_only || fields.is_some()) || one_only && filieres_view || history && millesime.is_some() {
             return Err(ApiError::Demand(
-                "champs et historique : pas d’une image ; historique : d’un seul code, sans millesime ni vue".into(),
+                "champs, historique et avec : pas d’une image ; historique et avec : d’un seul code, sans vue ; historique : sans millesime"
+                    .into(),
             ));
         }
         let read = Self {
             millesime,
             history,
-            fields: fields.as_deref().map(FieldChoice::read).transpose()?,
+            generation,
+            fields: FieldChoice::of(fields)?,
             filieres_view,
             svg,
             theme: theme.and_then(Theme::parse).unwrap_or_default(),

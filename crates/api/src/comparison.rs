@@ -11,7 +11,6 @@ use crate::fields::FieldChoice;
 use crate::parameters::{DocumentParameters, DocumentPath, Target};
 use crate::place::LookupPlace;
 use crate::public::{Now, public};
-use crate::request::read_segment;
 use crate::response::{JSON, Response, ResponseBody};
 use crate::runtime::{fall_back, open_over};
 use crate::{Request, Runtime};
@@ -33,29 +32,17 @@ pub(crate) struct LastLink(Option<(String, Vec<CodeCertification>)>);
 
 /// Answers `/api/comparaison/…`; `rest` is what follows.
 pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, ApiError> {
-    let read =
-        |segments: &[&str]| segments.iter().map(|s| read_segment(s).map(String::from)).collect::<Result<Vec<_>, _>>();
-    let path: Vec<String> = match rest {
-        ["formations", formation] => {
-            let sides = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty());
-            let (uai, code) = sides.ok_or(ApiError::UnknownRoute)?;
-            read(&["formations", uai, code])?
-        }
-        ["certifications", code] => read(&["certifications", code])?,
-        ["regionales", region, "certifications", code] => read(&["regionales", region, code])?,
-        ["mailles", maille, place, "certifications", code] => read(&["mailles", maille, place, code])?,
+    let path = match rest {
+        ["formations", formation] => DocumentPath::formation(formation).ok_or(ApiError::UnknownRoute)?,
+        ["certifications", code] => DocumentPath::National(*code),
+        ["regionales", region, "certifications", code] => DocumentPath::Regionale(*region, *code),
+        ["mailles", maille, place, "certifications", code] => DocumentPath::Declared(*maille, *place, *code),
         _ => return Err(ApiError::UnknownRoute),
     };
-    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-    let (path, code) = match parts.as_slice() {
-        ["formations", uai, code] => (DocumentPath::Formation(uai, code), code),
-        ["regionales", region, code] => (DocumentPath::Regionale(region, code), code),
-        ["mailles", maille, place, code] => (DocumentPath::Declared(maille, place, code), code),
-        [_, code] => (DocumentPath::National(code), code),
-        _ => return Err(ApiError::UnknownRoute),
-    };
+    let path = path.decode()?;
+    let path = path.borrowed();
     let (parameters, target) = DocumentParameters::read(request.parameters()?, None, path)?;
-    if parameters.filieres_view || parameters.history || parameters.svg || code.contains([',', '|']) {
+    if parameters.filieres_view || parameters.history || parameters.svg || path.codes().contains([',', '|']) {
         return Err(ApiError::Demand(
             "Une comparaison porte sur un seul document : un seul code, sans vue, historique ni image".into(),
         ));

@@ -1,6 +1,7 @@
 //! One document: the version asked for, its final years, as JSON or as an image.
 
 use crate::error::{ApiError, NotFound};
+use crate::fields::FieldChoice;
 use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
 use crate::place::LookupPlace;
 use crate::public::{Now, image, image_without_age, indicators, public};
@@ -20,7 +21,7 @@ pub async fn respond<M: Runtime>(
     runtime: &M,
     reader: &Reader<M::Kv>,
     request: &Request,
-    path: DocumentPath<'_>,
+    path: DocumentPath<&str>,
     ext: Option<&str>,
     rendered_key: &str,
 ) -> Result<Response, ApiError> {
@@ -83,40 +84,26 @@ pub(crate) struct DocumentJson {
     pub(crate) closings: Vec<Option<i64>>,
     /// What is shown of it: of several, the newest.
     pub(crate) shown: Option<Version>,
-    /// The documents, whole, until they are put together.
-    documents: Vec<Vec<u8>>,
-    /// Why one of them is not among them.
-    absent: Option<ApiError>,
+    /// The first document, whole, where fields are asked for.
+    whole: Vec<u8>,
 }
 
 impl DocumentJson {
-    /// Puts it together once all of it is written.
+    /// Names the generation at the end of the last document: its title closes `_meta`, and `_meta` the document.
     #[inline(never)]
-    fn finish(mut self, parameters: &DocumentParameters) -> Result<Self, ApiError> {
-        if let (None, Some(error)) = (&self.shown, self.absent.take()) {
-            return Err(error);
+    fn name(&mut self, generation: &str) {
+        self.body.truncate(self.body.len().saturating_sub(2));
+        self.body.extend_from_slice([",\"generation\":\"", generation, "\"}}"].concat().as_bytes());
+    }
+
+    /// Leaves of the document that begins there what is asked for.
+    #[inline(never)]
+    fn cut(&mut self, fields: &FieldChoice, start: usize) {
+        let document = self.body.split_off(start);
+        fields.cut(&mut self.body, &document);
+        if self.whole.is_empty() {
+            self.whole = document;
         }
-        if parameters.history {
-            self.body = b"{\"historique\":[".to_vec();
-        } else if parameters.fields.is_none() {
-            self.body = self.documents.pop().unwrap_or_default();
-        }
-        for (rank, document) in self.documents.iter().enumerate() {
-            if rank > 0 {
-                self.body.push(b',');
-            }
-            match &parameters.fields {
-                Some(fields) => fields.cut(&mut self.body, document),
-                None => self.body.extend_from_slice(document),
-            }
-        }
-        if parameters.history {
-            self.body.extend_from_slice(b"]}");
-        }
-        if let (Some(fields), Some(first)) = (&parameters.fields, self.documents.first()) {
-            fields.finish(first)?;
-        }
-        Ok(self)
     }
 }
 
@@ -144,58 +131,129 @@ pub(crate) async fn document_json<K: KeyValue>(
     let Some(code) = target.codes.first() else { return Err(ApiError::Unavailable) };
     let mut year = AskedYear::of(parameters, place, reader.pointer(), code);
     year.every = parameters.history;
+    let asked = AskedDocument { reader, parameters, place, code, now };
     let mut json = DocumentJson::default();
-    let mut told = Vec::new();
+    let (mut told, mut absent) = (Vec::new(), None);
+    if parameters.history {
+        json.body.extend_from_slice(b"{\"historique\":[");
+    }
     for version in find(reader, place, code, &year).await?.versions {
         let own = if parameters.history { AskedYear::of_version(&version, place.maille, &mut told) } else { None };
         if parameters.history && own.is_none() {
             continue;
         }
-        let year = own.as_ref().unwrap_or(&year);
-        if let Err(error) = write(reader, place, code, year, version, now, parameters.svg, &mut json).await {
+        let start = json.body.len();
+        if json.shown.is_some() {
+            json.body.push(b',');
+        }
+        if let Err(error) = asked.write(own.as_ref().unwrap_or(&year), version, &mut json).await {
             // A millesime whose final year is not there is none that can be asked for.
             if !parameters.history || error.name().is_none() {
                 return Err(error);
             }
-            json.absent = Some(error);
+            json.body.truncate(start);
+            absent = Some(error);
         }
     }
-    json.finish(parameters)
+    if let (None, Some(error)) = (&json.shown, absent) {
+        return Err(error);
+    }
+    if parameters.history {
+        json.body.extend_from_slice(b"]}");
+    }
+    if let Some(fields) = &parameters.fields {
+        fields.finish(&json.whole)?;
+    }
+    Ok(json)
 }
 
-/// Writes a version as its own answer shows it: a sole final year in its place. The title and details are its own, and it
-/// goes no further.
-#[allow(clippy::too_many_arguments, reason = "what a document is found by, and where it goes")]
-async fn write<K: KeyValue>(
-    reader: &Reader<K>,
-    place: LookupPlace<'_>,
-    code: &CodeCertification,
-    year: &AskedYear,
-    version: Version,
-    now: Now<'_>,
-    svg: bool,
-    json: &mut DocumentJson,
-) -> Result<(), ApiError> {
-    let shown = match &version.final_years {
-        Some(t) if !t.annee_commune && t.codes.len() == 1 => {
-            find_final(reader, place, code, t.codes.first().map_or("", String::as_str), year).await?
-        }
-        _ => version,
-    };
-    if !svg {
-        json.closings.push(shown.closing);
-        let is_final =
-            shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
-        let final_years = match &shown.final_years {
-            Some(t) if !is_final => Some(nest(reader, place, code, year, &t.codes, now, &mut json.closings).await?),
-            _ => None,
+/// What a document is found by.
+struct AskedDocument<'a, K> {
+    reader: &'a Reader<K>,
+    parameters: &'a DocumentParameters,
+    place: LookupPlace<'a>,
+    code: &'a CodeCertification,
+    now: Now<'a>,
+}
+
+impl<K: KeyValue> AskedDocument<'_, K> {
+    /// Writes a version as its own answer shows it: a sole final year in its place. The title and details are its own, and
+    /// it goes no further.
+    async fn write(&self, year: &AskedYear, version: Version, json: &mut DocumentJson) -> Result<(), ApiError> {
+        let shown = match &version.final_years {
+            Some(t) if !t.annee_commune && t.codes.len() == 1 => {
+                let code = t.codes.first().map_or("", String::as_str);
+                find_final(self.reader, self.place, self.code, code, year).await?
+            }
+            _ => version,
         };
-        let mut document = Vec::new();
-        shown.write(&mut document, now, Shape::Alone, final_years.as_deref());
-        json.documents.push(document);
+        if !self.parameters.svg {
+            if shown.closing.is_some() {
+                json.closings.push(shown.closing);
+            }
+            let is_final =
+                shown.final_years.as_ref().is_none_or(|t| t.codes.is_empty() || t.codes.len() == 1 && !t.annee_commune);
+            let final_years = match &shown.final_years {
+                Some(t) if !is_final => Some(self.nest(year, &t.codes, &mut json.closings).await?),
+                _ => None,
+            };
+            let start = json.body.len();
+            shown.write(&mut json.body, self.now, Shape::Alone, final_years.as_deref());
+            if self.parameters.generation {
+                json.name(&self.reader.pointer().generation);
+            }
+            if let Some(fields) = &self.parameters.fields {
+                json.cut(fields, start);
+            }
+        }
+        json.shown.get_or_insert(shown);
+        Ok(())
     }
-    json.shown.get_or_insert(shown);
-    Ok(())
+
+    /// The final years inside a document, sorted by label: each one's own document, without title and details, or why it
+    /// cannot be had.
+    ///
+    /// They are looked up at request time, one get each: a famille de metiers has some ten, and the import stays free of a
+    /// join over all documents.
+    async fn nest(
+        &self,
+        year: &AskedYear,
+        codes: &[String],
+        closings: &mut Vec<Option<i64>>,
+    ) -> Result<Vec<u8>, ApiError> {
+        let mut final_years: Vec<(Option<String>, Vec<u8>)> = Vec::new();
+        for code in codes {
+            let final_year = match find_final(self.reader, self.place, self.code, code, year).await {
+                Ok(version) => {
+                    let mut body = Vec::new();
+                    version.write(&mut body, self.now, Shape::Row, None);
+                    closings.push(version.closing);
+                    (Some(version.libelle().to_owned()), body)
+                }
+                Err(error) => {
+                    let mut name = error.name().ok_or(ApiError::Unavailable)?;
+                    // One text for two causes: a code that is nowhere, or a place that does not teach it.
+                    if let (Maille::Etablissement, true, Some(code)) = (
+                        self.place.maille,
+                        error == ApiError::NotFound(NotFound::Formation),
+                        code_of_final_year(self.code, code),
+                    ) && self.reader.nomenclature(nomenclature(&code), code.as_str()).await?.is_some()
+                    {
+                        name = "ErrorFormationNotFound";
+                    }
+                    let millesimes = year.years();
+                    let fault = json!({"error": name, "millesimes": millesimes, "code_certification": code});
+                    (None, fault.to_string().into_bytes())
+                }
+            };
+            // Those that cannot be had come last; equals stay in their order.
+            let new = (final_year.0.is_none(), &final_year.0);
+            let place = final_years.partition_point(|(label, _)| (label.is_none(), label) <= new);
+            final_years.insert(place, final_year);
+        }
+        let body: Vec<Vec<u8>> = final_years.into_iter().map(|(_, body)| body).collect();
+        Ok([b"[".as_slice(), &body.join(&b','), b"]"].concat())
+    }
 }
 
 /// The millesime that a request is about: asked for, or the default.
@@ -329,52 +387,6 @@ async fn find_final<K: KeyValue>(
 fn code_of_final_year(template: &CodeCertification, code: &str) -> Option<CodeCertification> {
     let sise = || CodeCertification::parse(&format!("SISE:{code}")).filter(|_| template.code_type() == CodeType::Sise);
     CodeCertification::parse(code).or_else(sise)
-}
-
-/// The final years inside a document, sorted by label: each one's own document, without title and
-/// details, or why it cannot be had.
-///
-/// They are looked up at request time, one get each: a famille de metiers has some ten, and the
-/// import stays free of a join over all documents.
-async fn nest<K: KeyValue>(
-    reader: &Reader<K>,
-    place: LookupPlace<'_>,
-    template: &CodeCertification,
-    year: &AskedYear,
-    codes: &[String],
-    now: Now<'_>,
-    closings: &mut Vec<Option<i64>>,
-) -> Result<Vec<u8>, ApiError> {
-    let mut final_years: Vec<(Option<String>, Vec<u8>)> = Vec::new();
-    for code in codes {
-        let final_year = match find_final(reader, place, template, code, year).await {
-            Ok(version) => {
-                let mut body = Vec::new();
-                version.write(&mut body, now, Shape::Row, None);
-                closings.push(version.closing);
-                (Some(version.libelle().to_owned()), body)
-            }
-            Err(error) => {
-                let mut name = error.name().ok_or(ApiError::Unavailable)?;
-                // One text for two causes: a code that is nowhere, or a place that does not teach it.
-                if let (Maille::Etablissement, true, Some(code)) =
-                    (place.maille, error == ApiError::NotFound(NotFound::Formation), code_of_final_year(template, code))
-                    && reader.nomenclature(nomenclature(&code), code.as_str()).await?.is_some()
-                {
-                    name = "ErrorFormationNotFound";
-                }
-                let millesimes = year.years();
-                let fault = json!({"error": name, "millesimes": millesimes, "code_certification": code});
-                (None, fault.to_string().into_bytes())
-            }
-        };
-        // Those that cannot be had come last; equals stay in their order.
-        let new = (final_year.0.is_none(), &final_year.0);
-        let place = final_years.partition_point(|(label, _)| (label.is_none(), label) <= new);
-        final_years.insert(place, final_year);
-    }
-    let body: Vec<Vec<u8>> = final_years.into_iter().map(|(_, body)| body).collect();
-    Ok([b"[".as_slice(), &body.join(&b','), b"]"].concat())
 }
 
 fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Result<Response, ApiError> {

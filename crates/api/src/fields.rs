@@ -1,31 +1,43 @@
-//! `champs`: the fields of a document that are asked for, and no others.
+//! `champs`: the fields of a document, or of the rows of a list, that are asked for, and no others.
 //!
 //! What is left is the document as it is published, in its order, less what nobody asked for: nothing is computed. A field
 //! that a document lacks is left out, as it is without `champs`; a name that neither the contract nor the answer knows is a
 //! fault, told with those there are.
 
 use crate::error::ApiError;
-use domain::indicator::{HEADCOUNTS, NB_DIPLOME, RATES, WAGES};
+use domain::indicator::{HEADCOUNTS, NB_DIPLOME, RATES, WAGES, is_indicator};
 use std::cell::Cell;
+use store::segment::RowStyle;
 
 /// Fields that may be asked for at once.
 pub const FIELDS_MAX: usize = 64;
 /// Bytes of a name: it is told again where it is wrong.
 const NAME_MAX: usize = 100;
 
-/// The fields of the contract that are no indicators, between commas, and those inside another one that a document may lack
-/// though it has the outer one. One text, because every read component holds it.
-pub const FIELDS: &str = ",uai,libelle_etablissement,maille,lieu,millesime,code_certification,code_certification_type,\
+/// The fields of the contract that are no indicators, between commas, and those inside another one. One text, because every
+/// read component holds it.
+pub const FIELDS: &str = "uai,libelle_etablissement,maille,lieu,millesime,code_certification,code_certification_type,\
 code_formation_diplome,codes_certifications,codes_formation_diplome,libelle,libelle_ancien,filiere,date_fermeture,\
 formation_fermee,diplome,region,academie,familleMetier,donnee_source,uai_type,uai_donnee,uai_donnee_type,\
 uai_lieu_formation,uai_formateur,uai_gestionnaire,certificationsTerminales,_meta,_meta.titre,_meta.details,\
-_meta.messages,region.code_region_academique,familleMetier.isAnneeCommune,certificationsTerminales.error,\
-certificationsTerminales.millesimes,";
+_meta.messages,region.code,region.nom,region.code_region_academique,academie.code,academie.nom,diplome.code,\
+diplome.libelle,familleMetier.code,familleMetier.libelle,familleMetier.isAnneeCommune,donnee_source.type,\
+donnee_source.code_certification,certificationsTerminales.code_certification,certificationsTerminales.error,\
+certificationsTerminales.millesimes";
+
+/// What rows of the nomenclature have beside those.
+pub const BCN_FIELDS: &str = "type,libelle_long,libelle_long_ancien,date_ouverture,date_premiere_session,\
+date_derniere_session,ancien_diplome,nouveau_diplome,niveauFormationDiplome,groupeSpecialite,lettreSpecialite";
 
 fn is_known(name: &str) -> bool {
     let [counts, rates, wages]: [&[&str]; 3] = [&HEADCOUNTS, &RATES, &WAGES];
-    [counts, rates, wages, &[NB_DIPLOME]].iter().any(|names| names.contains(&name))
-        || FIELDS.as_bytes().split(|b| *b == b',').any(|known| known == name.as_bytes())
+    [counts, rates, wages, &[NB_DIPLOME]].iter().any(|names| names.contains(&name)) || holds(FIELDS, name)
+}
+
+/// Whether a name is one of a text of names.
+#[inline(never)]
+fn holds(names: &str, name: &str) -> bool {
+    names.as_bytes().split(|b| matches!(b, b',' | b';' | b'\n')).any(|known| known == name.as_bytes())
 }
 
 /// Fields that were asked for, and what the documents of the answer told of each.
@@ -36,26 +48,18 @@ pub struct FieldChoice(Vec<AskedField>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct AskedField {
     name: String,
-    /// Where the point stands; else the end.
-    point: usize,
+    outer: String,
+    /// Empty: the whole field.
+    inner: String,
     found: Cell<bool>,
     /// Whether a document had the outer field with something in it.
     judged: Cell<bool>,
 }
 
 impl AskedField {
-    fn outer(&self) -> &str {
-        self.name.get(..self.point).unwrap_or_default()
-    }
-
-    /// Empty: the whole field.
-    fn inner(&self) -> &str {
-        self.name.get(self.point + 1..).unwrap_or_default()
-    }
-
     /// Inside of what no document has, or all hold as `null`, any field may lie in another document.
     fn is_unknown(&self) -> bool {
-        let any_inner = !self.inner().is_empty() && !self.judged.get() && is_known(self.outer());
+        let any_inner = !self.inner.is_empty() && !self.judged.get() && is_known(&self.outer);
         !(self.found.get() || any_inner || is_known(&self.name))
     }
 }
@@ -69,16 +73,25 @@ impl FieldChoice {
     pub fn read(values: &[String]) -> Result<Self, ApiError> {
         let mut fields: Vec<AskedField> = Vec::new();
         for name in values.iter().flat_map(|value| value.split([',', '|'])) {
-            let point = name.bytes().position(|b| b == b'.').unwrap_or(name.len());
-            let field = AskedField { name: name.to_owned(), point, found: Cell::default(), judged: Cell::default() };
-            if name.is_empty() || name.len() > NAME_MAX || fields.len() >= FIELDS_MAX || field.inner().contains('.') {
+            let (outer, inner) = name.split_once('.').unwrap_or((name, ""));
+            if name.is_empty() || name.len() > NAME_MAX || fields.len() >= FIELDS_MAX || inner.contains('.') {
                 return Err(ApiError::Demand(
                     "champs : de 1 à 64 noms, séparés par des virgules, avec un point au plus (region.nom)".into(),
                 ));
             }
-            fields.push(field);
+            let [name, outer, inner] = [name, outer, inner].map(str::to_owned);
+            fields.push(AskedField { name, outer, inner, found: Cell::default(), judged: Cell::default() });
         }
         Ok(Self(fields))
+    }
+
+    /// The same where the parameter was sent.
+    ///
+    /// # Errors
+    /// Those of [`Self::read`].
+    #[inline(never)]
+    pub fn of(values: Option<Vec<String>>) -> Result<Option<Self>, ApiError> {
+        values.as_deref().map(Self::read).transpose()
     }
 
     /// The same, before any document.
@@ -89,9 +102,47 @@ impl FieldChoice {
         Self(self.0.iter().map(fresh).collect())
     }
 
+    /// Judges the names before the rows of a list are read, the same on each of its pages: known are those of the contract,
+    /// those of `more`, and the indicators of the export with this header.
+    ///
+    /// # Errors
+    /// [`ApiError::Demand`] that names what is unknown, and what there is.
+    #[inline(never)]
+    pub fn judge(&self, more: &str, header: &str) -> Result<(), ApiError> {
+        let known = |name: &str| is_known(name) || holds(more, name) || is_indicator(name) && holds(header, name);
+        match self.names(&|field| !known(&field.name)) {
+            None => Ok(()),
+            Some(unknown) => {
+                Err(refusal(&unknown, &[FIELDS, ",", more, " et les indicateurs de l’export CSV"].concat()))
+            }
+        }
+    }
+
+    /// The names of these fields, where there are some.
+    #[inline(never)]
+    fn names(&self, of: &dyn Fn(&AskedField) -> bool) -> Option<String> {
+        let mut names = String::new();
+        for field in self.0.iter().filter(|field| of(field)) {
+            names.push_str(if names.is_empty() { "" } else { ", " });
+            names.push_str(&field.name);
+        }
+        Some(names).filter(|names| !names.is_empty())
+    }
+
     /// Writes of the JSON of a document what is asked for.
     pub fn cut(&self, body: &mut Vec<u8>, document: &[u8]) {
         self.cut_object(body, document, b"");
+    }
+
+    /// The same of rows, one a line.
+    #[inline(never)]
+    pub fn cut_rows(&self, body: &mut Vec<u8>, rows: &[u8], style: RowStyle<'_>) {
+        for (rank, row) in rows.split(|byte| *byte == b'\n').enumerate() {
+            if rank > 0 || !style.first {
+                body.extend_from_slice(style.between);
+            }
+            self.cut(body, row);
+        }
     }
 
     /// The same of a view: of each of its documents.
@@ -113,14 +164,22 @@ impl FieldChoice {
         for (name, value) in items(object, true) {
             let (mut whole, mut inside) = (false, false);
             for asked in &self.0 {
-                let (asked_outer, asked_inner) = (asked.outer().as_bytes(), asked.inner().as_bytes());
-                if outer.is_empty() && asked_outer == name && !asked_inner.is_empty() {
-                    inside = true;
-                    asked.judged.set(asked.judged.get() || matches!(value.first(), Some(b'{' | b'[')));
-                } else if [asked_outer, asked_inner] == if outer.is_empty() { [name, b""] } else { [outer, name] } {
+                let (asked_outer, asked_inner) = (asked.outer.as_bytes(), asked.inner.as_bytes());
+                let is_it = if outer.is_empty() {
+                    asked_outer == name && asked_inner.is_empty()
+                } else {
+                    asked_inner == name && asked_outer == outer
+                };
+                if is_it {
                     whole = true;
                     asked.found.set(true);
+                } else if outer.is_empty() && asked_outer == name {
+                    inside = true;
+                    asked.judged.set(asked.judged.get() || matches!(value.first(), Some(b'{' | b'[')));
                 }
+            }
+            if !whole && !inside {
+                continue;
             }
             let start = body.len();
             write_name(body, first, name);
@@ -166,23 +225,24 @@ impl FieldChoice {
     /// [`ApiError::Demand`] that names what is unknown, and what there is.
     #[inline(never)]
     pub fn finish(&self, documents: &[u8]) -> Result<(), ApiError> {
-        let unknown: Vec<&str> = self.0.iter().filter(|field| field.is_unknown()).map(|field| &*field.name).collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let mut told = ["champs : inconnu ici : ", &unknown.join(", "), ". Champs présents : "].concat().into_bytes();
+        let Some(unknown) = self.names(&AskedField::is_unknown) else { return Ok(()) };
+        let mut present = Vec::new();
         for (name, value) in items(documents, true) {
-            told.extend_from_slice(name);
-            told.extend_from_slice(b", ");
+            present.extend_from_slice(name);
+            present.extend_from_slice(b", ");
             let inner = if value.first() == Some(&b'{') { value } else { b"" };
             for (inner, _) in items(inner, true) {
-                told.extend_from_slice(&[name, b".", inner, b", "].concat());
+                present.extend_from_slice(&[name, b".", inner, b", "].concat());
             }
         }
-        told.truncate(told.len().saturating_sub(2));
-        let told = String::from_utf8_lossy(&told).into_owned();
-        Err(ApiError::Demand(told.into()))
+        present.truncate(present.len().saturating_sub(2));
+        Err(refusal(&unknown, &String::from_utf8_lossy(&present)))
     }
+}
+
+#[inline(never)]
+fn refusal(unknown: &str, present: &str) -> ApiError {
+    ApiError::Demand(["champs : inconnu ici : ", unknown, ". Champs présents : ", present].concat().into())
 }
 
 #[inline(never)]
@@ -217,29 +277,37 @@ impl<'a> Iterator for Items<'a> {
 
     #[inline(never)]
     fn next(&mut self) -> Option<Self::Item> {
-        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
-        let (mut colon, mut end) = (None, self.rest.len());
-        for (at, byte) in self.rest.iter().enumerate() {
+        let (mut depth, mut colon, mut end) = (0_usize, None, 0);
+        // By places: an iterator is a call for each byte in what is built for size.
+        while let Some(byte) = self.rest.get(end) {
             match byte {
-                _ if escaped => escaped = false,
-                b'\\' if quoted => escaped = true,
-                b'"' => quoted = !quoted,
-                _ if quoted => {}
+                b'"' => end = end_of_text(self.rest, end),
                 b'{' | b'[' => depth += 1,
                 b'}' | b']' => depth = depth.saturating_sub(1),
-                b':' if depth == 0 && colon.is_none() => colon = Some(at),
-                b',' if depth == 0 => {
-                    end = at;
-                    break;
-                }
+                b':' if depth == 0 && colon.is_none() => colon = Some(end),
+                b',' if depth == 0 => break,
                 _ => {}
             }
+            end += 1;
         }
+        let end = end.min(self.rest.len());
         let item = self.rest.get(..end).filter(|item| !item.is_empty())?;
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
         match colon.filter(|_| self.named) {
             Some(colon) => Some((inside(item.get(..colon)?), item.get(colon + 1..)?)),
             None => Some((b"", item)),
+        }
+    }
+}
+
+/// Where the text ends that begins there: the place of its closing quote.
+fn end_of_text(json: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    loop {
+        match json.get(at) {
+            None | Some(b'"') => return at,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::access::KEY_IN_QUERY;
 use crate::error::{ApiError, NotFound};
+use crate::fields::{BCN_FIELDS, FieldChoice};
 use crate::links::WebLink;
 use crate::parameters::{AllowedFilters, GENERATION, ListFormat, ListParameters};
 use crate::response::{Response, ResponseBody};
@@ -136,7 +137,7 @@ pub(crate) async fn respond<M: Runtime, S: ListShape>(
     shape.take(&mut sent);
     let list = &route.list;
     let read = ListParameters::read(sent, route.ext.as_deref(), route.place.as_deref(), list.allowed());
-    let parameters = shape.check(read)?;
+    let mut parameters = shape.check(read)?;
     let reader = reader.pinned(parameters.generation.as_deref()).ok_or(ApiError::Generation(409))?;
     let generation = reader.pointer().generation.clone();
     if matches!(list, List::Declared(name) if !reader.pointer().millesimes.mailles.contains_key(name)) {
@@ -144,6 +145,9 @@ pub(crate) async fn respond<M: Runtime, S: ListShape>(
     }
     let filter = filter(&reader, list, &parameters);
     let plan = reader.plan(&list.key()).await?;
+    if let Some(fields) = &parameters.fields {
+        fields.judge(if *list == List::Bcn { BCN_FIELDS } else { "" }, &plan.csv_header)?;
+    }
     let selection = reader.selection(&list.key(), &plan, &filter).await?;
     let total = selection.total() as u64;
     let format = match parameters.format {
@@ -160,6 +164,7 @@ pub(crate) async fn respond<M: Runtime, S: ListShape>(
         order: selection.order,
         format,
         envelope: envelope(&parameters, list, &plan, total),
+        fields: parameters.fields.take(),
         now,
     };
     let sent: usize = slices.iter().map(|slice| slice.count).sum();
@@ -314,6 +319,7 @@ pub(crate) struct RowReader<K> {
     pub order: Order,
     format: Format,
     envelope: Envelope,
+    fields: Option<FieldChoice>,
     now: i64,
 }
 
@@ -358,7 +364,12 @@ impl<K: KeyValue + 'static> SlicedRows for RowReader<K> {
     async fn append(&self, out: &mut Vec<u8>, slice: SegmentSlice, first: bool) -> Result<(), StoreError> {
         let value = self.reader.segment(&self.list, self.order, self.format, slice.segment).await?;
         let style = RowStyle { first, between: self.envelope.between, now: self.now };
-        value.append_rows(out, slice.from, slice.count, style)
+        let Some(fields) = &self.fields else { return value.append_rows(out, slice.from, slice.count, style) };
+        // No row of JSON holds a line end.
+        let mut rows = Vec::new();
+        value.append_rows(&mut rows, slice.from, slice.count, RowStyle { first: true, between: b"\n", ..style })?;
+        fields.cut_rows(out, &rows, style);
+        Ok(())
     }
 
     fn after(&self, empty: bool) -> &'static [u8] {

@@ -44,19 +44,19 @@ async fn handle<M: Runtime>(
     clock: Stopwatch,
 ) -> Result<Response, ApiError> {
     let segments = request.segments();
-    let method = request.method.as_ref();
-    match segments.as_slice() {
-        ["api", "inserjeunes", "lots"] => match method {
-            "POST" => lot(runtime, request, body, clock).await,
-            "OPTIONS" => Ok(routes::options("POST")),
-            _ => Err(ApiError::UnknownRoute),
-        },
-        ["api", "comparaison", rest @ ..] if rest.iter().all(|segment| !segment.is_empty()) => match method {
-            "GET" | "HEAD" => comparison::respond(runtime, request, rest).await,
-            "OPTIONS" => Ok(routes::options(routes::READING)),
-            _ => Err(ApiError::UnknownRoute),
-        },
-        _ => Err(ApiError::UnknownRoute),
+    let (methods, beside) = match segments.as_slice() {
+        ["api", "inserjeunes", "lots"] => ("POST", None),
+        ["api", "comparaison", rest @ ..] if rest.iter().all(|segment| !segment.is_empty()) => {
+            (routes::READING, Some(rest))
+        }
+        _ => return Err(ApiError::UnknownRoute),
+    };
+    if let Some(response) = routes::by_methods(request, methods)? {
+        return Ok(response);
+    }
+    match beside {
+        Some(rest) => comparison::respond(runtime, request, rest).await,
+        None => lot(runtime, request, body, clock).await,
     }
 }
 
@@ -268,7 +268,7 @@ impl LotPair {
         }
     }
 
-    fn path(&self) -> DocumentPath<'_> {
+    fn path(&self) -> DocumentPath<&str> {
         match &self.place {
             LotPlace::National => DocumentPath::National(&self.code),
             LotPlace::Regionale(region) => DocumentPath::Regionale(region, &self.code),

@@ -79,13 +79,10 @@ async fn handle<M: Runtime>(
         ["codes"] => "GET, HEAD, POST",
         _ => return Err(ApiError::UnknownRoute.into()),
     };
+    if let Some(response) = routes::by_methods(request, methods)? {
+        return Ok(response);
+    }
     let method = request.method.as_ref();
-    if method == "OPTIONS" {
-        return Ok(routes::options(methods));
-    }
-    if !methods.split(", ").any(|known| known == method) {
-        return Err(ApiError::UnknownRoute.into());
-    }
     if rest == ["raisons"] {
         parameters::none(request)?;
         return Ok(public(Response::json(200, &reasons()), request));

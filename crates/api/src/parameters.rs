@@ -4,10 +4,12 @@
 use crate::access::KEY_IN_QUERY;
 use crate::error::ApiError;
 use crate::fields::FieldChoice;
+use crate::request::read_segment;
 use crate::validation::{FaultPlace, Faults, NumberFault, whole_number};
 use domain::declared::is_place;
 use domain::{CodeCertification, CodeType, Millesime, Uai, territory};
 use serde_json::Value;
+use std::borrow::Cow;
 use store::keys;
 use widget::{Direction, Theme};
 
@@ -127,6 +129,10 @@ fn any_region(text: &str) -> Option<&'static territory::Region> {
 
 impl ReceivedParameters {
     fn take(&mut self, name: &'static str) -> Option<Vec<String>> {
+        // Names are looked at only where something was sent that no name took.
+        if self.sent.is_empty() {
+            return None;
+        }
         self.known.push(name);
         let rank = self.sent.iter().position(|(n, _)| n == name)?;
         Some(self.sent.remove(rank).1)
@@ -156,7 +162,7 @@ impl ReceivedParameters {
     fn finish(self, mut faults: Faults) -> Result<(), ApiError> {
         let mut meant = Meant::default();
         for (name, values) in self.sent {
-            if let Some(known) = self.known.iter().find(|known| alike(known, &name)) {
+            if let Some(known) = self.known.iter().chain(&[KEY_IN_QUERY]).find(|known| alike(known, &name)) {
                 meant.ask(known, " ?");
             } else if OPTIONS.contains(&name.as_str()) {
                 meant.say(OPTIONS_WHERE, "", "");
@@ -186,7 +192,7 @@ fn fault_among(place: FaultPlace<'_>, value: &Value, allowed: &[&str], faults: &
 fn received(parameters: Vec<(String, Vec<String>)>) -> ReceivedParameters {
     let without_key =
         |(name, values): &(String, Vec<String>)| name != KEY_IN_QUERY || values.iter().all(String::is_empty);
-    ReceivedParameters { sent: parameters.into_iter().filter(without_key).collect(), known: vec![KEY_IN_QUERY] }
+    ReceivedParameters { sent: parameters.into_iter().filter(without_key).collect(), known: Vec::new() }
 }
 
 /// A route without parameters.
@@ -308,6 +314,8 @@ pub struct ListParameters {
     pub places: Vec<String>,
     /// The generation that is to answer.
     pub generation: Option<String>,
+    /// `None`: every field of the rows.
+    pub fields: Option<FieldChoice>,
 }
 
 /// Which filters a list takes.
@@ -350,7 +358,9 @@ impl ListParameters {
             uais: Vec::new(),
             places: Vec::new(),
             generation: sent.take(GENERATION).map(|values| values.concat()),
+            fields: None,
         };
+        let fields = sent.take("champs");
         if allowed.uais {
             read.uais = items("uais", sent.list("uais"), &mut faults, Uai::parse, |f, l, t| f.uai(l, t));
         }
@@ -398,6 +408,10 @@ impl ListParameters {
         };
         read.page = number(&mut sent, "page", 1, u64::MAX, &mut faults);
         sent.finish(faults)?;
+        if fields.is_some() && read.format == ListFormat::Csv {
+            return Err(ApiError::Demand("champs : d’une liste en JSON ou en NDJSON ; un CSV a colonnes".into()));
+        }
+        read.fields = FieldChoice::of(fields)?;
         Ok(read)
     }
 }
@@ -438,7 +452,8 @@ fn number(received: &mut ReceivedParameters, name: &'static str, default: u64, m
         Err(fault) => fault,
     };
     // The former service replaced these characters before it looked: its errors show the result.
-    let cleaned: Vec<String> = values.iter().map(|v| v.replace(['$', '.', '/', '[', ']'], "_")).collect();
+    let clean = |c: char| if matches!(c, '$' | '.' | '/' | '[' | ']') { '_' } else { c };
+    let cleaned: Vec<String> = values.iter().map(|v| v.chars().map(clean).collect()).collect();
     faults.number(FaultPlace::Name(name), raw(&cleaned), fault);
     default
 }
@@ -461,6 +476,8 @@ pub struct DocumentParameters {
     pub millesime: Option<Millesime>,
     /// Every millesime there is, instead of one.
     pub history: bool,
+    /// The generation beside the title.
+    pub generation: bool,
     /// `None`: every field.
     pub fields: Option<FieldChoice>,
     /// The filieres view was asked for.
@@ -488,17 +505,64 @@ pub struct Target {
     pub place: Option<String>,
 }
 
-/// What lies in the path of one document, not yet checked.
-#[derive(Clone, Copy, Debug)]
-pub enum DocumentPath<'a> {
+/// What lies in the path of one document, not yet checked: segments as sent, or decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DocumentPath<T> {
     /// `certifications/{codes}`
-    National(&'a str),
+    National(T),
     /// `regionales/{region}/certifications/{codes}`
-    Regionale(&'a str, &'a str),
+    Regionale(T, T),
     /// `mailles/{maille}/{lieu}/certifications/{codes}`
-    Declared(&'a str, &'a str, &'a str),
+    Declared(T, T, T),
     /// `formations/{uai}-{code}`
-    Formation(&'a str, &'a str),
+    Formation(T, T),
+}
+
+impl<'a> DocumentPath<&'a str> {
+    /// A formation: the last hyphen of the segment separates, as it was sent, and neither side may be empty.
+    #[must_use]
+    pub fn formation(segment: &'a str) -> Option<Self> {
+        let (uai, code) = segment.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
+        Some(Self::Formation(uai, code))
+    }
+
+    /// Its segments, decoded.
+    ///
+    /// # Errors
+    /// [`ApiError::Unreadable`].
+    pub fn decode(self) -> Result<DocumentPath<Cow<'a, str>>, ApiError> {
+        Ok(match self {
+            Self::National(codes) => DocumentPath::National(read_segment(codes)?),
+            Self::Regionale(region, codes) => DocumentPath::Regionale(read_segment(region)?, read_segment(codes)?),
+            Self::Declared(maille, place, codes) => {
+                DocumentPath::Declared(read_segment(maille)?, read_segment(place)?, read_segment(codes)?)
+            }
+            Self::Formation(uai, code) => DocumentPath::Formation(read_segment(uai)?, read_segment(code)?),
+        })
+    }
+
+    /// The codes.
+    #[must_use]
+    pub fn codes(self) -> &'a str {
+        let (Self::National(codes)
+        | Self::Regionale(_, codes)
+        | Self::Declared(_, _, codes)
+        | Self::Formation(_, codes)) = self;
+        codes
+    }
+}
+
+impl DocumentPath<Cow<'_, str>> {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn borrowed(&self) -> DocumentPath<&str> {
+        match self {
+            Self::National(codes) => DocumentPath::National(codes),
+            Self::Regionale(region, codes) => DocumentPath::Regionale(region, codes),
+            Self::Declared(maille, place, codes) => DocumentPath::Declared(maille, place, codes),
+            Self::Formation(uai, code) => DocumentPath::Formation(uai, code),
+        }
+    }
 }
 
 impl DocumentParameters {
@@ -508,6 +572,7 @@ impl DocumentParameters {
         Self {
             millesime,
             history: false,
+            generation: false,
             fields,
             filieres_view: false,
             svg: false,
@@ -524,7 +589,7 @@ impl DocumentParameters {
     pub fn read(
         parameters: Vec<(String, Vec<String>)>,
         ext: Option<&str>,
-        path: DocumentPath<'_>,
+        path: DocumentPath<&str>,
     ) -> Result<(Self, Target), ApiError> {
         let mut sent = received(parameters);
         let mut faults = Faults::default();
@@ -585,17 +650,21 @@ impl DocumentParameters {
         let image_on_error = image_on_error(&mut sent, &mut faults);
         let history = sent.among("historique", &["0", "1"], &mut faults) == Some("1");
         let fields = sent.take("champs");
+        let generation = sent.among("avec", &["generation"], &mut faults).is_some();
         sent.finish(faults)?;
         let filieres_view = view.is_some() || target.codes.len() > 1;
-        if svg && (history || fields.is_some()) || history && (millesime.is_some() || filieres_view) {
+        let one_only = history || generation;
+        if svg && (one_only || fields.is_some()) || one_only && filieres_view || history && millesime.is_some() {
             return Err(ApiError::Demand(
-                "champs et historique : pas d’une image ; historique : d’un seul code, sans millesime ni vue".into(),
+                "champs, historique et avec : pas d’une image ; historique et avec : d’un seul code, sans vue ; historique : sans millesime"
+                    .into(),
             ));
         }
         let read = Self {
             millesime,
             history,
-            fields: fields.as_deref().map(FieldChoice::read).transpose()?,
+            generation,
+            fields: FieldChoice::of(fields)?,
             filieres_view,
             svg,
             theme: theme.and_then(Theme::parse).unwrap_or_default(),

@@ -75,8 +75,7 @@ impl fmt::Debug for Headers {
 impl From<Vec<(String, String)>> for Headers {
     fn from(headers: Vec<(String, String)>) -> Self {
         Self::new_ones(move |name| {
-            let values = headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone());
-            one_value(name, values)
+            one_value(name, &mut headers.iter().filter(|(n, _)| n == name).map(|(_, value)| value.clone()))
         })
     }
 }
@@ -84,7 +83,7 @@ impl From<Vec<(String, String)>> for Headers {
 /// The value of a header that may have been sent several times: of a list, all of them as one (RFC 9110, 5.3); of
 /// another, the first.
 #[must_use]
-pub fn one_value(name: &str, mut values: impl Iterator<Item = String>) -> Option<String> {
+pub fn one_value(name: &str, values: &mut dyn Iterator<Item = String>) -> Option<String> {
     let mut value = values.next()?;
     if matches!(name, "if-none-match" | "accept-encoding") {
         for other in values {

@@ -99,6 +99,7 @@ impl Response {
     #[must_use]
     pub fn not_kept(mut self) -> Self {
         self.headers.retain(|(name, _)| *name != "cache-control");
+        self.freshness = Freshness::No;
         self.with("cache-control", "no-store")
     }
 
@@ -154,18 +155,18 @@ impl Response {
             Freshness::Until(instant) => Some(instant),
         };
         let ResponseBody::Bytes(body) = &self.body else { return None };
-        if self.status != 200 || !self.links.is_empty() {
+        let image = match self.header("content-type")? {
+            JSON => false,
+            SVG => true,
+            _ => return None,
+        };
+        let (gzip, etag) = (self.header("content-encoding").is_some(), self.header("etag")?);
+        // What has more headers could not be made again; its age is told by `freshness`.
+        if self.status != 200 || !self.links.is_empty() || self.headers.len() != 4 + usize::from(gzip) {
             return None;
         }
-        let mut encoder = Encoder(Vec::with_capacity(body.len() + 256));
-        encoder.instant(until).size(self.headers.len());
-        for (name, value) in &self.headers {
-            encoder.size(KEPT.iter().position(|kept| kept == name)?);
-            match VALUES.iter().position(|known| known == value) {
-                Some(rank) => encoder.size(rank),
-                None => encoder.size(VALUES.len()).text(value),
-            };
-        }
+        let mut encoder = Encoder(Vec::with_capacity(body.len() + 64));
+        encoder.instant(until).number(image.into()).number(gzip.into()).text(etag);
         encoder.0.extend_from_slice(body);
         Some(encoder.0)
     }
@@ -176,17 +177,8 @@ impl Response {
         if decoder.instant()?.is_some_and(|until| now() >= until) {
             return None;
         }
-        let number = decoder.size()?;
-        let mut headers = Vec::with_capacity(HEADERS);
-        for _ in 0..number {
-            let name = *KEPT.get(decoder.size()?)?;
-            let value = match VALUES.get(decoder.size()?) {
-                Some(known) => Cow::Borrowed(*known),
-                None => Cow::Owned(decoder.text()?.to_owned()),
-            };
-            headers.push((name, value));
-        }
-        let etag = headers.iter().find(|(name, _)| *name == "etag").map_or("", |(_, etag)| etag.as_ref());
+        let (image, gzip, etag) = (decoder.number()? > 0, decoder.number()? > 0, decoder.text()?);
+        let headers = kept_headers(image, gzip, etag);
         // A body that is not sent is not copied.
         let body = if holds(request, etag) { Vec::new() } else { decoder.0.to_vec() };
         let body = ResponseBody::Bytes(body);
@@ -255,11 +247,18 @@ impl Response {
 const ALLOWED_HEADERS: &str =
     "Origin, X-Requested-With, Content-Type, Accept, API-Key, X-Api-Key, Authorization, If-None-Match";
 
-/// The headers of answers that are kept, named by their rank here.
-const KEPT: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];
-
-/// Their values that are alike in nearly all of them, named by their rank.
-const VALUES: [&str; 5] = [JSON, AGE, "Accept-Encoding", "gzip", SVG];
+/// The headers of an answer that is kept: a document as JSON or as an image.
+fn kept_headers(image: bool, gzip: bool, etag: &str) -> Vec<Header> {
+    let mut headers = Vec::with_capacity(HEADERS);
+    headers.push(("content-type", if image { SVG } else { JSON }.into()));
+    headers.push(("cache-control", AGE.into()));
+    headers.push(("vary", "Accept-Encoding".into()));
+    if gzip {
+        headers.push(("content-encoding", "gzip".into()));
+    }
+    headers.push(("etag", etag.to_owned().into()));
+    headers
+}
 
 /// Whether the client holds the content of an ETag.
 fn holds(request: &Request, etag: &str) -> bool {

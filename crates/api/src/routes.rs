@@ -27,10 +27,7 @@ use store::kv::KeyValue;
 enum Route<T> {
     Mailles,
     List(ListRoute<T>),
-    Certification { codes: T, ext: Option<T> },
-    Regionale { region: T, codes: T, ext: Option<T> },
-    Formation { uai: T, code: T, ext: Option<T> },
-    Declared { maille: T, place: T, codes: T, ext: Option<T> },
+    Document { path: DocumentPath<T>, ext: Option<T> },
 }
 
 const PREFIX: [&str; 2] = ["api", "inserjeunes"];
@@ -38,7 +35,9 @@ const PREFIX: [&str; 2] = ["api", "inserjeunes"];
 /// Certifications: list, one document, filieres view.
 pub async fn certifications<M: Runtime>(runtime: &M, request: Request) -> Response {
     read(runtime, request, |s| match s {
-        ["certifications", codes] => Some(with_ext(codes, |codes, ext| Route::Certification { codes, ext })),
+        ["certifications", codes] => {
+            Some(with_ext(codes, |codes, ext| Route::Document { path: DocumentPath::National(codes), ext }))
+        }
         other => list_route(other, List::Statistics(Maille::National)).map(Route::List),
     })
     .await
@@ -51,7 +50,7 @@ pub async fn regionales<M: Runtime>(runtime: &M, request: Request) -> Response {
             Route::List(ListRoute { list: List::Statistics(Maille::Regionale), place: Some(region), ext })
         })),
         ["regionales", region, "certifications", codes] => {
-            Some(with_ext(codes, |codes, ext| Route::Regionale { region: *region, codes, ext }))
+            Some(with_ext(codes, |codes, ext| Route::Document { path: DocumentPath::Regionale(region, codes), ext }))
         }
         other => list_route(other, List::Statistics(Maille::Regionale)).map(Route::List),
     })
@@ -62,9 +61,8 @@ pub async fn regionales<M: Runtime>(runtime: &M, request: Request) -> Response {
 pub async fn formations<M: Runtime>(runtime: &M, request: Request) -> Response {
     read(runtime, request, |s| match s {
         ["formations", formation] => {
-            // The last hyphen separates; neither side may be empty.
-            let (uai, code) = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty())?;
-            Some(with_ext(code, |code, ext| Route::Formation { uai, code, ext }))
+            let DocumentPath::Formation(uai, code) = DocumentPath::formation(formation)? else { return None };
+            Some(with_ext(code, |code, ext| Route::Document { path: DocumentPath::Formation(uai, code), ext }))
         }
         other => list_route(other, List::Statistics(Maille::Etablissement)).map(Route::List),
     })
@@ -82,9 +80,10 @@ pub async fn mailles<M: Runtime>(runtime: &M, request: Request) -> Response {
         ["mailles", maille, place] => {
             Some(with_ext(place, |place, ext| Route::List(ListRoute { list: list(maille), place: Some(place), ext })))
         }
-        ["mailles", maille, place, "certifications", codes] => {
-            Some(with_ext(codes, |codes, ext| Route::Declared { maille: *maille, place: *place, codes, ext }))
-        }
+        ["mailles", maille, place, "certifications", codes] => Some(with_ext(codes, |codes, ext| Route::Document {
+            path: DocumentPath::Declared(maille, place, codes),
+            ext,
+        })),
         _ => None,
     })
     .await
@@ -265,22 +264,11 @@ async fn handle_list<M: Runtime, S: ListShape>(
 /// Where nothing is found under a code, the search names the closest ones. A header, because
 /// recorded bodies of errors are part of the contract.
 fn with_search(response: Response, error: &ApiError, route: &Route<Cow<'_, str>>) -> Response {
-    let (
-        ApiError::NotFound(what),
-        Route::Certification { codes, .. }
-        | Route::Regionale { codes, .. }
-        | Route::Declared { codes, .. }
-        | Route::Formation { code: codes, .. },
-    ) = (error, route)
-    else {
-        return response;
-    };
-    if *what == NotFound::Maille {
-        return response;
-    }
-    let looks_for = match (*what, route) {
-        (NotFound::Etablissement, Route::Formation { uai, .. }) => uai,
-        _ => codes,
+    let (ApiError::NotFound(what), Route::Document { path, .. }) = (error, route) else { return response };
+    let looks_for = match (what, path.borrowed()) {
+        (NotFound::Maille, _) => return response,
+        (NotFound::Etablissement, DocumentPath::Formation(uai, _)) => uai,
+        (_, path) => path.codes(),
     };
     // A header is no place for what could split it.
     if looks_for.is_empty() || !looks_for.bytes().all(|b| b.is_ascii_alphanumeric() || b == b':') {
@@ -305,19 +293,7 @@ fn decode(route: Route<&str>) -> Result<Route<Cow<'_, str>>, ApiError> {
     Ok(match route {
         Route::Mailles => Route::Mailles,
         Route::List(route) => Route::List(decode_list(route)?),
-        Route::Declared { maille, place, codes, ext } => Route::Declared {
-            maille: read_segment(maille)?,
-            place: read_segment(place)?,
-            codes: read_segment(codes)?,
-            ext: option(ext)?,
-        },
-        Route::Certification { codes, ext } => Route::Certification { codes: read_segment(codes)?, ext: option(ext)? },
-        Route::Regionale { region, codes, ext } => {
-            Route::Regionale { region: read_segment(region)?, codes: read_segment(codes)?, ext: option(ext)? }
-        }
-        Route::Formation { uai, code, ext } => {
-            Route::Formation { uai: read_segment(uai)?, code: read_segment(code)?, ext: option(ext)? }
-        }
+        Route::Document { path, ext } => Route::Document { path: path.decode()?, ext: option(ext)? },
     })
 }
 
@@ -328,15 +304,13 @@ async fn serve<M: Runtime>(
     route: &Route<Cow<'_, str>>,
     rendered_key: &str,
 ) -> Result<Response, ApiError> {
-    let (path, ext) = match route {
-        Route::Mailles => return published_mailles(&reader, request).await,
-        Route::List(route) => return list::respond(runtime, reader, request, route, Unshaped).await,
-        Route::Declared { maille, place, codes, ext } => (DocumentPath::Declared(maille, place, codes), ext),
-        Route::Certification { codes, ext } => (DocumentPath::National(codes), ext),
-        Route::Regionale { region, codes, ext } => (DocumentPath::Regionale(region, codes), ext),
-        Route::Formation { uai, code, ext } => (DocumentPath::Formation(uai, code), ext),
-    };
-    document::respond(runtime, &reader, request, path, ext.as_deref(), rendered_key).await
+    match route {
+        Route::Mailles => published_mailles(&reader, request).await,
+        Route::List(route) => list::respond(runtime, reader, request, route, Unshaped).await,
+        Route::Document { path, ext } => {
+            document::respond(runtime, &reader, request, path.borrowed(), ext.as_deref(), rendered_key).await
+        }
+    }
 }
 
 /// Which declared mailles there are: their label, the field of their places, their millesimes.
@@ -354,6 +328,15 @@ async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -
         })
         .collect();
     Ok(public::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
+}
+
+/// The answer to what is no method of a path: to OPTIONS its methods. `None` for one that is.
+pub(crate) fn by_methods(request: &Request, methods: &'static str) -> Result<Option<Response>, ApiError> {
+    match request.method.as_ref() {
+        "OPTIONS" => Ok(Some(options(methods))),
+        method if methods.split(", ").any(|known| known == method) => Ok(None),
+        _ => Err(ApiError::UnknownRoute),
+    }
 }
 
 /// The answer to OPTIONS on a known path.

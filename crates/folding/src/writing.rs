@@ -3,6 +3,8 @@
 use crate::binary::Encoder;
 use crate::skeleton::{FigureFolding, FigureGroup, GROUPS, NumberSlot, Skeleton, TextRow};
 use crate::step;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 /// Fields of a row, and of the one it is told against, that are looked at where the two part.
 const FIELDS: usize = 12;
@@ -206,60 +208,25 @@ fn has_slots(row: &Skeleton, step: &UnitStep) -> bool {
     row.slots.get(first).is_some_and(|at| *at < step.until)
 }
 
-/// ToldTexts that were told, numbered as they came.
+/// Texts that were told, numbered as they came.
 #[derive(Clone, Debug, Default)]
 struct ToldTexts<'a> {
     texts: Vec<&'a [u8]>,
-    /// Numbers of texts, each plus one, where their hash or the ones before it left a place. A power of two of them.
-    places: Vec<usize>,
+    numbers: HashMap<&'a [u8], usize>,
 }
 
 impl<'a> ToldTexts<'a> {
     /// The number of a text; one that was not known gets the next.
     fn number(&mut self, text: &'a [u8]) -> Option<usize> {
-        if self.places.len() <= self.texts.len() * 2 {
-            self.places = vec![0; (self.places.len() * 2).max(256)];
-            for number in 0..self.texts.len() {
-                let place = self.texts.get(number).map_or(0, |text| self.place(text));
-                if let Some(place) = self.places.get_mut(place) {
-                    *place = number + 1;
-                }
-            }
-        }
-        let place = self.place(text);
-        let next = self.texts.len() + 1;
-        match self.places.get_mut(place) {
-            Some(0) | None => {}
-            Some(number) => return Some(*number - 1),
-        }
-        if let Some(place) = self.places.get_mut(place) {
-            *place = next;
-            self.texts.push(text);
-        }
-        None
-    }
-
-    /// Where a text lies, or has its place.
-    fn place(&self, text: &[u8]) -> usize {
-        let mask = self.places.len() - 1;
-        let mut place = usize::try_from(hash(text) & mask as u64).unwrap_or_default();
-        loop {
-            match self.places.get(place).copied().unwrap_or_default() {
-                0 => return place,
-                number if self.texts.get(number - 1).copied() == Some(text) => return place,
-                _ => place = (place + 1) & mask,
+        match self.numbers.entry(text) {
+            Entry::Occupied(known) => Some(*known.get()),
+            Entry::Vacant(new) => {
+                new.insert(self.texts.len());
+                self.texts.push(text);
+                None
             }
         }
     }
-}
-
-/// A hash that need only spread texts.
-fn hash(text: &[u8]) -> u64 {
-    let mix = |hash: u64, eight: u64| (hash ^ eight).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let (eights, rest) = text.as_chunks::<8>();
-    let hash = eights.iter().fold(text.len() as u64, |hash, eight| mix(hash, u64::from_le_bytes(*eight)));
-    let hash = rest.iter().fold(hash, |hash, byte| mix(hash, u64::from(*byte)));
-    hash ^ hash >> 32
 }
 
 #[derive(Debug, Default)]

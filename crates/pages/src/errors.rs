@@ -60,7 +60,7 @@ pub const ERRORS: [Explanation; 25] = [
         anchor: "demande",
         status: 400,
         message: "(selon le cas)",
-        cause: "champs nomme un champ que ni le contrat ni la réponse ne connaissent, champs ou historique se combine avec ce qui l’exclut (image, millesime, vue, plusieurs codes), ou le corps d’un lot n’a pas la forme attendue.",
+        cause: "champs nomme un champ que ni le contrat ni la réponse ne connaissent, champs, historique ou avec se combine avec ce qui l’exclut (image, CSV, millesime, vue, plusieurs codes), ou le corps d’un lot n’a pas la forme attendue.",
         remedy: "« message » dit ce qui est en cause, sa place, et ce qui est possible.",
     },
     Explanation {

@@ -89,9 +89,14 @@ fn bounds_and_lists_are_those_of_the_code() {
     let lot = &description["components"]["schemas"]["Lot"]["properties"]["demandes"];
     assert_eq!((&lot["minItems"], &lot["maxItems"]), (&json!(1), &json!(api::lots::LOT_MAX)));
     let fields = &description["components"]["schemas"]["Statistique"]["properties"];
-    // What can be asked for by name.
+    // What can be asked for by name, of a document, of a row of statistics, of one of the nomenclature.
+    let names = |text: &'static str| text.split(',');
     for name in fields.as_object().unwrap().keys() {
-        assert!(api::fields::FIELDS.contains(&format!(",{name},")) || indicator::is_indicator(name), "{name}");
+        assert!(names(api::fields::FIELDS).any(|known| known == name) || indicator::is_indicator(name), "{name}");
+    }
+    for name in description["components"]["schemas"]["Nomenclature"]["properties"].as_object().unwrap().keys() {
+        let mut known = names(api::fields::FIELDS).chain(names(api::fields::BCN_FIELDS));
+        assert!(known.any(|known| known == name), "{name}");
     }
     let hidden = format!("null si nb_annee_term est inférieur à {PUBLICATION_THRESHOLD}.");
     for field in indicator::columns(true, &[indicator::NB_DIPLOME.to_owned()]) {

@@ -66,7 +66,7 @@ pub fn unfold(bytes: &[u8]) -> Option<Vec<u8>> {
     let bounded = |size: &usize| *size <= UNFOLDED_MAX;
     let (size, runs_size) = (decoder.size().filter(bounded)?, decoder.size().filter(bounded)?);
     let mut figures = Decoder(decoder.bytes()?);
-    let runs = block::decompress(decoder.0, runs_size).ok().filter(|runs| runs.len() == runs_size)?;
+    let runs = block::decompress_with_dict(decoder.0, runs_size, &[]).ok().filter(|runs| runs.len() == runs_size)?;
     let mut runs = Decoder(&runs);
     let mut text = Vec::with_capacity(size);
     loop {

@@ -195,6 +195,12 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("list of 10, one filter", &thrice("formations?items_par_page=10&regions=11"), None, 200),
         ("list of 10, declared maille", &thrice("mailles/academies?items_par_page=10&lieux=28"), None, 200),
         ("list of 10, code filter", &codes, None, 200),
+        (
+            "list of 10, three fields",
+            &thrice("formations?items_par_page=10&champs=libelle,taux_en_formation,region.nom"),
+            None,
+            200,
+        ),
         ("page of 1,000", &thrice("formations?items_par_page=1000"), None, 200),
         ("CSV", &thrice("formations.csv?items_par_page=1000000"), None, 200),
     ] {

@@ -231,7 +231,7 @@ impl Response {
     fn complete(mut self, request: &Request) -> Self {
         self.headers.push(("access-control-allow-origin", "*".into()));
         self.headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
-        self.headers.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
+        self.headers.push(("access-control-expose-headers", EXPOSED_HEADERS.into()));
         self.headers.push(("x-content-type-options", "nosniff".into()));
         if self.header("content-type") == Some(SVG) {
             // An image opened by itself is a page of this site: nothing in it runs or loads.
@@ -254,6 +254,10 @@ impl Response {
 /// whether something changed.
 const ALLOWED_HEADERS: &str =
     "Origin, X-Requested-With, Content-Type, Accept, API-Key, X-Api-Key, Authorization, If-None-Match";
+
+/// What a script of another site may read beside what every browser shows it: what answers add that a client acts on.
+const EXPOSED_HEADERS: &str = "ETag, Link, Retry-After, X-Total-Count, X-Row-Count, X-Generation, RateLimit, \
+     RateLimit-Policy, Content-Disposition, Deprecation, Sunset";
 
 /// The headers of answers that are kept, named by their rank here.
 const KEPT: [&str; 5] = ["content-type", "cache-control", "vary", "content-encoding", "etag"];

@@ -356,10 +356,12 @@ async fn published_mailles<K: KeyValue>(reader: &Reader<K>, request: &Request) -
     Ok(public::public(Response::json(200, &json!({"mailles": mailles})), [], &|| 0).with_etag(request))
 }
 
-/// The answer to OPTIONS on a known path.
+/// The answer to OPTIONS on a known path. A browser keeps it for a day, where it would ask before every call.
 #[must_use]
 pub fn options(methods: &'static str) -> Response {
-    Response::new(200, "text/plain", methods.as_bytes().to_vec()).with("allow", methods)
+    Response::new(200, "text/plain", methods.as_bytes().to_vec())
+        .with("allow", methods)
+        .with("access-control-max-age", "86400")
 }
 
 /// `/api`: version, environment, health; everything else is no route.

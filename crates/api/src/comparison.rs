@@ -33,27 +33,8 @@ pub(crate) struct LastLink(Option<(String, Vec<CodeCertification>)>);
 
 /// Answers `/api/comparaison/…`; `rest` is what follows.
 pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, ApiError> {
-    let read =
-        |segments: &[&str]| segments.iter().map(|s| read_segment(s).map(String::from)).collect::<Result<Vec<_>, _>>();
-    let path: Vec<String> = match rest {
-        ["formations", formation] => {
-            let sides = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty());
-            let (uai, code) = sides.ok_or(ApiError::UnknownRoute)?;
-            read(&["formations", uai, code])?
-        }
-        ["certifications", code] => read(&["certifications", code])?,
-        ["regionales", region, "certifications", code] => read(&["regionales", region, code])?,
-        ["mailles", maille, place, "certifications", code] => read(&["mailles", maille, place, code])?,
-        _ => return Err(ApiError::UnknownRoute),
-    };
-    let parts: Vec<&str> = path.iter().map(String::as_str).collect();
-    let (path, code) = match parts.as_slice() {
-        ["formations", uai, code] => (DocumentPath::Formation(uai, code), code),
-        ["regionales", region, code] => (DocumentPath::Regionale(region, code), code),
-        ["mailles", maille, place, code] => (DocumentPath::Declared(maille, place, code), code),
-        [_, code] => (DocumentPath::National(code), code),
-        _ => return Err(ApiError::UnknownRoute),
-    };
+    let asked = OwnedPath::read(rest)?;
+    let (path, code) = asked.borrowed()?;
     let (parameters, target) = DocumentParameters::read(request.parameters()?, None, path)?;
     if parameters.filieres_view || parameters.history || parameters.svg || code.contains([',', '|']) {
         return Err(ApiError::Demand(
@@ -94,6 +75,42 @@ async fn alone_or_both<K: KeyValue>(
     now: Now<'_>,
 ) -> Result<DocumentJson, ApiError> {
     if compared { both(reader, parameters, target, now).await } else { one(reader, parameters, target, now).await }
+}
+
+/// The end of a path that names one document, decoded.
+pub(crate) struct OwnedPath(Vec<String>);
+
+impl OwnedPath {
+    /// Reads the segments behind the name of a route.
+    pub(crate) fn read(rest: &[&str]) -> Result<Self, ApiError> {
+        let read = |segments: &[&str]| {
+            segments.iter().map(|s| read_segment(s).map(String::from)).collect::<Result<Vec<_>, _>>()
+        };
+        let path = match rest {
+            ["formations", formation] => {
+                let sides = formation.rsplit_once('-').filter(|(uai, code)| !uai.is_empty() && !code.is_empty());
+                let (uai, code) = sides.ok_or(ApiError::UnknownRoute)?;
+                read(&["formations", uai, code])?
+            }
+            ["certifications", code] => read(&["certifications", code])?,
+            ["regionales", region, "certifications", code] => read(&["regionales", region, code])?,
+            ["mailles", maille, place, "certifications", code] => read(&["mailles", maille, place, code])?,
+            _ => return Err(ApiError::UnknownRoute),
+        };
+        Ok(Self(path))
+    }
+
+    /// The path, and the code that ends it.
+    pub(crate) fn borrowed(&self) -> Result<(DocumentPath<'_>, &str), ApiError> {
+        let parts: Vec<&str> = self.0.iter().map(String::as_str).collect();
+        Ok(match parts.as_slice() {
+            ["formations", uai, code] => (DocumentPath::Formation(uai, code), code),
+            ["regionales", region, code] => (DocumentPath::Regionale(region, code), code),
+            ["mailles", maille, place, code] => (DocumentPath::Declared(maille, place, code), code),
+            [_, code] => (DocumentPath::National(code), code),
+            _ => return Err(ApiError::UnknownRoute),
+        })
+    }
 }
 
 /// Follows the pointer, for an answer of many documents.

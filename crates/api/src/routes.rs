@@ -189,7 +189,7 @@ async fn admit<M: Runtime>(
 
 /// Answers from the generation in use. A missing or damaged value is a fault: the whole request starts again, one generation
 /// back.
-async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
+pub(crate) async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
     runtime: &M,
     monotonic: u64,
     serve: impl Fn(Reader<M::Kv>) -> F,

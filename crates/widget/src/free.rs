@@ -86,7 +86,7 @@ impl Look {
 /// One thing of a picture, in units of its layout, the origin in its upper left corner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "what they are, their names say")]
-pub enum Shape {
+pub enum PictureShape {
     /// A filled rectangle with round corners.
     Rect { x: i32, y: i32, width: i32, height: i32, radius: i32, fill: &'static str },
     /// A circle's line, and `percent` of it in another colour, clockwise from noon.
@@ -106,11 +106,11 @@ pub(crate) struct Setting<'a> {
 }
 
 /// Takes shapes as they come.
-pub(crate) struct Shapes(Vec<Shape>);
+pub(crate) struct Shapes(Vec<PictureShape>);
 
 /// What a layout drew.
 pub(crate) struct Drawn {
-    shapes: Vec<Shape>,
+    shapes: Vec<PictureShape>,
     height: i32,
 }
 
@@ -140,20 +140,20 @@ impl Surface for Shapes {
     }
 
     fn rect(&mut self, [x, y, width, height]: [i32; 4], radius: i32, fill: &'static str) {
-        self.0.push(Shape::Rect { x, y, width, height, radius, fill });
+        self.0.push(PictureShape::Rect { x, y, width, height, radius, fill });
     }
 
     fn ring(&mut self, [x, y]: [i32; 2], percent: u32, color: &'static str, track: &'static str) {
         let (radius, stroke) = (crate::canvas::RING_RADIUS, crate::canvas::RING_STROKE);
-        self.0.push(Shape::Ring { x, y, radius, stroke, percent: percent.min(100), color, track });
+        self.0.push(PictureShape::Ring { x, y, radius, stroke, percent: percent.min(100), color, track });
     }
 
     fn picto(&mut self, [x, y]: [i32; 2], path: &'static str, color: &'static str) {
-        self.0.push(Shape::Picto { x, y, path, color });
+        self.0.push(PictureShape::Picto { x, y, path, color });
     }
 
     fn text(&mut self, [x, y]: [i32; 2], centred: bool, Style { size, bold, color }: Style, text: &str) {
-        self.0.push(Shape::Text { x, y, centred, size, bold, color, text: text.to_owned() });
+        self.0.push(PictureShape::Text { x, y, centred, size, bold, color, text: text.to_owned() });
     }
 
     fn finish(self, [_, height]: [i32; 2], _: &'static Skin, _: Option<[&str; 2]>) -> Drawn {
@@ -175,7 +175,7 @@ pub struct Picture {
     /// The colour of the card, of the line around it, and the radius of its corners in units.
     pub card: (&'static str, &'static str, i32),
     /// What is on it, from the back to the front.
-    pub shapes: Vec<Shape>,
+    pub shapes: Vec<PictureShape>,
     font: &'static str,
 }
 
@@ -202,10 +202,12 @@ impl Picture {
         let mut canvas = Canvas::new();
         for shape in &self.shapes {
             match *shape {
-                Shape::Rect { x, y, width, height, radius, fill } => canvas.rect([x, y, width, height], radius, fill),
-                Shape::Ring { x, y, percent, color, track, .. } => canvas.ring([x, y], percent, color, track),
-                Shape::Picto { x, y, path, color } => canvas.picto([x, y], path, color),
-                Shape::Text { x, y, centred, size, bold, color, ref text } => {
+                PictureShape::Rect { x, y, width, height, radius, fill } => {
+                    canvas.rect([x, y, width, height], radius, fill)
+                }
+                PictureShape::Ring { x, y, percent, color, track, .. } => canvas.ring([x, y], percent, color, track),
+                PictureShape::Picto { x, y, path, color } => canvas.picto([x, y], path, color),
+                PictureShape::Text { x, y, centred, size, bold, color, ref text } => {
                     canvas.text([x, y], centred, Style { size, bold, color }, text);
                 }
             }

@@ -15,7 +15,7 @@
 //! - is a white card of its own, readable on a dark page too.
 //!
 //! [`picture`] and its like draw the same in any width from 240 pixels on, with larger text, dark, named by its place, and with
-//! the figures in its `desc`: as SVG, or as [`Shape`]s that something else paints. The images of the contract
+//! the figures in its `desc`: as SVG, or as [`PictureShape`]s that something else paints. The images of the contract
 //! ([`render`] and its like) link none of that.
 //!
 //! The figures must be the published ones: this crate knows nothing of the publication threshold.
@@ -51,7 +51,7 @@ mod style;
 mod surface;
 mod wrap;
 
-pub use free::{Ground, Look, Picture, Shape, picture, picture_of_filieres, picture_of_missing};
+pub use free::{Ground, Look, Picture, PictureShape, picture, picture_of_filieres, picture_of_missing};
 
 use canvas::Canvas;
 

@@ -5,8 +5,8 @@
 use proptest::prelude::*;
 use roxmltree::Document;
 use widget::{
-    Direction, Filieres, Formation, Ground, Indicators, Look, Picture, Shape, Theme, picture, picture_of_filieres,
-    picture_of_missing,
+    Direction, Filieres, Formation, Ground, Indicators, Look, Picture, PictureShape, Theme, picture,
+    picture_of_filieres, picture_of_missing,
 };
 
 fn rates(employment: Option<f64>, training: Option<f64>, others: Option<f64>) -> Indicators {
@@ -15,7 +15,7 @@ fn rates(employment: Option<f64>, training: Option<f64>, others: Option<f64>) ->
 
 fn texts(picture: &Picture) -> Vec<&str> {
     let texts = picture.shapes.iter().filter_map(|shape| match shape {
-        Shape::Text { text, .. } => Some(text.as_str()),
+        PictureShape::Text { text, .. } => Some(text.as_str()),
         _ => None,
     });
     texts.collect()
@@ -83,10 +83,10 @@ fn a_picture_says_what_and_where_in_every_look() {
             let [width, height] = drawn.units;
             for shape in &drawn.shapes {
                 let (x, y) = match *shape {
-                    Shape::Rect { x, y, width, height, .. } => (x + width, y + height),
-                    Shape::Ring { x, y, radius, .. } => (x + radius, y + radius),
-                    Shape::Picto { x, y, .. } => (x + 24, y + 24),
-                    Shape::Text { x, y, .. } => (x, y),
+                    PictureShape::Rect { x, y, width, height, .. } => (x + width, y + height),
+                    PictureShape::Ring { x, y, radius, .. } => (x + radius, y + radius),
+                    PictureShape::Picto { x, y, .. } => (x + 24, y + 24),
+                    PictureShape::Text { x, y, .. } => (x, y),
                 };
                 assert!(x < width && y < height, "{look:?}: {shape:?} in {:?}", drawn.units);
             }

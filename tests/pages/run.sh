@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Opens the pages in a headless Chromium, at the root and under a prefix: tests/pages/run.sh [--install] [PICTURES_FOLDER]
-# Then twelve tasks of visitors, and everyday queries over the real data where it is beside the project.
+# Then twelve tasks of visitors, calls from a page of another origin, and everyday queries over the real data where it is
+# beside the project.
 # Needs scripts/build, chromium (apt-get), playwright-core, axe-core and html-validate (npm); --install, or CI, installs the packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -50,6 +51,7 @@ grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
 export CHROMIUM=$chromium
 node tests/pages/navigateur/essai.mjs "$url" "$pictures"
 node tests/pages/navigateur/taches.mjs "$url" "$pictures/taches"
+node tests/pages/navigateur/origine.mjs "$url"
 
 # What people type, over the real data.
 real=../shared/data
@@ -79,3 +81,4 @@ tests/gateway/configure.sh "$folder/nginx" "${url#http://}" "127.0.0.1:$port"
 processes+=("$(cat "$folder/nginx/pid")")
 node tests/pages/navigateur/essai.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe"
 node tests/pages/navigateur/taches.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe/taches"
+node tests/pages/navigateur/origine.mjs "http://127.0.0.1:$port/exposition-inserjeunes-insersup"

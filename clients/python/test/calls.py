@@ -14,6 +14,7 @@ from exposition_client.models import Demande, Document, Filieres, Historique, Id
 from exposition_client.models.certification_historique import CertificationHistorique
 from exposition_client.models.certification_vue import CertificationVue
 from exposition_client.models.identifiant_systeme import IdentifiantSysteme
+from exposition_client.models.image_certification_svg_fond import ImageCertificationSvgFond
 from exposition_client.types import File
 
 CODE, UAI = "40099013", "9749801K"
@@ -37,6 +38,14 @@ ARGUMENTS = {
     "maille_certification_image": {**PLACE, "codes": CODE},
     "formation": SCHOOL,
     "formation_image": SCHOOL,
+    "image_certification_svg": {"codes": CODE, "largeur": 240, "fond": ImageCertificationSvgFond.SOMBRE},
+    "image_certification_png": {"codes": CODE, "largeur": 480, "texte": 150, "echelle": 1},
+    "image_regionale_svg": {**THERE, "codes": CODE},
+    "image_regionale_png": {**THERE, "codes": CODE},
+    "image_maille_certification_svg": {**PLACE, "codes": CODE},
+    "image_maille_certification_png": {**PLACE, "codes": CODE},
+    "image_formation_svg": SCHOOL,
+    "image_formation_png": SCHOOL,
     "mailles": {},
     "lots": {"body": Lot(demandes=[Demande(code_certification=CODE), Demande(**SCHOOL)], comparaison=True)},
     "comparaison_certification": {"code_certification": CODE},

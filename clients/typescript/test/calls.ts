@@ -35,6 +35,22 @@ const calls: Record<keyof operations, () => Promise<Answer>> = {
   formation: () => client.GET("/api/inserjeunes/formations/{uai}-{code_certification}", { params: { path: school } }),
   formation_image: () =>
     client.GET("/api/inserjeunes/formations/{uai}-{code_certification}.svg", { params: { path: school }, ...text }),
+  image_certification_svg: () =>
+    client.GET("/api/images/certifications/{codes}.svg", { params: { path: { codes }, query: { largeur: 240, fond: "sombre" } }, ...text }),
+  image_certification_png: () =>
+    client.GET("/api/images/certifications/{codes}.png", { params: { path: { codes }, query: { echelle: 1 } }, parseAs: "blob" }),
+  image_regionale_svg: () =>
+    client.GET("/api/images/regionales/{region}/certifications/{codes}.svg", { params: { path: { region: "04", codes } }, ...text }),
+  image_maille_certification_svg: () =>
+    client.GET("/api/images/mailles/{maille}/{lieu}/certifications/{codes}.svg", { params: { path: { ...place, codes } }, ...text }),
+  image_formation_svg: () =>
+    client.GET("/api/images/formations/{uai}-{code_certification}.svg", { params: { path: school }, ...text }),
+  image_regionale_png: () =>
+    client.GET("/api/images/regionales/{region}/certifications/{codes}.png", { params: { path: { region: "04", codes } }, parseAs: "blob" }),
+  image_maille_certification_png: () =>
+    client.GET("/api/images/mailles/{maille}/{lieu}/certifications/{codes}.png", { params: { path: { ...place, codes } }, parseAs: "blob" }),
+  image_formation_png: () =>
+    client.GET("/api/images/formations/{uai}-{code_certification}.png", { params: { path: school }, parseAs: "blob" }),
   certifications: () => client.GET("/api/inserjeunes/certifications", { params: { query } }),
   certifications_csv: () => client.GET("/api/inserjeunes/certifications.csv", { params: { query }, ...text }),
   certifications_ndjson: () => client.GET("/api/inserjeunes/certifications.ndjson", { params: { query }, ...text }),

@@ -32,14 +32,7 @@ pub(crate) struct LastLink(Option<(String, Vec<CodeCertification>)>);
 
 /// Answers `/api/comparaison/…`; `rest` is what follows.
 pub(crate) async fn respond<M: Runtime>(runtime: &M, request: &Request, rest: &[&str]) -> Result<Response, ApiError> {
-    let path = match rest {
-        ["formations", formation] => DocumentPath::formation(formation).ok_or(ApiError::UnknownRoute)?,
-        ["certifications", code] => DocumentPath::National(*code),
-        ["regionales", region, "certifications", code] => DocumentPath::Regionale(*region, *code),
-        ["mailles", maille, place, "certifications", code] => DocumentPath::Declared(*maille, *place, *code),
-        _ => return Err(ApiError::UnknownRoute),
-    };
-    let path = path.decode()?;
+    let path = DocumentPath::read(rest).ok_or(ApiError::UnknownRoute)?.decode()?;
     let path = path.borrowed();
     let (parameters, target) = DocumentParameters::read(request.parameters()?, None, path)?;
     if parameters.filieres_view || parameters.history || parameters.svg || path.codes().contains([',', '|']) {

@@ -31,7 +31,7 @@ pub async fn respond<M: Runtime>(
     let found = if !LookupPlace::of(&target).is_known(reader.pointer()) {
         Err(ApiError::NotFound(NotFound::Maille))
     } else if parameters.filieres_view {
-        filieres::respond(reader, &parameters, &target, now()).await
+        filieres::respond(reader, &parameters, &target, now(), filieres::draw).await
     } else {
         one_document(reader, &parameters, &target, now).await
     };
@@ -390,6 +390,17 @@ fn code_of_final_year(template: &CodeCertification, code: &str) -> Option<CodeCe
 }
 
 fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Result<Response, ApiError> {
+    let svg =
+        formation(version, now, |formation, _| widget::render(formation, parameters.theme, parameters.direction))?;
+    Ok(public(image_without_age(svg), [version.closing], now))
+}
+
+/// What `draw` makes of a version and its document.
+pub(crate) fn formation<T>(
+    version: &Version,
+    now: Now<'_>,
+    draw: impl FnOnce(&Formation<'_>, &Value) -> Option<T>,
+) -> Result<T, ApiError> {
     let mut json = Vec::new();
     version.write(&mut json, now, Shape::Alone, None);
     let document: Value = serde_json::from_slice(&json).map_err(|_| ApiError::Unavailable)?;
@@ -410,7 +421,5 @@ fn draw(version: &Version, parameters: &DocumentParameters, now: Now<'_>) -> Res
         messages: &messages,
         indicators: indicators(&document),
     };
-    let svg = widget::render(&formation, parameters.theme, parameters.direction)
-        .ok_or(ApiError::NotFound(NotFound::Drawing))?;
-    Ok(public(image_without_age(svg), [version.closing], now))
+    draw(&formation, &document).ok_or(ApiError::NotFound(NotFound::Drawing))
 }

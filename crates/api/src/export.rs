@@ -34,7 +34,7 @@ pub(crate) struct ExportDemand {
 }
 
 /// A fault of an option. No recorded answer has one, so it speaks French.
-fn fault(name: &str, message: &str, value: Value, valid: &[&str]) -> Value {
+pub(crate) fn fault(name: &str, message: &str, value: Value, valid: &[&str]) -> Value {
     json!({
         "message": format!("« {name} » {message}"), "path": [name], "type": "any.only",
         "context": {"valids": valid, "label": name, "value": value, "key": name},

@@ -12,12 +12,13 @@ use store::counts::{self, FilieresView};
 use store::kv::KeyValue;
 use widget::Filieres;
 
-/// Answers the view of a certification or of several, nationally or in a region.
+/// Answers the view of a certification or of several, nationally or in a region; an image of it is drawn by `draw`.
 pub async fn respond<K: KeyValue>(
     reader: &Reader<K>,
     parameters: &DocumentParameters,
     target: &Target,
     now: i64,
+    draw: impl FnOnce(&FilieresView, &DocumentParameters) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
     let place = LookupPlace::of(target);
     let cfds = cfds(reader, target).await?;
@@ -78,7 +79,14 @@ async fn cfds<K: KeyValue>(reader: &Reader<K>, target: &Target) -> Result<Vec<St
     Ok(cfds)
 }
 
-fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response, ApiError> {
+/// The image of the contract.
+pub(crate) fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response, ApiError> {
+    filieres(view, |drawn| widget::render_filieres(drawn, parameters.theme, parameters.direction))
+        .map(image_without_age)
+}
+
+/// What `draw` makes of a view.
+pub(crate) fn filieres<T>(view: &FilieresView, draw: impl FnOnce(&Filieres<'_>) -> Option<T>) -> Result<T, ApiError> {
     let found = |filiere: Filiere| view.0.iter().find(|(f, _)| *f == filiere).map(|(_, d)| d.as_document());
     let read = |filiere: Filiere| found(filiere).map(|d| indicators(&Value::Object(d.clone())));
     let documents = || view.0.iter().map(|(_, d)| d.as_document());
@@ -122,7 +130,5 @@ fn draw(view: &FilieresView, parameters: &DocumentParameters) -> Result<Response
         pro: read(Filiere::Pro),
         apprentissage: read(Filiere::Apprentissage),
     };
-    let svg = widget::render_filieres(&filieres, parameters.theme, parameters.direction)
-        .ok_or(ApiError::NotFound(NotFound::Drawing))?;
-    Ok(image_without_age(svg))
+    draw(&filieres).ok_or(ApiError::NotFound(NotFound::Drawing))
 }

@@ -27,6 +27,7 @@ pub mod matcher;
 mod matching_data;
 pub mod mcp;
 mod parameters;
+pub mod picture;
 mod place;
 mod public;
 pub mod quota;

@@ -519,6 +519,18 @@ pub enum DocumentPath<T> {
 }
 
 impl<'a> DocumentPath<&'a str> {
+    /// The segments behind the name of a route that answers for one document in any place.
+    #[must_use]
+    pub fn read(rest: &[&'a str]) -> Option<Self> {
+        Some(match rest {
+            ["formations", formation] => Self::formation(formation)?,
+            ["certifications", code] => Self::National(code),
+            ["regionales", region, "certifications", code] => Self::Regionale(region, code),
+            ["mailles", maille, place, "certifications", code] => Self::Declared(maille, place, code),
+            _ => return None,
+        })
+    }
+
     /// A formation: the last hyphen of the segment separates, as it was sent, and neither side may be empty.
     #[must_use]
     pub fn formation(segment: &'a str) -> Option<Self> {

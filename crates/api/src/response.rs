@@ -62,6 +62,8 @@ impl std::fmt::Debug for Response {
 pub const JSON: &str = "application/json; charset=utf-8";
 /// The type of images.
 pub(crate) const SVG: &str = "image/svg+xml; charset=utf-8";
+/// The type of painted ones.
+pub(crate) const PNG: &str = "image/png";
 /// How long a public answer may be kept, where no closing shortens it: a publication is seen within ten minutes, by
 /// caches that answer before they ask within eleven. A day without the service is bridged.
 pub const AGE: &str = "public, max-age=600, stale-while-revalidate=60, stale-if-error=86400";
@@ -155,18 +157,15 @@ impl Response {
             Freshness::Until(instant) => Some(instant),
         };
         let ResponseBody::Bytes(body) = &self.body else { return None };
-        let image = match self.header("content-type")? {
-            JSON => false,
-            SVG => true,
-            _ => return None,
-        };
+        let own = self.header("content-type")?;
+        let content_type = (0..).zip(KEPT_TYPES).find(|(_, kept)| *kept == own)?.0;
         let (gzip, etag) = (self.header("content-encoding").is_some(), self.header("etag")?);
         // What has more headers could not be made again; its age is told by `freshness`.
         if self.status != 200 || !self.links.is_empty() || self.headers.len() != 4 + usize::from(gzip) {
             return None;
         }
         let mut encoder = Encoder(Vec::with_capacity(body.len() + 64));
-        encoder.instant(until).number(image.into()).number(gzip.into()).text(etag);
+        encoder.instant(until).number(content_type).number(gzip.into()).text(etag);
         encoder.0.extend_from_slice(body);
         Some(encoder.0)
     }
@@ -177,8 +176,9 @@ impl Response {
         if decoder.instant()?.is_some_and(|until| now() >= until) {
             return None;
         }
-        let (image, gzip, etag) = (decoder.number()? > 0, decoder.number()? > 0, decoder.text()?);
-        let headers = kept_headers(image, gzip, etag);
+        let content_type = KEPT_TYPES.get(decoder.size()?)?;
+        let (gzip, etag) = (decoder.number()? > 0, decoder.text()?);
+        let headers = kept_headers(content_type, gzip, etag);
         // A body that is not sent is not copied.
         let body = if holds(request, etag) { Vec::new() } else { decoder.0.to_vec() };
         let body = ResponseBody::Bytes(body);
@@ -223,7 +223,7 @@ impl Response {
     fn complete(mut self, request: &Request) -> Self {
         self.headers.push(("access-control-allow-origin", "*".into()));
         self.headers.push(("access-control-allow-headers", ALLOWED_HEADERS.into()));
-        self.headers.push(("access-control-expose-headers", "ETag, Link, Retry-After".into()));
+        self.headers.push(("access-control-expose-headers", EXPOSED_HEADERS.into()));
         self.headers.push(("x-content-type-options", "nosniff".into()));
         if self.header("content-type") == Some(SVG) {
             // An image opened by itself is a page of this site: nothing in it runs or loads.
@@ -247,10 +247,17 @@ impl Response {
 const ALLOWED_HEADERS: &str =
     "Origin, X-Requested-With, Content-Type, Accept, API-Key, X-Api-Key, Authorization, If-None-Match";
 
-/// The headers of an answer that is kept: a document as JSON or as an image.
-fn kept_headers(image: bool, gzip: bool, etag: &str) -> Vec<Header> {
+/// What a script of another site may read beside what every browser shows it: what answers add that a client acts on.
+const EXPOSED_HEADERS: &str = "ETag, Link, Retry-After, X-Total-Count, X-Row-Count, X-Generation, RateLimit, \
+     RateLimit-Policy, Content-Disposition, Deprecation, Sunset";
+
+/// The types of answers that are kept, by their rank: a document, and its pictures.
+const KEPT_TYPES: [&str; 3] = [JSON, SVG, PNG];
+
+/// The headers of an answer that is kept.
+fn kept_headers(content_type: &'static str, gzip: bool, etag: &str) -> Vec<Header> {
     let mut headers = Vec::with_capacity(HEADERS);
-    headers.push(("content-type", if image { SVG } else { JSON }.into()));
+    headers.push(("content-type", content_type.into()));
     headers.push(("cache-control", AGE.into()));
     headers.push(("vary", "Accept-Encoding".into()));
     if gzip {

@@ -188,7 +188,7 @@ async fn admit<M: Runtime>(
 
 /// Answers from the generation in use. A missing or damaged value is a fault: the whole request starts again, one generation
 /// back.
-async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
+pub(crate) async fn from_whole<M: Runtime, F: Future<Output = Result<Response, ApiError>>>(
     runtime: &M,
     monotonic: u64,
     serve: impl Fn(Reader<M::Kv>) -> F,
@@ -339,10 +339,12 @@ pub(crate) fn by_methods(request: &Request, methods: &'static str) -> Result<Opt
     }
 }
 
-/// The answer to OPTIONS on a known path.
+/// The answer to OPTIONS on a known path. A browser keeps it for a day, where it would ask before every call.
 #[must_use]
 pub fn options(methods: &'static str) -> Response {
-    Response::new(200, "text/plain", methods.as_bytes().to_vec()).with("allow", methods)
+    Response::new(200, "text/plain", methods.as_bytes().to_vec())
+        .with("allow", methods)
+        .with("access-control-max-age", "86400")
 }
 
 /// `/api`: version, environment, health; everything else is no route.

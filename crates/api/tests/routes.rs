@@ -591,7 +591,7 @@ fn invariant_9_a_damaged_generation_is_answered_by_the_one_before() {
 #[test]
 fn every_answer_carries_cors_and_head_is_get_without_a_body() {
     let harness = with(1);
-    for url in [ONE, LIST, "/api/inserjeunes/formations/x-y", "/nulle/part"] {
+    for url in [ONE, LIST, "/api/inserjeunes/formations.csv", "/api/inserjeunes/formations/x-y", "/nulle/part"] {
         let (get, head) = (harness.get(url), harness.call("HEAD", url, &[("x-api-key", "cle")]));
         assert_eq!((get.status, get.header("access-control-allow-origin")), (head.status, "*"), "{url}");
         assert!(head.body.is_empty());
@@ -599,8 +599,19 @@ fn every_answer_carries_cors_and_head_is_get_without_a_body() {
         for name in ["Origin", "Content-Type", "Accept", "API-Key", "X-Api-Key", "Authorization", "If-None-Match"] {
             assert!(allowed.contains(&name), "{url}: {name}");
         }
-        assert_eq!(get.header("access-control-expose-headers"), "ETag, Link, Retry-After", "{url}");
+        // Every header of an answer that is ours, and not one that a browser shows to any script.
+        let exposed = get.header("access-control-expose-headers").to_ascii_lowercase();
+        let exposed: Vec<&str> = exposed.split(", ").collect();
+        for name in ["etag", "link", "retry-after", "ratelimit", "ratelimit-policy", "deprecation", "sunset"] {
+            assert!(exposed.contains(&name), "{url}: {name}");
+        }
+        for (name, _) in get.headers.iter().filter(|(name, _)| name.starts_with("x-") || name.contains("disposition")) {
+            assert!(exposed.contains(&name.as_str()) || name == "x-content-type-options", "{url}: {name}");
+        }
         assert_eq!(get.header("content-length"), head.header("content-length"));
+        let preflight = harness.call("OPTIONS", url, &[]);
+        let kept = if url == "/nulle/part" { "" } else { "86400" };
+        assert_eq!(preflight.header("access-control-max-age"), kept, "{url}");
     }
 }
 

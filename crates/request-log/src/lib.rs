@@ -34,7 +34,7 @@ const READ: [&str; 16] = [
     "auth/cle",
 ];
 /// The names of the others.
-const ELSEWHERE: [&str; 15] = [
+const ELSEWHERE: [&str; 16] = [
     "etat",
     "etat/changements",
     "api/changements",
@@ -49,6 +49,7 @@ const ELSEWHERE: [&str; 15] = [
     "api/appariement/...",
     "api/comparaison/...",
     "api/mcp",
+    "api/images/...",
     "static/...",
 ];
 /// The import.
@@ -231,6 +232,7 @@ mod tests {
             ("/api/inserjeunes/identifiants", OTHER, None),
             ("/api/comparaison/formations/0751234J-40025214", "api/comparaison/...", None),
             ("/api/mcp", "api/mcp", None),
+            ("/api/images/formations/0751234J-40025214.png", "api/images/...", None),
             ("/api/doc", "api/doc", None),
             ("/api/status", "api/status", None),
             ("/internal/import/jobs/3", INTERNAL, None),

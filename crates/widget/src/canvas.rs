@@ -2,20 +2,24 @@
 
 use crate::skin::Skin;
 use crate::style::Style;
+use crate::surface::Surface;
 
 /// One SVG document while it is drawn. Everything is in whole pixels.
 pub(crate) struct Canvas {
     body: String,
 }
 
-impl Canvas {
-    pub(crate) fn new() -> Self {
+impl Surface for Canvas {
+    type Finished = String;
+    type Setting<'a> = ();
+    const FREE: bool = false;
+
+    fn new() -> Self {
         Self { body: String::with_capacity(6 * 1024) }
     }
 
-    /// A filled rectangle. `radius` 0: square corners.
-    pub(crate) fn rect(&mut self, [x, y, width, height]: [i32; 4], radius: i32, fill: &str) {
-        self.open("rect", &[("x", x), ("y", y), ("width", width), ("height", height)]);
+    fn rect(&mut self, sides: [i32; 4], radius: i32, fill: &'static str) {
+        self.open("rect", &["x", "y", "width", "height"], &sides);
         if radius > 0 {
             self.number("rx", radius);
         }
@@ -23,53 +27,35 @@ impl Canvas {
         self.body.push_str("/>");
     }
 
-    /// A ring, filled clockwise from noon for `percent` of it (100 at most).
-    pub(crate) fn ring(&mut self, [x, y]: [i32; 2], percent: u32, color: &str, track: &str) {
+    fn ring(&mut self, [x, y]: [i32; 2], percent: u32, color: &'static str, track: &'static str) {
         /// The length of a circle of radius [`RING_RADIUS`], rounded.
         const LENGTH: i32 = 201;
-        let circle = [("cx", x), ("cy", y), ("r", RING_RADIUS)];
-        self.open("circle", &circle);
+        const CIRCLE: [&str; 3] = ["cx", "cy", "r"];
+        let circle = [x, y, RING_RADIUS];
+        self.open("circle", &CIRCLE, &circle);
         self.stroke(track);
         self.body.push_str("/>");
         let share = i32::try_from(percent.min(100)).unwrap_or(100);
         if share > 0 {
-            self.open("circle", &circle);
+            self.open("circle", &CIRCLE, &circle);
             self.stroke(color);
-            self.body.push_str(" stroke-dasharray=\"");
-            push_int(&mut self.body, (LENGTH * share + 50) / 100);
-            self.body.push(' ');
-            push_int(&mut self.body, LENGTH);
-            self.body.push_str("\" transform=\"rotate(-90 ");
-            push_int(&mut self.body, x);
-            self.body.push(' ');
-            push_int(&mut self.body, y);
-            self.body.push_str(")\"/>");
+            let turned = [" stroke-dasharray=\"", "\" transform=\"rotate(-90 "];
+            push_pair(&mut self.body, turned, [(LENGTH * share + 50) / 100, LENGTH]);
+            push_pair(&mut self.body, ["", ")\"/>"], [x, y]);
         }
     }
 
-    fn stroke(&mut self, color: &str) {
-        self.attribute("fill", "none");
-        self.attribute("stroke", color);
-        self.number("stroke-width", RING_STROKE);
-    }
-
-    /// A pictogram, drawn on a grid of 24, its corner at `x`, `y`.
-    pub(crate) fn picto(&mut self, [x, y]: [i32; 2], path: &str, color: &str) {
-        self.open("path", &[]);
-        self.body.push_str(" transform=\"translate(");
-        push_int(&mut self.body, x);
-        self.body.push(' ');
-        push_int(&mut self.body, y);
-        self.body.push_str(")\"");
+    fn picto(&mut self, [x, y]: [i32; 2], path: &'static str, color: &'static str) {
+        self.open("path", &[], &[]);
+        push_pair(&mut self.body, [" transform=\"translate(", ")\""], [x, y]);
         self.attribute("fill", color);
         self.attribute("fill-rule", "evenodd");
         self.attribute("d", path);
         self.body.push_str("/>");
     }
 
-    /// One line of text, its baseline at `y`, from `x` or centred on it.
-    pub(crate) fn text(&mut self, [x, y]: [i32; 2], centred: bool, style: Style, text: &str) {
-        self.open("text", &[("x", x), ("y", y), ("font-size", style.size)]);
+    fn text(&mut self, [x, y]: [i32; 2], centred: bool, style: Style, text: &str) {
+        self.open("text", &["x", "y", "font-size"], &[x, y, style.size]);
         if style.bold {
             self.attribute("font-weight", "700");
         }
@@ -82,28 +68,14 @@ impl Canvas {
         self.body.push_str("</text>");
     }
 
-    /// Lines of text from `top` down; gives the bottom.
-    pub(crate) fn lines(&mut self, [x, top]: [i32; 2], style: Style, lines: &[String]) -> i32 {
-        let mut y = top;
-        for line in lines {
-            self.text([x, y + style.size], false, style, line);
-            y += style.line();
-        }
-        y
-    }
-
     /// The finished document, on its card. Assistive technology names it by its `title` and `desc` (the
     /// two texts of `name`, where it has them), then by the texts drawn.
-    pub(crate) fn finish(self, [width, height]: [i32; 2], skin: &Skin, name: Option<[&str; 2]>) -> String {
+    fn finish(self, [width, height]: [i32; 2], skin: &'static Skin, name: Option<[&str; 2]>) -> String {
         let mut svg = String::with_capacity(self.body.len() + 1536);
         svg.push_str("<svg xmlns=\"http://www.w3.org/2000/svg\"");
         push_number(&mut svg, "width", width);
         push_number(&mut svg, "height", height);
-        svg.push_str(" viewBox=\"0 0 ");
-        push_int(&mut svg, width);
-        svg.push(' ');
-        push_int(&mut svg, height);
-        svg.push_str("\" lang=\"fr\" xml:lang=\"fr\" role=\"img\" aria-labelledby=\"");
+        push_pair(&mut svg, [" viewBox=\"0 0 ", LABELLED], [width, height]);
         let parts = name.map(|[title, details]| [("title", "-t", title), ("desc", "-d", details)]);
         let parts = parts.as_ref().map_or(&[][..], |parts| &parts[..]);
         // Several pictures may be inlined in one page: each has its own ids.
@@ -126,11 +98,52 @@ impl Canvas {
         push_all(&mut svg, &[&self.body, "\n</g>\n</svg>\n"]);
         svg
     }
+}
 
-    fn open(&mut self, tag: &str, numbers: &[(&str, i32)]) {
+impl Canvas {
+    /// What was drawn as a document of so many pixels, on a card of these colours, named by these texts alone: they tell the
+    /// figures too.
+    pub(crate) fn framed(
+        self,
+        pixels: [u32; 2],
+        [width, height]: [i32; 2],
+        [card, border, font]: [&'static str; 3],
+        radius: i32,
+        [title, details]: [&str; 2],
+    ) -> String {
+        let mut svg = String::with_capacity(self.body.len() + 1536);
+        svg.push_str("<svg xmlns=\"http://www.w3.org/2000/svg\"");
+        for (name, side) in ["width", "height"].into_iter().zip(pixels) {
+            push_number(&mut svg, name, i32::try_from(side).unwrap_or(i32::MAX));
+        }
+        push_pair(&mut svg, [" viewBox=\"0 0 ", LABELLED], [width, height]);
+        let mut id = String::from("ij-");
+        push_hex(&mut id, digest([title, details, self.body.as_str()].into_iter()));
+        push_all(&mut svg, &[&id, "-t ", &id, "-d\""]);
+        push_all(&mut svg, &[" font-family=\"", font, "\">\n"]);
+        for (tag, suffix, text) in [("title", "-t", title), ("desc", "-d", details)] {
+            push_all(&mut svg, &["<", tag, " id=\"", &id, suffix, "\">"]);
+            push_escaped(&mut svg, text);
+            push_all(&mut svg, &["</", tag, ">\n"]);
+        }
+        svg.push_str("<rect x=\"0.5\" y=\"0.5\"");
+        push_number(&mut svg, "width", width - 1);
+        push_number(&mut svg, "height", height - 1);
+        push_number(&mut svg, "rx", radius);
+        push_all(&mut svg, &[" fill=\"", card, "\" stroke=\"", border, "\"/>", &self.body, "\n</svg>\n"]);
+        svg
+    }
+
+    fn stroke(&mut self, color: &str) {
+        self.attribute("fill", "none");
+        self.attribute("stroke", color);
+        self.number("stroke-width", RING_STROKE);
+    }
+
+    fn open(&mut self, tag: &str, names: &[&str], values: &[i32]) {
         self.body.push_str("\n<");
         self.body.push_str(tag);
-        for (name, value) in numbers {
+        for (name, value) in names.iter().zip(values) {
             self.number(name, *value);
         }
     }
@@ -143,6 +156,9 @@ impl Canvas {
         push_all(&mut self.body, &[" ", name, "=\"", value, "\""]);
     }
 }
+
+/// From the end of the view box to the names of what says what a picture shows.
+const LABELLED: &str = "\" lang=\"fr\" xml:lang=\"fr\" role=\"img\" aria-labelledby=\"";
 
 /// The radius of a ring, to the middle of its stroke.
 pub(crate) const RING_RADIUS: i32 = 32;
@@ -172,6 +188,15 @@ fn push_all(out: &mut String, pieces: &[&str]) {
     }
 }
 
+/// Appends two whole numbers, and what stands around them.
+fn push_pair(out: &mut String, [before, after]: [&str; 2], [one, other]: [i32; 2]) {
+    out.push_str(before);
+    push_int(out, one);
+    out.push(' ');
+    push_int(out, other);
+    out.push_str(after);
+}
+
 /// Appends an attribute whose value is a whole number.
 fn push_number(out: &mut String, name: &str, value: i32) {
     push_all(out, &[" ", name, "=\""]);
@@ -196,8 +221,8 @@ pub(crate) fn push_uint(out: &mut String, value: u32) {
 }
 
 fn push_hex(out: &mut String, value: u32) {
-    for shift in [28, 24, 20, 16, 12, 8, 4, 0] {
-        out.push(char::from_digit((value >> shift) & 0xf, 16).unwrap_or('0'));
+    for rank in (0..8).rev() {
+        out.push(char::from_digit((value >> (4 * rank)) & 0xf, 16).unwrap_or('0'));
     }
 }
 

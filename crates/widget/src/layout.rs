@@ -2,30 +2,34 @@
 
 use crate::{
     Direction, Filieres, Formation, Indicators, Source, Theme,
-    canvas::{Canvas, RING_RADIUS, RING_STROKE, push_uint},
+    canvas::{RING_RADIUS, RING_STROKE, push_uint},
     skin::{Indicator, Skin},
     style::Style,
+    surface::Surface,
 };
 
-const HEADING: &str = "Que deviennent les jeunes après leur formation\u{a0}?";
-const MISSING_HEADING: &str = "Données non disponibles";
-const MISSING_TEXT: &str = "Nous n’avons pas de chiffres fiables sur ce que deviennent les jeunes après cette \
+pub(crate) const HEADING: &str = "Que deviennent les jeunes après leur formation\u{a0}?";
+pub(crate) const MISSING_HEADING: &str = "Données non disponibles";
+pub(crate) const MISSING_TEXT: &str = "Nous n’avons pas de chiffres fiables sur ce que deviennent les jeunes après cette \
      formation. Cela ne dit rien de sa qualité.";
 const UNKNOWN: &str = "--";
 const LEGEND: &str = "« -- »\u{a0}: donnée non disponible";
-const PRO: &str = "Voie scolaire";
-const APPRENTISSAGE: &str = "Apprentissage";
+const SPACED_LEGEND: &str = "«\u{a0}--\u{a0}»\u{a0}: donnée non disponible";
+pub(crate) const PRO: &str = "Voie scolaire";
+pub(crate) const APPRENTISSAGE: &str = "Apprentissage";
 
 /// Lines of the course's name.
 const LIBELLE_LINES: usize = 2;
+/// Lines of the name of a course or a place where the picture may be narrow: none of the longest is cut at 240 pixels.
+const NAME_LINES: usize = 6;
 /// Lines of all messages together; bounds the size of the picture.
 const MESSAGE_LINES: usize = 10;
 /// Lines of the texts of this crate: more than they need in any column.
 const ALL_LINES: usize = 8;
 
 /// A drawing in progress: theme, column, and how far down it is.
-struct Page {
-    canvas: Canvas,
+struct Page<S> {
+    canvas: S,
     skin: &'static Skin,
     theme: Theme,
     width: i32,
@@ -61,10 +65,15 @@ struct Texts<'a> {
     messages: &'a [&'a str],
 }
 
-pub(crate) fn formation(formation: &Formation<'_>, theme: Theme, direction: Direction) -> String {
+pub(crate) fn formation<S: Surface>(
+    formation: &Formation<'_>,
+    theme: Theme,
+    direction: Direction,
+    setting: S::Setting<'_>,
+) -> S::Finished {
     let Formation { title, details, libelle, millesime, source, messages, indicators } = *formation;
-    let mut page = Page::new(theme, direction, width(theme, direction));
-    page.header(libelle);
+    let mut page = Page::<S>::new(theme, direction, S::width(setting, width(theme, direction)), setting);
+    page.header(libelle, S::place(&setting));
     match direction {
         Direction::Vertical => page.stack(page.column(), &indicators),
         Direction::Horizontal => page.row(&indicators),
@@ -72,32 +81,38 @@ pub(crate) fn formation(formation: &Formation<'_>, theme: Theme, direction: Dire
     page.finish(&Texts { title, details, millesime, source, messages }, &[indicators])
 }
 
-pub(crate) fn filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> String {
+#[inline(never)]
+pub(crate) fn filieres<S: Surface>(
+    filieres: &Filieres<'_>,
+    theme: Theme,
+    direction: Direction,
+    setting: S::Setting<'_>,
+) -> S::Finished {
     let Filieres { title, details, libelle, millesime, messages, pro, apprentissage } = *filieres;
     let present: Vec<(&str, Indicators)> =
         [(PRO, pro), (APPRENTISSAGE, apprentissage)].into_iter().filter_map(|(name, i)| Some((name, i?))).collect();
-    let panels = (theme, direction) == (Theme::Lba, Direction::Vertical);
-    let width = match present.len() {
-        2.. if panels => 656,
+    let panels = direction == Direction::Vertical && (theme == Theme::Lba || S::narrow(setting));
+    let own = match present.len() {
+        2.. if panels => PANELS,
         _ if panels => 338,
         _ => width(theme, direction),
     };
-    let mut page = Page::new(theme, direction, width);
-    page.header(libelle);
+    let mut page = Page::<S>::new(theme, direction, S::width(setting, own), setting);
+    page.header(libelle, S::place(&setting));
     let both = [(PRO, pro.unwrap_or_default()), (APPRENTISSAGE, apprentissage.unwrap_or_default())];
     let drawn = if panels { present.as_slice() } else { &both };
     match (theme, direction) {
-        (Theme::Dsfr, Direction::Vertical) => page.sections(&both),
-        (Theme::Lba, Direction::Vertical) => page.panels(drawn),
         (_, Direction::Horizontal) => page.table(&both),
+        (Theme::Dsfr, Direction::Vertical) if !panels => page.sections(&both),
+        (_, Direction::Vertical) => page.panels(drawn),
     }
     let source = Source::InserJeunes;
     let indicators: Vec<Indicators> = drawn.iter().map(|(_, indicators)| *indicators).collect();
     page.finish(&Texts { title, details, millesime, source, messages }, &indicators)
 }
 
-pub(crate) fn missing(theme: Theme, direction: Direction) -> String {
-    let mut page = Page::new(theme, direction, width(theme, direction));
+pub(crate) fn missing<S: Surface>(theme: Theme, direction: Direction, setting: S::Setting<'_>) -> S::Finished {
+    let mut page = Page::<S>::new(theme, direction, S::width(setting, width(theme, direction)), setting);
     let column = page.column();
     let (skin, top) = (page.skin, page.y);
     let tile = Column { x: column.x + TILE + GAP, width: column.width - TILE - GAP };
@@ -115,7 +130,7 @@ pub(crate) fn missing(theme: Theme, direction: Direction) -> String {
 }
 
 /// The widths are part of the contract: re-users reserve the room.
-fn width(theme: Theme, direction: Direction) -> i32 {
+pub(crate) fn width(theme: Theme, direction: Direction) -> i32 {
     match (theme, direction) {
         (Theme::Dsfr, Direction::Vertical) => 320,
         (Theme::Dsfr, Direction::Horizontal) => 720,
@@ -124,6 +139,12 @@ fn width(theme: Theme, direction: Direction) -> i32 {
     }
 }
 
+/// The width of two statistics in panels side by side.
+pub(crate) const PANELS: i32 = 656;
+/// From this width on two filieres stand in columns below their names.
+pub(crate) const SECTIONS_MIN: i32 = 304;
+/// From this width on a column takes the panel of a filiere.
+const PANEL_MIN: i32 = 204;
 /// Between a picture and its text, between two columns.
 const GAP: i32 = 12;
 /// Between two indicators.
@@ -144,17 +165,19 @@ const LARGE: i32 = 32;
 const INSIDE: i32 = 19;
 /// Its size times its signs at most, so that `152%` stays clear of the ring.
 const INSIDE_ROOM: i32 = 64;
+/// The width of a percentage inside a ring, with a space before its sign.
+const INSIDE_WIDTH: i32 = 46;
 /// A bar of three columns, crossed out.
 const NO_DATA: &str =
     "M4 13h4v8H4Zm6-3 4 4v7h-4Zm6 6 4 4v1h-4ZM10 4h4v5l-4-4Zm6 3h4v8l-4-4ZM2.7 1.3l20 20-1.4 1.4-20-20Z";
 
-impl Page {
-    fn new(theme: Theme, direction: Direction, width: i32) -> Self {
+impl<S: Surface> Page<S> {
+    fn new(theme: Theme, direction: Direction, width: i32, setting: S::Setting<'_>) -> Self {
         let pad = match direction {
             Direction::Vertical => 16,
             Direction::Horizontal => 24,
         };
-        Self { canvas: Canvas::new(), skin: Skin::of(theme), theme, width, pad, y: pad }
+        Self { canvas: S::new(), skin: S::skin(setting, theme), theme, width, pad, y: pad }
     }
 
     /// Smaller where the column is narrow, so that the heading takes two lines.
@@ -167,16 +190,21 @@ impl Page {
         Column { x: 0, width: self.width }.inset(self.pad)
     }
 
-    /// Heading and name of the course.
-    fn header(&mut self, libelle: Option<&str>) {
+    /// Heading, name of the course, and where it is taught.
+    fn header(&mut self, libelle: Option<&str>, place: &str) {
         let column = self.column();
         self.y = self.paragraph(column, self.y, self.heading(), HEADING);
         if let Some(libelle) = libelle {
             let style = self.skin.body();
-            let lines = style.wrap(libelle, column.width, LIBELLE_LINES);
+            let lines = style.wrap(libelle, column.width, if S::FREE { NAME_LINES } else { LIBELLE_LINES });
             if !lines.is_empty() {
                 self.y = self.canvas.lines([column.x, self.y + 4], style, &lines);
             }
+        }
+        if S::FREE && !place.is_empty() {
+            let style = self.skin.hint();
+            let lines = style.wrap(place, column.width, NAME_LINES);
+            self.y = self.canvas.lines([column.x, self.y + 4], style, &lines);
         }
         self.y += ROW_GAP;
     }
@@ -236,17 +264,24 @@ impl Page {
         }
     }
 
-    /// Statistics side by side: a stack for each.
+    /// Statistics side by side, or one below the other where two do not fit: a stack for each.
     fn panels(&mut self, statistics: &[(&str, Indicators)]) {
-        let (skin, top) = (self.skin, self.y);
+        let (skin, mut top) = (self.skin, self.y);
         let mut bottom = top;
         let columns = i32::try_from(statistics.len()).unwrap_or(1).max(1);
-        for (column, (filiere, indicators)) in self.column().split(columns, self.pad).zip(statistics) {
+        for (mut column, (filiere, indicators)) in self.column().split(columns, self.pad).zip(statistics) {
+            let narrow = S::FREE && column.width < PANEL_MIN;
+            if narrow {
+                column = self.column();
+            }
             self.canvas.rect([column.x, top, column.width, 36], skin.inner_radius, skin.tint);
             self.canvas.text([column.x + column.width / 2, top + 24], true, skin.label(), filiere);
             self.y = top + 36 + GAP;
             self.stack(column, indicators);
             bottom = bottom.max(self.y);
+            if narrow {
+                top = self.y + ROW_GAP;
+            }
         }
         self.y = bottom;
     }
@@ -352,7 +387,7 @@ impl Page {
     /// A percentage above a bar.
     fn bar(&mut self, column: Column, top: i32, indicator: Indicator, indicators: &Indicators) {
         let (tint, rate) = (self.skin.tint(indicator), indicator.rate(indicators));
-        self.percentage([column.x, top + LARGE - 6], false, (LARGE, 4 * LARGE), tint.strong, rate);
+        self.percentage([column.x, top + LARGE - 6], false, (LARGE, 4 * LARGE, column.width), tint.strong, rate);
         let y = top + LARGE + 4;
         self.canvas.rect([column.x, y, column.width, BAR], self.skin.inner_radius, tint.track);
         let share = i32::try_from(rate.unwrap_or(0).min(100)).unwrap_or(0);
@@ -366,16 +401,17 @@ impl Page {
     fn ring(&mut self, [x, y]: [i32; 2], indicator: Indicator, indicators: &Indicators) {
         let (tint, rate) = (self.skin.tint(indicator), indicator.rate(indicators));
         self.canvas.ring([x, y], rate.unwrap_or(0), tint.strong, tint.track);
-        self.percentage([x, y + INSIDE / 3], true, (INSIDE, INSIDE_ROOM), tint.strong, rate);
+        self.percentage([x, y + INSIDE / 3], true, (INSIDE, INSIDE_ROOM, INSIDE_WIDTH), tint.strong, rate);
     }
 
     /// A percentage as one text, the number and the sign together: `45%`, or `--` where unknown.
-    /// It is set smaller where `size` times the number of signs would pass `room`.
+    /// It is set smaller where `size` times the number of signs would pass `room`; where a space stands before the sign,
+    /// where it would be wider than `width`.
     fn percentage(
         &mut self,
         at: [i32; 2],
         centred: bool,
-        (size, room): (i32, i32),
+        (size, room, width): (i32, i32, i32),
         color: &'static str,
         rate: Option<u32>,
     ) {
@@ -383,7 +419,7 @@ impl Page {
         let color = match rate {
             Some(rate) => {
                 push_uint(&mut text, rate);
-                text.push('%');
+                text.push_str(if S::FREE { "\u{a0}%" } else { "%" });
                 color
             }
             None => {
@@ -391,12 +427,15 @@ impl Page {
                 self.skin.muted
             }
         };
-        let size = i32::try_from(text.len()).map_or(size, |signs| size.min(room / signs.max(1)));
+        // A space and the sign are three bytes, and as wide as two digits of a bold face: 62 hundredths each.
+        let room = if S::FREE { width * 100 / 62 } else { room };
+        let signs = text.len().saturating_sub(usize::from(S::FREE));
+        let size = i32::try_from(signs).map_or(size, |signs| size.min(room / signs.max(1)));
         self.canvas.text(at, centred, Style { size, bold: true, color }, &text);
     }
 
     /// Messages, legend, source, and the end of the document.
-    fn finish(mut self, texts: &Texts<'_>, statistics: &[Indicators]) -> String {
+    fn finish(mut self, texts: &Texts<'_>, statistics: &[Indicators]) -> S::Finished {
         let (skin, column) = (self.skin, self.column());
         let (style, inner) = (skin.body(), column.inset(GAP));
         let (mut left, mut gap) = (MESSAGE_LINES, ROW_GAP);
@@ -418,17 +457,24 @@ impl Page {
         self.y += ROW_GAP;
         let unknown = |indicators| skin.order.into_iter().any(|indicator| indicator.rate(indicators).is_none());
         if statistics.iter().any(unknown) {
-            self.y = self.paragraph(column, self.y, skin.small(), LEGEND);
+            let legend = if S::FREE { SPACED_LEGEND } else { LEGEND };
+            self.y = self.paragraph(column, self.y, skin.small(), legend);
         }
-        let mut source = String::from(match texts.source {
-            Source::InserJeunes => "Source\u{a0}: InserJeunes, Depp-Dares",
-            Source::InserSup => "Source\u{a0}: InserSup, Sies",
-        });
-        if !texts.millesime.is_empty() {
-            source.push_str(", millésime\u{a0}");
-            source.extend(texts.millesime.chars().map(|letter| if letter == '_' { '-' } else { letter }));
-        }
+        let source = source(texts.source, texts.millesime);
         self.y = self.paragraph(column, self.y, skin.small(), &source);
         self.canvas.finish([self.width, self.y + self.pad], skin, Some([texts.title, texts.details]))
     }
+}
+
+/// Who publishes the figures, and of which year.
+pub(crate) fn source(from: Source, millesime: &str) -> String {
+    let mut text = String::from(match from {
+        Source::InserJeunes => "Source\u{a0}: InserJeunes, Depp-Dares",
+        Source::InserSup => "Source\u{a0}: InserSup, Sies",
+    });
+    if !millesime.is_empty() {
+        text.push_str(", millésime\u{a0}");
+        text.extend(millesime.chars().map(|letter| if letter == '_' { '-' } else { letter }));
+    }
+    text
 }

@@ -14,6 +14,10 @@
 //!   does not leak into a page that inlines it;
 //! - is a white card of its own, readable on a dark page too.
 //!
+//! [`picture`] and its like draw the same in any width from 240 pixels on, with larger text, dark, named by its place, and with
+//! the figures in its `desc`: as SVG, or as [`PictureShape`]s that something else paints. The images of the contract
+//! ([`render`] and its like) link none of that.
+//!
 //! The figures must be the published ones: this crate knows nothing of the publication threshold.
 //!
 //! ```
@@ -40,10 +44,16 @@
 //! ```
 
 mod canvas;
+mod free;
 mod layout;
 mod skin;
 mod style;
+mod surface;
 mod wrap;
+
+pub use free::{Ground, Look, Picture, PictureShape, picture, picture_of_filieres, picture_of_missing};
+
+use canvas::Canvas;
 
 /// The look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -194,7 +204,7 @@ pub struct Filieres<'a> {
 /// Widths, in pixels: dsfr 320 and 720, lba 328 and 882 (vertical and horizontal).
 #[must_use]
 pub fn render(formation: &Formation<'_>, theme: Theme, direction: Direction) -> Option<String> {
-    (!formation.indicators.has_no_data()).then(|| layout::formation(formation, theme, direction))
+    (!formation.indicators.has_no_data()).then(|| layout::formation::<Canvas>(formation, theme, direction, ()))
 }
 
 /// Draws a course under both statuses. `None` where neither filière has anything to show.
@@ -204,14 +214,14 @@ pub fn render(formation: &Formation<'_>, theme: Theme, direction: Direction) -> 
 #[must_use]
 pub fn render_filieres(filieres: &Filieres<'_>, theme: Theme, direction: Direction) -> Option<String> {
     let empty = [filieres.pro, filieres.apprentissage].iter().flatten().all(Indicators::has_no_data);
-    (!empty).then(|| layout::filieres(filieres, theme, direction))
+    (!empty).then(|| layout::filieres::<Canvas>(filieres, theme, direction, ()))
 }
 
 /// A picture that says that the figures are missing, as wide as the one of a course. It has no `title`
 /// and no `desc`; it is named by the text it shows.
 #[must_use]
 pub fn missing(theme: Theme, direction: Direction) -> String {
-    layout::missing(theme, direction)
+    layout::missing::<Canvas>(theme, direction, ())
 }
 
 /// A transparent picture of 1×1 pixel, hidden from assistive technology.

@@ -101,6 +101,14 @@ impl Skin {
         }
     }
 
+    /// The look of a theme on a dark page.
+    pub(crate) fn dark(theme: Theme) -> &'static Self {
+        match theme {
+            Theme::Dsfr => &DSFR_DARK,
+            Theme::Lba => &LBA_DARK,
+        }
+    }
+
     /// The colours of an indicator.
     pub(crate) fn tint(&self, indicator: Indicator) -> Tint {
         match indicator {
@@ -170,6 +178,34 @@ const LBA: Skin = Skin {
     others: Tint { strong: "#854300", pale: "#fdf1e1", track: "#f5dcbb" },
 };
 
+const DSFR_DARK: Skin = Skin {
+    card: "#161616",
+    border: "#3a3a3a",
+    heading: "#ffffff",
+    text: "#eeeeee",
+    muted: "#a8a8a8",
+    tint: "#21213f",
+    accent: "#8585f6",
+    employment: Tint { strong: "#9a9aff", pale: "#272747", track: "#3a3a3a" },
+    formation: Tint { strong: "#9fb8ee", pale: "#232c42", track: "#3a3a3a" },
+    others: Tint { strong: "#cecece", pale: "#2a2a2a", track: "#3a3a3a" },
+    ..DSFR
+};
+
+const LBA_DARK: Skin = Skin {
+    card: "#1b1b2b",
+    border: "#3b3b55",
+    heading: "#e3e3ff",
+    text: "#e4e4f0",
+    muted: "#b4b4cc",
+    tint: "#2a2a42",
+    accent: "#b79cf0",
+    employment: Tint { strong: "#7ad79a", pale: "#1d3527", track: "#2f4d3a" },
+    formation: Tint { strong: "#c3acf5", pale: "#2c2445", track: "#433766" },
+    others: Tint { strong: "#f3b16f", pale: "#3b2a17", track: "#574026" },
+    ..LBA
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,8 +234,9 @@ mod tests {
     fn contrast() {
         const TEXT: f64 = 4.5;
         const GRAPHIC: f64 = 3.0;
-        for theme in Theme::ALL {
-            let skin = Skin::of(theme);
+        for (theme, skin) in
+            Theme::ALL.into_iter().flat_map(|theme| [(theme, Skin::of(theme)), (theme, Skin::dark(theme))])
+        {
             let mut pairs = vec![
                 ("heading", skin.heading, skin.card, TEXT),
                 ("text", skin.text, skin.card, TEXT),

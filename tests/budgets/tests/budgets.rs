@@ -27,6 +27,8 @@ const INTERNAL_MAX: u64 = 2 << 20;
 const TOOLS_MAX: u64 = 900 << 10;
 /// The largest component of the matching, in bytes.
 const MATCHING_MAX: u64 = 900 << 10;
+/// The component of pictures: what paints them, and a face, beside what a read route is.
+const IMAGES_MAX: u64 = 1 << 20;
 /// The largest import, and the largest pull, in bytes.
 const IMPORT_MAX: u64 = 2 << 20;
 
@@ -175,6 +177,8 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
     let identifiers = ["MEF/2389901133", "MEF/2389901132", "MEF/2389901133"];
     let identifiers = identifiers.map(|identifier| format!("{api}/identifiants/{identifier}")).to_vec();
     let comparisons: Vec<String> = formation.iter().map(|t| t.replace("/inserjeunes/", "/comparaison/")).collect();
+    let pictures =
+        |ext: &str| -> Vec<String> { national.iter().map(|t| t.replace("/inserjeunes/", "/images/") + ext).collect() };
     let thrice = |target: &str| vec![format!("{api}/{target}"); 3];
     let not_there = vec![format!("{api}/certifications/99999999"); 3];
     for (name, targets, header, status) in [
@@ -187,6 +191,8 @@ fn count() -> anyhow::Result<BTreeMap<String, u64>> {
         ("comparison, establishment", &comparisons, None, 200),
         ("identifier of one code", &identifiers, None, 307),
         ("identifier of two codes", &thrice("identifiants/RNCP/RNCP99001"), None, 300),
+        ("picture, SVG", &pictures(".svg"), None, 200),
+        ("picture, PNG", &pictures(".png"), None, 200),
         ("document, hot", &vec![formation[0].clone(); 3], None, 200),
         ("document, 304", &vec![formation[0].clone(); 3], Some(("if-none-match", "*")), 304),
         ("document, missing", &not_there, None, 404),
@@ -317,6 +323,7 @@ fn components_stay_within_their_sizes() {
             "apercu" | "comptes" | "rapports" => INTERNAL_MAX,
             "mcp" => TOOLS_MAX,
             "appariement" => MATCHING_MAX,
+            "images" => IMAGES_MAX,
             _ => READ_MAX,
         };
         assert!(size <= most, "{id}: {size} bytes, at most {most}");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use support::root;
 
 /// The crates that know no runtime and do no I/O of their own.
-const PURE: [&str; 6] = ["domain", "treatments", "matching", "store", "api", "widget"];
+const PURE: [&str; 7] = ["domain", "treatments", "matching", "store", "api", "widget", "raster"];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {

@@ -82,6 +82,8 @@ fn invariant_6_answers_do_not_depend_on_what_came_before() {
         one,
         "/api/inserjeunes/certifications/23830099011",
         "/api/inserjeunes/certifications/40099011.svg?theme=lba",
+        "/api/images/certifications/40099011.svg?largeur=240",
+        "/api/images/certifications/40099011.png?vue=filieres",
         "/api/inserjeunes/certifications/40099011?vue=filieres",
         "/api/inserjeunes/certifications/99999999",
         "/api/inserjeunes/certifications/99999999.svg?imageOnError=true",

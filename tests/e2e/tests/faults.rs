@@ -18,10 +18,12 @@ fn must_be_unavailable(path: &str, answer: &Answer) {
     assert_eq!(answer.json()["statusCode"], 503, "{path}");
 }
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 10] = [
     "/api/inserjeunes/certifications/40099011",
     "/api/inserjeunes/certifications/40099011.svg",
     "/api/inserjeunes/certifications/40099011.svg?imageOnError=true",
+    "/api/images/certifications/40099011.svg",
+    "/api/images/certifications/40099011.png?imageOnError=true",
     "/api/inserjeunes/certifications/40099011?vue=filieres",
     "/api/inserjeunes/regionales/11/certifications/40099011",
     "/api/inserjeunes/certifications",

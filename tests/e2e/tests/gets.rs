@@ -16,9 +16,10 @@ fn gets(application: &Application, path: &str) -> u64 {
 
 /// What each kind of request may ask of the store past the pointer, in a fresh instance and in one that has answered
 /// the same before.
-const KINDS: [(&str, u64, u64); 16] = [
+const KINDS: [(&str, u64, u64); 17] = [
     ("/api/inserjeunes/certifications/40099011", 1, 0),
     ("/api/inserjeunes/certifications/40099011.svg", 1, 0),
+    ("/api/images/certifications/40099011.png?fond=sombre", 1, 0),
     ("/api/inserjeunes/certifications/40099011?millesime=2021", 1, 0),
     ("/api/inserjeunes/regionales/11/certifications/40099011", 2, 0),
     ("/api/inserjeunes/mailles/academies/28/certifications/40099011", 1, 0),

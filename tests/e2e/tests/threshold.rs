@@ -218,6 +218,7 @@ fn paths() -> Vec<String> {
                 for image in ["", ".svg"] {
                     paths.push(format!("/api/inserjeunes/{base}{image}{view}"));
                 }
+                paths.push(format!("/api/images/{base}.svg{view}"));
             }
         }
         for theme in ["dsfr", "lba"] {

@@ -116,6 +116,7 @@ fn what_is_public_is_shared_by_address_and_encoding_and_nothing_else_is() {
         "/api/comparaison/certifications/40099011",
         "/api/inserjeunes/identifiants/RNCP/RNCP99001",
         "/api/inserjeunes/identifiants/MEF/2389901133?millesime=2023",
+        "/api/images/certifications/40099011.png",
         "/api/inserjeunes/certifications/99999999",
         "/api/recherche?q=exemple",
         "/static/style.css",

@@ -213,12 +213,14 @@ await Promise.all([page.waitForURL(/etablissements/), page.keyboard.press("Enter
 await until(() => document.activeElement.matches("#integrer summary"), "how to embed it");
 await page.keyboard.press("Enter");
 // What is copied elsewhere is whole, and holds where the pages lie.
-for (const [label, start] of [["Code à intégrer", `<img src="${base}/api/inserjeunes/`], ["curl", `curl '${base}/api/inserjeunes/`]]) {
+for (const [label, start] of [["Code à intégrer", `<img src="${base}/api/images/`], ["Si votre page a un mode sombre", "<picture>"], ["curl", `curl '${base}/api/inserjeunes/`]]) {
   const text = await page.textContent(`pre[aria-label="${label}"]`);
   check(text.startsWith(start), `${label}: ${text}`);
 }
 const embedded = (await page.textContent("pre[aria-label='Code à intégrer']")).match(/src="([^"]+)"/)[1];
 check((await context.request.get(embedded)).ok(), `no image at ${embedded}`);
+const file = await context.request.get(await page.getAttribute("#integrer a[download]", "href").then((href) => new URL(href, page.url()).href));
+check(file.ok() && (await file.body()).subarray(1, 4).toString() === "PNG", `no PNG: ${file.status()}`);
 // Addresses of the former explorer lead on.
 for (const [hash, end] of [["#q=cuisine", "recherche?q=cuisine"], ["#c=40099011&r=04", "certifications/40099011?region=04"], ["#u=9749801K", "etablissements/9749801K"]]) {
   await page.goto("about:blank");

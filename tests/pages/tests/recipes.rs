@@ -27,6 +27,12 @@ fn said(output: &Output) -> String {
     text(&output.stdout)
 }
 
+/// The lines of a recipe, without those that are empty.
+fn lines_of(name: &str) -> usize {
+    let text = std::fs::read_to_string(root().join("docs/recettes").join(name)).unwrap();
+    text.lines().filter(|line| !line.trim().is_empty()).count()
+}
+
 fn python(test: &str) -> Option<PathBuf> {
     let there = Command::new("tests/pages/setup.sh").arg("reuse").current_dir(root()).output().unwrap();
     if !there.status.success() {
@@ -51,10 +57,9 @@ fn javascript_reads_a_document_twice_and_follows_pages() {
 fn a_mirror_follows_the_feed_and_is_what_a_new_one_would_be() {
     let Some(python) = python("a_mirror_follows_the_feed_and_is_what_a_new_one_would_be") else { return };
     let (app, folder) = (start().unwrap(), support::Folder::new("mirror").unwrap());
-    let mirror = |name: &str| recipe(&app, &python, "miroir.py", &[&folder.path().join(name)]);
-    let read = |name: &str| -> Value {
-        serde_json::from_slice(&std::fs::read(folder.path().join(name).join("miroir.json")).unwrap()).unwrap()
-    };
+    let file = |name: &str| folder.path().join(name).with_extension("json");
+    let mirror = |name: &str| recipe(&app, &python, "miroir.py", &[&file(name)]);
+    let read = |name: &str| -> Value { serde_json::from_slice(&std::fs::read(file(name)).unwrap()).unwrap() };
     assert!(said(&mirror("a")).contains("repris en entier"));
     let whole = app.get("/api/inserjeunes/formations.csv?items_par_page=1000000").unwrap();
     let in_force = app.get("/api/status").unwrap().json()["millesimes_en_vigueur"]["formations"].clone();
@@ -89,13 +94,14 @@ fn a_mirror_follows_the_feed_and_is_what_a_new_one_would_be() {
     drop(app);
     let gone = Command::new(&python)
         .arg(root().join("docs/recettes/miroir.py"))
-        .arg(folder.path().join("a"))
+        .arg(file("a"))
         .env("URL", "http://127.0.0.1:1")
         .env("CLE", "x")
         .output()
         .unwrap();
     assert!(!gone.status.success());
     assert_eq!(read("a"), before);
+    assert!(lines_of("miroir.py") <= 30);
 }
 
 #[test]
@@ -130,9 +136,7 @@ fn fingerprints_are_made_anew_of_the_exports_by_thirty_lines() {
     for (name, digest) in published {
         assert!(made.contains(&format!("{name} {} identique\n", digest.as_str().unwrap())), "{name}: {made}");
     }
-    // Thirty lines, without those that are empty.
-    let text = std::fs::read_to_string(root().join("docs/recettes/empreinte.py")).unwrap();
-    assert!(text.lines().filter(|line| !line.trim().is_empty()).count() <= 30);
+    assert!(lines_of("empreinte.py") <= 30);
 }
 
 #[test]

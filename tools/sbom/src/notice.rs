@@ -37,6 +37,8 @@ pub fn list(root: &Path, packages: &BTreeSet<Package>) -> anyhow::Result<String>
     text += "  the standard library of Rust (MIT or Apache-2.0), © the Rust project's developers\n";
     text +=
         "  wasi-libc (MIT, Apache-2.0 with the LLVM exception, and parts under MIT and BSD licences), © its authors\n";
+    text += "\nEmbedded in the component images\n\n";
+    text += "  Arimo, Latin letters of it (OFL-1.1), © The Arimo Project Authors; the text is in crates/raster/fonts/OFL.txt\n";
     text += "\nEmbedded in the documentation, where it is built with scripts/assets --install\n\n";
     let dsfr = npm_version(root, "@gouvfr/dsfr")?;
     writeln!(

@@ -31,6 +31,7 @@ fn kind(row: &Row<'_>) -> Option<&'static str> {
             Some("recherche")
         }
         "api/comparaison/..." => Some("documents"),
+        "api/images/..." => Some("images"),
         "/" | "etat" | "api/doc" | "api/doc/..." => Some("pages"),
         _ => None,
     }

@@ -190,7 +190,7 @@ pub(super) async fn course<K: KeyValue>(data: &SiteData<'_, K>, uai: &str, code:
             a.fr-btn.fr-btn--secondary href=(format!("/comparer?avec={uai}-{code}")) { "Comparer avec une autre formation" }
             " " a.fr-link href="/contact" { "Signaler une erreur" }
         }
-        (fold::embed(data.deployment.address.as_deref(), &format!("{api}.svg"), &format!("{label}, {name}").replace('"', "")))
+        (fold::embed(data.deployment.address.as_deref(), &api, &format!("{label}, {name}").replace('"', "")))
         (fold::developers(data.deployment.address.as_deref(), &[code.to_owned(), format!("UAI {uai}")], &[("Cette formation", api)]))
     };
     let title = format!("{label}, {name}");

@@ -33,15 +33,33 @@ pub(super) fn developers(address: Option<&str>, codes: &[String], calls: &[(&str
     }
 }
 
-/// How an establishment shows a picture of its figures.
-pub(super) fn embed(address: Option<&str>, svg: &str, title: &str) -> Markup {
+/// How others show a picture of these figures: `path` is that of the document, `title` names it.
+pub(super) fn embed(address: Option<&str>, path: &str, title: &str) -> Markup {
     let root = address.map_or_else(|| ROOT.to_owned(), |address| format!("{address}/"));
+    let image = path.replacen("api/inserjeunes/", "api/images/", 1);
+    let alt = format!("Que deviennent les jeunes après cette formation\u{a0}? {title}");
+    // As wide as its page lets it be; in rem, so that it grows where visitors enlarge their text.
+    let img = |root: &str| {
+        format!(
+            "<img src=\"{root}{image}.svg?imageOnError=true\" alt=\"{alt}\" width=\"320\" loading=\"lazy\" \
+             style=\"width:20rem;max-width:100%;height:auto\">"
+        )
+    };
+    let dark = format!(
+        "<picture>\n  <source media=\"(prefers-color-scheme: dark)\" srcset=\"{root}{image}.svg?fond=sombre&amp;imageOnError=true\">\n  {}\n</picture>",
+        img(&root)
+    );
     html! {
         details.fold #integrer {
-            summary { "Montrer ces chiffres sur un autre site" }
+            summary { "Montrer ces chiffres sur un autre site, dans un courriel ou un document" }
             p { "Copiez ce code dans votre page\u{a0}: l’image se met à jour d’elle-même." }
-            img.picture src=(format!("/{svg}?imageOnError=true")) alt=(title) loading="lazy";
-            (block("Code à intégrer", &format!("<img src=\"{root}{svg}?imageOnError=true\" alt=\"{title}\" loading=\"lazy\">")))
+            img.picture src=(format!("/{image}.svg?imageOnError=true")) alt=(alt) loading="lazy";
+            (block("Code à intégrer", &img(&root)))
+            (block("Si votre page a un mode sombre", &dark))
+            p {
+                "Un courriel ou un traitement de texte demande un PNG\u{a0}: "
+                a.fr-link href=(format!("/{image}.png?imageOnError=true")) download { "Télécharger en PNG" }
+            }
         }
     }
 }

@@ -217,14 +217,10 @@ mod tests {
 
     #[test]
     fn rows_that_share_their_texts_take_less_than_before() {
-        let rows: Vec<String> = (0..300)
+        let rows: Vec<String> = (0..600)
             .map(|n| {
-                let name = ["Lycée professionnel des Coteaux", "Centre de formation d'apprentis du Val"][n / 7 % 2];
-                format!(
-                    "{{\"uai\":\"0{:06}B\",\"etablissement\":\"{name}\",\"code\":\"400{:05}\",\"nb\":{n}}}",
-                    n / 3,
-                    n * 7 % 1_000
-                )
+                let (town, code) = (n * 7 % 150, n * 31 % 1_000);
+                format!("{{\"etablissement\":\"Lycée professionnel de la commune numéro {town} sur Loire\",\"code\":\"400{code:05}\"}}")
             })
             .collect();
         let texts: Vec<TextRow<'_>> = rows.iter().map(|row| TextRow::text(row.as_bytes())).collect();

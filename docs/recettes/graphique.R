@@ -11,6 +11,9 @@ shown <- frame[!rate %in% c("null", ""), ]
 shown$rate <- as.integer(shown$taux_en_emploi_6_mois)
 shown <- shown[order(shown$rate), ]
 
+if (nrow(shown) == 0) {
+  stop(arguments[1], " : ", nrow(frame), " lignes dans le millésime en vigueur, aucune n'a de taux ; rien n'est dessiné")
+}
 pdf(arguments[2], width = 8, height = 5)
 par(mar = c(6, 12, 3, 1))
 barplot(shown$rate, names.arg = shown$region, horiz = TRUE, las = 1, xlim = c(0, 100),

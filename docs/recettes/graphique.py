@@ -17,11 +17,13 @@ rate = "taux_en_emploi_6_mois"
 hidden = frame[frame[rate] == "null"]
 shown = frame[~frame[rate].isin(["null", ""])].astype({rate: int}).sort_values(rate)
 
+if shown.empty:
+    sys.exit(f"{CODE} : {len(frame)} lignes dans le millésime en vigueur, aucune n'a de taux ; rien n'est dessiné")
 axes = shown.plot.barh(x="region", y=rate, legend=False, figsize=(8, 1 + len(shown) / 2))
 axes.set(xlim=(0, 100), xlabel="En emploi salarié 6 mois après la sortie, en %", ylabel="", title=f"Certification {CODE}")
 note = "Source : InserJeunes, DEPP et DARES, millésime " + ", ".join(sorted(set(frame["millesime"])))
 if len(hidden):
-    note += "\nMoins de 20 jeunes : " + ", ".join(sorted(hidden["region"]))
+    note += "\nMasqué (moins de 20 jeunes) ou non calculable : " + ", ".join(sorted(hidden["region"]))
 axes.figure.text(0.01, 0.01, note, fontsize=8)
 axes.figure.tight_layout(rect=(0, 0.08, 1, 1))
 axes.figure.savefig(IMAGE)

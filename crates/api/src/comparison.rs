@@ -174,7 +174,10 @@ impl<K: KeyValue> Beside<'_, K> {
             let outcome = self.find(&target, closings).await?;
             let same_voie = |json: &DocumentJson| json.shown.as_ref().is_some_and(|it| voie(it) == voie(self.shown));
             // Years before the final one lead to one and the same document.
-            if outcome.as_ref().is_ok_and(|json| same_voie(json) || told.contains(&json.body)) {
+            // They are told apart by all that is published of them, not by the fields that were asked for.
+            let own =
+                |json: &DocumentJson| json.shown.as_ref().map_or_else(|| json.body.clone(), |it| it.body().to_vec());
+            if outcome.as_ref().is_ok_and(|json| same_voie(json) || told.contains(&own(json))) {
                 continue;
             }
             if body.last() != Some(&b'[') {
@@ -185,7 +188,7 @@ impl<K: KeyValue> Beside<'_, K> {
             body.extend_from_slice(b"\",");
             write_outcome(body, outcome.as_ref().map(|json| json.body.clone()));
             body.push(b'}');
-            told.extend(outcome.ok().map(|json| json.body));
+            told.extend(outcome.ok().map(|json| own(&json)));
         }
         body.extend_from_slice(b"]}");
         Ok(())

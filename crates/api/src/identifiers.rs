@@ -23,9 +23,10 @@ use matching::{
     Resolver,
 };
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use store::Reader;
 use store::kv::KeyValue;
-use store::search::{PlaceTable, code_key};
+use store::search::{PlaceTable, Subject, code_key};
 
 /// Codes that are told, at most; `total` counts the others.
 pub const CHOICES_MAX: usize = 20;
@@ -346,21 +347,48 @@ struct ReachedCode {
     code: CodeCertification,
 }
 
-/// The codes of the first level that yields any, of one voie or of all, in the order of their voies.
-fn reached(resolutions: &[Resolution], voie: Option<&str>) -> Vec<ReachedCode> {
+/// Every code of the resolver's answers.
+fn reached(resolutions: &[Resolution]) -> Vec<ReachedCode> {
     let of_voie = |one: &Resolution| match (one.family, one.form) {
         (CodeFamily::Higher, _) => "superieur",
         // The row is asked for as one of a school.
         (CodeFamily::Secondary, Form::Normal) => "scolaire",
         (CodeFamily::Secondary, Form::Inverse) => "apprentissage",
     };
-    let mut all: Vec<ReachedCode> = resolutions
-        .iter()
-        .filter(|one| voie.is_none_or(|voie| voie == of_voie(one)))
-        .flat_map(|one| {
-            one.codes.iter().map(|code| ReachedCode { level: one.level, voie: of_voie(one), code: code.clone() })
-        })
-        .collect();
+    let codes = |one: &Resolution| {
+        let (level, voie) = (one.level, of_voie(one));
+        one.codes.iter().map(move |code| ReachedCode { level, voie, code: code.clone() }).collect::<Vec<_>>()
+    };
+    resolutions.iter().flat_map(codes).collect()
+}
+
+/// Adds the MEFSTAT11s with data of the CFDs that were reached, as the search knows them, where the resolver led to none that
+/// has data: a row of Parcoursup is led to the one code that its rules choose, a reader wants the documents of the diploma.
+async fn with_schools<K: KeyValue>(reader: &Reader<K>, codes: &mut Vec<ReachedCode>) -> Result<(), ApiError> {
+    let (mut cfds, mut served) = (BTreeSet::new(), BTreeSet::new());
+    for one in &*codes {
+        match one.code.code_type() {
+            CodeType::Cfd if cfds.len() < CHOICES_MAX => drop(cfds.insert((one.level, one.code.clone()))),
+            CodeType::Mef if reader.places(&code_key(one.code.as_str())).await?.is_some() => {
+                served.insert(one.level);
+            }
+            _ => {}
+        }
+    }
+    for (level, cfd) in cfds.into_iter().filter(|(level, _)| !served.contains(level)) {
+        let card = reader.card(Subject::Certification, cfd.as_str()).await?;
+        for other in card.iter().flat_map(|card| &card.codes).filter(|other| other.has_data) {
+            if let Some(code) = CodeCertification::parse(&other.code).filter(|code| code.code_type() == CodeType::Mef) {
+                codes.push(ReachedCode { level, voie: "scolaire", code });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Those of the first level that yields any, of one voie or of all, in the order of their voies.
+fn of_voie(mut all: Vec<ReachedCode>, voie: Option<&str>) -> Vec<ReachedCode> {
+    all.retain(|one| voie.is_none_or(|voie| voie == one.voie));
     all.sort_unstable();
     all.dedup();
     let level = all.first().map(|first| first.level);
@@ -391,10 +419,15 @@ async fn serve<K: KeyValue>(
         );
     let resolutions =
         data.settle(|packed, _| Resolver::new(packed, &nomenclatures, demand.options).resolve(&row)).await?;
-    let codes = reached(&resolutions, demand.voie);
+    let mut all = reached(&resolutions);
+    // A MEF names one course of a school.
+    if demand.system != IdentifierSystem::Mef && demand.voie.is_none_or(|voie| voie == "scolaire") {
+        with_schools(data.reader(), &mut all).await?;
+    }
+    let elsewhere = !all.is_empty();
+    let codes = of_voie(all, demand.voie);
     let total = codes.len();
     if codes.is_empty() {
-        let elsewhere = !reached(&resolutions, None).is_empty();
         return Err(nothing(&data, demand, elsewhere).await?);
     }
     let mut choices = Vec::new();

@@ -126,6 +126,20 @@ fn a_diploma_of_two_voies_is_a_choice_and_a_voie_makes_it_one() {
     }
 }
 
+/// A diploma that Parcoursup's rules lead to its CFD alone has documents of its schools all the same.
+#[test]
+fn courses_of_a_school_are_offered_where_the_matching_chooses_none_with_data() {
+    let registers = registers();
+    let (status, body) = registers.get("RNCP/RNCP99001?voie=scolaire");
+    assert_eq!((status, identifiers(&body)), (307, vec!["23830099011"]), "the final year, and no other");
+    for asked in ["IDEO/FOR.71", "CERTIFINFO/501", "RNCP/7001"] {
+        let (status, body) = registers.get(asked);
+        let choices = body["choix"].as_array().unwrap();
+        let schools = choices.iter().filter(|choice| choice["voie"] == "scolaire" && choice["donnees"] == true);
+        assert!(status == 300 && schools.count() > 0, "{asked}: {body}");
+    }
+}
+
 #[test]
 fn every_register_leads_to_documents() {
     let registers = registers();

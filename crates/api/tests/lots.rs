@@ -392,6 +392,13 @@ fn a_comparison_is_made_of_whole_answers_of_documents() {
         assert_eq!(comparison.contains_key("region"), lower, "{pair:?}");
         assert_eq!(comparison.contains_key("pays"), !pair.maille.is_empty(), "{pair:?}");
         let others = comparison["autre_voie"].as_array().unwrap();
+        // Fewer fields are no fewer documents, though they may be alike then.
+        let narrow = sample.get(&format!("/api/comparaison{}", pair.path()), &pair.query("champs=millesime"));
+        let narrow: Value = serde_json::from_slice(&bytes(narrow)).unwrap();
+        let codes = |others: &Value| {
+            others.as_array().unwrap().iter().map(|it| it["code_certification"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&narrow["comparaison"]["autre_voie"]), codes(&comparison["autre_voie"]), "{pair:?}");
         let of_place = |maille, place: &str| Pair { maille, place: place.to_owned(), ..pair.clone() };
         let mut beside: Vec<(Pair, &Value)> = Vec::new();
         if let Some(region) = comparison.get("region") {

@@ -92,7 +92,7 @@ fn last_segment<'a>(pattern: &str, path: &'a str) -> Option<&'a str> {
     let mut last = "";
     for part in pattern.split('/') {
         if part == "..." {
-            return Some(last);
+            return segments.next().filter(|segment| !segment.is_empty()).map(|_| last);
         }
         last = segments.next().filter(|segment| !segment.is_empty())?;
         let named = last.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

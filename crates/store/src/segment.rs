@@ -150,7 +150,17 @@ pub fn append_rows(
     count: usize,
     style: RowStyle<'_>,
 ) -> Result<(), Damaged> {
-    let start = SegmentStart::read(segment)?;
+    append(out, segment, &SegmentStart::read(segment)?, from, count, style)
+}
+
+fn append(
+    out: &mut Vec<u8>,
+    segment: &Frame<'_>,
+    start: &SegmentStart<'_>,
+    from: usize,
+    count: usize,
+    style: RowStyle<'_>,
+) -> Result<(), Damaged> {
     let block = start.block;
     let until = from.checked_add(count).filter(|until| *until <= start.rows).ok_or(Damaged)?;
     let mut unfolding = Unfolding::new(SegmentHead::read(&start.shared).ok_or(Damaged)?);
@@ -175,8 +185,9 @@ pub fn append_rows(
 /// [`Damaged`] where anything fails its checksum.
 pub fn verify(segment: &Frame<'_>) -> Result<usize, Damaged> {
     let segment = segment.whole()?;
-    let SegmentStart { rows, block, .. } = SegmentStart::read(&segment)?;
-    append_rows(&mut Vec::new(), &segment, 0, rows, RowStyle { first: true, between: &[], now: 0 })?;
+    let start = SegmentStart::read(&segment)?;
+    let (rows, block) = (start.rows, start.block);
+    append(&mut Vec::new(), &segment, &start, 0, rows, RowStyle { first: true, between: &[], now: 0 })?;
     if rows.div_ceil(block) + 1 == segment.pieces() { Ok(rows) } else { Err(Damaged) }
 }
 

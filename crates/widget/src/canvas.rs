@@ -86,18 +86,28 @@ impl Surface for Canvas {
         }
         push_all(&mut svg, &[&id, "-f\" font-family=\"", skin.font, "\">\n"]);
         for (tag, suffix, text) in parts {
-            push_all(&mut svg, &["<", tag, " id=\"", &id, suffix, "\">"]);
-            push_escaped(&mut svg, text);
-            push_all(&mut svg, &["</", tag, ">\n"]);
+            push_text(&mut svg, tag, &[&id, suffix], text);
         }
-        svg.push_str("<rect x=\"0.5\" y=\"0.5\"");
-        push_number(&mut svg, "width", width - 1);
-        push_number(&mut svg, "height", height - 1);
-        push_number(&mut svg, "rx", skin.radius);
+        push_card(&mut svg, [width, height], skin.radius);
         push_all(&mut svg, &[" fill=\"", skin.card, "\" stroke=\"", skin.border, "\"/>\n<g id=\"", &id, "-f\">"]);
         push_all(&mut svg, &[&self.body, "\n</g>\n</svg>\n"]);
         svg
     }
+}
+
+/// An element of one text, by its name.
+fn push_text(svg: &mut String, tag: &str, [id, suffix]: &[&str; 2], text: &str) {
+    push_all(svg, &["<", tag, " id=\"", id, suffix, "\">"]);
+    push_escaped(svg, text);
+    push_all(svg, &["</", tag, ">\n"]);
+}
+
+/// The card under everything, up to its colours.
+fn push_card(svg: &mut String, [width, height]: [i32; 2], radius: i32) {
+    svg.push_str("<rect x=\"0.5\" y=\"0.5\"");
+    push_number(svg, "width", width - 1);
+    push_number(svg, "height", height - 1);
+    push_number(svg, "rx", radius);
 }
 
 impl Canvas {
@@ -122,14 +132,9 @@ impl Canvas {
         push_all(&mut svg, &[&id, "-t ", &id, "-d\""]);
         push_all(&mut svg, &[" font-family=\"", font, "\">\n"]);
         for (tag, suffix, text) in [("title", "-t", title), ("desc", "-d", details)] {
-            push_all(&mut svg, &["<", tag, " id=\"", &id, suffix, "\">"]);
-            push_escaped(&mut svg, text);
-            push_all(&mut svg, &["</", tag, ">\n"]);
+            push_text(&mut svg, tag, &[&id, suffix], text);
         }
-        svg.push_str("<rect x=\"0.5\" y=\"0.5\"");
-        push_number(&mut svg, "width", width - 1);
-        push_number(&mut svg, "height", height - 1);
-        push_number(&mut svg, "rx", radius);
+        push_card(&mut svg, [width, height], radius);
         push_all(&mut svg, &[" fill=\"", card, "\" stroke=\"", border, "\"/>", &self.body, "\n</svg>\n"]);
         svg
     }

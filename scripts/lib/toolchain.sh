@@ -8,3 +8,15 @@ if command -v rustup >/dev/null 2>&1 && [ -z "${RUSTUP_TOOLCHAIN:-}" ]; then
         export RUSTUP_TOOLCHAIN=stable
     fi
 fi
+
+# `without_paths cargo build --target TARGET …`: what is built holds no path of the machine that built it. Places of panics name
+# the sources of dependencies, each with the folder that cargo unpacks it to: components would tell it to whoever reads them,
+# and be larger where its name is longer. Only what is built for TARGET is concerned.
+without_paths() {
+    local flags='' unpacked
+    while read -r unpacked; do
+        flags+="${flags:+$'\x1f'}--remap-path-prefix=$unpacked="
+    done < <(cargo metadata --locked --format-version 1 | grep -o '"manifest_path":"[^"]*/registry/src/[^/"]*/' |
+        cut -d'"' -f4 | sort -u)
+    CARGO_ENCODED_RUSTFLAGS=$flags "$@"
+}

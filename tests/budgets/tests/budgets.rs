@@ -329,3 +329,19 @@ fn components_stay_within_their_sizes() {
         assert!(size <= most, "{id}: {size} bytes, at most {most}");
     }
 }
+
+/// Places of panics name sources: by a path of the machine that built them, components would be larger on one machine than on
+/// another, and tell how it is laid out.
+#[test]
+fn components_name_no_path_of_the_machine_that_built_them() {
+    components_are_built().unwrap();
+    let manifest = host::manifest::Manifest::read(&root().join("spin.toml")).unwrap();
+    let home = std::env::var("HOME").unwrap();
+    for (id, component) in &manifest.components {
+        let bytes = std::fs::read(&component.source).unwrap();
+        for path in ["/registry/src/", &format!("{home}/"), root().to_str().unwrap()] {
+            let found = bytes.windows(path.len()).any(|window| window == path.as_bytes());
+            assert!(!found, "{id} holds {path}: build it by scripts/build");
+        }
+    }
+}

@@ -301,7 +301,7 @@ fn requests() -> Vec<Request> {
         .into_iter()
         .chain(wrong.map(|path| format!("/api/inserjeunes/{path}")))
         .chain(search.map(|words| format!("/api/recherche?q={}", words.replace(' ', "%20"))))
-        // These tell moments; of what changed, `crates/publication/tests/changes.rs` shows that hidden figures are no part.
+        // These tell moments; of what changed, `crates/publication/tests/it/changes.rs` shows that hidden figures are no part.
         .filter(|path| path != "/etat" && !path.contains("/changements"));
     let mut requests: Vec<Request> = paths.map(|path| Request::get(&path)).collect();
     let mut rows = "CODEFORMATIONACCUEIL;UAI_COMPOSANTE;CODEMEF;CODECFD\n".to_owned();

@@ -1,10 +1,8 @@
 //! Matching a catalogue over the in-memory store: published, asked for, answered.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-
+use crate::common::{ReadStore, World};
 use api::{BodyStream, Request, ResponseBody, Runtime, VariableFault, matcher};
-use common::{ReadStore, World};
 use domain::{Document, Kind};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::StreamExt;

@@ -3,9 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-
-use common::MIDNIGHT;
+use crate::common::MIDNIGHT;
 use futures_executor::block_on;
 use publication::*;
 use serde_json::{Value, json};

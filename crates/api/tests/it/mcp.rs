@@ -1,21 +1,15 @@
 //! The routes as tools of assistants: what the protocol asks of a server, and that a tool answers as its route does.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-mod instance;
-mod sample;
-
+use crate::common::ReadStore;
+use crate::instance::{Instance, bytes};
+use crate::sample::{lines, publish};
 use api::mcp::{BATCH_MAX, BODY_MAX, VERSIONS};
-use api::{BodyStream, Request, Response, ResponseBody, lots, mcp, routes, search};
-use common::ReadStore;
+use api::{Request, Response, mcp};
 use futures_executor::block_on;
-use futures_util::stream::iter;
-use instance::Instance;
 use proptest::prelude::*;
-use sample::{lines, publish};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 type Server = Instance<ReadStore>;
 
@@ -23,13 +17,6 @@ fn server() -> Server {
     let server = Server { now: 1_764_237_000_000, ..Server::default() };
     publish(&server.store.0, "1", &lines());
     server
-}
-
-fn bytes(response: Response) -> Vec<u8> {
-    match response.body {
-        ResponseBody::Bytes(bytes) => bytes,
-        ResponseBody::Stream(_) => panic!("a stream"),
-    }
 }
 
 const KIND: (&str, &str) = ("content-type", "application/json");
@@ -54,7 +41,7 @@ impl Server {
         (status, serde_json::from_slice(&bytes(response)).unwrap())
     }
 
-    fn ask(&self, method: &str, params: Value) -> Value {
+    fn answer(&self, method: &str, params: Value) -> Value {
         let (status, answer) = self.message(&json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}));
         assert_eq!((status, &answer["id"], &answer["jsonrpc"]), (200, &json!(7), &json!("2.0")), "{answer}");
         answer
@@ -62,30 +49,15 @@ impl Server {
 
     /// The result of a tool.
     fn tool(&self, name: &str, arguments: Value) -> Value {
-        self.ask("tools/call", json!({"name": name, "arguments": arguments}))["result"].clone()
-    }
-
-    /// What a public route answers.
-    fn get(&self, path: &str) -> (u16, String) {
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let request =
-            Request { method: "GET".into(), path: path.to_owned(), query: query.to_owned(), ..Request::default() };
-        let response = block_on(async {
-            match path.trim_start_matches("/api/inserjeunes/").split('/').next().unwrap() {
-                "certifications" => routes::certifications(self, request).await,
-                "regionales" => routes::regionales(self, request).await,
-                "formations" => routes::formations(self, request).await,
-                "mailles" => routes::mailles(self, request).await,
-                _ if path.starts_with("/api/recherche") => search::respond(self, request).await,
-                _ => lots::respond(self, request, BodyStream::new(iter([])), Rc::new(|| 0)).await,
-            }
-        });
-        (response.status, String::from_utf8(bytes(response)).unwrap())
+        self.answer("tools/call", json!({"name": name, "arguments": arguments}))["result"].clone()
     }
 
     /// A tool's result is what its route answers: byte for byte as a text, and alike as a structure.
     fn same(&self, name: &str, arguments: Value, path: &str) -> bool {
-        let (status, body) = self.get(path);
+        let (asked, query) = path.split_once('?').unwrap_or((path, ""));
+        let response = self.get(asked, query);
+        let status = response.status;
+        let body = String::from_utf8(bytes(response)).unwrap();
         let result = self.tool(name, arguments);
         assert_eq!(result["content"][0]["text"], json!(body), "{name} {path}");
         assert_eq!(result["structuredContent"], serde_json::from_str::<Value>(&body).unwrap(), "{name} {path}");
@@ -103,7 +75,7 @@ fn a_client_says_hello_lists_the_tools_and_goes() {
         [(VERSIONS[0], VERSIONS[0]), (VERSIONS[1], VERSIONS[1]), ("2099-01-01", VERSIONS[0]), ("", VERSIONS[0])]
     {
         let client = json!({"protocolVersion": asked, "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
-        let result = server.ask("initialize", client)["result"].clone();
+        let result = server.answer("initialize", client)["result"].clone();
         assert_eq!(result["protocolVersion"], agreed);
         assert_eq!(result["capabilities"], json!({"tools": {}}));
         assert_eq!((&result["serverInfo"]["name"], result["instructions"].is_string()), (&json!("exposition"), true));
@@ -115,9 +87,9 @@ fn a_client_says_hello_lists_the_tools_and_goes() {
         assert_eq!((response.status, response.header("content-type")), (202, None));
         assert!(bytes(response).is_empty());
     }
-    assert_eq!(server.ask("ping", json!({}))["result"], json!({}));
+    assert_eq!(server.answer("ping", json!({}))["result"], json!({}));
 
-    let tools = server.ask("tools/list", json!({}))["result"]["tools"].clone();
+    let tools = server.answer("tools/list", json!({}))["result"]["tools"].clone();
     let names: Vec<&str> = tools.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["rechercher", "document", "comparaison"]);
     for tool in tools.as_array().unwrap() {
@@ -126,7 +98,8 @@ fn a_client_says_hello_lists_the_tools_and_goes() {
         assert_eq!(tool["inputSchema"]["additionalProperties"], false);
         // What the schema names is taken: alone, a member is no unknown one.
         for name in tool["inputSchema"]["properties"].as_object().unwrap().keys() {
-            let answer = server.ask("tools/call", json!({"name": tool["name"], "arguments": {name: "x", "xx": "x"}}));
+            let answer =
+                server.answer("tools/call", json!({"name": tool["name"], "arguments": {name: "x", "xx": "x"}}));
             let told = answer["error"]["message"].as_str().unwrap();
             assert!(told.contains("arguments.xx") || told.contains(name), "{told}");
         }

@@ -1,19 +1,15 @@
 //! Documents found by identifiers of other registers: over the sample, rows of our own, and the real nomenclature.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-mod instance;
-mod sample;
-
+use crate::common::ReadStore;
+use crate::instance::{Instance, bytes};
+use crate::sample::{lines, publish};
 use api::identifiers::{CHOICES_MAX, IdentifierSystem, respond};
-use api::{Request, Response, ResponseBody, routes};
-use common::ReadStore;
+use api::{Request, Response};
 use dataset::real::Real;
 use domain::Kind;
 use futures_executor::block_on;
-use instance::Instance;
 use proptest::prelude::*;
-use sample::{lines, publish};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -53,13 +49,6 @@ fn registers() -> Registers {
     registers
 }
 
-fn bytes(response: Response) -> Vec<u8> {
-    match response.body {
-        ResponseBody::Bytes(bytes) => bytes,
-        ResponseBody::Stream(_) => panic!("a stream"),
-    }
-}
-
 impl Registers {
     fn call(&self, method: &'static str, url: &str) -> Response {
         let (path, query) = url.split_once('?').unwrap_or((url, ""));
@@ -73,7 +62,7 @@ impl Registers {
     }
 
     /// Status and body.
-    fn get(&self, url: &str) -> (u16, Value) {
+    fn look_up(&self, url: &str) -> (u16, Value) {
         let response = self.call("GET", url);
         let status = response.status;
         (status, serde_json::from_slice(&bytes(response)).unwrap())
@@ -81,18 +70,9 @@ impl Registers {
 
     /// The document of an address that an answer gives.
     fn follow(&self, address: &str) -> (u16, Value) {
-        let path = address.strip_prefix("../../../../").unwrap();
+        let path = address.strip_prefix("../../../..").unwrap();
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let request =
-            Request { method: "GET".into(), path: format!("/{path}"), query: query.to_owned(), ..Request::default() };
-        let response = block_on(async {
-            match path.split('/').nth(2).unwrap() {
-                "certifications" => routes::certifications(self, request).await,
-                "regionales" => routes::regionales(self, request).await,
-                "mailles" => routes::mailles(self, request).await,
-                _ => routes::formations(self, request).await,
-            }
-        });
+        let response = self.get(path, query);
         let status = response.status;
         (status, serde_json::from_slice(&bytes(response)).unwrap())
     }
@@ -105,7 +85,7 @@ fn identifiers(body: &Value) -> Vec<&str> {
 #[test]
 fn a_diploma_of_two_voies_is_a_choice_and_a_voie_makes_it_one() {
     let registers = registers();
-    let (status, body) = registers.get("RNCP/RNCP99001");
+    let (status, body) = registers.look_up("RNCP/RNCP99001");
     assert_eq!((status, &body["total"]), (300, &json!(2)), "{body}");
     assert_eq!(identifiers(&body), ["40099011", "23830099011"]);
     assert_eq!((&body["systeme"], &body["code"]), (&json!("RNCP"), &json!("RNCP99001")));
@@ -130,10 +110,10 @@ fn a_diploma_of_two_voies_is_a_choice_and_a_voie_makes_it_one() {
 #[test]
 fn courses_of_a_school_are_offered_where_the_matching_chooses_none_with_data() {
     let registers = registers();
-    let (status, body) = registers.get("RNCP/RNCP99001?voie=scolaire");
+    let (status, body) = registers.look_up("RNCP/RNCP99001?voie=scolaire");
     assert_eq!((status, identifiers(&body)), (307, vec!["23830099011"]), "the final year, and no other");
     for asked in ["IDEO/FOR.71", "CERTIFINFO/501", "RNCP/7001"] {
-        let (status, body) = registers.get(asked);
+        let (status, body) = registers.look_up(asked);
         let choices = body["choix"].as_array().unwrap();
         let schools = choices.iter().filter(|choice| choice["voie"] == "scolaire" && choice["donnees"] == true);
         assert!(status == 300 && schools.count() > 0, "{asked}: {body}");
@@ -163,7 +143,7 @@ fn every_register_leads_to_documents() {
         assert_eq!(status, 307, "{asked}: {text}");
         assert_eq!(location, format!("../../../../api/inserjeunes/{expected}"));
         // The body says the same, for who does not follow.
-        let (_, body) = registers.get(asked);
+        let (_, body) = registers.look_up(asked);
         assert_eq!((&body["total"], &body["choix"][0]["adresse"]), (&json!(1), &json!(location)));
     }
 }
@@ -172,7 +152,7 @@ fn every_register_leads_to_documents() {
 fn a_code_of_another_entry_is_never_taken_unasked() {
     let registers = registers();
     for asked in ["RNCP/7003?voie=apprentissage", "CERTIFINFO/503?voie=apprentissage"] {
-        let (status, body) = registers.get(asked);
+        let (status, body) = registers.look_up(asked);
         assert_eq!((status, identifiers(&body)), (300, vec!["40099013"]), "{body}");
         assert_eq!(body["choix"][0]["anciennete"], "ancien");
         assert!(body["aide"].as_str().unwrap().contains("précède ou le suit"));
@@ -230,7 +210,7 @@ fn a_malformed_demand_says_the_form_that_is_expected() {
         assert!(body["aide"].as_str().unwrap().contains(help), "{asked}: {body}");
         assert!(body.to_string().len() < 1_000);
     }
-    assert_eq!(registers.get("RNCP/%ff").0, 400);
+    assert_eq!(registers.look_up("RNCP/%ff").0, 400);
 }
 
 #[test]
@@ -261,12 +241,12 @@ fn it_is_a_read_route_like_the_others() {
 #[test]
 fn many_codes_are_counted_and_twenty_are_told() {
     let registers = registers();
-    let (status, body) = registers.get("RNCP/7007?voie=apprentissage");
+    let (status, body) = registers.look_up("RNCP/7007?voie=apprentissage");
     assert_eq!((status, body["choix"].as_array().unwrap().len()), (300, CHOICES_MAX));
     // The resolver itself keeps twenty codes of a source: enough to show that there are several.
     assert_eq!(body["total"], 20);
     let before = registers.store.1.get();
-    registers.get("RNCP/7007?voie=apprentissage");
+    registers.look_up("RNCP/7007?voie=apprentissage");
     assert!(registers.store.1.get() - before <= 2 + 2 * CHOICES_MAX, "{}", registers.store.1.get() - before);
 }
 
@@ -278,7 +258,7 @@ fn invariant_3_no_figure_is_told() {
     for line in lines().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let Some(rncp) = line["doc"]["rncp"].as_str().filter(|_| line["kind"] == "rncp") else { continue };
-        let (_, body) = registers.get(&format!("RNCP/{rncp}"));
+        let (_, body) = registers.look_up(&format!("RNCP/{rncp}"));
         for choice in body["choix"].as_array().unwrap() {
             seen += 1;
             for (name, value) in choice.as_object().unwrap() {
@@ -290,7 +270,7 @@ fn invariant_3_no_figure_is_told() {
         }
     }
     assert!(seen > 20, "{seen}");
-    let (status, body) = registers.get("RNCP/7006?voie=apprentissage");
+    let (status, body) = registers.look_up("RNCP/7006?voie=apprentissage");
     assert_eq!((status, &body["choix"][0]["donnees"]), (307, &json!(false)));
     assert_eq!(
         (&body["choix"][0]["libelle"], &body["choix"][0]["diplome"]),
@@ -301,7 +281,7 @@ fn invariant_3_no_figure_is_told() {
 #[test]
 fn a_generation_without_links_says_to_come_back() {
     let registers = Registers::default();
-    assert_eq!(registers.get("RNCP/1").0, 503);
+    assert_eq!(registers.look_up("RNCP/1").0, 503);
 }
 
 proptest! {
@@ -365,7 +345,7 @@ fn real_identifiers_lead_to_real_codes() {
     asked.dedup();
     let mut answers: BTreeMap<(&str, u16), usize> = BTreeMap::new();
     for (system, code) in asked.iter().step_by(7) {
-        let (status, body) = registers.get(&format!("{}/{code}", system.name()));
+        let (status, body) = registers.look_up(&format!("{}/{code}", system.name()));
         assert!([300, 307, 404].contains(&status), "{} {code}: {body}", system.name());
         *answers.entry((system.name(), status)).or_default() += 1;
         for choice in body["choix"].as_array().into_iter().flatten() {
@@ -379,7 +359,7 @@ fn real_identifiers_lead_to_real_codes() {
         assert!(answers.get(&(system, status)).is_some_and(|count| *count > 10), "{system} {status}: {answers:?}");
     }
     // The BTS Commerce international, of both voies.
-    let (status, body) = registers.get("RNCP/RNCP38362");
+    let (status, body) = registers.look_up("RNCP/RNCP38362");
     assert_eq!(status, 300, "{body}");
     assert!(identifiers(&body).contains(&"32031213"), "{body}");
 }

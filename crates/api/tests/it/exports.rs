@@ -2,13 +2,10 @@
 //! of a row is as it is in the whole row.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-mod instance;
-
+use crate::common::{ReadStore, World};
+use crate::instance::Instance;
 use api::{Request, ResponseBody, routes};
-use common::{ReadStore, World};
 use futures_executor::{block_on, block_on_stream};
-use instance::Instance;
 use proptest::prelude::*;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
@@ -58,11 +55,11 @@ impl Seen {
 
 impl Harness {
     /// A target under `/api/inserjeunes/`, asked of the component of exports.
-    fn get(&self, target: &str) -> Seen {
-        self.ask(target, async |request| routes::lists(self, request).await)
+    fn export(&self, target: &str) -> Seen {
+        self.see(target, async |request| routes::lists(self, request).await)
     }
 
-    fn ask(&self, target: &str, route: impl AsyncFn(Request) -> api::Response) -> Seen {
+    fn see(&self, target: &str, route: impl AsyncFn(Request) -> api::Response) -> Seen {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let request = Request {
             method: "GET".into(),
@@ -159,9 +156,9 @@ fn all(list: &str) -> String {
 fn an_export_without_options_has_the_bytes_that_it_had() {
     HARNESS.with(|harness| {
         for list in LISTS {
-            let plain = harness.get(&all(list));
+            let plain = harness.export(&all(list));
             let target = all(list).replacen(".csv?", "?ext=csv&", 1);
-            let other = harness.ask(&target, async |request| match list {
+            let other = harness.see(&target, async |request| match list {
                 "certifications" => routes::certifications(harness, request).await,
                 "regionales" => routes::regionales(harness, request).await,
                 "formations" => routes::formations(harness, request).await,
@@ -170,7 +167,7 @@ fn an_export_without_options_has_the_bytes_that_it_had() {
             assert!(plain.rows().len() > 5 && plain.text == other.text, "{list}");
             assert_eq!(plain.header("content-disposition"), "attachment; filename=export-1970-01-01.csv");
         }
-        let first = harness.get("bcn.csv?items_par_page=1").text;
+        let first = harness.export("bcn.csv?items_par_page=1").text;
         assert_eq!(
             first,
             "code_certification;type;code_formation_diplome;libelle;libelle_long;diplome_libelle;date_ouverture;date_fermerture;\
@@ -183,9 +180,9 @@ fn an_export_without_options_has_the_bytes_that_it_had() {
 fn labels_are_those_of_the_list() {
     HARNESS.with(|harness| {
         for (list, count) in [("certifications", 2), ("regionales", 3), ("formations", 7), ("bcn", 0)] {
-            let plain = harness.get(&all(list)).rows();
-            let with = harness.get(&(all(list) + "&libelles=1")).rows();
-            let json = harness.get(&all(list).replacen(".csv", ".ndjson", 1)).text;
+            let plain = harness.export(&all(list)).rows();
+            let with = harness.export(&(all(list) + "&libelles=1")).rows();
+            let json = harness.export(&all(list).replacen(".csv", ".ndjson", 1)).text;
             let width = plain[0].len();
             assert_eq!(
                 &with[0][width..],
@@ -217,7 +214,7 @@ fn invariant_3_no_option_shows_what_the_export_hides() {
     HARNESS.with(|harness| {
         for list in ["certifications", "regionales", "formations"] {
             let options = "&libelles=1&excel=1";
-            let (plain, with) = (harness.get(&all(list)).rows(), harness.get(&(all(list) + options)).rows());
+            let (plain, with) = (harness.export(&all(list)).rows(), harness.export(&(all(list) + options)).rows());
             let hidden: Vec<usize> =
                 (0..plain.len()).filter(|rank| plain[*rank].iter().any(|cell| cell == "null")).collect();
             assert!(hidden.len() > plain.len() / 4, "{list}");
@@ -228,9 +225,9 @@ fn invariant_3_no_option_shows_what_the_export_hides() {
                     assert_eq!(cell, &with[rank][place], "{list} {rank} {place}");
                 }
             }
-            let whole = harness.get(&(all(list) + options)).text;
+            let whole = harness.export(&(all(list) + options)).text;
             assert!(!whole.contains("7700") && !whole.contains("7701"), "the number of graduates is no column");
-            let fault = harness.get(&(all(list) + "&colonnes=nb_annee_term,nb_diplome")).fault();
+            let fault = harness.export(&(all(list) + "&colonnes=nb_annee_term,nb_diplome")).fault();
             assert_eq!(fault["context"]["value"], "nb_diplome");
             assert!(!fault["context"]["valids"].as_array().unwrap().contains(&json!("nb_diplome")));
         }
@@ -252,8 +249,8 @@ fn in_excel(cell: &str) -> String {
 fn excel_keeps_codes_and_labels_as_texts_and_reads_decimals() {
     HARNESS.with(|harness| {
         for list in LISTS {
-            let plain = harness.get(&(all(list) + "&libelles=1")).rows();
-            let excel = harness.get(&(all(list) + "&libelles=1&excel=1"));
+            let plain = harness.export(&(all(list) + "&libelles=1")).rows();
+            let excel = harness.export(&(all(list) + "&libelles=1&excel=1"));
             assert!(excel.text.starts_with('\u{feff}') && !excel.text[3..].contains('\u{feff}'));
             let rows = excel.rows();
             assert_eq!((&rows[0], rows.len()), (&plain[0], plain.len()));
@@ -290,9 +287,9 @@ fn files_say_what_they_hold() {
                 "formations-2018_2019-4-uais-codes_01099051-g1-1970-01-01.csv",
             ),
         ] {
-            assert_eq!(harness.get(target).header("content-disposition"), format!("attachment; filename={name}"), "{target}");
+            assert_eq!(harness.export(target).header("content-disposition"), format!("attachment; filename={name}"), "{target}");
         }
-        let next = harness.get("formations.csv?excel=1&colonnes=uai&apiKey=cle").header("link").to_owned();
+        let next = harness.export("formations.csv?excel=1&colonnes=uai&apiKey=cle").header("link").to_owned();
         assert!(next.contains("formations.csv?excel=1&colonnes=uai&generation=g1&page=2>; rel=\"next\""), "{next}");
     });
 }
@@ -311,18 +308,18 @@ fn options_that_are_wrong_are_told_in_french() {
             ("formations.ndjson?excel=1", "valent pour un CSV", Value::Null),
             ("formations.json?excel=0", "valent pour un CSV", Value::Null),
         ] {
-            let fault = harness.get(target).fault();
+            let fault = harness.export(target).fault();
             assert!(fault["message"].as_str().unwrap().contains(part), "{target}: {fault}");
             assert_eq!(fault["context"]["value"], value, "{target}");
         }
         // Faults of both kinds are told at once.
-        let seen = harness.get("formations.csv?excel=2&page=-1&autre=1");
+        let seen = harness.export("formations.csv?excel=2&page=-1&autre=1");
         let body: Value = serde_json::from_str(&seen.text).unwrap();
         let paths: Vec<&Value> = body["details"].as_array().unwrap().iter().map(|fault| &fault["path"][0]).collect();
         assert_eq!(paths, ["page", "autre", "excel"]);
         // Elsewhere they are unknown, and the answer says where they are.
         let seen =
-            harness.ask("regionales/11.csv?libelles=1", async |request| routes::regionales(harness, request).await);
+            harness.see("regionales/11.csv?libelles=1", async |request| routes::regionales(harness, request).await);
         assert_eq!(seen.fault()["type"], "object.unknown");
         assert!(
             seen.header("link").contains("title=\"Cette option vaut sous certifications.csv, "),
@@ -339,7 +336,7 @@ fn an_export_with_labels_costs_three_values_more_for_each_and_no_memory() {
     HARNESS.with(|harness| {
         let cost = |options: &str| {
             let before = harness.store.1.get();
-            let seen = harness.get(&(all("formations") + options));
+            let seen = harness.export(&(all("formations") + options));
             (harness.store.1.get() - before, seen.piece)
         };
         cost("");
@@ -369,7 +366,7 @@ fn errors_ask_whether_something_else_was_meant() {
             ("formations?regions=1%22%0a%0d", ""),
             ("formations?autre=1", ""),
         ] {
-            let seen = harness.ask(target, async |request| routes::formations(harness, request).await);
+            let seen = harness.see(target, async |request| routes::formations(harness, request).await);
             let title = if said.is_empty() { String::new() } else { format!("; title=\"{said}\"") };
             assert_eq!(seen.status, 400, "{target}");
             assert_eq!(seen.header("link"), format!("<{}api/doc/erreurs#validation>; rel=\"help\"{title}", way(target)), "{target}");
@@ -420,7 +417,7 @@ fn ndjson(list: &str) -> String {
 fn a_field_that_no_row_can_have_is_told_the_same_on_every_page() {
     HARNESS.with(|harness| {
         let told = |target: &str| {
-            let seen = harness.get(target);
+            let seen = harness.export(target);
             assert_eq!(seen.status, 400, "{target}");
             let body: Value = serde_json::from_str(&seen.text).unwrap();
             body["message"].as_str().unwrap().to_owned()
@@ -437,10 +434,10 @@ fn a_field_that_no_row_can_have_is_told_the_same_on_every_page() {
             assert!(told(&format!("{list}.csv?champs=libelle")).contains("colonnes"));
         }
         assert!(told("formations?champs=libelle_long").contains("libelle_long"), "a field of the nomenclature");
-        assert_eq!(harness.get("bcn?champs=libelle_long,lettreSpecialite").status, 200);
+        assert_eq!(harness.export("bcn?champs=libelle_long,lettreSpecialite").status, 200);
         // Faults of the recorded form come first, as they were.
         assert_eq!(told("formations?champs=tau&page=x"), "Erreur de validation");
-        let none = harness.get("formations.ndjson?champs=libelle&uais=0750652B");
+        let none = harness.export("formations.ndjson?champs=libelle&uais=0750652B");
         assert_eq!((none.status, none.text.as_str(), none.header("x-row-count")), (200, "", "0"));
     });
 }
@@ -449,13 +446,13 @@ fn a_field_that_no_row_can_have_is_told_the_same_on_every_page() {
 fn a_field_of_the_contract_that_rows_lack_is_absent_and_pages_keep_the_fields() {
     HARNESS.with(|harness| {
         let seen = harness
-            .get("certifications?items_par_page=2&millesimes=2000,2001&champs=uai,region.nom,filiere,diplome.code");
+            .export("certifications?items_par_page=2&millesimes=2000,2001&champs=uai,region.nom,filiere,diplome.code");
         let body: Value = serde_json::from_str(&seen.text).unwrap();
         let row = json!({"filiere": "apprentissage", "diplome": {"code": "4"}});
         assert_eq!(body["certifications"], json!([row, row]), "{}", seen.text);
         assert_eq!(body["pagination"]["total"], 2);
         let link =
-            harness.ask("formations?champs=uai,libelle", async |request| routes::formations(harness, request).await);
+            harness.see("formations?champs=uai,libelle", async |request| routes::formations(harness, request).await);
         assert!(link.header("link").contains("champs=uai,libelle&generation="), "{}", link.header("link"));
     });
 }
@@ -489,10 +486,10 @@ proptest! {
         count in 1usize..12, excel: bool,
     ) {
         HARNESS.with(|harness| {
-            let whole = harness.get(&format!("{}&libelles=1&excel={}", all(list), u8::from(excel))).rows();
+            let whole = harness.export(&format!("{}&libelles=1&excel={}", all(list), u8::from(excel))).rows();
             let places: Vec<usize> = order.iter().copied().filter(|place| *place < whole[0].len()).take(count).collect();
             let names: Vec<&str> = places.iter().map(|place| whole[0][*place].as_str()).collect();
-            let some = harness.get(&format!("{}&excel={}&colonnes={}", all(list), u8::from(excel), names.join(","))).rows();
+            let some = harness.export(&format!("{}&excel={}&colonnes={}", all(list), u8::from(excel), names.join(","))).rows();
             prop_assert_eq!(some.len(), whole.len());
             for (some, whole) in some.iter().zip(&whole) {
                 let expected: Vec<&String> = places.iter().map(|place| &whole[*place]).collect();
@@ -510,20 +507,20 @@ proptest! {
         HARNESS.with(|harness| {
             let rows = |text: &str| -> Vec<serde_json::Map<String, Value>> { text.lines().map(|line| serde_json::from_str(line).unwrap()).collect() };
             let page = ndjson(list).replace("items_par_page=1000000", &format!("items_par_page={items}&page={page}"));
-            let whole = harness.get(&page);
+            let whole = harness.export(&page);
             let all: Vec<String> = rows(&whole.text).iter().flat_map(|row| row.keys().cloned().collect::<Vec<_>>()).collect();
             prop_assume!(!all.is_empty());
             let asked: Vec<&str> = picks.iter().map(|pick| all[pick.index(all.len())].as_str()).collect();
             let expected: Vec<String> = rows(&whole.text).into_iter().map(|row| {
                 Value::Object(row.into_iter().filter(|(name, _)| asked.contains(&name.as_str())).collect()).to_string()
             }).collect();
-            let cut = harness.get(&format!("{page}&champs={}", asked.join(",")));
+            let cut = harness.export(&format!("{page}&champs={}", asked.join(",")));
             prop_assert_eq!(cut.text.lines().collect::<Vec<_>>(), expected.iter().map(String::as_str).collect::<Vec<_>>());
             for name in ["x-row-count", "x-total-count"] {
                 prop_assert_eq!(whole.header(name), cut.header(name));
             }
             // The same rows in the envelope of a page.
-            let json = harness.get(&format!("{}&champs={}", page.replace(".ndjson", ""), asked.join(",")));
+            let json = harness.export(&format!("{}&champs={}", page.replace(".ndjson", ""), asked.join(",")));
             let start = json.text.find('[').unwrap() + 1;
             prop_assert_eq!(&json.text[start..json.text.len() - 2], expected.join(","));
             Ok(())
@@ -535,8 +532,8 @@ proptest! {
         filter in filter(), options in prop::sample::select(vec!["libelles=1", "excel=1", "libelles=1&excel=1", "colonnes=uai,code_certification,libelle"]),
     ) {
         HARNESS.with(|harness| {
-            let plain = harness.get(&format!("formations.csv?{filter}"));
-            let with = harness.get(&format!("formations.csv?{filter}&{options}"));
+            let plain = harness.export(&format!("formations.csv?{filter}"));
+            let with = harness.export(&format!("formations.csv?{filter}&{options}"));
             for name in ["x-row-count", "x-total-count"] {
                 prop_assert_eq!(plain.header(name), with.header(name), "{}", filter);
             }

@@ -1,17 +1,13 @@
 //! Documents cut, all millesimes of one, several at once, and what is beside one: over the whole sample.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-mod instance;
-mod sample;
-
-use api::{BodyStream, Request, Response, ResponseBody, lots, routes};
-use common::ReadStore;
+use crate::common::ReadStore;
+use crate::instance::{Instance, bytes};
+use crate::sample::{lines, publish};
+use api::{BodyStream, Request, Response, ResponseBody, lots};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::stream::iter;
-use instance::Instance;
 use proptest::prelude::*;
-use sample::{lines, publish};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -85,20 +81,6 @@ impl Sample {
         pairs.into_iter().collect()
     }
 
-    fn get(&self, path: &str, query: &str) -> Response {
-        let request =
-            Request { method: "GET".into(), path: path.to_owned(), query: query.to_owned(), ..Request::default() };
-        block_on(async {
-            match path.trim_start_matches("/api/inserjeunes/").split('/').next().unwrap() {
-                "certifications" => routes::certifications(self, request).await,
-                "regionales" => routes::regionales(self, request).await,
-                "formations" => routes::formations(self, request).await,
-                "mailles" => routes::mailles(self, request).await,
-                _ => lots::respond(self, request, BodyStream::new(iter([])), Rc::new(|| 0)).await,
-            }
-        })
-    }
-
     /// One document, by its own route.
     fn single(&self, pair: &Pair, rest: &str) -> (u16, Vec<u8>) {
         let response = self.get(&format!("/api/inserjeunes{}", pair.path()), &pair.query(rest));
@@ -129,13 +111,6 @@ impl Sample {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         assert_eq!(lines.len().to_string(), rows);
         lines
-    }
-}
-
-fn bytes(response: Response) -> Vec<u8> {
-    match response.body {
-        ResponseBody::Bytes(bytes) => bytes,
-        ResponseBody::Stream(stream) => block_on_stream(stream).map(Result::unwrap).collect::<Vec<_>>().concat(),
     }
 }
 

@@ -1,9 +1,7 @@
 //! What a push is believed, and what not: rules, duplicates, millesimes in force, dry runs, signatures.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-
-use common::{MIDNIGHT, World};
+use crate::common::{MIDNIGHT, World};
 use domain::Kind;
 use futures_executor::block_on;
 use publication::*;

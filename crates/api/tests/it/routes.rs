@@ -1,11 +1,9 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-
+use crate::common::{ReadStore, World};
 use api::error::{ApiError, NotFound};
 use api::{LogFact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
-use common::{ReadStore, World};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};

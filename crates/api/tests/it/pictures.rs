@@ -2,14 +2,11 @@
 //! outside of their bounds, kept like every public answer.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod common;
-mod instance;
-
+use crate::common::{ReadStore, World};
+use crate::instance::Instance;
 use api::picture::{self, Painter};
 use api::{Request, Response, ResponseBody, routes};
-use common::{ReadStore, World};
 use futures_executor::block_on;
-use instance::Instance;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::path::Path;

@@ -4,12 +4,10 @@
 //! Which bits are flipped is drawn from a seed (`DAMAGE_SEED`); `DAMAGE_BITS` says how many a value.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
-mod instance;
-
+use crate::instance::Instance;
 use api::{Request, Response, ResponseBody, routes, search};
 use domain::Document;
 use futures_executor::{block_on, block_on_stream};
-use instance::Instance;
 use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};

@@ -1,0 +1,16 @@
+//! All integration tests of the crate, one program: as many programs would each compile the routes anew, and the steps that
+//! make what they serve, since both are generic over the store.
+#![allow(missing_docs, reason = "tests")]
+
+mod coming_formats;
+mod common;
+mod damage;
+mod exports;
+mod identifiers;
+mod instance;
+mod lots;
+mod matcher;
+mod mcp;
+mod pictures;
+mod routes;
+mod sample;

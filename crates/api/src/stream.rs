@@ -3,10 +3,7 @@
 //! An instance answers many clients. A stream that traps when it is asked once more after its end would cut the answers
 //! of all of them, in silence. So a body is a [`BodyStream`], and a `BodyStream` can be asked for ever.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use futures_util::Stream;
-use std::io::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use store::StoreError;
@@ -27,7 +24,7 @@ impl BodyStream {
     /// The same body, compressed piece by piece.
     #[must_use]
     pub fn gzip(self) -> Self {
-        Self::new(Gzip { pieces: self, encoder: Some(GzEncoder::new(Vec::new(), Compression::fast())) })
+        Self::new(Compressed { pieces: self, encoder: Some(gzip::Gzip::default()) })
     }
 }
 
@@ -45,13 +42,13 @@ impl Stream for BodyStream {
 }
 
 /// Compresses a body: what a piece makes is sent with it. A body that breaks off has no end of gzip either.
-struct Gzip {
+struct Compressed {
     pieces: BodyStream,
     /// `None` once the end is written.
-    encoder: Option<GzEncoder<Vec<u8>>>,
+    encoder: Option<gzip::Gzip>,
 }
 
-impl Stream for Gzip {
+impl Stream for Compressed {
     type Item = Piece;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Piece>> {
@@ -60,9 +57,8 @@ impl Stream for Gzip {
             let Some(encoder) = &mut self.encoder else { return Poll::Ready(None) };
             match piece {
                 Some(Ok(piece)) => {
-                    // Writing to a vector cannot fail.
-                    let _ = encoder.write_all(&piece);
-                    let made = std::mem::take(encoder.get_mut());
+                    encoder.write(&piece);
+                    let made = encoder.take();
                     if !made.is_empty() {
                         return Poll::Ready(Some(Ok(made)));
                     }
@@ -72,8 +68,7 @@ impl Stream for Gzip {
                     return Poll::Ready(Some(Err(fault)));
                 }
                 None => {
-                    let end = self.encoder.take().and_then(|encoder| encoder.finish().ok());
-                    return Poll::Ready(end.map(Ok));
+                    return Poll::Ready(self.encoder.take().map(|encoder| Ok(encoder.finish())));
                 }
             }
         }

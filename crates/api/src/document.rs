@@ -45,11 +45,15 @@ pub async fn respond<M: Runtime>(
         }
         other => other?,
     };
-    let response = response.tag(request);
+    Ok(keep(reader, request, response.tag(request), rendered_key))
+}
+
+/// Keeps an answer that has its tag, and says 304 where the client holds it.
+pub fn keep<K: KeyValue>(reader: &Reader<K>, request: &Request, response: Response, rendered_key: &str) -> Response {
     if let Some(rendered) = response.rendered() {
         reader.keep_rendered(rendered_key, &rendered);
     }
-    Ok(response.conditional(request))
+    response.conditional(request)
 }
 
 /// What an answer is kept under: everything it depends on, but for the generation and the day.
@@ -58,14 +62,17 @@ pub fn rendered_key(request: &Request) -> String {
     [encoding, &request.path, "?", &request.query].concat()
 }
 
-/// The answer that this instance keeps for the request, if it does and it still holds: the pointer, followed at this
-/// instant of the monotonic clock, names the generation that it was made under.
+/// The answer that this instance keeps for a request that reads, if it does and it still holds: the pointer, followed at
+/// this instant of the monotonic clock, names the generation that it was made under.
 pub async fn already_rendered<M: Runtime>(
     runtime: &M,
     request: &Request,
     key: &str,
     monotonic: u64,
 ) -> Result<Option<Response>, ApiError> {
+    if !matches!(request.method.as_ref(), "GET" | "HEAD") {
+        return Ok(None);
+    }
     let read = |rendered: &[u8]| Response::from_rendered(rendered, request, || runtime.now_ms());
     let Some((made_under, Some(response))) = runtime.cache().rendered(key, read) else { return Ok(None) };
     let reader = open(runtime, monotonic).await?;

@@ -4,7 +4,7 @@
 //! contract (`….svg` behind a document) draw as they always did; what re-users asked for since lies here, in a component of its
 //! own, so that documents link none of it. What paints a PNG is handed in, and linked by that component alone.
 
-use crate::document::{already_rendered, document_json, formation, rendered_key};
+use crate::document::{already_rendered, document_json, formation, keep, rendered_key};
 use crate::error::{ApiError, NotFound};
 use crate::export::fault;
 use crate::parameters::{DocumentParameters, DocumentPath, ImageOnError, Target};
@@ -58,9 +58,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, painter: Painter) ->
     body::read(request)?;
     let monotonic = runtime.monotonic_ms();
     let key = rendered_key(request);
-    if matches!(request.method.as_ref(), "GET" | "HEAD")
-        && let Some(response) = already_rendered(runtime, request, &key, monotonic).await?
-    {
+    if let Some(response) = already_rendered(runtime, request, &key, monotonic).await? {
         return Ok(response);
     }
     let segments = request.segments();
@@ -78,10 +76,7 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request, painter: Painter) ->
         let response = one(&reader, demand, &parameters, &target, now, painter).await?;
         // What is folded already is not folded again.
         let response = if png { response.tag(&Request::default()) } else { response.tag(request) };
-        if let Some(rendered) = response.rendered() {
-            reader.keep_rendered(&key, &rendered);
-        }
-        Ok(response.conditional(request))
+        Ok(keep(&reader, request, response, &key))
     };
     routes::from_whole(runtime, monotonic, serve).await
 }

@@ -148,9 +148,7 @@ async fn handle<M: Runtime>(
     let monotonic = runtime.monotonic_ms();
     // Answers are kept of single documents only, which need no key.
     let rendered_key = document::rendered_key(request);
-    if matches!(request.method.as_ref(), "GET" | "HEAD")
-        && let Some(response) = document::already_rendered(runtime, request, &rendered_key, monotonic).await?
-    {
+    if let Some(response) = document::already_rendered(runtime, request, &rendered_key, monotonic).await? {
         return Ok(response);
     }
     let route = route(own(&request.segments())?).ok_or(ApiError::UnknownRoute)?;

@@ -3,9 +3,10 @@
 //! Public, bounded to a dozen gets (see [`store::search`]), and without any indicator: what is
 //! found says where to ask for them.
 
+use crate::document::{already_rendered, keep, rendered_key};
 use crate::error::ApiError;
 use crate::links::WebLink;
-use crate::response::AGE;
+use crate::response::{AGE, Freshness};
 use crate::{LogFact, Request, Response, Runtime, open, read_body, read_segment, routes};
 use domain::level::{LEVELS, level_of_slug};
 use domain::territory::Region;
@@ -64,6 +65,11 @@ fn absent(message: &str, help: String) -> SearchRefusal {
 
 async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, SearchRefusal> {
     read_body(request)?;
+    let monotonic = runtime.monotonic_ms();
+    let key = rendered_key(request);
+    if let Some(kept) = already_rendered(runtime, request, &key, monotonic).await? {
+        return Ok(kept);
+    }
     let segments = request.segments();
     let rest = segments.strip_prefix(["api", "recherche"].as_slice()).ok_or(ApiError::UnknownRoute)?;
     if !matches!(rest, [] | ["certifications" | "etablissements", _]) || rest.iter().any(|s| s.is_empty()) {
@@ -74,17 +80,21 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         "OPTIONS" => return Ok(routes::options(routes::READING)),
         _ => return Err(ApiError::UnknownRoute.into()),
     }
-    let reader = open(runtime, runtime.monotonic_ms()).await?;
+    let mut reader = open(runtime, monotonic).await?;
     let fallback = reader.clone().previous();
     let body = match (serve(&reader, request, rest).await, fallback) {
         // A missing or damaged value is a fault: the whole request starts again, one generation back.
         (Err(SearchRefusal::Error(ApiError::Unavailable)), Some(previous)) => {
             runtime.note(LogFact::Pointer(previous.shared_pointer()));
-            serve(&previous, request, rest).await
+            reader = previous;
+            serve(&reader, request, rest).await
         }
         (body, _) => body,
     }?;
-    Ok(Response::json(200, &body).with("cache-control", AGE).with_etag(request))
+    // Nothing that is found closes by itself: it holds as long as the generation.
+    let mut response = Response::json(200, &body).with("cache-control", AGE);
+    response.freshness = Freshness::Generation;
+    Ok(keep(&reader, request, response.tag(request), &key))
 }
 
 async fn serve<K: KeyValue>(reader: &Reader<K>, request: &Request, rest: &[&str]) -> Result<Value, SearchRefusal> {

@@ -5,6 +5,7 @@
 //! turn, round after round, each second after one of the yardstick; the median of all seconds is told with their spread.
 
 mod counts;
+mod gateway;
 mod http;
 mod load;
 mod matching;
@@ -17,6 +18,7 @@ mod server;
 mod soak;
 
 use anyhow::{Context, bail, ensure};
+use beside::RedisServer;
 use lexopt::Arg::{Long, Short};
 use lexopt::ValueExt;
 use report::{Growth, ImportRow, Pair, Report, Row};
@@ -32,7 +34,8 @@ const HELP: &str = "\
 Measures the built application at production size. scripts/bench builds it first.
 
 Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--caches] [--stored] [--rounds N] [--seconds N] [--data DIR]
-             [--pull F] [--matching] [--replicas] [--soak MINUTES|--soak-requests N] [--runtime host|spin]
+             [--pull F] [--matching] [--replicas] [--gateway] [--soak MINUTES|--soak-requests N] [--redis]
+             [--runtime host|spin]
 
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
@@ -46,12 +49,15 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --matching    instead of all that: a catalogue of 25,000 rows, matched on the last of the factors
   --replicas    instead of all that: the last of the factors on a Redis server (valkey-server or redis-server): its memory, and what one, two
                 and three replicas answer, with what a request costs the store
+  --gateway     instead of all that: documents through nginx with the files of deploy/nginx, beside a static file of it
   --soak        instead of all that: so many minutes of campaign traffic while generations are published, rolled back and
                 given up, on a data set of factor 0.05; every answer is checked, and that memory is flat
   --soak-requests  the same until so many requests have been answered
   --rounds      rounds of every row (5)
   --seconds     seconds of a row in a round, each after one of bare-get (3)
   --data        folder of reference data, for real keys (../shared/data from the project's root; else invented ones)
+  --redis       everything, the yardsticks too, on a Redis server (valkey-server or redis-server) instead of the runtime's own
+                file; nothing is kept for --stored
   --runtime     spin where it is installed at 4.1 or later, else host: the bundled one
 
 Results: a table on standard output, and target/bench/results.json.
@@ -73,6 +79,8 @@ const CAMPAIGN_S: u32 = 20;
 const SOAK_FACTOR: f64 = 0.05;
 /// Longest that an instance without work is kept, and some.
 const IDLE: Duration = Duration::from_millis(1_300);
+/// What clients send: all of them take gzip.
+const CLIENT: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 /// The share of bare-get's rate that the open-loop runs are held to.
 const OPEN_SHARE: f64 = 0.4;
 
@@ -85,6 +93,8 @@ struct Options {
     pull: Option<f64>,
     matching: bool,
     replicas: bool,
+    gateway: bool,
+    redis: bool,
     soak: Option<soak::Length>,
     rows: Vec<String>,
     stored: bool,
@@ -131,6 +141,8 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
         pull: None,
         matching: false,
         replicas: false,
+        gateway: false,
+        redis: false,
         soak: None,
         rows: Vec::new(),
         stored: false,
@@ -153,6 +165,8 @@ fn options(mut parser: lexopt::Parser) -> anyhow::Result<Option<Options>> {
             }
             Long("matching") => options.matching = true,
             Long("replicas") => options.replicas = true,
+            Long("gateway") => options.gateway = true,
+            Long("redis") => options.redis = true,
             Long("pull") => options.pull = Some(parser.value()?.parse()?),
             Long("soak") => options.soak = Some(soak::Length::Minutes(parser.value()?.parse()?)),
             Long("soak-requests") => options.soak = Some(soak::Length::Requests(parser.value()?.parse()?)),
@@ -192,16 +206,39 @@ struct Site {
     factor: f64,
     folder: PathBuf,
     data: PathBuf,
+    /// Where it lies, if not in the runtime's own file.
+    redis: Option<RedisServer>,
 }
 
 impl Site {
     fn of(out: &Path, factor: f64) -> Self {
-        Self { factor, folder: out.join(format!("store-{factor}")), data: out.join(format!("data-{factor}")) }
+        let [folder, data] = ["store", "data"].map(|what| out.join(format!("{what}-{factor}")));
+        Self { factor, folder, data, redis: None }
+    }
+
+    /// On a server of its own, where that is asked for.
+    fn on(mut self, options: &Options) -> anyhow::Result<Self> {
+        if options.redis {
+            let started = RedisServer::start("bench --redis", &[]);
+            self.redis = Some(started.context("valkey-server or redis-server is missing")?);
+        }
+        Ok(self)
+    }
+
+    /// Serves it.
+    fn serve(&self, runtime: Runtime, cores: &str, reuse: Option<usize>) -> anyhow::Result<Server> {
+        match &self.redis {
+            None => Server::start(runtime, &self.folder, cores, reuse),
+            Some(redis) => {
+                let variables = [("store_profile".to_owned(), "redis".to_owned())].into();
+                Server::start_with(runtime, &self.folder, cores, reuse, &variables, Some(&redis.url()))
+            }
+        }
     }
 
     /// Whether an earlier run imported it.
     fn is_imported(&self) -> bool {
-        self.folder.join(".spin/sqlite_key_value.db").exists()
+        self.redis.is_none() && self.folder.join(".spin/sqlite_key_value.db").exists()
     }
 
     /// Makes its data, where they are not there.
@@ -230,7 +267,7 @@ impl Site {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let server = Server::start(options.runtime, &self.folder, "0-1", None)?;
+        let server = self.serve(options.runtime, "0-1", None)?;
         let import = server.publish(&self.data)?;
         server.seed()?;
         Ok((server, import))
@@ -252,6 +289,15 @@ fn run(options: &Options) -> anyhow::Result<()> {
         report::print_matched(&measure_matching(options, &site)?);
         return Ok(());
     }
+    if options.gateway {
+        let site = Site::of(&out, options.factors.last().copied().unwrap_or(1.0));
+        site.make(options)?;
+        if !(options.stored && site.is_imported()) {
+            site.import(options)?;
+        }
+        report::print_gateway(&gateway::measure(options, &out, &site)?);
+        return Ok(());
+    }
     if let Some(factor) = options.pull {
         report::print_pull(&pull::measure(options.runtime, &out, factor)?);
         return Ok(());
@@ -264,7 +310,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     }
     if let Some(length) = options.soak {
-        let site = Site { factor: SOAK_FACTOR, folder: out.join("store-soak"), data: out.join("data-soak") };
+        let (folder, data) = (out.join("store-soak"), out.join("data-soak"));
+        let site = Site { factor: SOAK_FACTOR, folder, data, redis: None };
         site.make(options)?;
         let server = site.import(options)?.0;
         return soak::run(&server, &site.data, length);
@@ -275,7 +322,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
 
     let mut sites = Vec::new();
     for &factor in &options.factors {
-        let site = Site::of(&out, factor);
+        let site = Site::of(&out, factor).on(options)?;
         site.make(options)?;
         if options.stored && site.is_imported() {
             sites.push(site);
@@ -376,14 +423,15 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
         name,
         component: "formations",
         targets,
-        headers: Vec::new(),
+        headers: CLIENT.to_vec(),
         failing: false,
         on_small: false,
         off: false,
         before: Before::Moment,
     };
+    let with = |header| [CLIENT[0], header].to_vec();
     let yardstick = |name, route| Case { component: "yardstick-bare-get", ..case(name, seeds(route)) };
-    let with_key = |name, targets| Case { headers: vec![server::KEY], on_small: true, ..case(name, targets) };
+    let with_key = |name, targets| Case { headers: with(server::KEY), on_small: true, ..case(name, targets) };
     let mut chance = Chance::new();
     let deep = (0..2_000).map(|_| format!("{list}&page={}", 1 + chance.below((total / 10).max(1)))).collect();
     let campaign = |name| Case { before: Before::Campaign, ..case(name, requests.zipf.clone()) };
@@ -402,12 +450,13 @@ fn cases(requests: &Requests, total: usize) -> Vec<Case> {
         case("document, final year looked up", requests.first_years.clone()),
         Case { component: "certifications", ..case("document, national", requests.national.clone()) },
         Case { failing: true, ..case("document, missing", requests.misses.clone()) },
-        Case { headers: vec![("if-none-match", "*")], ..case("document, 304", requests.documents.clone()) },
-        Case { headers: vec![("accept-encoding", "gzip")], ..case("document, gzip", requests.documents.clone()) },
+        Case { headers: with(("if-none-match", "*")), ..case("document, 304", requests.documents.clone()) },
+        Case { headers: Vec::new(), ..case("document, gzip not taken", requests.documents.clone()) },
         Case { component: "certifications", ..case("filieres view", requests.filieres.clone()) },
         Case { component: "recherche", ..case("search", requests.searches.clone()) },
         case("SVG", requests.svg.clone()),
         Case { off: true, ..with_key("list of 10", vec![list.to_owned()]) },
+        Case { headers: vec![server::KEY], ..with_key("list of 10, gzip not taken", vec![list.to_owned()]) },
         with_key("list of 10, one filter", requests.one_filter.clone()),
         with_key("list of 10, three filters", requests.three_filters.clone()),
         with_key("list of 10, deep page", deep),
@@ -444,14 +493,14 @@ fn answered(server: &Server, targets: Vec<String>) -> anyhow::Result<Vec<String>
 /// The rows, one request after the other, under callgrind.
 fn count_routes(options: &Options, runtime: Runtime, out: &Path, site: &Site) -> anyhow::Result<()> {
     let (mut requests, total) = {
-        let server = Server::start(Runtime::Host, &site.folder, SERVER_CORE, None)?;
+        let server = site.serve(Runtime::Host, SERVER_CORE, None)?;
         let mut requests = Requests::read(&site.data)?;
         requests.filieres = answered(&server, std::mem::take(&mut requests.filieres))?;
         (requests, total_rows(&server)?)
     };
     requests.zipf.clear();
     eprintln!("starting under callgrind …");
-    let server = Server::start(runtime, &site.folder, SERVER_CORE, Some(REUSE))?;
+    let server = site.serve(runtime, SERVER_CORE, Some(REUSE))?;
     let mut counts = Vec::new();
     let rows = cases(&requests, total).into_iter().filter(|case| options.asks_for(case, None));
     for case in rows.filter(|case| !case.targets.is_empty()) {
@@ -477,8 +526,8 @@ fn measure_routes(
     reuse: Option<usize>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let server = Server::start(options.runtime, &large.folder, SERVER_CORE, reuse)?;
-    let other = Server::start(options.runtime, &small.folder, SERVER_CORE, reuse)?;
+    let server = large.serve(options.runtime, SERVER_CORE, reuse)?;
+    let other = small.serve(options.runtime, SERVER_CORE, reuse)?;
     for (server, requests) in [(&server, &mut *requests), (&other, &mut *fewer)] {
         // Some certifications have no filieres view.
         requests.filieres = answered(server, std::mem::take(&mut requests.filieres))?;
@@ -608,37 +657,59 @@ fn cold_starts(server: &Server, requests: &Requests, report: &mut Report) -> any
         ("site", "/methode".to_owned()),
         ("import", "/internal/import/status".to_owned()),
     ];
-    let mut client = server.client()?;
     let bearer = server::bearer();
+    let headers = [CLIENT[0], server::KEY, ("authorization", bearer.as_str())];
+    let mut client = server.client()?;
     for _ in 0..7 {
         // Every instance has gone when its turn comes again.
         for (name, target) in &targets {
             std::thread::sleep(IDLE / 8);
-            let headers = [server::KEY, ("authorization", bearer.as_str())];
             let answer = client.send("GET", target, &headers, &[], false)?;
             ensure!(answer.status == 200, "{} on {target}", answer.status);
-            report.cold.entry((*name).to_owned()).or_default().push(answer.whole.as_secs_f64() * 1e6);
+            let cold = report.cold.entry((*name).to_owned()).or_default();
+            cold.alone.push(answer.first_byte.as_secs_f64() * 1e6);
+        }
+        for (name, target) in &targets {
+            std::thread::sleep(IDLE / 8);
+            let cold = report.cold.entry((*name).to_owned()).or_default();
+            cold.crowd.push(last_of_crowd(server, target, &headers)?);
         }
     }
     Ok(())
 }
 
+/// When the last of as many first requests as there are connections was answered, all sent at once, in microseconds.
+fn last_of_crowd(server: &Server, target: &str, headers: &[(&str, &str)]) -> anyhow::Result<f64> {
+    let start = std::sync::Barrier::new(load::CONNECTIONS);
+    let one = || -> anyhow::Result<f64> {
+        let client = server.client();
+        start.wait();
+        let answer = client?.send("GET", target, headers, &[], false)?;
+        ensure!(answer.status == 200, "{} on {target}", answer.status);
+        Ok(answer.whole.as_secs_f64() * 1e6)
+    };
+    std::thread::scope(|scope| {
+        let crowd: Vec<_> = (0..load::CONNECTIONS).map(|_| scope.spawn(one)).collect();
+        let answered = crowd.into_iter().map(|c| c.join().map_err(|_| anyhow::anyhow!("a thread panicked"))?);
+        answered.collect::<anyhow::Result<Vec<f64>>>().map(|times| times.into_iter().fold(0.0, f64::max))
+    })
+}
+
 /// A catalogue of formations, matched on one core.
 fn measure_matching(options: &Options, site: &Site) -> anyhow::Result<matching::Matched> {
     eprintln!("matching a catalogue × {} …", site.factor);
-    let server = Server::start(options.runtime, &site.folder, SERVER_CORE, None)?;
+    let server = site.serve(options.runtime, SERVER_CORE, None)?;
     matching::measure(&server, &std::fs::read(site.catalogue())?, options.rounds)
 }
 
 /// The exports and the login: one at a time.
 fn measure_streams(options: &Options, site: &Site, report: &mut Report) -> anyhow::Result<()> {
-    let server = Server::start(options.runtime, &site.folder, SERVER_CORE, None)?;
+    let server = site.serve(options.runtime, SERVER_CORE, None)?;
     let csv = "/api/inserjeunes/formations.csv?items_par_page=1000000&millesimes=2018,2019,2020,2021,2022,2023";
     let login = json!({"username": server::ACCOUNT.0, "password": server::ACCOUNT.1}).to_string();
     let mut client = server.client()?;
     for _ in 0..options.rounds {
-        let gzip = ("accept-encoding", "gzip");
-        for (name, headers) in [("CSV", vec![server::KEY]), ("CSV, gzip", vec![server::KEY, gzip])] {
+        for (name, headers) in [("CSV", vec![server::KEY]), ("CSV, gzip", vec![server::KEY, CLIENT[0]])] {
             let answer = client.send("GET", csv, &headers, &[], false)?;
             ensure!(answer.status == 200, "{} on {csv}", answer.status);
             report.streams.entry(name.to_owned()).or_default().push(answer.clone());

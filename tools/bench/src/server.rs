@@ -77,7 +77,8 @@ pub fn bearer() -> String {
     format!("Bearer {SECRET}")
 }
 
-fn free_address() -> std::io::Result<SocketAddr> {
+/// A port of this machine that nobody listens on.
+pub fn free_address() -> std::io::Result<SocketAddr> {
     TcpListener::bind("127.0.0.1:0")?.local_addr()
 }
 
@@ -191,6 +192,17 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(50));
         }
+    }
+
+    /// Another program that answers HTTP, measured as the application is: it listens on `address` already, or will.
+    pub fn of(process: Child, address: SocketAddr) -> anyhow::Result<Self> {
+        let server = Self { address, control: None, process };
+        let start = Instant::now();
+        while std::net::TcpStream::connect(address).is_err() {
+            ensure!(start.elapsed() < Duration::from_secs(20), "nothing listens on {address}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(server)
     }
 
     /// The processes of the server, with the processor ticks of each: `spin up` serves in one that it starts.

@@ -6,17 +6,18 @@
 use crate::document::{already_rendered, keep, rendered_key};
 use crate::error::ApiError;
 use crate::links::WebLink;
-use crate::response::{AGE, Freshness};
+use crate::response::{AGE, Freshness, JSON};
 use crate::{LogFact, Request, Response, Runtime, open, read_body, read_segment, routes};
 use domain::level::{LEVELS, level_of_slug};
 use domain::territory::Region;
 use domain::{CodeCertification, CodeType, Filiere, Uai, territory};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use store::Reader;
 use store::finding::SearchDemand;
 use store::kv::KeyValue;
 use store::mark;
-use store::search::{SearchCard, Subject, code_key, region_key, uai_key};
+use store::search::{CardCode, SearchCard, Subject, code_key, region_key, uai_key};
 
 /// Longest query, in characters.
 pub const Q_MAX: usize = 200;
@@ -92,17 +93,19 @@ async fn handle<M: Runtime>(runtime: &M, request: &Request) -> Result<Response, 
         (body, _) => body,
     }?;
     // Nothing that is found closes by itself: it holds as long as the generation.
-    let mut response = Response::json(200, &body).with("cache-control", AGE);
+    let mut response = Response::new(200, JSON, body).with("cache-control", AGE);
     response.freshness = Freshness::Generation;
     Ok(keep(&reader, request, response.tag(request), &key))
 }
 
-async fn serve<K: KeyValue>(reader: &Reader<K>, request: &Request, rest: &[&str]) -> Result<Value, SearchRefusal> {
-    match rest {
-        ["certifications", code] => certification(reader, request, &read_segment(code)?).await,
-        ["etablissements", uai] => etablissement(reader, request, &read_segment(uai)?).await,
-        _ => find(reader, request).await,
-    }
+/// The body of an answer.
+async fn serve<K: KeyValue>(reader: &Reader<K>, request: &Request, rest: &[&str]) -> Result<Vec<u8>, SearchRefusal> {
+    let body = match rest {
+        ["certifications", code] => certification(reader, request, &read_segment(code)?).await?,
+        ["etablissements", uai] => etablissement(reader, request, &read_segment(uai)?).await?,
+        _ => return find(reader, request).await,
+    };
+    Ok(body.to_string().into_bytes())
 }
 
 /// The parameters that a route takes; an unknown or a repeated one is a fault.
@@ -127,7 +130,7 @@ fn parameters<const N: usize>(request: &Request, known: [&str; N]) -> Result<[Op
     Ok(read)
 }
 
-async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Value, SearchRefusal> {
+async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Vec<u8>, SearchRefusal> {
     let [q, subject, page, niveau, voie, region] =
         parameters(request, ["q", "type", "page", "niveau", "voie", "region"])?;
     let q = q.unwrap_or_default();
@@ -158,13 +161,88 @@ async fn find<K: KeyValue>(reader: &Reader<K>, request: &Request) -> Result<Valu
     };
     let demand = SearchDemand { q: &q, subject, facets: &facets };
     let found = reader.find(&demand, (page - 1) * PER_PAGE, PER_PAGE).await?;
-    let results: Vec<Value> = found.cards.iter().map(show).collect();
-    Ok(json!({
-        "q": q,
-        "approche": found.approximate,
-        "resultats": results,
-        "pagination": {"page": page, "items_par_page": PER_PAGE, "nombre_de_page": found.total.div_ceil(PER_PAGE).max(1), "total": found.total},
-    }))
+    let pagination = Pagination {
+        page,
+        items_par_page: PER_PAGE,
+        nombre_de_page: found.total.div_ceil(PER_PAGE).max(1),
+        total: found.total,
+    };
+    let resultats = found.cards.iter().map(ShownCard::of).collect();
+    let body = FoundPage { q: &q, approche: found.approximate, resultats, pagination };
+    // Texts and numbers alone: nothing that JSON cannot say.
+    serde_json::to_vec(&body).map_err(|_| ApiError::Unavailable.into())
+}
+
+/// A page of results, as it is written.
+#[derive(Serialize)]
+struct FoundPage<'a> {
+    q: &'a str,
+    approche: bool,
+    resultats: Vec<ShownCard<'a>>,
+    pagination: Pagination,
+}
+
+#[derive(Serialize)]
+struct Pagination {
+    page: usize,
+    items_par_page: usize,
+    nombre_de_page: usize,
+    total: usize,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ShownCard<'a> {
+    Certification {
+        libelle: &'a str,
+        diplome: Option<&'a str>,
+        donnees: bool,
+        codes: Vec<ShownCode<'a>>,
+        rncp: &'a [String],
+    },
+    Etablissement {
+        libelle: &'a str,
+        uai: &'a str,
+        region: Option<ShownRegion>,
+        donnees: bool,
+    },
+}
+
+#[derive(Serialize)]
+struct ShownCode<'a> {
+    code: &'a str,
+    r#type: &'a str,
+    identifiant: String,
+    donnees: bool,
+}
+
+#[derive(Serialize)]
+struct ShownRegion {
+    code: &'static str,
+    nom: &'static str,
+}
+
+impl<'a> ShownCard<'a> {
+    fn of(card: &'a SearchCard) -> Self {
+        let (libelle, donnees) = (card.libelle.as_str(), card.has_data);
+        match card.subject {
+            Subject::Certification => {
+                let code = |c: &'a CardCode| ShownCode {
+                    code: &c.code,
+                    r#type: &c.code_kind,
+                    identifiant: identifier(&c.code, &c.code_kind),
+                    donnees: c.has_data,
+                };
+                let diplome = Some(card.diplome.as_str()).filter(|diplome| !diplome.is_empty());
+                let codes = card.codes.iter().map(code).collect();
+                Self::Certification { libelle, diplome, donnees, codes, rncp: &card.rncp }
+            }
+            Subject::Etablissement => {
+                let region = territory::region(&card.region).map(|r| ShownRegion { code: r.code, nom: r.name });
+                Self::Etablissement { libelle, uai: &card.uai, region, donnees }
+            }
+        }
+    }
 }
 
 /// The marks that results must have: level, voie, region.
@@ -198,27 +276,6 @@ fn known_region(code: &str) -> Result<&'static Region, SearchRefusal> {
 /// A code as the API's paths take it.
 fn identifier(code: &str, kind: &str) -> String {
     if kind == "SISE" { format!("SISE:{code}") } else { code.to_owned() }
-}
-
-fn region(code: &str) -> Value {
-    territory::region(code).map_or(Value::Null, |r| json!({"code": r.code, "nom": r.name}))
-}
-
-fn show(card: &SearchCard) -> Value {
-    let text = |t: &str| if t.is_empty() { Value::Null } else { t.into() };
-    match card.subject {
-        Subject::Certification => {
-            let codes: Vec<Value> = card
-                .codes
-                .iter()
-                .map(|c| json!({"code": c.code, "type": c.code_kind, "identifiant": identifier(&c.code, &c.code_kind), "donnees": c.has_data}))
-                .collect();
-            json!({"type": "certification", "libelle": card.libelle, "diplome": text(&card.diplome), "donnees": card.has_data, "codes": codes, "rncp": card.rncp})
-        }
-        Subject::Etablissement => {
-            json!({"type": "etablissement", "libelle": card.libelle, "uai": card.uai, "region": region(&card.region), "donnees": card.has_data})
-        }
-    }
 }
 
 fn millesimes(text: Option<&String>) -> Vec<String> {

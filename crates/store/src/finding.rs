@@ -93,8 +93,9 @@ impl<K: KeyValue> Reader<K> {
             found.push(self.look_up(&plan, term, &mut budget).await?);
         }
         let side = |subject: Subject, found: &[FoundTerm]| {
-            let lists = found.iter().map(|term| term.of(subject)).chain(facets.iter().cloned());
-            of_subject(&plan, subject, intersect(&lists.collect::<Vec<_>>()))
+            let facets = facets.iter().map(|facet| of_subject(&plan, subject, &facet.0));
+            let lists: Vec<Postings> = found.iter().map(|term| term.of(&plan, subject)).chain(facets).collect();
+            intersect(&lists)
         };
         let mut etablissements = side(Subject::Etablissement, &found);
         let mut certifications = side(Subject::Certification, &found);
@@ -106,8 +107,8 @@ impl<K: KeyValue> Reader<K> {
             if let Some(list) = self.town(&plan, named, &mut budget).await? {
                 place_alone = true;
                 let lists: Vec<Postings> = [list].into_iter().chain(facets.iter().cloned()).collect();
-                let of_town = of_subject(&plan, Subject::Etablissement, intersect(&lists));
-                etablissements = union(&Postings(etablissements), &Postings(of_town)).0;
+                let of_town = of_subject(&plan, Subject::Etablissement, &intersect(&lists));
+                etablissements = union(Postings(etablissements), of_town).0;
             }
         }
         if certifications.is_empty() && !school && !place_alone {
@@ -122,7 +123,7 @@ impl<K: KeyValue> Reader<K> {
                 }
             }
             let further = side(Subject::Certification, &found);
-            certifications = union(&Postings(certifications), &Postings(further)).0;
+            certifications = union(Postings(certifications), Postings(further)).0;
         }
         if certifications.is_empty()
             && !school
@@ -130,15 +131,16 @@ impl<K: KeyValue> Reader<K> {
             && let Some(region) = self.region_of_name(&plan, &found, &mut budget).await?
         {
             let named = found.iter().filter(|term| term.names_certifications(&plan));
-            let lists = named.map(|term| term.of(Subject::Certification)).chain(facets.iter().cloned());
+            let lists = named.map(|term| term.of(&plan, Subject::Certification)).chain(facets.iter().cloned());
             let lists: Vec<Postings> = lists.chain([region]).collect();
-            certifications = of_subject(&plan, Subject::Certification, intersect(&lists));
+            certifications = of_subject(&plan, Subject::Certification, &intersect(&lists)).0;
         }
         let mut approximate = found.iter().any(|term| term.unknown && !certifications.is_empty());
         let mut ids = [certifications, etablissements].concat();
         if ids.is_empty() && !terms.is_empty() {
             approximate = true;
-            ids = nearest(found.iter().map(|term| term.of(Subject::Certification)).chain(facets.iter().cloned()));
+            let lists = found.iter().map(|term| union(term.words.clone(), term.certifications.clone()));
+            ids = nearest(lists.chain(facets.iter().cloned()));
         }
         // Whoever names a kind of establishment, or places alone, looks for an establishment.
         let place = |term: &Term| matches!(term.kind, TermKind::Region | TermKind::Town | TermKind::School);
@@ -227,13 +229,13 @@ impl<K: KeyValue> Reader<K> {
         for mark in &term.marks {
             let list = self.postings(plan, mark, budget).await?.unwrap_or_default().without_accord();
             if term.marks_of_etablissements.contains(mark) {
-                found.etablissements = union(&found.etablissements, &list);
+                found.etablissements = union(std::mem::take(&mut found.etablissements), list.clone());
             }
-            found.certifications = union(&found.certifications, &list);
+            found.certifications = union(std::mem::take(&mut found.certifications), list);
         }
         for mark in term.marks_of_etablissements.iter().filter(|mark| !term.marks.contains(mark)) {
             let list = self.postings(plan, mark, budget).await?.unwrap_or_default().without_accord();
-            found.etablissements = union(&found.etablissements, &list);
+            found.etablissements = union(std::mem::take(&mut found.etablissements), list);
         }
         found.unknown &= found.certifications.0.is_empty() && found.etablissements.0.is_empty();
         Ok(found)
@@ -277,9 +279,9 @@ impl<K: KeyValue> Reader<K> {
             let Some((first, _)) = list.0.first() else { continue };
             let Some(region) = self.region_of(plan, *first, budget).await? else { continue };
             let others = found.iter().enumerate().filter(|(rank, _)| *rank < from || *rank >= to);
-            let lists = others.map(|(_, term)| term.of(Subject::Certification)).chain(facets.iter().cloned());
+            let lists = others.map(|(_, term)| term.of(plan, Subject::Certification)).chain(facets.iter().cloned());
             let lists: Vec<Postings> = lists.chain([region]).collect();
-            return Ok(of_subject(plan, Subject::Certification, intersect(&lists)));
+            return Ok(of_subject(plan, Subject::Certification, &intersect(&lists)).0);
         }
         Ok(Vec::new())
     }
@@ -314,7 +316,7 @@ impl<K: KeyValue> Reader<K> {
             let list = self.all_of(plan, &term.instead, budget).await?;
             if names_certifications(plan, &list) {
                 found.unknown = false;
-                found.certifications = union(&found.certifications, &list);
+                found.certifications = union(std::mem::take(&mut found.certifications), list);
                 return Ok(());
             }
         }
@@ -327,9 +329,10 @@ impl<K: KeyValue> Reader<K> {
                 continue;
             }
             let list = self.postings(plan, key, budget).await?.unwrap_or_default().without_accord();
-            let known = found.of(Subject::Certification).0.len();
-            found.certifications = union(&found.certifications, &list);
-            if found.of(Subject::Certification).0.len() > known {
+            let fitting = |found: &FoundTerm| union(found.words.clone(), found.certifications.clone()).0.len();
+            let known = fitting(found);
+            found.certifications = union(std::mem::take(&mut found.certifications), list);
+            if fitting(found) > known {
                 break;
             }
         }
@@ -347,9 +350,9 @@ impl<K: KeyValue> Reader<K> {
         let of_places: Vec<Postings> =
             found.iter().filter(|term| !term.names_certifications(plan)).map(|term| term.words.clone()).collect();
         let others = found.iter().any(|term| term.names_certifications(plan));
-        let named = of_subject(plan, Subject::Etablissement, intersect(&of_places));
+        let named = of_subject(plan, Subject::Etablissement, &intersect(&of_places));
         // With data first, then by how well the name fits.
-        let best = named.into_iter().min_by_key(|(n, accord)| (plan.class(*n), u8::MAX - accord.0, *n));
+        let best = named.0.into_iter().min_by_key(|(n, accord)| (plan.class(*n), u8::MAX - accord.0, *n));
         match best.filter(|_| others) {
             Some((number, _)) => self.region_of(plan, number, budget).await,
             None => Ok(None),
@@ -392,15 +395,16 @@ struct FoundTerm {
 
 impl FoundTerm {
     /// The cards of a subject that it fits.
-    fn of(&self, subject: Subject) -> Postings {
-        match subject {
-            Subject::Certification => union(&self.words, &self.certifications),
-            Subject::Etablissement => union(&self.words, &self.etablissements),
-        }
+    fn of(&self, plan: &SearchPlan, subject: Subject) -> Postings {
+        let others = match subject {
+            Subject::Certification => &self.certifications,
+            Subject::Etablissement => &self.etablissements,
+        };
+        union(of_subject(plan, subject, &self.words.0), of_subject(plan, subject, &others.0))
     }
 
     fn names_certifications(&self, plan: &SearchPlan) -> bool {
-        names_certifications(plan, &self.of(Subject::Certification))
+        names_certifications(plan, &self.words) || names_certifications(plan, &self.certifications)
     }
 }
 
@@ -408,12 +412,22 @@ fn names_certifications(plan: &SearchPlan, list: &Postings) -> bool {
     list.0.iter().any(|(number, _)| subject_of(plan, *number) == Subject::Certification)
 }
 
-fn subject_of(plan: &SearchPlan, number: usize) -> Subject {
-    if plan.class(number).is_multiple_of(2) { Subject::Certification } else { Subject::Etablissement }
+/// The cards of a subject, out of some by rising number: those with data, then those without, lie together.
+fn of_subject(plan: &SearchPlan, subject: Subject, list: &[(usize, MatchQuality)]) -> Postings {
+    let [certifications, etablissements, bare, bare_etablissements, end] = plan.classes;
+    let ranges = match subject {
+        Subject::Certification => [(certifications, etablissements), (bare, bare_etablissements)],
+        Subject::Etablissement => [(etablissements, bare), (bare_etablissements, end)],
+    };
+    let within = |(from, to): (usize, usize)| {
+        let below = |limit| list.partition_point(|(number, _)| *number < limit);
+        list.get(below(from)..below(to)).unwrap_or_default()
+    };
+    Postings(ranges.map(within).concat())
 }
 
-fn of_subject(plan: &SearchPlan, subject: Subject, ids: Vec<(usize, MatchQuality)>) -> Vec<(usize, MatchQuality)> {
-    ids.into_iter().filter(|(number, _)| subject_of(plan, *number) == subject).collect()
+fn subject_of(plan: &SearchPlan, number: usize) -> Subject {
+    if plan.class(number).is_multiple_of(2) { Subject::Certification } else { Subject::Etablissement }
 }
 
 /// Whether one of the certifications begins with the words as they were typed, where words are all that was.
@@ -448,9 +462,9 @@ fn nearest(lists: impl Iterator<Item = Postings>) -> Vec<(usize, MatchQuality)> 
 }
 
 /// The cards of either list, with the better of their qualities.
-fn union(a: &Postings, b: &Postings) -> Postings {
-    if b.0.is_empty() {
-        return a.clone();
+fn union(a: Postings, b: Postings) -> Postings {
+    if a.0.is_empty() || b.0.is_empty() {
+        return if b.0.is_empty() { a } else { b };
     }
     let mut both = Vec::with_capacity(a.0.len() + b.0.len());
     let (mut a, mut b) = (a.0.iter().peekable(), b.0.iter().peekable());
@@ -507,7 +521,7 @@ mod tests {
     #[test]
     fn a_union_keeps_the_better_match() {
         let list = |ids: &[(usize, u8)]| Postings(ids.iter().map(|(i, q)| (*i, MatchQuality(*q))).collect());
-        let both = union(&list(&[(1, 0), (4, 3)]), &list(&[(0, 1), (4, 0), (9, 2)]));
+        let both = union(list(&[(1, 0), (4, 3)]), list(&[(0, 1), (4, 0), (9, 2)]));
         assert_eq!(both, list(&[(0, 1), (1, 0), (4, 3), (9, 2)]));
     }
 }

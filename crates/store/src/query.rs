@@ -8,6 +8,7 @@ use crate::mark;
 use crate::search::{WORDS_MAX, search_words, useful_words, words};
 use domain::level::level_of_slug;
 use domain::{Filiere, territory};
+use std::sync::LazyLock;
 
 /// What a term of a query is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -499,14 +500,46 @@ const QUESTION_WORDS: [&str; 62] = [
     "3",
 ];
 
+/// What a region or an academie is called, in words as queries have them.
+struct PlaceName {
+    name: String,
+    region: &'static str,
+    /// Of a name of an academie: its code.
+    academie: Option<&'static str>,
+}
+
+/// Every name of a region and of an academie, made once: a query is compared with all of them, term by term.
+static PLACE_NAMES: LazyLock<Vec<PlaceName>> = LazyLock::new(|| {
+    let mut names = Vec::new();
+    for region in &territory::REGIONS {
+        let mut add = |name: &str, academie| {
+            let name = useful_words(name).join(" ");
+            if !name.is_empty() {
+                names.push(PlaceName { name, region: region.code, academie });
+            }
+        };
+        add(region.name, None);
+        for academie in region.academies {
+            add(academie.name, Some(academie.code));
+            // `Aix-Marseille` is two towns.
+            academie.name.split('-').for_each(|town| add(town, Some(academie.code)));
+        }
+    }
+    names
+});
+
 /// What one or several words at the start of `words` mean, and how many they are.
 fn meaning(words: &[String]) -> Option<(Term, usize)> {
     let begins = |name: &str| {
-        let name: Vec<&str> = name.split(' ').collect();
+        // Nearly every name is another one from its first letter on.
+        if words.first().is_none_or(|first| first.as_bytes().first() != name.as_bytes().first()) {
+            return None;
+        }
         // One or many: `infirmieres` are called as an `infirmiere` is.
-        let same = |(n, word): (&&str, &String)| *n == word || word.strip_suffix('s') == Some(*n);
-        let fits = words.len() >= name.len() && name.iter().zip(words).all(same);
-        fits.then_some(name.len())
+        let same = |name: &str, word: &String| name == word || word.strip_suffix('s') == Some(name);
+        let mut rest = words.iter();
+        let fits = name.split(' ').all(|part| rest.next().is_some_and(|word| same(part, word)));
+        fits.then(|| words.len() - rest.len())
     };
     let mut best: Option<(Term, usize)> = None;
     let mut offer = |term: &dyn Fn(usize) -> Term, length: Option<usize>| {
@@ -541,20 +574,16 @@ fn meaning(words: &[String]) -> Option<(Term, usize)> {
         let marks = || vec![mark::region(code)];
         offer(&|length| Term::new(TermKind::Region, said(length)).with_marks(marks()), begins(name));
     }
-    for region in &territory::REGIONS {
-        let marks = || vec![mark::region(region.code)];
-        let name = useful_words(region.name).join(" ");
-        offer(&|length| Term::new(TermKind::Region, said(length)).with_marks(marks()), begins(&name));
-        for academie in region.academies {
-            let term = |length| Term {
-                marks_of_etablissements: vec![mark::academie(academie.code)],
-                ..Term::new(TermKind::Town, said(length)).with_marks_of_certifications(marks())
-            };
-            let name = useful_words(academie.name).join(" ");
-            offer(&term, begins(&name));
-            // `Aix-Marseille` is two towns.
-            for town in academie.name.split('-').map(|part| useful_words(part).join(" ")) {
-                offer(&term, begins(&town).filter(|_| !town.is_empty()));
+    for PlaceName { name, region, academie } in &*PLACE_NAMES {
+        let marks = || vec![mark::region(region)];
+        match academie {
+            None => offer(&|length| Term::new(TermKind::Region, said(length)).with_marks(marks()), begins(name)),
+            Some(academie) => {
+                let term = |length| Term {
+                    marks_of_etablissements: vec![mark::academie(academie)],
+                    ..Term::new(TermKind::Town, said(length)).with_marks_of_certifications(marks())
+                };
+                offer(&term, begins(name));
             }
         }
     }

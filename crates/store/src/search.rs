@@ -55,6 +55,10 @@ pub fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
     for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            word.push(c.to_ascii_lowercase());
+            continue;
+        }
         match fold(c) {
             Some(folded) => word.push_str(&folded),
             None if word.is_empty() => {}

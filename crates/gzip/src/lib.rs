@@ -37,6 +37,7 @@ const fn code(value: u32, count: u32) -> Code {
 }
 
 /// The code of each byte.
+#[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "below 256, or it does not compile")]
 const LITERALS: [Code; 256] = {
     let mut literals = [END; 256];
     let mut byte = 0;
@@ -49,6 +50,7 @@ const LITERALS: [Code; 256] = {
 };
 
 /// The code of each length from [`SHORTEST`] on, its extra bits behind it.
+#[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "below 256, or it does not compile")]
 const LENGTHS: [Code; 256] = {
     let mut lengths = [END; 256];
     let mut rank = 0;
@@ -71,6 +73,7 @@ const LENGTHS: [Code; 256] = {
 };
 
 /// The code of each class of distances, without its extra bits.
+#[expect(clippy::cast_possible_truncation, clippy::indexing_slicing, reason = "below 256, or it does not compile")]
 const DISTANCES: [Code; 30] = {
     let mut distances = [END; 30];
     let mut class = 0;

@@ -1,5 +1,4 @@
 //! Statistics in forms that the services announce: regional ones of higher education, single years of secondary education.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use api::{Request, Response, ResponseBody, Runtime, VariableFault, routes};
 use domain::{Document, date};

@@ -2,7 +2,6 @@
 //! leads to the answer from before or to 503.
 //!
 //! Which bits are flipped is drawn from a seed (`DAMAGE_SEED`); `DAMAGE_BITS` says how many a value.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::instance::Instance;
 use api::{Request, Response, ResponseBody, routes, search};

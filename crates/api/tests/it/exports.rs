@@ -1,6 +1,5 @@
 //! Options of exports: every cell of theirs is a cell of the plain export or a label of the list. Fields of lists: what is left
 //! of a row is as it is in the whole row.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::{ReadStore, World};
 use crate::instance::Instance;

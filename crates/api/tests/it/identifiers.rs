@@ -1,5 +1,4 @@
 //! Documents found by identifiers of other registers: over the sample, rows of our own, and the real nomenclature.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};

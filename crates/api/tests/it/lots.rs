@@ -1,5 +1,4 @@
 //! Documents cut, all millesimes of one, several at once, and what is beside one: over the whole sample.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};

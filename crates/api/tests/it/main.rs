@@ -1,6 +1,6 @@
 //! All integration tests of the crate, one program: as many programs would each compile the routes anew, and the steps that
 //! make what they serve, since both are generic over the store.
-#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 mod coming_formats;
 mod common;

@@ -1,5 +1,4 @@
 //! Matching a catalogue over the in-memory store: published, asked for, answered.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::{ReadStore, World};
 use api::{BodyStream, Request, ResponseBody, Runtime, VariableFault, matcher};

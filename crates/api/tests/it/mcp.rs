@@ -1,5 +1,4 @@
 //! The routes as tools of assistants: what the protocol asks of a server, and that a tool answers as its route does.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};

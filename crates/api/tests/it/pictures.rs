@@ -1,6 +1,5 @@
 //! Pictures of every document of the sample: the figures of the contract's image and no other, named by their place, refused
 //! outside of their bounds, kept like every public answer.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::{ReadStore, World};
 use crate::instance::Instance;

@@ -1,5 +1,4 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::{ReadStore, World};
 use api::error::{ApiError, NotFound};

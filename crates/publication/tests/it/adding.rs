@@ -1,6 +1,5 @@
 //! Pushes that add, again and again: what was replaced is forgotten, what is the same makes nothing new, what would go is
 //! asked for; parts that are sent again are checked again where what they depend on has changed.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::{Document, Kind};
 use futures_executor::block_on;

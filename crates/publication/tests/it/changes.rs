@@ -1,5 +1,4 @@
 //! The feed of changes: what a client who follows it has is what is served, and it says no more than what is served.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::MIDNIGHT;
 use futures_executor::block_on;

@@ -1,5 +1,4 @@
 //! Publication from end to end, on the in-memory double.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::{Document, Kind, Maille, date};
 use futures_executor::block_on;

@@ -1,6 +1,5 @@
 //! What people type, and what they must find first. The documents are few and named as the nomenclature names them; the
 //! rule is in `store::query` and `store::finding`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::Document;
 use futures_executor::block_on;

@@ -1,6 +1,5 @@
 //! Two schedulers on one Redis: who publishes, in every order of their commands, with connections that break and callers
 //! that die. What the store's double does is what Spin's provider does there; why it holds: `store::trail`.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::Document;
 use publication::*;

@@ -1,7 +1,6 @@
 //! Lines of a push as they must not be: each is taken or refused with a reason, nothing panics.
 //!
 //! `FUZZ_CASES` sets how many cases are tried; `scripts/fuzz` tries many.
-#![allow(missing_docs, reason = "tests")]
 
 use proptest::prelude::*;
 use publication::LineChecker;

@@ -1,6 +1,6 @@
 //! All integration tests of the crate, one program: as many programs would each compile the steps of a publication anew, which
 //! are generic over the store.
-#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 mod adding;
 mod changes;

@@ -1,8 +1,6 @@
 //! Forty wrong inputs more, as a spreadsheet or a colleague makes them, through the whole staging: what becomes of each, what is
 //! said, and that none is served. The first forty are in `crates/plausibility/tests/wrong_inputs.rs`.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
-
 use crate::common::MIDNIGHT;
 use futures_executor::block_on;
 use publication::*;

@@ -1,6 +1,5 @@
 //! Whatever state a job is in, the next one and the housekeeping go on; whatever is pushed, a value fits or its job ends
 //! with a reason; every call keeps its budget of time (invariants 8 and 11).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::{Document, Maille};
 use futures_executor::block_on;

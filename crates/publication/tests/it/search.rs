@@ -1,5 +1,4 @@
 //! The search index, from pushed documents to answers.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::Document;
 use futures_executor::block_on;

@@ -1,5 +1,4 @@
 //! The two switches, and what two generations show of a hidden figure, on the in-memory double.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::{Document, Maille, Secrecy};
 use futures_executor::block_on;

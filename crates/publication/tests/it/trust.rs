@@ -1,5 +1,4 @@
 //! What a push is believed, and what not: rules, duplicates, millesimes in force, dry runs, signatures.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use crate::common::{MIDNIGHT, World};
 use domain::Kind;

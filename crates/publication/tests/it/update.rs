@@ -1,6 +1,5 @@
 //! The version before and this one on one store: its registry is plain, ours is framed; its job under way ends with a reason;
 //! where its generation is served again, its registry is too (invariant 10).
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs, reason = "a test stops where it fails")]
 
 use domain::Document;
 use futures_executor::block_on;

@@ -40,7 +40,8 @@ Usage: bench [--quick] [--factors F,F,…] [--rows TEXT,TEXT,…] [--counts|--ca
   --quick       factors 0.05 and 0.5, two rounds of two seconds: some three minutes
   --factors     sizes of the data set, 1 is production (0.1,0.5,1). All are imported; routes are measured on the first
                 and on the last, so that growth shows. 1,10 needs 60 GB of disk and half an hour.
-  --rows        only the rows whose name holds one of these texts, and nothing but rates: for work on one of them
+  --rows        only the rows whose name holds one of these texts, and nothing but rates: for work on one of them; `cold` is
+                first requests
   --counts      instead of rates: instructions of the server for a request of each row, under valgrind, which no
                 neighbour disturbs; the first time it compiles for some minutes
   --caches      the same with caches simulated (32 KiB of code, 48 of data, 2 MiB of both): what they lack is counted too
@@ -79,6 +80,8 @@ const CAMPAIGN_S: u32 = 20;
 const SOAK_FACTOR: f64 = 0.05;
 /// Longest that an instance without work is kept, and some.
 const IDLE: Duration = Duration::from_millis(1_300);
+/// What `--rows` calls first requests.
+const COLD: &str = "cold";
 /// What clients send: all of them take gzip.
 const CLIENT: [(&str, &str); 1] = [("accept-encoding", "gzip")];
 /// The share of bare-get's rate that the open-loop runs are held to.
@@ -600,6 +603,8 @@ fn measure_routes(
     }
     if reuse.is_none() && options.rows.is_empty() {
         open_loops(options, &server, &ours, report)?;
+    }
+    if reuse.is_none() && (options.rows.is_empty() || options.rows.iter().any(|row| row == COLD)) {
         cold_starts(&server, requests, report)?;
     }
     for id in report::COMPONENTS {

@@ -384,6 +384,9 @@ impl Report {
         if !self.open.is_empty() {
             self.print_open_loops();
         }
+        if !self.cold.is_empty() {
+            self.print_cold();
+        }
         if !self.streams.is_empty() {
             self.print_streams();
         }
@@ -431,6 +434,9 @@ impl Report {
                 println!("| {name} | {} | {} | {} |", cell(0), cell(1), cell(2));
             }
         }
+    }
+
+    fn print_cold(&self) {
         println!(
             "\n| first request of an instance | first byte / empty | {} at once, the last / empty | budget |",
             crate::load::CONNECTIONS

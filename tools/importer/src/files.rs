@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// How often a file may lie in another one.
 const DEPTH: usize = 3;
@@ -112,13 +113,26 @@ impl Sources {
 
     /// Writes a file beside, which goes once all is sent.
     fn write(&mut self, fill: impl FnOnce(&mut BufWriter<File>) -> anyhow::Result<()>) -> anyhow::Result<PathBuf> {
-        let name = format!("import-{}-{}.tmp", std::process::id(), self.written.len());
-        let path = std::env::temp_dir().join(name);
+        let (path, file) = new_file()?;
         self.written.push(path.clone());
-        let mut out = BufWriter::new(File::create(&path).with_context(|| path.display().to_string())?);
+        let mut out = BufWriter::new(file);
         fill(&mut out)?;
         out.flush()?;
         Ok(path)
+    }
+}
+
+/// A file that nobody else has: not another read of this process, nor one that died and left its own, nor a link that was laid.
+fn new_file() -> anyhow::Result<(PathBuf, File)> {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    loop {
+        let name = format!("import-{}-{}.tmp", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let path = std::env::temp_dir().join(name);
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        }
     }
 }
 
@@ -328,6 +342,19 @@ mod tests {
         std::fs::write(&gz, [0x1f, 0x8b, 8, 0, 0]).unwrap();
         let fault = format!("{:#}", Sources::of(&[gz]).unwrap_err());
         assert!(fault.contains("gzip est abîmé"), "{fault}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn two_reads_at_once_have_files_of_their_own() {
+        let folder = folder("two");
+        let table = folder.join("b.csv");
+        std::fs::write(&table, TABLE).unwrap();
+        let read = || Sources::of(std::slice::from_ref(&table)).unwrap();
+        let (one, other) = (read(), read());
+        assert_ne!(one.files[0].path, other.files[0].path);
+        drop(one);
+        assert!(!lines(&other.files[0]).is_empty());
         std::fs::remove_dir_all(folder).unwrap();
     }
 

@@ -128,7 +128,7 @@ impl Application {
         known
     }
 
-    /// What the cheaper of the requests after the first one takes: gets, bytes read, fuel.
+    /// What the cheaper of the requests after the first one takes, each right behind the first: gets, bytes read, fuel.
     fn cost(&self, targets: &[String], header: Option<(&str, &str)>, status: u16) -> anyhow::Result<[u64; 3]> {
         let request = |target: &String| {
             let request = Request::get(target).header("x-api-key", KEY);
@@ -141,20 +141,28 @@ impl Application {
     }
 
     fn cost_of(&self, requests: impl Iterator<Item = Request>, status: u16) -> anyhow::Result<[u64; 3]> {
-        let mut costs = Vec::new();
-        for request in requests {
-            self.settled();
-            self.host.reset_counters();
-            let answer = send(self.host.address(), &request)?;
+        let ask = |request: &Request| -> anyhow::Result<()> {
+            let answer = send(self.host.address(), request)?;
             let target = String::from_utf8_lossy(&request.target);
             ensure!(answer.status == status, "{target}: {} {}", answer.status, answer.text());
+            Ok(())
+        };
+        let requests: Vec<Request> = requests.collect();
+        let (first, others) = requests.split_first().context("no target")?;
+        let mut costs = Vec::new();
+        for request in others {
+            // Makes the instance where it has gone, opens the store, and follows the pointer where a second has passed: which of
+            // the requests would do that is a matter of the machine.
+            ask(first)?;
+            self.settled();
+            self.host.reset_counters();
+            ask(request)?;
             let fuel = self.settled();
             let counters = self.host.counters();
             let sum = |of: fn(&host::testing::Counters) -> u64| counters.values().map(of).sum::<u64>();
             costs.push([sum(|c| c.gets), sum(|c| c.bytes_read), fuel]);
         }
-        // The first one makes the instance, opens the store, reads the pointer.
-        costs.into_iter().skip(1).min_by_key(|cost| (cost[0], cost[2])).context("no second target")
+        costs.into_iter().min_by_key(|cost| (cost[0], cost[2])).context("no second target")
     }
 }
 

@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 const PREFIX: &str = "/exposition-inserjeunes-insersup";
 /// The size of the static file: that of bare-get's value.
 const FILE_BYTES: usize = 1_024;
+/// Where it lies, and no route does.
+const STATIC_PATH: &str = "/yardstick/file";
 /// The row that the others are ratios to.
 pub const STATIC: &str = "static file of nginx";
 /// Requests that a cache has seen before it is measured, in seconds of its own traffic.
@@ -38,7 +40,7 @@ pub fn measure(options: &Options, out: &Path, site: &Site) -> anyhow::Result<Vec
     let prefixed = |targets: &[String]| -> Vec<String> { targets.iter().map(|t| format!("{PREFIX}{t}")).collect() };
     let one = prefixed(requests.zipf.get(..1).unwrap_or_default());
     let rows = [
-        (STATIC, vec!["/static/file".to_owned()]),
+        (STATIC, vec![STATIC_PATH.to_owned()]),
         ("document, kept by the cache", one),
         ("document, Zipf, through the cache", prefixed(&requests.zipf)),
     ];
@@ -71,8 +73,8 @@ fn nginx(program: &Path, folder: &Path, application: SocketAddr) -> anyhow::Resu
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
         _ => {}
     }
-    std::fs::create_dir_all(folder.join("static"))?;
-    std::fs::write(folder.join("static/file"), vec![b'x'; FILE_BYTES])?;
+    std::fs::create_dir_all(folder)?;
+    std::fs::write(folder.join("file"), vec![b'x'; FILE_BYTES])?;
     let made = Command::new(crate::root().join("tests/gateway/configure.sh"))
         .arg(folder)
         .args([application.to_string(), address.to_string()])
@@ -80,7 +82,8 @@ fn nginx(program: &Path, folder: &Path, application: SocketAddr) -> anyhow::Resu
     ensure!(made.success(), "tests/gateway/configure.sh");
     let site = folder.join("site.conf");
     let text = std::fs::read_to_string(&site)?;
-    let file = format!("location /static/ {{ root {}; }}", folder.display());
+    // Before every pattern of the routes.
+    let file = format!("location = {STATIC_PATH} {{ alias {}/file; }}", folder.display());
     let (before, end) = text.rsplit_once('}').context("site.conf has no server")?;
     std::fs::write(&site, format!("{before}{file}\n}}{end}"))?;
     let process = Command::new("taskset")

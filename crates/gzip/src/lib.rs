@@ -2,8 +2,8 @@
 //!
 //! Libraries set up a third of a megabyte before the first byte, and look for the best codes: a first compressed document was
 //! answered at 0.46 of the rate of a get, and their code was a thirtieth of a component. Here the codes are those that the
-//! format fixes (RFC 1951, 3.2.6), and a match is looked for in one place: answers are a few per cent larger, and made in a
-//! fraction of the time (docs/PERFORMANCE.md).
+//! format fixes (RFC 1951, 3.2.6), and a match is looked for in one place: documents are a fifth larger, lists a tenth, and
+//! made in a fraction of the time (docs/PERFORMANCE.md).
 
 /// The farthest that a match may begin before its copy, in bytes (RFC 1951, 3.2.5).
 const WINDOW: usize = 32 * 1024;

@@ -4,9 +4,9 @@
 
 use super::*;
 use api::VariableFault;
-use domain::Document;
 use futures_executor::block_on;
-use publication::{Environment, Job, Mode, Opening, PublicationOptions, Staging, advance, open};
+use publication::double::TurnedWorld;
+use publication::{Job, Mode, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use store::reading::Cache;
 use store::{KeyValue, MemoryStore, StoreError};
@@ -43,24 +43,6 @@ impl Runtime for World {
 
     fn monotonic_ms(&self) -> u64 {
         0
-    }
-}
-
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        Runtime::now_ms(self)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn batch(&self) -> usize {
-        25
     }
 }
 
@@ -101,7 +83,7 @@ fn publish(world: &World, id: &str, rate: u64, options: PublicationOptions) -> J
 
 async fn finish(world: &World, id: &str) -> Job {
     loop {
-        let job = advance(&*world.0, world, id, 1_000, &[]).await.unwrap();
+        let job = advance(&*world.0, &TurnedWorld::at(world.now_ms()), id, 1_000, &[]).await.unwrap();
         if job.step.is_final() || job.step.awaits_someone() {
             return job;
         }

@@ -22,6 +22,7 @@
 mod anomalies;
 mod changes;
 mod differences;
+pub mod double;
 mod error;
 mod housekeeping;
 mod job;

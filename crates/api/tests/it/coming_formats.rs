@@ -1,82 +1,30 @@
 //! Statistics in forms that the services announce: regional ones of higher education, single years of secondary education.
 
-use api::{Request, Response, ResponseBody, Runtime, VariableFault, routes};
-use domain::{Document, date};
+use crate::common::ReadStore;
+use crate::instance::Instance;
+use api::{Request, Response, ResponseBody, routes};
+use domain::date;
 use futures_executor::block_on;
-use publication::{
-    Environment, Job, JobStep, Mode, Opening, PlausibilityRules, PublicationOptions, Staging, advance, open,
-};
+use publication::double::TurnedWorld;
+use publication::{Job, JobStep, Mode, Opening, PlausibilityRules, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
-use std::rc::Rc;
-use store::reading::Cache;
-use store::{KeyValue, MemoryStore, StoreError};
 
-#[derive(Clone, Default)]
-struct World(Rc<MemoryStore>);
-
-impl KeyValue for World {
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0.get(key).await
-    }
+fn instance() -> Instance<ReadStore> {
+    Instance { now: date::read_iso("2026-11-27").unwrap(), ..Instance::default() }
 }
 
-impl Runtime for World {
-    type Kv = Self;
-
-    fn kv(&self) -> Self {
-        self.clone()
-    }
-
-    fn cache(&self) -> Rc<Cache> {
-        Rc::new(Cache::new())
-    }
-
-    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
-        Ok(if name == "legacy_api_key" { "cle" } else { "" }.to_owned())
-    }
-
-    fn now_ms(&self) -> i64 {
-        date::read_iso("2026-11-27").unwrap()
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-}
-
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        Runtime::now_ms(self)
-    }
-
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn batch(&self) -> usize {
-        25
-    }
-
-    async fn plausibility(&self) -> Result<Option<PlausibilityRules>, StoreError> {
-        Ok(Some(PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() }))
-    }
-}
-
-fn publish(world: &World, id: &str, rows: &[Value]) -> Job {
+fn publish(instance: &Instance<ReadStore>, id: &str, rows: &[Value]) -> Job {
+    let (kv, rules) = (&*instance.store.0, PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() });
+    let world = TurnedWorld { plausibility: Some(rules.clone()), ..TurnedWorld::at(instance.now) };
     let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
     block_on(async {
         let opening = Opening { mode: Mode::Add, ..Opening::default() };
-        open(&*world.0, id, opening, 0).await.unwrap();
-        let rules = world.plausibility().await.unwrap().unwrap();
-        let info = Staging::new(&*world.0, id, 25).with_rules(rules).stage(0, text.as_bytes(), &[]).await.unwrap();
+        open(kv, id, opening, 0).await.unwrap();
+        let info = Staging::new(kv, id, 25).with_rules(rules).stage(0, text.as_bytes(), &[]).await.unwrap();
         assert_eq!(info.refused, 0, "{:?}", info.refusals);
-        Job::publish(&*world.0, id, PublicationOptions { parts: 1, ..PublicationOptions::default() }, 0).await.unwrap();
+        Job::publish(kv, id, PublicationOptions { parts: 1, ..PublicationOptions::default() }, 0).await.unwrap();
         loop {
-            let job = advance(&*world.0, world, id, 1_000, &[]).await.unwrap();
+            let job = advance(kv, &world, id, 1_000, &[]).await.unwrap();
             if job.step.is_final() || job.step.awaits_someone() {
                 return job;
             }
@@ -108,43 +56,43 @@ fn statistic(kind: &str, code: &str, filiere: &str, millesime: &str, rate: u64) 
 
 #[test]
 fn regional_statistics_of_higher_education_stand_beside_those_of_secondary_education() {
-    let world = World::default();
+    let instance = instance();
     let secondary: Vec<Value> =
         (0..30).map(|n| statistic("regionale", &format!("400252{n:02}"), "apprentissage", "2022_2023", 50)).collect();
-    assert_eq!(publish(&world, "a", &secondary).step, JobStep::Published);
+    assert_eq!(publish(&instance, "a", &secondary).step, JobStep::Published);
     // Of the same millesime: both are in force.
     let superior = statistic("regionale", "2500249", "superieur", "2022_2023", 60);
-    assert_eq!(publish(&world, "b", &[superior]).step, JobStep::Published);
-    let ask = |target: &str| get(block_on(routes::regionales(&world, request(target))));
+    assert_eq!(publish(&instance, "b", &[superior]).step, JobStep::Published);
+    let ask = |target: &str| get(block_on(routes::regionales(&instance, request(target))));
     let (status, document) = ask("/api/inserjeunes/regionales/11/certifications/SISE:2500249");
     assert_eq!((status, &document["taux_en_formation"]), (200, &json!(60)), "{document}");
     let (_, list) = ask("/api/inserjeunes/regionales/11?items_par_page=100");
     assert_eq!(list["pagination"]["total"], 31);
     // Of a later one, which only higher education has: it is not put in force unasked, for the others would vanish.
-    let job = publish(&world, "c", &[statistic("regionale", "2500249", "superieur", "2023_2024", 61)]);
+    let job = publish(&instance, "c", &[statistic("regionale", "2500249", "superieur", "2023_2024", 61)]);
     assert_eq!(job.step, JobStep::AwaitConfirmation);
     assert_eq!(job.summary.in_force_to_confirm, ["regionales : 2023_2024 n'a que 1 documents, 2022_2023 en a 31"]);
 }
 
 #[test]
 fn single_years_of_secondary_education_are_served_and_told_where_they_meet_a_period() {
-    let world = World::default();
+    let instance = instance();
     let periods: Vec<Value> =
         (0..30).map(|n| statistic("formation", &format!("400252{n:02}"), "apprentissage", "2022_2023", 50)).collect();
-    assert_eq!(publish(&world, "a", &periods).step, JobStep::Published);
+    assert_eq!(publish(&instance, "a", &periods).step, JobStep::Published);
     let years: Vec<Value> =
         (0..30).map(|n| statistic("formation", &format!("400252{n:02}"), "apprentissage", "2024", 70)).collect();
-    let job = publish(&world, "b", &years);
+    let job = publish(&instance, "b", &years);
     // The form is noted, and the year is in force: it is as full as the period before it.
     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
     assert_eq!(job.summary.anomalies.rules["millesime_maille"].count, 30);
-    let ask = |target: &str| get(block_on(routes::formations(&world, request(target))));
+    let ask = |target: &str| get(block_on(routes::formations(&instance, request(target))));
     let (status, document) = ask("/api/inserjeunes/formations/0750652B-40025201");
     assert_eq!((status, &document["millesime"], &document["taux_en_formation"]), (200, &json!("2024"), &json!(70)));
     let (_, before) = ask("/api/inserjeunes/formations/0750652B-40025201?millesime=2022_2023");
     assert_eq!(before["taux_en_formation"], 50);
     // The same year as the end of a period: two documents, named.
-    let job = publish(&world, "c", &[statistic("formation", "40025201", "apprentissage", "2023", 55)]);
+    let job = publish(&instance, "c", &[statistic("formation", "40025201", "apprentissage", "2023", 55)]);
     assert_eq!(job.summary.anomalies.rules["millesime_maille"].count, 1);
     let told = job.summary.anomalies.rules["millesime_maille"].examples[0].clone();
     assert!(told.contains("la même période sous deux écritures"), "{told}");

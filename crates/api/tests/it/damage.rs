@@ -7,7 +7,8 @@ use crate::instance::Instance;
 use api::{Request, Response, ResponseBody, routes, search};
 use domain::Document;
 use futures_executor::{block_on, block_on_stream};
-use publication::{Environment, Job, Opening, PublicationOptions, Staging, advance, open};
+use publication::double::TurnedWorld;
+use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,24 +27,6 @@ impl KeyValue for WatchedStore {
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.1.borrow_mut().insert(key.to_owned());
         self.0.get(key).await
-    }
-}
-
-#[derive(Default)]
-struct World(Cell<i64>);
-
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        self.0.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
     }
 }
 
@@ -77,7 +60,7 @@ fn publish(kv: &MemoryStore, id: &str, lines: &[Value]) {
         Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
         let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
         Job::publish(kv, id, options, 0).await.unwrap();
-        while !advance(kv, &World::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
+        while !advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
     });
 }
 
@@ -139,7 +122,7 @@ fn targets(lines: &[Value]) -> BTreeSet<String> {
 type Answer = Option<(u16, Vec<u8>)>;
 
 fn answer(store: &WatchedStore, target: &str) -> Answer {
-    let runtime = Instance { store: store.clone(), cache: Rc::default(), now: 1_700_000_000_000 };
+    let runtime = Instance { store: store.clone(), now: 1_700_000_000_000, ..Instance::default() };
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let request = Request {
         method: "GET".into(),

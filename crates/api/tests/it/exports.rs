@@ -1,11 +1,12 @@
 //! Options of exports: every cell of theirs is a cell of the plain export or a label of the list. Fields of lists: what is left
 //! of a row is as it is in the whole row.
 
-use crate::common::{ReadStore, World};
+use crate::common::ReadStore;
 use crate::instance::Instance;
 use api::{Request, ResponseBody, routes};
 use futures_executor::{block_on, block_on_stream};
 use proptest::prelude::*;
+use publication::double::TurnedWorld;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -125,7 +126,7 @@ fn published() -> Harness {
         Staging::new(kv, "a", 25).stage(0, body.as_bytes(), &[]).await.unwrap();
         let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
         Job::publish(kv, "a", options, 0).await.unwrap();
-        while !advance(kv, &World, "a", 1_000, &[]).await.unwrap().step.is_final() {}
+        while !advance(kv, &TurnedWorld::default(), "a", 1_000, &[]).await.unwrap().step.is_final() {}
     });
     harness
 }

@@ -1,11 +1,13 @@
 //! Matching a catalogue over the in-memory store: published, asked for, answered.
 
-use crate::common::{ReadStore, World};
-use api::{BodyStream, Request, ResponseBody, Runtime, VariableFault, matcher};
+use crate::common::ReadStore;
+use crate::instance::Instance;
+use api::{BodyStream, Request, ResponseBody, matcher};
 use domain::{Document, Kind};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::StreamExt;
 use matching_cases::{Case, compare, documents};
+use publication::double::TurnedWorld;
 use publication::{Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
@@ -16,29 +18,11 @@ use store::kv::KeyValue;
 use store::pointer::MillesimesInForce;
 use store::reading::Cache;
 
-#[derive(Default)]
-struct Harness {
-    store: ReadStore,
-    cache: Rc<Cache>,
-    monotonic: Rc<Cell<u64>>,
-}
+struct Harness(Instance<ReadStore>);
 
-impl Runtime for Harness {
-    type Kv = ReadStore;
-    fn kv(&self) -> ReadStore {
-        self.store.clone()
-    }
-    fn cache(&self) -> Rc<Cache> {
-        Rc::clone(&self.cache)
-    }
-    async fn variable(&self, name: &str) -> Result<String, VariableFault> {
-        Ok(if name == "legacy_api_key" { "cle".to_owned() } else { String::new() })
-    }
-    fn now_ms(&self) -> i64 {
-        1_725_000_000_000
-    }
-    fn monotonic_ms(&self) -> u64 {
-        self.monotonic.get()
+impl Default for Harness {
+    fn default() -> Self {
+        Self(Instance { now: 1_725_000_000_000, ..Instance::default() })
     }
 }
 
@@ -66,7 +50,7 @@ impl Seen {
 
 impl Harness {
     fn publish(&self, id: &str, lines: &[Value], millesime: Option<&str>) {
-        let kv = &*self.store.0;
+        let kv = &*self.0.store.0;
         let body: String = lines.iter().map(|line| line.to_string() + "\n").collect();
         let millesimes = millesime.map(|one| {
             let some = || Some(one.to_owned());
@@ -86,14 +70,14 @@ impl Harness {
                 PublicationOptions { parts: 1, confirm_losses: true, millesimes, ..PublicationOptions::default() };
             Job::publish(kv, id, options, 0).await.unwrap();
             loop {
-                let job = advance(kv, &World, id, 1_000, &[]).await.unwrap();
+                let job = advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap();
                 if job.step.is_final() {
                     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
                     break;
                 }
             }
         });
-        self.monotonic.set(self.monotonic.get() + 2_000);
+        self.0.monotonic.set(self.0.monotonic.get() + 2_000);
     }
 
     fn call(&self, method: &str, url: &str, headers: &[(&str, &str)], chunks: Vec<Vec<u8>>) -> Seen {
@@ -106,8 +90,8 @@ impl Harness {
             body: Vec::new(),
         };
         let body = BodyStream::new(futures_util::stream::iter(chunks.into_iter().map(Ok)));
-        let clock = Rc::clone(&self.monotonic);
-        let response = block_on(matcher::respond(self, request, body, Rc::new(move || clock.get())));
+        let clock = Rc::clone(&self.0.monotonic);
+        let response = block_on(matcher::respond(&self.0, request, body, Rc::new(move || clock.get())));
         let headers = response.headers.iter().map(|(n, v)| ((*n).to_owned(), v.to_string())).collect();
         let (mut pieces, mut whole) = (Vec::new(), true);
         match response.body {
@@ -268,7 +252,7 @@ fn invariant_3_below_the_threshold_no_route_has_a_number() {
         assert!(!answer.contains("43") && !answer.contains("17"), "{answer}");
     }
     assert!(answers[0].contains("sous_seuil") && answers[1].contains("sous_seuil"));
-    let kv = &harness.store.0;
+    let kv = &harness.0.store.0;
     for key in kv.keys().into_iter().filter(|key| key.contains(":appariement")) {
         let value = block_on(kv.get(&key)).unwrap().unwrap();
         for number in [43.0f64, 17.0] {
@@ -395,7 +379,7 @@ fn an_answer_that_is_taken_up_again_has_the_same_bytes() {
 fn an_answer_ends_between_two_rows_once_its_time_is_over() {
     let harness = published();
     let file: String = (1..=50).map(|n| format!("{{\"CODEFORMATIONACCUEIL\": \"{n}\"}}\n")).collect();
-    let clock = Rc::clone(&harness.monotonic);
+    let clock = Rc::clone(&harness.0.monotonic);
     let chunks = file.into_bytes().chunks(100).map(<[u8]>::to_vec).collect::<Vec<_>>();
     // Every chunk takes three seconds to come.
     let slow = futures_util::stream::iter(chunks).map(move |chunk| {
@@ -408,7 +392,7 @@ fn an_answer_ends_between_two_rows_once_its_time_is_over() {
         headers: vec![("x-api-key".to_owned(), "cle".to_owned())].into(),
         ..Request::default()
     };
-    let clock = Rc::clone(&harness.monotonic);
+    let clock = Rc::clone(&harness.0.monotonic);
     let response = block_on(matcher::respond(&harness, request, BodyStream::new(slow), Rc::new(move || clock.get())));
     let ResponseBody::Stream(stream) = response.body else { panic!("no stream") };
     let text: Vec<u8> = block_on_stream(stream).flat_map(Result::unwrap).collect();
@@ -453,20 +437,20 @@ fn suggestions_name_what_is_taught_there_and_around() {
 #[test]
 fn invariant_5_a_row_asks_for_few_values_and_a_second_one_for_none() {
     let harness = published();
-    let before = harness.store.1.get();
+    let before = harness.0.store.1.get();
     harness.get("formation?uai_ges=9990001X&codemef=3113121321");
-    let first = harness.store.1.get() - before;
+    let first = harness.0.store.1.get() - before;
     assert!(first <= 4, "the pointer, the plan, a page of links, a page of places: {first}");
     harness.get("formation?uai_ges=9990001X&codemef=3113121321");
-    assert_eq!(harness.store.1.get() - before, first);
+    assert_eq!(harness.0.store.1.get() - before, first);
 }
 
 /// Invariant 9: a missing page is a fault, never an absence.
 #[test]
 fn invariant_9_a_missing_page_breaks_the_answer_off() {
     let harness = published();
-    let key = harness.store.0.keys().into_iter().find(|key| key.contains(":appariement.lieux:")).unwrap();
-    harness.store.0.corrupt(&key, None);
+    let key = harness.0.store.0.keys().into_iter().find(|key| key.contains(":appariement.lieux:")).unwrap();
+    harness.0.store.0.corrupt(&key, None);
     assert_eq!(harness.get("formation?uai_ges=9990001X&codemef=3113121321").status, 503);
     let seen = harness.post("formations", "CODEFORMATIONACCUEIL;UAI_GES\n1;9990001X\n", &[]);
     assert!(!seen.whole);

@@ -1,11 +1,12 @@
 //! Pictures of every document of the sample: the figures of the contract's image and no other, named by their place, refused
 //! outside of their bounds, kept like every public answer.
 
-use crate::common::{ReadStore, World};
+use crate::common::ReadStore;
 use crate::instance::Instance;
 use api::picture::{self, Painter};
 use api::{Request, Response, ResponseBody, routes};
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::path::Path;
@@ -37,7 +38,7 @@ fn published() -> Sample {
         Staging::new(kv, "1", 25).stage(0, body.as_bytes(), &[]).await.unwrap();
         let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
         Job::publish(kv, "1", options, 0).await.unwrap();
-        while !advance(kv, &World, "1", 1_000, &[]).await.unwrap().step.is_final() {}
+        while !advance(kv, &TurnedWorld::default(), "1", 1_000, &[]).await.unwrap().step.is_final() {}
     });
     sample
 }

@@ -1,10 +1,11 @@
 //! Routes over the in-memory store: what the recorded cases do not show.
 
-use crate::common::{ReadStore, World};
+use crate::common::ReadStore;
 use api::error::{ApiError, NotFound};
 use api::{LogFact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
+use publication::double::TurnedWorld;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
@@ -76,7 +77,7 @@ impl Harness {
             Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
             let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
             Job::publish(kv, id, options, 0).await.unwrap();
-            while !advance(kv, &World, id, 1_000, &[]).await.unwrap().step.is_final() {}
+            while !advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
         });
     }
 

@@ -1,36 +1,15 @@
 //! Pushes that add, again and again: what was replaced is forgotten, what is the same makes nothing new, what would go is
 //! asked for; parts that are sent again are checked again where what they depend on has changed.
 
+use crate::common::{self, body};
 use domain::{Document, Kind};
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use store::MemoryStore;
-use store::kv::{KeyValue, StoreError};
-
-#[derive(Default)]
-struct Runtime(Cell<i64>);
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        self.0.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
-
-fn body(rows: &[Value]) -> Vec<u8> {
-    rows.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
-}
+use store::kv::KeyValue;
 
 /// Every kind but accounts, `n` documents each; `text` lies in a field of all of them.
 fn all_kinds(n: usize, text: &str) -> Vec<Value> {
@@ -89,22 +68,16 @@ fn stage(kv: &MemoryStore, id: &str, opening: Opening, rows: &[Value]) {
     });
 }
 
-fn finish(kv: &MemoryStore, runtime: &Runtime, id: &str) -> Job {
-    for _ in 0..1_000 {
-        let job = block_on(advance(kv, runtime, id, 1_000, &[])).unwrap();
-        if job.step.is_final() || job.step == JobStep::AwaitConfirmation {
-            return job;
-        }
-    }
-    panic!("the job does not end");
+fn finish(kv: &MemoryStore, world: &TurnedWorld, id: &str) -> Job {
+    block_on(common::finish(kv, world, id, 1_000)).unwrap()
 }
 
-fn publish(kv: &MemoryStore, runtime: &Runtime, id: &str, opening: Opening, rows: &[Value]) -> Job {
+fn publish(kv: &MemoryStore, world: &TurnedWorld, id: &str, opening: Opening, rows: &[Value]) -> Job {
     stage(kv, id, opening, rows);
-    let job = finish(kv, runtime, id);
+    let job = finish(kv, world, id);
     // What it leaves goes.
-    runtime.0.set(runtime.0.get() + 3_600_000);
-    while block_on(clean_up(kv, runtime)).unwrap() {}
+    world.now.set(world.now.get() + 3_600_000);
+    while block_on(clean_up(kv, world)).unwrap() {}
     job
 }
 
@@ -132,30 +105,30 @@ fn bytes_of_sources(kv: &MemoryStore) -> usize {
 /// `ajouter` with what is served already changes nothing, whatever its kind.
 #[test]
 fn what_is_added_again_makes_no_new_generation() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = all_kinds(40, "METIER");
-    assert_eq!(publish(&kv, &runtime, "a", Opening::default(), &rows).step, JobStep::Published);
+    assert_eq!(publish(&kv, &world, "a", Opening::default(), &rows).step, JobStep::Published);
     for (id, kept) in [("b", rows.len()), ("c", 30), ("d", 200)] {
-        let job = publish(&kv, &runtime, id, adding(), &rows[..kept]);
+        let job = publish(&kv, &world, id, adding(), &rows[..kept]);
         assert_eq!(job.step, JobStep::Unchanged, "{id}");
     }
     let mut reversed = rows.clone();
     reversed[1..].reverse();
     let twice = [rows.as_slice(), &reversed].concat();
-    assert_eq!(publish(&kv, &runtime, "e", adding(), &twice).step, JobStep::Unchanged);
-    assert_eq!(publish(&kv, &runtime, "f", Opening::default(), &twice).step, JobStep::Unchanged);
+    assert_eq!(publish(&kv, &world, "e", adding(), &twice).step, JobStep::Unchanged);
+    assert_eq!(publish(&kv, &world, "f", Opening::default(), &twice).step, JobStep::Unchanged);
 }
 
 /// Replaced documents are forgotten: the sources stay within a third more than what stands, however often all is added.
 #[test]
 fn what_is_replaced_does_not_stay_in_the_sources() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a0", Opening::default(), &all_kinds(60, "METIER 0"));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a0", Opening::default(), &all_kinds(60, "METIER 0"));
     let once = bytes_of_sources(&kv);
     for round in 1..12 {
         // All of them, then a tenth: what is replaced here and there adds up too.
         let n = if round % 3 == 0 { 6 } else { 60 };
-        let job = publish(&kv, &runtime, &format!("a{round}"), adding(), &all_kinds(n, &format!("METIER {round}")));
+        let job = publish(&kv, &world, &format!("a{round}"), adding(), &all_kinds(n, &format!("METIER {round}")));
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
         // The pieces of a partition that was written anew lie beside the new ones until the generation goes.
         assert!(bytes_of_sources(&kv) < once * 4, "{round}: {} of {once}", bytes_of_sources(&kv));
@@ -165,7 +138,7 @@ fn what_is_replaced_does_not_stay_in_the_sources() {
         assert_eq!((text(3), text(50)), (format!("METIER {round}"), format!("METIER {}", round - usize::from(n == 6))));
     }
     // What is carried over is what stands, not all that was ever pushed.
-    let job = publish(&kv, &runtime, "z", adding(), &all_kinds(1, "AUTRE"));
+    let job = publish(&kv, &world, "z", adding(), &all_kinds(1, "AUTRE"));
     let standing = 60 * 17;
     assert!(job.summary.carried_over <= standing + standing / 3, "{}", job.summary.carried_over);
 }
@@ -174,21 +147,21 @@ fn what_is_replaced_does_not_stay_in_the_sources() {
 #[test]
 fn killed_anywhere_what_stands_is_the_same() {
     let prepared = || {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-        publish(&kv, &runtime, "a", Opening::default(), &all_kinds(25, "AVANT"));
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+        publish(&kv, &world, "a", Opening::default(), &all_kinds(25, "AVANT"));
         stage(&kv, "b", adding(), &all_kinds(20, "APRES"));
-        (kv, runtime)
+        (kv, world)
     };
-    let (kv, runtime) = prepared();
-    let expected = finish(&kv, &runtime, "b").summary.digest;
+    let (kv, world) = prepared();
+    let expected = finish(&kv, &world, "b").summary.digest;
     let documents = served(&kv);
     for seed in 0..80u64 {
-        let (kv, runtime) = prepared();
+        let (kv, world) = prepared();
         let mut random = seed;
         let job = loop {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             kv.remaining.set(Some(5 + (random >> 33) % 160));
-            let ahead = block_on(advance(&kv, &runtime, "b", 0, &[]));
+            let ahead = block_on(advance(&kv, &world, "b", 0, &[]));
             kv.remaining.set(None);
             if let Ok(job) = ahead
                 && job.step.is_final()
@@ -204,8 +177,8 @@ fn killed_anywhere_what_stands_is_the_same() {
 /// A generation whose manifest does not say what its tables hold is carried over whole, and says so from then on.
 #[test]
 fn the_tables_of_a_manifest_that_does_not_count_them_are_carried_over() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &all_kinds(30, "METIER"));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &all_kinds(30, "METIER"));
     let before = served(&kv);
     let key = "g1:manifeste:1";
     let stored = block_on(kv.get(key)).unwrap().unwrap();
@@ -216,7 +189,7 @@ fn the_tables_of_a_manifest_that_does_not_count_them_are_carried_over() {
     }
     kv.corrupt(key, Some(store::frame::seal(key, manifest.to_string().into_bytes())));
     let added = json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": "99999999"}});
-    assert_eq!(publish(&kv, &runtime, "b", adding(), &[added]).step, JobStep::Published);
+    assert_eq!(publish(&kv, &world, "b", adding(), &[added]).step, JobStep::Published);
     assert_eq!(served(&kv).len(), before.len() + 1);
     let stored = block_on(kv.get("g2:manifeste:1")).unwrap().unwrap();
     let manifest: Value = serde_json::from_slice(store::frame::open("g2:manifeste:1", &stored).unwrap()).unwrap();
@@ -226,17 +199,17 @@ fn the_tables_of_a_manifest_that_does_not_count_them_are_carried_over() {
 /// The guard looks at the nomenclature and at the tables too.
 #[test]
 fn a_push_that_would_take_a_tenth_of_a_table_waits_for_a_confirmation() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = all_kinds(40, "METIER");
-    publish(&kv, &runtime, "a", Opening::default(), &rows);
+    publish(&kv, &world, "a", Opening::default(), &rows);
     for (kind, id) in [(Kind::Bcn, "b"), (Kind::Catalogue, "c"), (Kind::CertifInfo, "d")] {
         let of_kind: Vec<Value> = rows.iter().filter(|row| row["kind"] == kind.name()).cloned().collect();
         let opening = || Opening { kinds: vec![kind], ..Opening::default() };
-        let job = publish(&kv, &runtime, id, opening(), &of_kind[..35]);
+        let job = publish(&kv, &world, id, opening(), &of_kind[..35]);
         assert_eq!(job.step, JobStep::AwaitConfirmation);
         assert_eq!(job.summary.losses, [format!("{} : 40 → 35", kind.name())]);
         block_on(Job::give_up(&kv, id, 0)).unwrap();
-        let job = publish(&kv, &runtime, &format!("{id}2"), opening(), &of_kind[..37]);
+        let job = publish(&kv, &world, &format!("{id}2"), opening(), &of_kind[..37]);
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.losses);
     }
 }
@@ -244,8 +217,8 @@ fn a_push_that_would_take_a_tenth_of_a_table_waits_for_a_confirmation() {
 /// Millesimes alone name statistics: what has no millesime stays unless its kind is named.
 #[test]
 fn a_push_of_millesimes_keeps_the_nomenclature() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &all_kinds(40, "METIER"));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &all_kinds(40, "METIER"));
     let declaration = json!({"kind": "maille", "doc": {"nom": "pays", "libelle": "Pays", "cle": "pays"}});
     let statistics = ["maille", "certification", "regionale", "formation", "statistique", "bcn"];
     let pushed: Vec<Value> = all_kinds(40, "NEUF")
@@ -254,7 +227,7 @@ fn a_push_of_millesimes_keeps_the_nomenclature() {
         .filter(|row| row["kind"] != "bcn" || row["doc"]["code_certification"] == "00000000007")
         .collect();
     let millesimes = Opening { millesimes: vec!["2020".into()], ..Opening::default() };
-    let job = publish(&kv, &runtime, "b", millesimes, &pushed);
+    let job = publish(&kv, &world, "b", millesimes, &pushed);
     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.losses);
     let documents = served(&kv);
     assert_eq!(documents.len(), 40 * 17, "nothing of the nomenclature went");
@@ -263,7 +236,7 @@ fn a_push_of_millesimes_keeps_the_nomenclature() {
     // Named, it is replaced whole.
     let named = Opening { kinds: vec![Kind::Bcn], millesimes: vec!["2020".into()], ..Opening::default() };
     let one = json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": "99999999"}});
-    let job = publish(&kv, &runtime, "c", named, &[declaration, one]);
+    let job = publish(&kv, &world, "c", named, &[declaration, one]);
     assert_eq!(job.summary.losses, ["bcn : 40 → 1"]);
 }
 
@@ -305,8 +278,8 @@ fn a_part_sent_again_is_checked_again_where_the_part_before_it_changed() {
         staging.stage(2, &body(std::slice::from_ref(&statistic)), &[]).await.unwrap();
         Job::publish(&kv, "a", options(), 0).await.unwrap();
     });
-    let runtime = Runtime::default();
-    assert_eq!(finish(&kv, &runtime, "a").step, JobStep::Published);
+    let world = TurnedWorld::default();
+    assert_eq!(finish(&kv, &world, "a").step, JobStep::Published);
     let documents = served(&kv);
     let (_, statistic) = documents.iter().find(|((kind, _), _)| *kind == Kind::Statistic).unwrap();
     assert_eq!(statistic["lieu"], "11", "as declared last");
@@ -327,6 +300,6 @@ fn a_part_sent_again_is_checked_again_where_the_indicators_changed() {
         assert!(info.unknown_fields.is_empty());
         Job::publish(&kv, "a", PublicationOptions { parts: 1, ..PublicationOptions::default() }, 0).await.unwrap();
     });
-    finish(&kv, &Runtime::default(), "a");
+    finish(&kv, &TurnedWorld::default(), "a");
     assert!(served(&kv).values().all(|document| document["taux_neuf"] == 12));
 }

@@ -1,8 +1,9 @@
 //! The feed of changes: what a client who follows it has is what is served, and it says no more than what is served.
 
-use crate::common::MIDNIGHT;
+use crate::common::{finish, midnight_ms};
 use futures_executor::block_on;
 use proptest::prelude::*;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,31 +57,13 @@ fn publish(kv: &MemoryStore, id: &str, rows: &[Value], options: PublicationOptio
         open(kv, id, Opening::default(), 0).await.unwrap();
         Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
         Job::publish(kv, id, PublicationOptions { parts: 1, confirm_losses: true, ..options }, 0).await.unwrap();
-        loop {
-            let job = advance(kv, &Still, id, 20, &[]).await.unwrap();
-            if job.step.is_final() || job.step.awaits_someone() {
-                return job;
-            }
-        }
+        finish(kv, &without_rules(), id, 20).await.unwrap()
     })
 }
 
-/// A world without rules: what is drawn is taken as it comes.
-struct Still;
-
-impl Environment for Still {
-    fn now_ms(&self) -> i64 {
-        MIDNIGHT.now_ms()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &domain::Document) -> Result<(), store::StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
+/// What is drawn is taken as it comes.
+fn without_rules() -> TurnedWorld {
+    TurnedWorld::at(midnight_ms())
 }
 
 fn reader(kv: &MemoryStore) -> Reader<&MemoryStore> {
@@ -180,7 +163,7 @@ proptest! {
             prop_assert!(matches!(job.step, JobStep::Published | JobStep::Unchanged), "{:?}", job.summary.failure);
             mirrors.push((reader(&kv).pointer().generation.clone(), whole(&kv)));
         }
-        if back && block_on(roll_back(&kv, &Still)).is_ok() {
+        if back && block_on(roll_back(&kv, &without_rules())).is_ok() {
             mirrors.push((reader(&kv).pointer().generation.clone(), whole(&kv)));
         }
         let served = whole(&kv);
@@ -270,14 +253,14 @@ fn only_what_was_served_is_told_and_a_rollback_is() {
         publish(&kv, "c", &rows(3), PublicationOptions { await_sign_off: true, ..PublicationOptions::default() });
     assert_eq!(waits.step, JobStep::AwaitSignOff);
     assert_eq!(journal(&kv).0.len(), 2);
-    block_on(roll_back(&kv, &Still)).unwrap();
+    block_on(roll_back(&kv, &without_rules())).unwrap();
     let lines = journal(&kv).0;
     let last = lines.last().unwrap();
     assert_eq!((lines.len(), last.back, last.from.as_deref(), last.to.as_str()), (3, true, Some("g2"), "g1"));
     assert_eq!(told(&last.counts)["certifications 2020"], (1, 0, 1));
     // There and back again comes to nothing, forward again to what it was.
     assert!(sum(&kv, "g1").unwrap().groups.is_empty());
-    block_on(roll_back(&kv, &Still)).unwrap();
+    block_on(roll_back(&kv, &without_rules())).unwrap();
     let forward = sum(&kv, "g1").unwrap().groups;
     let changes: Vec<Change> = forward["certifications"]["2020"].keys.values().copied().collect();
     assert_eq!(changes, [Change::Removed, Change::Changed]);

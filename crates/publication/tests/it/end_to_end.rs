@@ -1,11 +1,12 @@
 //! Publication from end to end, on the in-memory double.
 
-use domain::{Document, Kind, Maille, date};
+use crate::common::{self, body};
+use domain::{Kind, Maille, date};
 use futures_executor::block_on;
 use proptest::prelude::*;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use store::kv::{KeyValue, StoreError};
@@ -14,33 +15,6 @@ use store::reading::Cache;
 use store::segment::RowStyle;
 use store::version_set::{Shape, Version, VersionSet};
 use store::{MemoryStore, Reader, Shelf};
-
-/// A world whose clocks the test turns.
-#[derive(Default)]
-struct Runtime {
-    now: Cell<i64>,
-    monotonic: Cell<u64>,
-    /// How far the monotonic clock goes at each look.
-    step: Cell<u64>,
-    users: Cell<usize>,
-}
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        self.now.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        self.monotonic.set(self.monotonic.get() + self.step.get());
-        self.monotonic.get()
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        self.users.set(self.users.get() + 1);
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
 
 fn formation(uai: &str, code: &str, millesime: &str, region: &str, count: u32) -> Value {
     json!({"kind": "formation", "doc": {"uai": uai, "code_certification": code, "millesime": millesime, "filiere": if code.len() == 8 { "apprentissage" } else { "pro" },
@@ -70,10 +44,6 @@ fn academies(n: u32) -> Vec<Value> {
     [declare("academies", "academie.code")].into_iter().chain(rows).collect()
 }
 
-fn body(rows: &[Value]) -> Vec<u8> {
-    rows.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
-}
-
 fn stage(kv: &MemoryStore, id: &str, opening: Opening, rows: &[Value]) -> Result<Job, PublicationError> {
     block_on(async {
         open(kv, id, opening, 0).await?;
@@ -86,19 +56,13 @@ fn stage(kv: &MemoryStore, id: &str, opening: Opening, rows: &[Value]) -> Result
     })
 }
 
-fn publish(kv: &MemoryStore, runtime: &Runtime, id: &str, opening: Opening, rows: &[Value]) -> Job {
+fn publish(kv: &MemoryStore, world: &TurnedWorld, id: &str, opening: Opening, rows: &[Value]) -> Job {
     stage(kv, id, opening, rows).unwrap();
-    finish(kv, runtime, id)
+    finish(kv, world, id)
 }
 
-fn finish(kv: &MemoryStore, runtime: &Runtime, id: &str) -> Job {
-    for _ in 0..10_000 {
-        let job = block_on(advance(kv, runtime, id, 20, &[])).unwrap();
-        if job.step.is_final() || job.step == JobStep::AwaitConfirmation {
-            return job;
-        }
-    }
-    panic!("the job does not end");
+fn finish(kv: &MemoryStore, world: &TurnedWorld, id: &str) -> Job {
+    block_on(common::finish(kv, world, id, 20)).unwrap()
 }
 
 fn read(kv: &MemoryStore, maille: Maille, place: &str, code: &str) -> BTreeMap<(String, String), Value> {
@@ -169,9 +133,9 @@ fn expected(rows: &[Value], kind: &str) -> BTreeMap<(String, String, String, Str
 
 #[test]
 fn every_document_is_found_and_listed_once() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let pushed = many(4_000);
-    let job = publish(&kv, &runtime, "a", Opening::default(), &pushed);
+    let job = publish(&kv, &world, "a", Opening::default(), &pushed);
     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
     let formations = expected(&pushed, "formation");
     for ((uai, code, millesime, filiere), doc) in &formations {
@@ -202,9 +166,9 @@ fn every_document_is_found_and_listed_once() {
 
 #[test]
 fn filters_find_what_a_scan_finds() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = many(3_000);
-    publish(&kv, &runtime, "a", Opening::default(), &rows);
+    publish(&kv, &world, "a", Opening::default(), &rows);
     let formations = expected(&rows, "formation");
     let own = |v: &[&str]| v.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     let filters = [
@@ -244,7 +208,7 @@ fn filters_find_what_a_scan_finds() {
 
 #[test]
 fn the_same_input_in_another_order_makes_no_new_generation() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let mut rows = many(300);
     rows.sort_by_key(Value::to_string);
     rows.dedup();
@@ -252,55 +216,55 @@ fn the_same_input_in_another_order_makes_no_new_generation() {
         .iter()
         .flat_map(|kind| expected(&rows, kind).into_values().map(move |doc| json!({"kind": kind, "doc": doc})))
         .collect();
-    let one = publish(&kv, &runtime, "a", Opening::default(), &unique);
+    let one = publish(&kv, &world, "a", Opening::default(), &unique);
     let reversed: Vec<Value> = unique.into_iter().rev().collect();
-    let two = publish(&kv, &runtime, "b", Opening::default(), &reversed);
+    let two = publish(&kv, &world, "b", Opening::default(), &reversed);
     assert_eq!((one.step, two.step), (JobStep::Published, JobStep::Unchanged));
     assert_eq!(one.summary.digest, two.summary.digest);
 }
 
 #[test]
 fn a_push_replaces_what_it_declares_and_carries_over_the_rest() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let first = [
         certification("11111111", "2019", "pro", 40),
         certification("11111111", "2020", "pro", 50),
         certification("22222222", "2020", "pro", 60),
     ];
-    publish(&kv, &runtime, "a", Opening::default(), &first);
+    publish(&kv, &world, "a", Opening::default(), &first);
     let opening = Opening { kinds: vec![Kind::Certification], millesimes: vec!["2020".into()], ..Opening::default() };
     stage(&kv, "b", opening, &[certification("11111111", "2020", "pro", 51)]).unwrap();
-    let wait = finish(&kv, &runtime, "b");
+    let wait = finish(&kv, &world, "b");
     assert_eq!(wait.step, JobStep::AwaitConfirmation, "half of 2020 would go");
     assert_eq!(wait.summary.losses, ["certifications 2020 : 2 → 1"]);
     assert!(!read(&kv, Maille::National, "", "22222222").is_empty(), "nothing served changes before");
     block_on(Job::publish(&kv, "b", PublicationOptions { confirm_losses: true, ..PublicationOptions::default() }, 0))
         .unwrap();
-    assert_eq!(finish(&kv, &runtime, "b").step, JobStep::Published);
+    assert_eq!(finish(&kv, &world, "b").step, JobStep::Published);
     let one = read(&kv, Maille::National, "", "11111111");
     assert_eq!(one[&("2019".into(), "pro".into())]["nb_annee_term"], 40);
     assert_eq!(one[&("2020".into(), "pro".into())]["nb_annee_term"], 51);
     assert!(read(&kv, Maille::National, "", "22222222").is_empty());
 
     let addition = Opening { mode: Mode::Add, ..Opening::default() };
-    publish(&kv, &runtime, "c", addition, &[certification("22222222", "2020", "pro", 61)]);
+    publish(&kv, &world, "c", addition, &[certification("22222222", "2020", "pro", 61)]);
     assert_eq!(read(&kv, Maille::National, "", "22222222").len(), 1);
     assert_eq!(read(&kv, Maille::National, "", "11111111").len(), 2);
 
-    let pointer = block_on(roll_back(&kv, &runtime)).unwrap();
+    let pointer = block_on(roll_back(&kv, &world)).unwrap();
     assert!(read(&kv, Maille::National, "", "22222222").is_empty(), "rolled back");
     assert!(pointer.previous.is_some(), "and forward again");
 }
 
 #[test]
 fn refused_lines_stop_a_publication_unless_accepted() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = [certification("11111111", "2020", "pro", 40), json!({"kind": "certification", "doc": {}})];
     let refusal = stage(&kv, "a", Opening::default(), &rows).unwrap_err();
     assert!(refusal.to_string().contains("partie 1, ligne 1 : code_certification manque"), "{refusal}");
     let options = PublicationOptions { parts: 2, accept_refusals: true, ..PublicationOptions::default() };
     block_on(Job::publish(&kv, "a", options, 0)).unwrap();
-    assert_eq!(finish(&kv, &runtime, "a").step, JobStep::Published);
+    assert_eq!(finish(&kv, &world, "a").step, JobStep::Published);
 }
 
 /// Killed at any operation and started again, a job ends in the same bytes.
@@ -316,18 +280,17 @@ fn killed_anywhere_a_job_ends_in_the_same_bytes() {
             .collect()
     };
     let reference = MemoryStore::default();
-    let runtime = Runtime::default();
-    let expected = publish(&reference, &runtime, "a", Opening::default(), &rows).summary.digest;
+    let world = TurnedWorld::default();
+    let expected = publish(&reference, &world, "a", Opening::default(), &rows).summary.digest;
     let expected_values = served(&reference);
     for seed in 0..60u64 {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-        runtime.step.set(1 + seed % 7);
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::striding(1 + seed % 7));
         stage(&kv, "a", Opening::default(), &rows).unwrap();
         let mut random = seed;
         let job = loop {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             kv.remaining.set(Some(5 + (random >> 33) % 120));
-            let ahead = block_on(advance(&kv, &runtime, "a", 3 + seed % 11, &[]));
+            let ahead = block_on(advance(&kv, &world, "a", 3 + seed % 11, &[]));
             kv.remaining.set(None);
             if let Ok(job) = ahead
                 && job.step.is_final()
@@ -342,40 +305,40 @@ fn killed_anywhere_a_job_ends_in_the_same_bytes() {
 
 #[test]
 fn two_publications_cannot_interleave() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     stage(&kv, "a", Opening::default(), &many(50)).unwrap();
     stage(&kv, "b", Opening::default(), &many(60)).unwrap();
     // The first makes one step, then is killed in the middle of another: its lease is still there.
-    runtime.step.set(1);
-    block_on(advance(&kv, &runtime, "a", 1, &[])).unwrap();
+    world.stride.set(1);
+    block_on(advance(&kv, &world, "a", 1, &[])).unwrap();
     kv.remaining.set(Some(30));
-    assert!(block_on(advance(&kv, &runtime, "a", 1_000, &[])).is_err());
+    assert!(block_on(advance(&kv, &world, "a", 1_000, &[])).is_err());
     kv.remaining.set(None);
-    let occupied = block_on(advance(&kv, &runtime, "b", 1_000, &[])).unwrap_err();
+    let occupied = block_on(advance(&kv, &world, "b", 1_000, &[])).unwrap_err();
     assert!(matches!(occupied, PublicationError::Busy { .. }), "{occupied}");
-    runtime.now.set(120_000);
-    assert_eq!(finish(&kv, &runtime, "b").step, JobStep::Published, "an expired lease can be taken");
-    let failure = finish(&kv, &runtime, "a");
+    world.now.set(120_000);
+    assert_eq!(finish(&kv, &world, "b").step, JobStep::Published, "an expired lease can be taken");
+    let failure = finish(&kv, &world, "a");
     assert_eq!(failure.step, JobStep::Failed, "what it would replace is no longer served");
 }
 
 /// Invariant 8: what is left after deletion is known without listing a key.
 #[test]
 fn invariant_8_everything_unread_is_deleted_without_listing() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     for (n, id) in ["a", "b", "c", "d"].iter().enumerate() {
-        publish(&kv, &runtime, id, Opening::default(), &many(100 + u32::try_from(n).unwrap()));
+        publish(&kv, &world, id, Opening::default(), &many(100 + u32::try_from(n).unwrap()));
     }
     stage(&kv, "e", Opening::default(), &many(40)).unwrap();
     block_on(Job::give_up(&kv, "e", 0)).unwrap();
-    let clean = || while block_on(clean_up(&kv, &runtime)).unwrap() {};
+    let clean = || while block_on(clean_up(&kv, &world)).unwrap() {};
     clean();
     let generations = |kv: &MemoryStore| {
         let prefix = |k: String| k.split(':').next().unwrap().to_owned();
         kv.keys().into_iter().map(prefix).filter(|p| p.starts_with('g')).collect::<BTreeSet<_>>()
     };
     assert_eq!(generations(&kv).len(), 4, "not within ten minutes of leaving the pointer");
-    runtime.now.set(11 * 60 * 1000);
+    world.now.set(11 * 60 * 1000);
     clean();
     assert_eq!(generations(&kv), BTreeSet::from(["g3".to_owned(), "g4".to_owned()]));
     // What changed is kept beside generations, in so many values.
@@ -395,9 +358,9 @@ fn invariant_8_everything_unread_is_deleted_without_listing() {
 /// Invariant 9: a damaged bundle starts the request again on the generation before.
 #[test]
 fn invariant_9_a_missing_bundle_is_a_fault_and_the_generation_before_answers() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &many(50));
-    publish(&kv, &runtime, "b", Opening::default(), &many(55));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &many(50));
+    publish(&kv, &world, "b", Opening::default(), &many(55));
     for key in kv.keys().into_iter().filter(|k| k.starts_with("g2:formations:")) {
         kv.corrupt(&key, None);
     }
@@ -415,9 +378,9 @@ fn invariant_9_a_missing_bundle_is_a_fault_and_the_generation_before_answers() {
 /// Invariants 9 and 10: a pointer that cannot be read is damage, or another version's, and never a first publication.
 #[test]
 fn invariant_9_over_an_unreadable_pointer_nothing_is_published_and_a_rollback_mends_it() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &many(50));
-    publish(&kv, &runtime, "b", Opening::default(), &many(55));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &many(50));
+    publish(&kv, &world, "b", Opening::default(), &many(55));
     let whole = block_on(kv.get("current")).unwrap().unwrap();
     let text = String::from_utf8(whole.clone()).unwrap();
     let newer = text.replace("\"disposition\":4", "\"disposition\":99");
@@ -439,7 +402,7 @@ fn invariant_9_over_an_unreadable_pointer_nothing_is_published_and_a_rollback_me
         let id = format!("open{n}");
         stage(&kv, &id, Opening::default(), &one).unwrap();
         kv.corrupt("current", pointer.clone());
-        let job = finish(&kv, &runtime, &id);
+        let job = finish(&kv, &world, &id);
         assert_eq!(job.step, JobStep::Failed, "{:?}", job.summary);
         assert!(
             job.summary.failure.as_deref().is_some_and(|reason| reason.contains("current")),
@@ -454,26 +417,26 @@ fn invariant_9_over_an_unreadable_pointer_nothing_is_published_and_a_rollback_me
     }
     for pointer in [Some(b"{}".to_vec()), None] {
         kv.corrupt("current", pointer);
-        let back = block_on(roll_back(&kv, &runtime)).unwrap();
+        let back = block_on(roll_back(&kv, &world)).unwrap();
         assert_eq!(back.generation, "g2", "the youngest one");
         assert_eq!(block_on(kv.get("current")).unwrap().as_ref(), Some(&whole));
     }
     // The lease is free again, and publication goes on with its guard: everything but one document would go.
-    assert_eq!(publish(&kv, &runtime, "c", Opening::default(), &one).step, JobStep::AwaitConfirmation);
+    assert_eq!(publish(&kv, &world, "c", Opening::default(), &one).step, JobStep::AwaitConfirmation);
 }
 
 /// What is written anew because the data changed, and because the way of writing did.
 #[test]
 fn unchanged_data_makes_a_new_generation_where_its_rendering_changed() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let lines = many(20);
-    assert_eq!(publish(&kv, &runtime, "a", Opening::default(), &lines).step, JobStep::Published);
-    assert_eq!(publish(&kv, &runtime, "b", Opening::default(), &lines).step, JobStep::Unchanged);
+    assert_eq!(publish(&kv, &world, "a", Opening::default(), &lines).step, JobStep::Published);
+    assert_eq!(publish(&kv, &world, "b", Opening::default(), &lines).step, JobStep::Unchanged);
     stage(&kv, "c", Opening::default(), &lines).unwrap();
     let indicators = ["taux_en_emploi_42_mois".to_owned()];
     let mut job = Job::default();
     while !job.step.is_final() {
-        job = block_on(advance(&kv, &runtime, "c", 20, &indicators)).unwrap();
+        job = block_on(advance(&kv, &world, "c", 20, &indicators)).unwrap();
     }
     assert_eq!(job.step, JobStep::Published, "its CSV has another column");
 }
@@ -481,12 +444,12 @@ fn unchanged_data_makes_a_new_generation_where_its_rendering_changed() {
 /// Invariant 2: an instance follows its copy of the pointer for one second at most.
 #[test]
 fn invariant_2_the_pointer_is_kept_for_one_second() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &[certification("11111111", "2020", "pro", 40)]);
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &[certification("11111111", "2020", "pro", 40)]);
     let cache = Rc::new(Cache::new());
     let generation = |a: u64| block_on(Reader::open(&kv, Rc::clone(&cache), a)).unwrap().pointer().generation.clone();
     assert_eq!(generation(5_000), "g1");
-    publish(&kv, &runtime, "b", Opening::default(), &[certification("11111111", "2020", "pro", 41)]);
+    publish(&kv, &world, "b", Opening::default(), &[certification("11111111", "2020", "pro", 41)]);
     assert_eq!(generation(5_999), "g1");
     assert_eq!(generation(6_000), "g2");
 }
@@ -495,8 +458,8 @@ fn invariant_2_the_pointer_is_kept_for_one_second() {
 #[test]
 fn invariant_5_gets_are_bounded_whatever_the_size() {
     for n in [200u32, 4_000] {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-        publish(&kv, &runtime, "a", Opening::default(), &many(n));
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+        publish(&kv, &world, "a", Opening::default(), &many(n));
         let gets = |f: &dyn Fn(&Reader<&MemoryStore>)| {
             let cache = Rc::new(Cache::new());
             let reader = block_on(Reader::open(&kv, Rc::clone(&cache), 0)).unwrap();
@@ -536,13 +499,13 @@ fn text_of(version: &Version) -> String {
 /// Invariant 3: no served value holds a hidden count, but the family that the filieres view sums.
 #[test]
 fn invariant_3_hidden_values_lie_nowhere_but_in_sources_and_counts() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let secret = 713_131;
     let mut row = certification("11111111", "2020", "pro", 19);
     row["doc"]["nb_sortant"] = json!(secret);
     row["doc"]["taux_en_formation"] = json!(secret + 1);
-    publish(&kv, &runtime, "a", Opening::default(), &[row.clone(), row]);
-    block_on(async { while clean_up(&kv, &runtime).await.unwrap() {} });
+    publish(&kv, &world, "a", Opening::default(), &[row.clone(), row]);
+    block_on(async { while clean_up(&kv, &world).await.unwrap() {} });
     let mut segments = 0;
     for key in kv.keys() {
         let mut value = block_on(kv.get(&key)).unwrap().unwrap();
@@ -574,11 +537,11 @@ proptest! {
     /// Whatever is pushed, every document of the last push under its key is served, once.
     #[test]
     fn random_pushes_are_served_whole(pushes in proptest::collection::vec((0u8..6, 0u8..4, 0u8..3, 1u32..80), 1..60)) {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
         let rows: Vec<Value> = pushes.iter().map(|(uai, code, millesime, count)| {
             formation(&format!("07500{uai:02}A"), &format!("{code:08}"), ["2019", "2018_2019", "2017_2018"][usize::from(*millesime)], "11", *count)
         }).collect();
-        publish(&kv, &runtime, "a", Opening::default(), &rows);
+        publish(&kv, &world, "a", Opening::default(), &rows);
         let formations = expected(&rows, "formation");
         prop_assert_eq!(list_rows(&kv, "formations", &Filter::default(), Format::Json).len(), formations.len());
         for ((uai, code, millesime, filiere), doc) in formations {
@@ -590,21 +553,21 @@ proptest! {
 
 #[test]
 fn accounts_are_written_apart() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = [
         certification("11111111", "2020", "pro", 40),
         json!({"kind": "user", "doc": {"username": "test", "password": "x$1$y"}}),
     ];
-    publish(&kv, &runtime, "a", Opening::default(), &rows);
-    assert_eq!(runtime.users.get(), 1);
+    publish(&kv, &world, "a", Opening::default(), &rows);
+    assert_eq!(world.users.get(), 1);
 }
 
 #[test]
 fn closing_dates_are_kept_for_the_clock_of_the_request() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let mut row = certification("11111111", "2020", "pro", 40);
     row["doc"]["date_fermeture"] = json!("2022-08-30T22:00:00.000Z");
-    publish(&kv, &runtime, "a", Opening::default(), &[row.clone(), row]);
+    publish(&kv, &world, "a", Opening::default(), &[row.clone(), row]);
     let cache = Rc::new(Cache::new());
     let reader = block_on(Reader::open(&kv, Rc::clone(&cache), 0)).unwrap();
     let version_set = block_on(reader.version_set(Maille::National, "", "11111111")).unwrap().unwrap();
@@ -614,9 +577,9 @@ fn closing_dates_are_kept_for_the_clock_of_the_request() {
 /// A declared maille lies beside the others as they do: found, listed, filtered, exported, hidden.
 #[test]
 fn a_declared_maille_is_found_and_listed_by_its_places() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows = academies(3_000);
-    let job = publish(&kv, &runtime, "a", Opening::default(), &[many(200), rows.clone()].concat());
+    let job = publish(&kv, &world, "a", Opening::default(), &[many(200), rows.clone()].concat());
     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
     assert_eq!(job.summary.documents["academies"].values().flat_map(BTreeMap::values).sum::<u64>(), 3_000);
     for row in &rows[1..] {
@@ -655,8 +618,8 @@ fn a_declared_maille_is_found_and_listed_by_its_places() {
 
 #[test]
 fn without_a_declared_maille_nothing_is_written_for_them() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    publish(&kv, &runtime, "a", Opening::default(), &many(100));
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    publish(&kv, &world, "a", Opening::default(), &many(100));
     assert!(!kv.keys().iter().any(|k| k.contains(":mailles:") || k.contains("maille.") || k.contains("declarations")));
     let pointer = block_on(kv.get("current")).unwrap().unwrap();
     assert!(!String::from_utf8(pointer).unwrap().contains("mailles"));
@@ -665,7 +628,7 @@ fn without_a_declared_maille_nothing_is_written_for_them() {
 /// Each declared maille is replaced, guarded, carried over and given up on its own.
 #[test]
 fn declared_mailles_are_replaced_one_by_one() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let place = |maille: &str, at: &str| store::keys::declared_place(maille, at);
     let area = |code: &str, count: u32| json!({"kind": "statistique", "doc": {"maille": "bassins", "bassin": code, "code_certification": "11111111", "millesime": "2020", "filiere": "pro", "nb_annee_term": count}});
     let first = [
@@ -676,16 +639,16 @@ fn declared_mailles_are_replaced_one_by_one() {
         academie("01", "11111111", "2020", 60),
         area("0061", 70),
     ];
-    assert_eq!(publish(&kv, &runtime, "a", Opening::default(), &first).step, JobStep::Published);
+    assert_eq!(publish(&kv, &world, "a", Opening::default(), &first).step, JobStep::Published);
 
     let alone = Opening { mailles: vec!["academies".into()], ..Opening::default() };
     let fewer = [declare("academies", "academie.code"), academie("10", "11111111", "2020", 51)];
     stage(&kv, "b", alone.clone(), &fewer).unwrap();
-    let wait = finish(&kv, &runtime, "b");
+    let wait = finish(&kv, &world, "b");
     assert_eq!((wait.step, wait.summary.losses), (JobStep::AwaitConfirmation, vec!["academies 2020 : 2 → 1".into()]));
     block_on(Job::publish(&kv, "b", PublicationOptions { confirm_losses: true, ..PublicationOptions::default() }, 0))
         .unwrap();
-    assert_eq!(finish(&kv, &runtime, "b").step, JobStep::Published);
+    assert_eq!(finish(&kv, &world, "b").step, JobStep::Published);
     let count = |maille: &str, at: &str| {
         let read = read(&kv, Maille::Declared, &place(maille, at), "11111111");
         read.values().next().map(|d| d["nb_annee_term"].clone())
@@ -696,17 +659,17 @@ fn declared_mailles_are_replaced_one_by_one() {
 
     // The same again is no new generation; another label is one.
     let again = [declare("academies", "academie.code"), academie("10", "11111111", "2020", 51)];
-    assert_eq!(publish(&kv, &runtime, "c", alone.clone(), &again).step, JobStep::Unchanged);
+    assert_eq!(publish(&kv, &world, "c", alone.clone(), &again).step, JobStep::Unchanged);
     let mut renamed = again;
     renamed[0]["doc"]["libelle"] = "Académies".into();
-    assert_eq!(publish(&kv, &runtime, "d", alone.clone(), &renamed).step, JobStep::Published);
+    assert_eq!(publish(&kv, &world, "d", alone.clone(), &renamed).step, JobStep::Published);
 
     // An empty push gives it up, once confirmed.
     stage(&kv, "e", alone, &[]).unwrap();
-    assert_eq!(finish(&kv, &runtime, "e").step, JobStep::AwaitConfirmation);
+    assert_eq!(finish(&kv, &world, "e").step, JobStep::AwaitConfirmation);
     block_on(Job::publish(&kv, "e", PublicationOptions { confirm_losses: true, ..PublicationOptions::default() }, 0))
         .unwrap();
-    assert_eq!(finish(&kv, &runtime, "e").step, JobStep::Published);
+    assert_eq!(finish(&kv, &world, "e").step, JobStep::Published);
     let reader = block_on(Reader::open(&kv, Rc::new(Cache::new()), 0)).unwrap();
     let names: Vec<String> = block_on(reader.mailles()).unwrap().into_iter().map(|m| m.declared.name).collect();
     assert_eq!(names, ["bassins"]);
@@ -714,7 +677,7 @@ fn declared_mailles_are_replaced_one_by_one() {
 
     let too_much: Vec<Value> = (0..6).map(|n| declare(&format!("m{n}"), "lieu")).collect();
     stage(&kv, "f", Opening { mode: Mode::Add, ..Opening::default() }, &too_much).unwrap();
-    let job = finish(&kv, &runtime, "f");
+    let job = finish(&kv, &world, "f");
     assert_eq!(job.step, JobStep::Failed);
     assert!(job.summary.failure.unwrap().starts_with("6 mailles déclarées au plus, il y en aurait 7 : bassins, m0"));
 }

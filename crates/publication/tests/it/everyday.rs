@@ -1,33 +1,16 @@
 //! What people type, and what they must find first. The documents are few and named as the nomenclature names them; the
 //! rule is in `store::query` and `store::finding`.
 
-use domain::Document;
+use crate::common::{self, body};
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
 use std::rc::Rc;
 use store::finding::{SearchDemand, SearchResults};
-use store::kv::StoreError;
 use store::reading::Cache;
 use store::search::{GETS_MAX, Subject};
 use store::{MemoryStore, Reader, mark};
-
-struct Runtime;
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        100
-    }
-}
 
 /// Code, label, level, and what has data: `p` in school, `a` in apprenticeship, `s` in higher education; the regions.
 const CERTIFICATIONS: &str = "
@@ -213,20 +196,9 @@ fn documents() -> Vec<Value> {
 }
 
 fn publish(kv: &MemoryStore) {
-    let body: String = documents().iter().map(|l| l.to_string() + "\n").collect();
-    block_on(async {
-        open(kv, "a", Opening::default(), 0).await.unwrap();
-        let staged = Staging::new(kv, "a", 100).stage(0, body.as_bytes(), &[]).await.unwrap();
-        let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-        Job::publish(kv, "a", options, 0).await.unwrap();
-        loop {
-            let job = advance(kv, &Runtime, "a", 1_000, &[]).await.unwrap();
-            if job.step.is_final() {
-                assert_eq!(job.step, JobStep::Published, "{:?} {staged:?}", job.summary.failure);
-                break;
-            }
-        }
-    });
+    let world = TurnedWorld { batch: 100, ..TurnedWorld::default() };
+    let job = block_on(common::publish(kv, &world, "a", &body(&documents())));
+    assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
 }
 
 fn find(kv: &MemoryStore, demand: &SearchDemand<'_>) -> SearchResults {

@@ -1,38 +1,14 @@
 //! Two schedulers on one Redis: who publishes, in every order of their commands, with connections that break and callers
 //! that die. What the store's double does is what Spin's provider does there; why it holds: `store::trail`.
 
-use domain::Document;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use store::interleaving::{Believes, Caller, Choices, RedisDouble, every, some, step};
-use store::kv::StoreError;
 use store::{Pointer, keys};
-
-#[derive(Default)]
-struct Runtime {
-    now: Cell<i64>,
-    monotonic: Cell<u64>,
-}
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        self.now.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        // Every look costs time, so that a call does a part of the job only.
-        self.monotonic.set(self.monotonic.get() + 1);
-        self.monotonic.get()
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
 
 const FREE: &[u8] = br#"{"numero":7,"job":"","jusque_ms":0}"#;
 const NOW: i64 = 1_000_000;
@@ -97,8 +73,8 @@ fn rows() -> Vec<u8> {
 
 /// A whole publication by two schedulers that call at once, again and again, until it has ended.
 fn publish(choices: &Rc<Choices>, breaks: u32, mut deaths: usize) -> (Job, Pointer) {
-    let (store, runtime) = (RedisDouble::new(choices, Believes::Trail, breaks), Runtime::default());
-    runtime.now.set(NOW);
+    let (store, world) = (RedisDouble::new(choices, Believes::Trail, breaks), TurnedWorld::striding(1));
+    world.now.set(NOW);
     let alone = |future: Caller<'_, Job>| store.play(vec![future], 0).remove(0).unwrap();
     alone(Box::pin(async {
         // A call that cannot know what became of it is made again.
@@ -115,7 +91,7 @@ fn publish(choices: &Rc<Choices>, breaks: u32, mut deaths: usize) -> (Job, Point
         }
     }));
     for _ in 0..300 {
-        let call = |_| -> Caller<'_, _> { Box::pin(advance(&store, &runtime, "a", 6, &[])) };
+        let call = |_| -> Caller<'_, _> { Box::pin(advance(&store, &world, "a", 6, &[])) };
         let ended = store.play((0..2).map(call).collect(), deaths.min(1));
         deaths = deaths.saturating_sub(ended.iter().filter(|end| end.is_none()).count());
         let job = alone(Box::pin(async { Job::status(&store, "a").await.unwrap() }));
@@ -123,7 +99,7 @@ fn publish(choices: &Rc<Choices>, breaks: u32, mut deaths: usize) -> (Job, Point
             let pointer = store.content(keys::POINTER).unwrap_or_else(|| panic!("no pointer: {:?}", job.summary));
             return (job, Pointer::read(&pointer).unwrap());
         }
-        runtime.now.set(runtime.now.get() + 1_000);
+        world.now.set(world.now.get() + 1_000);
     }
     panic!("the job does not end");
 }

@@ -1,7 +1,7 @@
 //! Forty wrong inputs more, as a spreadsheet or a colleague makes them, through the whole staging: what becomes of each, what is
 //! said, and that none is served. The first forty are in `crates/plausibility/tests/wrong_inputs.rs`.
 
-use crate::common::MIDNIGHT;
+use crate::common::{finish, minutes_after, rules};
 use futures_executor::block_on;
 use publication::*;
 use serde_json::{Value, json};
@@ -59,8 +59,7 @@ fn told(kv: &MemoryStore, kind: &str, over: &Value) -> PartInfo {
     let rows = [line("bcn", &json!({})), line(kind, over), line("formation", &right)];
     block_on(async {
         open(kv, "a", Opening::default(), 0).await.unwrap();
-        let rules = MIDNIGHT.plausibility().await.unwrap().unwrap();
-        let staging = Staging::new(kv, "a", 25).with_rules(rules).from_file("envoi.csv", 1);
+        let staging = Staging::new(kv, "a", 25).with_rules(rules()).from_file("envoi.csv", 1);
         staging.stage(0, &text(&rows), &[]).await.unwrap()
     })
 }
@@ -69,12 +68,7 @@ fn publish(kv: &MemoryStore) -> Job {
     let options = PublicationOptions { parts: 1, accept_refusals: true, ..PublicationOptions::default() };
     block_on(async {
         Job::publish(kv, "a", options, 0).await.unwrap();
-        loop {
-            let job = advance(kv, &MIDNIGHT, "a", 1_000, &[]).await.unwrap();
-            if job.step.is_final() || job.step.awaits_someone() {
-                return job;
-            }
-        }
+        finish(kv, &minutes_after(0), "a", 1_000).await.unwrap()
     })
 }
 

@@ -1,8 +1,10 @@
 //! Whatever state a job is in, the next one and the housekeeping go on; whatever is pushed, a value fits or its job ends
 //! with a reason; every call keeps its budget of time (invariants 8 and 11).
 
+use crate::common::{body, finish};
 use domain::{Document, Maille};
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
 use std::cell::Cell;
@@ -16,34 +18,9 @@ use store::reading::Cache;
 use store::segment::RowStyle;
 use store::{MemoryStore, Reader};
 
-#[derive(Default)]
-struct Runtime {
-    now: Cell<i64>,
-    monotonic: Cell<u64>,
-}
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        self.now.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        self.monotonic.get()
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
-
 fn certification(code: &str, cfd: &str, count: usize) -> Value {
     json!({"kind": "certification", "doc": {"code_certification": code, "millesime": "2020", "filiere": "pro", "code_formation_diplome": cfd,
         "libelle": "CUISINE", "nb_annee_term": count, "nb_sortant": count / 2}})
-}
-
-fn body(rows: &[Value]) -> Vec<u8> {
-    rows.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
 }
 
 async fn stage<K: KeyValueWrite>(kv: &K, id: &str, rows: &[Value]) -> Result<Job, PublicationError> {
@@ -57,20 +34,10 @@ async fn stage<K: KeyValueWrite>(kv: &K, id: &str, rows: &[Value]) -> Result<Job
     Job::publish(kv, id, PublicationOptions { parts, ..PublicationOptions::default() }, 0).await
 }
 
-async fn finish<K: KeyValueWrite>(kv: &K, runtime: &Runtime, id: &str) -> Result<Job, PublicationError> {
-    for _ in 0..10_000 {
-        let job = advance(kv, runtime, id, 1_000, &[]).await?;
-        if job.step.is_final() || job.step == JobStep::AwaitConfirmation {
-            return Ok(job);
-        }
-    }
-    panic!("the job does not end");
-}
-
 /// A place with 28,000 rows is published whole, and found whole.
 #[test]
 fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let n = 28_000;
     let rows: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "pays", "libelle": "Pays", "cle": "pays"}})]
         .into_iter()
@@ -82,7 +49,7 @@ fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
         .collect();
     block_on(async {
         stage(&kv, "a", &rows).await.unwrap();
-        let job = finish(&kv, &runtime, "a").await.unwrap();
+        let job = finish(&kv, &world, "a", 1_000).await.unwrap();
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
         let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
         let list = store::keys::declared_list("pays");
@@ -114,12 +81,12 @@ fn invariant_8_a_place_of_28_000_rows_is_published_and_read() {
 /// A CFD with 20,000 MEFs is published whole: its counts are summed, each MEF is found.
 #[test]
 fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let n = 20_000;
     let rows: Vec<Value> = (0..n).map(|i| certification(&format!("{i:011}"), "40025214", 20)).collect();
     block_on(async {
         stage(&kv, "a", &rows).await.unwrap();
-        let job = finish(&kv, &runtime, "a").await.unwrap();
+        let job = finish(&kv, &world, "a", 1_000).await.unwrap();
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
         let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
         assert!(reader.version_set(Maille::National, "", "00000019999").await.unwrap().is_some());
@@ -136,7 +103,7 @@ fn invariant_8_a_cfd_of_20_000_mefs_is_published_and_read() {
 /// A list of so many academies that its plan does not fit into a value is published whole, and filtered.
 #[test]
 fn invariant_8_a_plan_of_any_number_of_runs_is_published_and_read() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let n = 14_000;
     let rows: Vec<Value> = [json!({"kind": "maille", "doc": {"nom": "bassins", "libelle": "Bassins", "cle": "academie.code"}})]
         .into_iter()
@@ -147,7 +114,7 @@ fn invariant_8_a_plan_of_any_number_of_runs_is_published_and_read() {
         .collect();
     block_on(async {
         stage(&kv, "a", &rows).await.unwrap();
-        let job = finish(&kv, &runtime, "a").await.unwrap();
+        let job = finish(&kv, &world, "a", 1_000).await.unwrap();
         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
         let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
         let list = store::keys::declared_list("bassins");
@@ -161,10 +128,10 @@ fn invariant_8_a_plan_of_any_number_of_runs_is_published_and_read() {
     });
 }
 /// Housekeeping until there is nothing left to do; an hour passes first.
-async fn clean<K: KeyValueWrite>(kv: &K, runtime: &Runtime) {
-    runtime.now.set(runtime.now.get() + 3_600_000);
+async fn clean<K: KeyValueWrite>(kv: &K, world: &TurnedWorld) {
+    world.now.set(world.now.get() + 3_600_000);
     for _ in 0..1_000 {
-        if !clean_up(kv, runtime).await.unwrap() {
+        if !clean_up(kv, world).await.unwrap() {
             return;
         }
     }
@@ -201,7 +168,7 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
     let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
     // Killed before its record is written; then: damaged or lost while parts come in, or in the middle of the steps.
     for cas in 0..7 {
-        let (mut kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (mut kv, world) = (MemoryStore::default(), TurnedWorld::default());
         block_on(async {
             match cas {
                 0 => kv = killed_before_its_record("perdu", 0).await,
@@ -211,7 +178,7 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
                 }
                 _ => {
                     stage(&kv, "perdu", &rows).await.unwrap();
-                    advance(&kv, &runtime, "perdu", 0, &[]).await.unwrap();
+                    advance(&kv, &world, "perdu", 0, &[]).await.unwrap();
                 }
             }
             let record = "work:job:perdu";
@@ -222,10 +189,10 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
                 6 => kv.corrupt("work:lease", Some(b"x".to_vec())),
                 _ => {}
             }
-            runtime.now.set(120_000);
+            world.now.set(120_000);
             let finished = match cas {
                 0..=4 => Job::status(&kv, "perdu").await.unwrap(),
-                _ => finish(&kv, &runtime, "perdu").await.unwrap(),
+                _ => finish(&kv, &world, "perdu", 1_000).await.unwrap(),
             };
             if cas == 6 {
                 assert_eq!(finished.step, JobStep::Published, "a lease that cannot be read is a free one");
@@ -235,7 +202,7 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
             assert!(finished.summary.failure.is_some(), "{cas}");
             // Its callers are told, whichever call they make.
             match cas {
-                0 | 1 => drop(advance(&kv, &runtime, "perdu", 10, &[]).await.unwrap()),
+                0 | 1 => drop(advance(&kv, &world, "perdu", 10, &[]).await.unwrap()),
                 2 | 3 => drop(Job::give_up(&kv, "perdu", 120_000).await.unwrap()),
                 4 => {
                     let options = PublicationOptions { parts: 1, ..PublicationOptions::default() };
@@ -245,8 +212,8 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
                 _ => {}
             }
             stage(&kv, "suivant", &rows).await.unwrap();
-            assert_eq!(finish(&kv, &runtime, "suivant").await.unwrap().step, JobStep::Published, "{cas}");
-            clean(&kv, &runtime).await;
+            assert_eq!(finish(&kv, &world, "suivant", 1_000).await.unwrap().step, JobStep::Published, "{cas}");
+            clean(&kv, &world).await;
             let registry = Registry::read(&kv).await.unwrap();
             assert!(registry.jobs.is_empty() && registry.to_delete.is_empty(), "{cas}: {registry:?}");
             assert_eq!(registry.generations.len(), 1, "{cas}: {registry:?}");
@@ -259,15 +226,15 @@ fn invariant_11_a_job_whose_record_is_lost_has_ended_and_is_in_nobodys_way() {
 
 #[test]
 fn a_job_that_is_being_opened_is_not_taken_for_a_lost_one() {
-    let runtime = Runtime::default();
+    let world = TurnedWorld::default();
     block_on(async {
-        runtime.now.set(1_000_000);
+        world.now.set(1_000_000);
         let kv = killed_before_its_record("lent", 1_000_000).await;
-        runtime.now.set(1_030_000);
-        assert!(!clean_up(&kv, &runtime).await.unwrap());
+        world.now.set(1_030_000);
+        assert!(!clean_up(&kv, &world).await.unwrap());
         assert_eq!(Registry::read(&kv).await.unwrap().jobs, ["lent"], "its second write may still come");
-        runtime.now.set(1_061_000);
-        assert!(clean_up(&kv, &runtime).await.unwrap());
+        world.now.set(1_061_000);
+        assert!(clean_up(&kv, &world).await.unwrap());
         assert!(Registry::read(&kv).await.unwrap().jobs.is_empty());
     });
 }
@@ -276,21 +243,21 @@ fn a_job_that_is_being_opened_is_not_taken_for_a_lost_one() {
 #[test]
 fn invariant_11_a_record_without_registration_is_ended_and_deleted() {
     let rows = [certification("00000001", "40025214", 30)];
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     block_on(async {
         stage(&kv, "a", &rows).await.unwrap();
         let record = kv.get("work:job:a").await.unwrap();
         Job::give_up(&kv, "a", 0).await.unwrap();
-        clean(&kv, &runtime).await;
+        clean(&kv, &world).await;
         for resumed_at in 0..2 {
             kv.corrupt("work:job:a", record.clone());
             if resumed_at == 0 {
-                let job = advance(&kv, &runtime, "a", 10, &[]).await.unwrap();
+                let job = advance(&kv, &world, "a", 10, &[]).await.unwrap();
                 assert_eq!(job.step, JobStep::Failed, "{:?}", job.summary.failure);
             } else {
                 Job::give_up(&kv, "a", 0).await.unwrap();
             }
-            clean(&kv, &runtime).await;
+            clean(&kv, &world).await;
             assert_eq!(remainders(&kv, None), Vec::<String>::new());
         }
     });
@@ -301,22 +268,22 @@ fn invariant_11_a_record_without_registration_is_ended_and_deleted() {
 fn what_the_pointer_names_is_never_deleted() {
     let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
     let killed_after = |operations: u64| {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
         block_on(async {
             stage(&kv, "a", &rows).await.unwrap();
-            while advance(&kv, &runtime, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
+            while advance(&kv, &world, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
             kv.remaining.set(Some(operations));
-            let _ = advance(&kv, &runtime, "a", 0, &[]).await;
+            let _ = advance(&kv, &world, "a", 0, &[]).await;
             kv.remaining.set(None);
             let served = kv.get("current").await.unwrap().is_some();
             let finished = Job::status(&kv, "a").await.unwrap().step == JobStep::Published;
-            (served && !finished).then_some((kv, runtime))
+            (served && !finished).then_some((kv, world))
         })
     };
-    let (kv, runtime) = (0..200).find_map(killed_after).unwrap();
+    let (kv, world) = (0..200).find_map(killed_after).unwrap();
     block_on(async {
         assert!(Job::give_up(&kv, "a", 0).await.is_err());
-        clean(&kv, &runtime).await;
+        clean(&kv, &world).await;
         let reader = Reader::open(&kv, Rc::new(Cache::new()), 0).await.unwrap();
         assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
         // Not even where the registry says that it may go.
@@ -324,7 +291,7 @@ fn what_the_pointer_names_is_never_deleted() {
         let registry = frame::open("work:generations", &registry).unwrap().to_vec();
         let wrong = String::from_utf8(registry).unwrap().replace("publiee", "a_effacer");
         kv.corrupt("work:generations", Some(frame::seal("work:generations", wrong.into_bytes())));
-        clean(&kv, &runtime).await;
+        clean(&kv, &world).await;
         assert!(reader.version_set(Maille::National, "", "00000001").await.unwrap().is_some());
     });
 }
@@ -336,12 +303,12 @@ fn invariant_11_a_job_that_was_killed_behind_its_pointer_has_published() {
     let mut met = 0;
     for operations in 0..200 {
         for lost in [false, true] {
-            let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+            let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
             block_on(async {
                 stage(&kv, "a", &rows).await.unwrap();
-                while advance(&kv, &runtime, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
+                while advance(&kv, &world, "a", 0, &[]).await.unwrap().step != JobStep::Switch {}
                 kv.remaining.set(Some(operations));
-                let _ = advance(&kv, &runtime, "a", 0, &[]).await;
+                let _ = advance(&kv, &world, "a", 0, &[]).await;
                 kv.remaining.set(None);
                 let ended = Job::status(&kv, "a").await.unwrap().step == JobStep::Published;
                 if kv.get("current").await.unwrap().is_none() || ended {
@@ -351,11 +318,11 @@ fn invariant_11_a_job_that_was_killed_behind_its_pointer_has_published() {
                 if lost {
                     kv.keys().iter().filter(|key| key.contains(":etat.")).for_each(|key| kv.corrupt(key, None));
                 } else {
-                    clean(&kv, &runtime).await;
+                    clean(&kv, &world).await;
                 }
-                let job = advance(&kv, &runtime, "a", 1_000, &[]).await.unwrap();
+                let job = advance(&kv, &world, "a", 1_000, &[]).await.unwrap();
                 assert_eq!((job.step, job.summary.failure), (JobStep::Published, None), "{operations} {lost}");
-                clean(&kv, &runtime).await;
+                clean(&kv, &world).await;
                 assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "{operations} {lost}");
             });
         }
@@ -366,14 +333,14 @@ fn invariant_11_a_job_that_was_killed_behind_its_pointer_has_published() {
 /// A value that would not fit ends its job with the reason, and what is behind it is published.
 #[test]
 fn invariant_11_what_does_not_fit_ends_its_job_and_no_other() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     block_on(async {
         // More millesimes than a report tells apart.
         let rows: Vec<Value> = (0..2_500)
             .map(|i| json!({"kind": "certification", "doc": {"code_certification": "12345678", "millesime": format!("{:04}", 1_900 + i), "filiere": "pro", "nb_annee_term": 30}}))
             .collect();
         stage(&kv, "trop", &rows).await.unwrap();
-        let failure = finish(&kv, &runtime, "trop").await.unwrap();
+        let failure = finish(&kv, &world, "trop", 1_000).await.unwrap();
         assert_eq!(failure.step, JobStep::Failed);
         assert!(failure.summary.failure.as_deref().unwrap().contains("trop grande"), "{:?}", failure.summary.failure);
         // Names of fields and openings of any length.
@@ -391,14 +358,14 @@ fn invariant_11_what_does_not_fit_ends_its_job_and_no_other() {
         let options = PublicationOptions { parts: 1, millesimes: Some(wrong), ..PublicationOptions::default() };
         assert!(matches!(Job::publish(&kv, "champs", options, 0).await, Err(PublicationError::Refused(_))));
         stage(&kv, "suivant", &[certification("00000001", "40025214", 30)]).await.unwrap();
-        assert_eq!(finish(&kv, &runtime, "suivant").await.unwrap().step, JobStep::Published);
+        assert_eq!(finish(&kv, &world, "suivant", 1_000).await.unwrap().step, JobStep::Published);
     });
 }
 
 /// Refused calls leave a little each; where the housekeeping never comes, openings are refused before the registry is full.
 #[test]
 fn invariant_8_the_registry_does_not_grow_without_housekeeping() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     block_on(async {
         let mut open_jobs = 0;
         for n in 0..2_000 {
@@ -412,7 +379,7 @@ fn invariant_8_the_registry_does_not_grow_without_housekeeping() {
             }
         }
         assert!((500..1_000).contains(&open_jobs), "{open_jobs}");
-        clean(&kv, &runtime).await;
+        clean(&kv, &world).await;
         assert!(open(&kv, "encore", Opening::default(), 0).await.is_ok());
     });
 }
@@ -420,35 +387,35 @@ fn invariant_8_the_registry_does_not_grow_without_housekeeping() {
 /// Every wait has an end: parts that are never published, losses that nobody confirms.
 #[test]
 fn invariant_11_a_job_that_waits_too_long_is_given_up_with_the_reason() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     let rows: Vec<Value> = (0..50).map(|i| certification(&format!("{i:08}"), "40025214", 30)).collect();
     block_on(async {
         stage(&kv, "a", &rows).await.unwrap();
-        finish(&kv, &runtime, "a").await.unwrap();
+        finish(&kv, &world, "a", 1_000).await.unwrap();
         open_in_one_call(&kv, "appel", Opening::default(), 0).await.unwrap();
         open(&kv, "oublie", Opening::default(), 0).await.unwrap();
         open_collection(&kv, "collecte", Opening::default(), 0).await.unwrap();
         stage(&kv, "pertes", &rows[..10]).await.unwrap();
-        assert_eq!(finish(&kv, &runtime, "pertes").await.unwrap().step, JobStep::AwaitConfirmation);
+        assert_eq!(finish(&kv, &world, "pertes", 1_000).await.unwrap().step, JobStep::AwaitConfirmation);
         let mut remaining = vec!["appel", "oublie", "collecte", "pertes"];
         for (first, max, reason) in [
             ("appel", CALL_MAX_MS, "5 minutes"),
             ("oublie", STAGING_MAX_MS, "24 heures"),
             ("collecte", WAIT_MAX_MS, "14 jours"),
         ] {
-            runtime.now.set(max);
-            while clean_up(&kv, &runtime).await.unwrap() {}
+            world.now.set(max);
+            while clean_up(&kv, &world).await.unwrap() {}
             assert_eq!(Registry::read(&kv).await.unwrap().jobs, remaining, "until its time is over");
-            runtime.now.set(max + 1);
-            assert!(clean_up(&kv, &runtime).await.unwrap());
+            world.now.set(max + 1);
+            assert!(clean_up(&kv, &world).await.unwrap());
             let finished = Job::status(&kv, first).await.unwrap();
             assert_eq!(finished.step, JobStep::GivenUp);
             assert!(finished.summary.failure.as_ref().unwrap().contains(reason), "{:?}", finished.summary.failure);
             remaining.remove(0);
         }
         // Once to end them, once more when the ten minutes of what they wrote are over.
-        clean(&kv, &runtime).await;
-        clean(&kv, &runtime).await;
+        clean(&kv, &world).await;
+        clean(&kv, &world).await;
         assert!(Registry::read(&kv).await.unwrap().jobs.is_empty());
         assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new());
     });
@@ -503,7 +470,7 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
     const MAX: u64 = 25_000;
     for (get_ms, set_ms, batch) in [(10, 10, 25), (30, 100, 25), (10, 10, 1)] {
         let kv = Faulty::new(1, FaultRates::default());
-        let runtime = Lent(Rc::clone(&kv.clock), batch);
+        let world = Lent(Rc::clone(&kv.clock), batch);
         let mut longs: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
         let mut note = |what: String, duration: u64| {
             let max = longs.entry(what).or_default();
@@ -518,7 +485,7 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
                 loop {
                     let before = Job::status(&kv, round).await.unwrap().step;
                     let start = kv.clock.get();
-                    let job = advance(&kv, &runtime, round, budget, &[]).await.unwrap();
+                    let job = advance(&kv, &world, round, budget, &[]).await.unwrap();
                     note(format!("{before:?}"), kv.clock.get() - start + BUDGET - budget);
                     if job.step.is_final() {
                         assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
@@ -528,7 +495,7 @@ fn invariant_11_every_step_keeps_its_time_on_a_slow_store() {
                 kv.clock.set(kv.clock.get() + 3_600_000);
                 loop {
                     let start = kv.clock.get();
-                    let again = clean_up(&kv, &runtime).await.unwrap();
+                    let again = clean_up(&kv, &world).await.unwrap();
                     note("clean_up".into(), kv.clock.get() - start + BUDGET);
                     if !again {
                         break;
@@ -561,11 +528,11 @@ async fn stage_parts<K: KeyValueWrite>(kv: &K, id: &str, n: usize, parts: usize)
 #[test]
 fn invariant_8_parts_beyond_those_that_are_published_are_deleted() {
     for (sent, published) in [(5, 2), (30, 1), (30, 12), (3, 3)] {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
         block_on(async {
             stage_parts(&kv, "a", sent, published).await;
-            assert_eq!(finish(&kv, &runtime, "a").await.unwrap().step, JobStep::Published);
-            clean(&kv, &runtime).await;
+            assert_eq!(finish(&kv, &world, "a", 1_000).await.unwrap().step, JobStep::Published);
+            clean(&kv, &world).await;
         });
         assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "{sent} sent, {published} published");
     }
@@ -576,20 +543,20 @@ fn invariant_8_parts_beyond_those_that_are_published_are_deleted() {
 #[test]
 fn invariant_11_killed_once_at_each_operation_nothing_is_left_over() {
     let prepared = || {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
         block_on(stage_parts(&kv, "a", 5, 4));
-        (kv, runtime)
+        (kv, world)
     };
-    let (kv, runtime) = prepared();
-    let expected = block_on(finish(&kv, &runtime, "a")).unwrap().summary.digest;
+    let (kv, world) = prepared();
+    let expected = block_on(finish(&kv, &world, "a", 1_000)).unwrap().summary.digest;
     let mut operations = 0;
     loop {
-        let (kv, runtime) = prepared();
+        let (kv, world) = prepared();
         kv.remaining.set(Some(operations));
         // A call for each look at the clock: every step is saved.
         let unharmed = block_on(async {
             loop {
-                match advance(&kv, &runtime, "a", 0, &[]).await {
+                match advance(&kv, &world, "a", 0, &[]).await {
                     Ok(job) if job.step.is_final() => return true,
                     Ok(_) => {}
                     Err(_) => return false,
@@ -597,9 +564,9 @@ fn invariant_11_killed_once_at_each_operation_nothing_is_left_over() {
             }
         });
         kv.remaining.set(None);
-        let job = block_on(finish(&kv, &runtime, "a")).unwrap();
+        let job = block_on(finish(&kv, &world, "a", 1_000)).unwrap();
         assert_eq!((job.step, job.summary.digest), (JobStep::Published, expected.clone()), "operation {operations}");
-        block_on(clean(&kv, &runtime));
+        block_on(clean(&kv, &world));
         assert_eq!(remainders(&kv, Some("g1")), Vec::<String>::new(), "operation {operations}");
         if unharmed {
             break;

@@ -1,11 +1,11 @@
 //! The search index, from pushed documents to answers.
 
-use domain::Document;
+use crate::common::finish;
 use futures_executor::block_on;
 use proptest::prelude::*;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use store::finding::{SearchDemand, SearchResults};
@@ -13,28 +13,6 @@ use store::kv::{KeyValue, StoreError};
 use store::reading::Cache;
 use store::search::{self, GETS_MAX, PlaceTable, Subject};
 use store::{MemoryStore, Reader};
-
-#[derive(Default)]
-struct Runtime {
-    monotonic: Cell<u64>,
-    step: Cell<u64>,
-}
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        self.monotonic.set(self.monotonic.get() + self.step.get());
-        self.monotonic.get()
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
 
 fn bcn(code: &str, cfd: &str, libelle: &str) -> Value {
     json!({"kind": "bcn", "doc": {"type": if code == cfd { "cfd" } else { "mef" }, "code_certification": code,
@@ -65,15 +43,10 @@ fn stage(kv: &MemoryStore, id: &str, rows: &[Value]) {
 
 fn publish(kv: &MemoryStore, id: &str, rows: &[Value]) -> Job {
     stage(kv, id, rows);
-    let runtime = Runtime::default();
-    for _ in 0..10_000 {
-        let job = block_on(advance(kv, &runtime, id, 20, &[])).unwrap();
-        if job.step.is_final() {
-            assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
-            return job;
-        }
-    }
-    panic!("the job does not end");
+    let world = TurnedWorld::default();
+    let job = block_on(finish(kv, &world, id, 20)).unwrap();
+    assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
+    job
 }
 
 fn reader(kv: &MemoryStore) -> Reader<&MemoryStore> {
@@ -319,14 +292,13 @@ fn the_index_is_the_same_bytes_in_any_order_and_after_any_kill() {
     publish(&reversed, "a", &rows.iter().rev().cloned().collect::<Vec<_>>());
     assert_eq!(index(&reversed), expected);
     for seed in 0..30u64 {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-        runtime.step.set(1 + seed % 7);
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::striding(1 + seed % 7));
         stage(&kv, "a", &rows);
         let mut random = seed;
         loop {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             kv.remaining.set(Some(5 + (random >> 33) % 500));
-            let ahead = block_on(advance(&kv, &runtime, "a", 3 + seed % 11, &[]));
+            let ahead = block_on(advance(&kv, &world, "a", 3 + seed % 11, &[]));
             kv.remaining.set(None);
             if ahead.is_ok_and(|job| job.step.is_final()) {
                 break;
@@ -343,23 +315,8 @@ fn the_index_is_deleted_with_its_generation() {
     for (n, id) in ["a", "b", "c"].iter().enumerate() {
         publish(&kv, id, &nomenclature(50 + n));
     }
-    struct Outgoing(Runtime);
-    impl Environment for Outgoing {
-        fn now_ms(&self) -> i64 {
-            11 * 60 * 1000
-        }
-        fn monotonic_ms(&self) -> u64 {
-            self.0.monotonic_ms()
-        }
-        async fn user(&self, _: &Document) -> Result<(), StoreError> {
-            Ok(())
-        }
-        fn batch(&self) -> usize {
-            25
-        }
-    }
-    let runtime = Outgoing(Runtime::default());
-    while block_on(clean_up(&kv, &runtime)).unwrap() {}
+    let world = TurnedWorld::at(11 * 60 * 1000);
+    while block_on(clean_up(&kv, &world)).unwrap() {}
     let generations: BTreeSet<String> = index(&kv).keys().map(|k| k.split(':').next().unwrap().to_owned()).collect();
     assert_eq!(generations, BTreeSet::from(["g2".to_owned(), "g3".to_owned()]));
     assert!(!kv.keys().iter().any(|k| k.contains(":flux.recherche")));
@@ -401,10 +358,9 @@ fn invariant_9_a_damaged_page_is_a_fault() {
 fn a_lost_page_stops_the_publication() {
     let kv = MemoryStore::default();
     stage(&kv, "a", &example());
-    let runtime = Runtime::default();
-    runtime.step.set(1);
+    let world = TurnedWorld::striding(1);
     loop {
-        let job = block_on(advance(&kv, &runtime, "a", 1, &[])).unwrap();
+        let job = block_on(advance(&kv, &world, "a", 1, &[])).unwrap();
         if job.step == JobStep::Verify {
             break;
         }
@@ -413,7 +369,7 @@ fn a_lost_page_stops_the_publication() {
     let key = index(&kv).into_keys().find(|k| k.contains("recherche.termes")).unwrap();
     kv.corrupt(&key, None);
     loop {
-        let job = block_on(advance(&kv, &runtime, "a", 1, &[])).unwrap();
+        let job = block_on(advance(&kv, &world, "a", 1, &[])).unwrap();
         if job.step.is_final() {
             assert_eq!(job.step, JobStep::Failed);
             break;

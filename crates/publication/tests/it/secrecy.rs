@@ -1,59 +1,24 @@
 //! The two switches, and what two generations show of a hidden figure, on the in-memory double.
 
-use domain::{Document, Maille, Secrecy};
+use crate::common::{self, body};
+use domain::{Maille, Secrecy};
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use store::kv::StoreError;
 use store::reading::Cache;
 use store::version_set::Shape;
 use store::{MemoryStore, Reader};
 
-#[derive(Default)]
-struct World {
-    monotonic: Cell<u64>,
-    settings: Cell<SecrecySettings>,
+/// Each step is saved and taken up again: every look at its clock ends a call.
+fn hurried() -> TurnedWorld {
+    TurnedWorld::striding(15)
 }
 
-impl Environment for World {
-    fn now_ms(&self) -> i64 {
-        0
-    }
-    fn monotonic_ms(&self) -> u64 {
-        // Every look at it ends a call: each step is saved and taken up again.
-        self.monotonic.set(self.monotonic.get() + 15);
-        self.monotonic.get()
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    async fn secrecy(&self) -> Result<SecrecySettings, StoreError> {
-        Ok(self.settings.get())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
-
-fn publish(kv: &MemoryStore, world: &World, id: &str, rows: &[Value]) -> Job {
-    block_on(async {
-        open(kv, id, Opening::default(), 0).await.unwrap();
-        let body: String = rows.iter().map(|row| row.to_string() + "\n").collect();
-        Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-        Job::publish(kv, id, PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() }, 0)
-            .await
-            .unwrap();
-        for _ in 0..10_000 {
-            let job = advance(kv, world, id, 20, &[]).await.unwrap();
-            if job.step.is_final() {
-                return job;
-            }
-        }
-        panic!("the job does not end");
-    })
+fn publish(kv: &MemoryStore, world: &TurnedWorld, id: &str, rows: &[Value]) -> Job {
+    block_on(common::publish(kv, world, id, &body(rows)))
 }
 
 fn row(region: &str, code: &str, size: u32, study: u32) -> Value {
@@ -112,7 +77,7 @@ fn public(kv: &MemoryStore) -> Value {
 
 #[test]
 fn two_generations_that_differ_by_a_hidden_figure_show_the_same() {
-    let (world, one, two) = (World::default(), MemoryStore::default(), MemoryStore::default());
+    let (world, one, two) = (hurried(), MemoryStore::default(), MemoryStore::default());
     let (mut other, first) = (country(), country());
     other[1] = row("11", "23830099001", 12, 9);
     let (a, b) = (publish(&one, &world, "a", &first), publish(&two, &world, "a", &other));
@@ -126,7 +91,7 @@ fn two_generations_that_differ_by_a_hidden_figure_show_the_same() {
 
 #[test]
 fn a_hidden_document_more_shows_its_size_and_nothing_else() {
-    let (world, kv) = (World::default(), MemoryStore::default());
+    let (world, kv) = (hurried(), MemoryStore::default());
     let sizes = |study: u32| {
         let kv = MemoryStore::default();
         let mut rows = country();
@@ -143,7 +108,7 @@ fn a_hidden_document_more_shows_its_size_and_nothing_else() {
 /// The search that the former fingerprint gave in: all of a document but one count is known, and every value is tried.
 #[test]
 fn a_fingerprint_gives_no_hidden_group_by_search() {
-    let world = World::default();
+    let world = hurried();
     let digests: Vec<String> = (0..=12)
         .map(|study| {
             let mut rows = country();
@@ -171,8 +136,8 @@ fn strict_hides_salaries_and_figures_without_a_size_and_is_counted_in_either_set
     for (secrecy, salary, study) in
         [(Secrecy::Contract, json!(1400), json!(20)), (Secrecy::Strict, Value::Null, Value::Null)]
     {
-        let (world, kv) = (World::default(), MemoryStore::default());
-        world.settings.set(SecrecySettings { secrecy, secondary: false });
+        let (world, kv) = (hurried(), MemoryStore::default());
+        world.secrecy.set(SecrecySettings { secrecy, secondary: false });
         let job = publish(&kv, &world, "a", &rows);
         assert_eq!(shown(&kv, "", "23830099001")["salaire_12_mois_q2"], salary);
         assert_eq!(shown(&kv, "76", "23830099002")["nb_poursuite_etudes"], study);
@@ -185,20 +150,20 @@ fn strict_hides_salaries_and_figures_without_a_size_and_is_counted_in_either_set
 
 #[test]
 fn a_switch_takes_effect_with_the_next_publication_and_is_told() {
-    let (world, kv) = (World::default(), MemoryStore::default());
+    let (world, kv) = (hurried(), MemoryStore::default());
     publish(&kv, &world, "a", &country());
-    world.settings.set(SecrecySettings { secrecy: Secrecy::Strict, secondary: true });
+    world.secrecy.set(SecrecySettings { secrecy: Secrecy::Strict, secondary: true });
     let job = publish(&kv, &world, "b", &country());
     assert_eq!(job.step, JobStep::Published, "the same data makes a new generation");
-    assert_eq!(job.summary.secrecy, Some(world.settings.get()));
+    assert_eq!(job.summary.secrecy, Some(world.secrecy.get()));
     let record = public(&kv)[0].clone();
     assert_eq!((&record["secret"], &record["secret_secondaire"]), (&json!("strict"), &json!(true)));
 }
 
 #[test]
 fn the_smallest_region_beside_a_small_group_is_withheld_and_reported() {
-    let (world, kv) = (World::default(), MemoryStore::default());
-    world.settings.set(SecrecySettings { secrecy: Secrecy::Contract, secondary: true });
+    let (world, kv) = (hurried(), MemoryStore::default());
+    world.secrecy.set(SecrecySettings { secrecy: Secrecy::Contract, secondary: true });
     let job = publish(&kv, &world, "a", &country());
     assert_eq!(job.step, JobStep::Published, "{:?}", job.summary.failure);
     assert!(shown(&kv, "11", "23830099001")["nb_sortant"].is_null());

@@ -1,6 +1,6 @@
 //! What a push is believed, and what not: rules, duplicates, millesimes in force, dry runs, signatures.
 
-use crate::common::{MIDNIGHT, World};
+use crate::common::{body, finish, minutes_after, rules};
 use domain::Kind;
 use futures_executor::block_on;
 use publication::*;
@@ -22,10 +22,6 @@ fn many(n: usize, millesime: &str, rate: impl Fn(usize) -> Value) -> Vec<Value> 
     (0..n).map(|i| certification(&format!("4{i:07}"), millesime, json!({"taux_en_formation": rate(i)}))).collect()
 }
 
-fn body(rows: &[Value]) -> Vec<u8> {
-    rows.iter().map(|l| l.to_string() + "\n").collect::<String>().into_bytes()
-}
-
 fn add() -> Opening {
     Opening { mode: Mode::Add, ..Opening::default() }
 }
@@ -35,8 +31,7 @@ fn stage(kv: &MemoryStore, id: &str, opening: Opening, parts: &[&[Value]]) -> Ve
         open(kv, id, opening, 0).await.unwrap();
         let mut infos = Vec::new();
         for (n, part) in parts.iter().enumerate() {
-            let rules = MIDNIGHT.plausibility().await.unwrap().unwrap();
-            let staging = Staging::new(kv, id, 25).with_rules(rules).from_file("envoi.ndjson", 1);
+            let staging = Staging::new(kv, id, 25).with_rules(rules()).from_file("envoi.ndjson", 1);
             infos.push(staging.stage(n, &body(part), &[]).await.unwrap());
         }
         infos
@@ -46,12 +41,7 @@ fn stage(kv: &MemoryStore, id: &str, opening: Opening, parts: &[&[Value]]) -> Ve
 fn order(kv: &MemoryStore, id: &str, options: PublicationOptions) -> Result<Job, PublicationError> {
     block_on(async {
         Job::publish(kv, id, options, 0).await?;
-        loop {
-            let job = advance(kv, &MIDNIGHT, id, 1_000, &[]).await?;
-            if job.step.is_final() || job.step.awaits_someone() {
-                return Ok(job);
-            }
-        }
+        finish(kv, &minutes_after(0), id, 1_000).await
     })
 }
 
@@ -195,7 +185,7 @@ fn a_dry_run_does_everything_but_the_switch() {
     assert_eq!(job.summary.documents["certifications"]["2022"].values().sum::<u64>(), 30);
     assert_eq!(served(&kv), before);
     // What it wrote goes.
-    while block_on(clean_up(&kv, &World(60))).unwrap() {}
+    while block_on(clean_up(&kv, &minutes_after(60))).unwrap() {}
     let generation = job.generation.unwrap();
     assert!(!kv.keys().iter().any(|key| key.starts_with(&format!("{generation}:"))));
 }

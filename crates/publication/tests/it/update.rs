@@ -1,33 +1,15 @@
 //! The version before and this one on one store: its registry is plain, ours is framed; its job under way ends with a reason;
 //! where its generation is served again, its registry is too (invariant 10).
 
-use domain::Document;
+use crate::common;
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::*;
 use serde_json::{Value, json};
-use std::cell::Cell;
 use store::kv::{KeyValue, StoreError};
 use store::{MemoryStore, frame};
 
 const REGISTRY: &str = "work:generations";
-
-#[derive(Default)]
-struct Runtime(Cell<i64>);
-
-impl Environment for Runtime {
-    fn now_ms(&self) -> i64 {
-        self.0.get()
-    }
-    fn monotonic_ms(&self) -> u64 {
-        0
-    }
-    async fn user(&self, _: &Document) -> Result<(), StoreError> {
-        Ok(())
-    }
-    fn batch(&self) -> usize {
-        25
-    }
-}
 
 fn body(n: usize) -> Vec<u8> {
     let row = |i: usize| {
@@ -38,17 +20,8 @@ fn body(n: usize) -> Vec<u8> {
     (0..n).map(row).collect::<Vec<_>>().join("\n").into_bytes()
 }
 
-async fn publish(kv: &MemoryStore, runtime: &Runtime, id: &str, n: usize) -> Job {
-    open(kv, id, Opening::default(), runtime.0.get()).await.unwrap();
-    Staging::new(kv, id, 25).stage(0, &body(n), &[]).await.unwrap();
-    let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-    Job::publish(kv, id, options, runtime.0.get()).await.unwrap();
-    loop {
-        let job = advance(kv, runtime, id, 1_000, &[]).await.unwrap();
-        if job.step.is_final() {
-            return job;
-        }
-    }
+async fn publish(kv: &MemoryStore, world: &TurnedWorld, id: &str, n: usize) -> Job {
+    common::publish(kv, world, id, &body(n)).await
 }
 
 fn stored(kv: &MemoryStore, key: &str) -> Option<Vec<u8>> {
@@ -65,9 +38,9 @@ fn is_plain(kv: &MemoryStore) -> bool {
     stored(kv, REGISTRY).unwrap().starts_with(b"{")
 }
 
-fn clean(kv: &MemoryStore, runtime: &Runtime) {
-    runtime.0.set(runtime.0.get() + 3_600_000);
-    while block_on(clean_up(kv, runtime)).unwrap() {}
+fn clean(kv: &MemoryStore, world: &TurnedWorld) {
+    world.now.set(world.now.get() + 3_600_000);
+    while block_on(clean_up(kv, world)).unwrap() {}
 }
 
 /// Whatever step the job of the version before stands at when the application is updated, it ends with that reason; what it
@@ -75,21 +48,21 @@ fn clean(kv: &MemoryStore, runtime: &Runtime) {
 #[test]
 fn invariant_10_a_job_of_the_version_before_ends_with_the_reason() {
     for advanced in 0..12 {
-        let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
         block_on(async {
-            publish(&kv, &runtime, "servi", 30).await;
+            publish(&kv, &world, "servi", 30).await;
         });
-        clean(&kv, &runtime);
+        clean(&kv, &world);
         let served = stored(&kv, "current").unwrap();
         block_on(async {
-            open(&kv, "vieux", Opening::default(), runtime.0.get()).await.unwrap();
+            open(&kv, "vieux", Opening::default(), world.now.get()).await.unwrap();
             Staging::new(&kv, "vieux", 25).stage(0, &body(40), &[]).await.unwrap();
             if advanced > 0 {
                 let options = PublicationOptions { parts: 1, ..PublicationOptions::default() };
-                Job::publish(&kv, "vieux", options, runtime.0.get()).await.unwrap();
+                Job::publish(&kv, "vieux", options, world.now.get()).await.unwrap();
             }
             for _ in 1..advanced {
-                advance(&kv, &runtime, "vieux", 0, &[]).await.unwrap();
+                advance(&kv, &world, "vieux", 0, &[]).await.unwrap();
             }
         });
         if is_over(&kv, "vieux") {
@@ -109,14 +82,14 @@ fn invariant_10_a_job_of_the_version_before_ends_with_the_reason() {
         });
         assert!(is_plain(&kv), "nothing of this version has begun yet");
         if advanced % 2 == 0 {
-            block_on(advance(&kv, &runtime, "vieux", 1_000, &[])).unwrap();
+            block_on(advance(&kv, &world, "vieux", 1_000, &[])).unwrap();
         }
         assert_eq!(stored(&kv, "current").unwrap(), served);
-        assert_eq!(block_on(publish(&kv, &runtime, "neuf", 50)).step, JobStep::Published);
+        assert_eq!(block_on(publish(&kv, &world, "neuf", 50)).step, JobStep::Published);
         assert!(!is_plain(&kv), "the version before stops at it from now on");
         // Once to end it, once more when the ten minutes of what it wrote are over.
-        clean(&kv, &runtime);
-        clean(&kv, &runtime);
+        clean(&kv, &world);
+        clean(&kv, &world);
         let registry = block_on(Registry::read(&kv)).unwrap();
         assert!(registry.jobs.is_empty() && registry.to_delete.is_empty(), "{registry:?}");
         assert_eq!(registry.generations.len(), 2, "{registry:?}");
@@ -132,14 +105,14 @@ fn is_over(kv: &MemoryStore, id: &str) -> bool {
 /// The registry of the version before is read; reading it, or housekeeping that finds nothing, does not take it over.
 #[test]
 fn invariant_10_a_plain_registry_stays_plain_until_a_job_opens() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    block_on(async { publish(&kv, &runtime, "a", 30).await });
-    clean(&kv, &runtime);
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    block_on(async { publish(&kv, &world, "a", 30).await });
+    clean(&kv, &world);
     let framed = block_on(Registry::read(&kv)).unwrap();
     unframe(&kv, REGISTRY);
     let plain = block_on(Registry::read(&kv)).unwrap();
     assert_eq!((&plain.generations, plain.last), (&framed.generations, framed.last));
-    clean(&kv, &runtime);
+    clean(&kv, &world);
     assert!(is_plain(&kv));
     assert!(block_on(Registry::lost(&kv)).unwrap().is_none());
     block_on(open(&kv, "b", Opening::default(), 0)).unwrap();
@@ -149,8 +122,8 @@ fn invariant_10_a_plain_registry_stays_plain_until_a_job_opens() {
 /// What this version cannot know is another version's and is left alone; what is damage is made anew.
 #[test]
 fn invariant_10_the_registry_of_a_later_version_is_no_damage() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
-    block_on(async { publish(&kv, &runtime, "a", 30).await });
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
+    block_on(async { publish(&kv, &world, "a", 30).await });
     let whole = stored(&kv, REGISTRY).unwrap();
     let lost = |value: Vec<u8>| {
         kv.corrupt(REGISTRY, Some(value));
@@ -181,10 +154,10 @@ fn invariant_10_the_registry_of_a_later_version_is_no_damage() {
 #[test]
 fn invariant_11_what_is_served_survives_the_loss_of_the_registry() {
     for (with_copy, with_pointer) in [(true, true), (false, true), (true, false), (false, false)] {
-        let (kv, runtime) = (MemoryStore::default(), Runtime(Cell::new(1_700_000_000_000)));
+        let (kv, world) = (MemoryStore::default(), TurnedWorld::at(1_700_000_000_000));
         block_on(async {
-            publish(&kv, &runtime, "a", 30).await;
-            publish(&kv, &runtime, "b", 31).await;
+            publish(&kv, &world, "a", 30).await;
+            publish(&kv, &world, "b", 31).await;
             kv.corrupt(REGISTRY, Some(b"abime".to_vec()));
             if !with_copy {
                 kv.corrupt("work:generations:copie", None);
@@ -193,16 +166,16 @@ fn invariant_11_what_is_served_survives_the_loss_of_the_registry() {
                 kv.corrupt("current", Some(b"abime".to_vec()));
             }
             let lost = Registry::lost(&kv).await.unwrap().unwrap();
-            Registry::rebuild(&kv, lost, Vec::new(), Vec::new(), runtime.0.get()).await.unwrap();
+            Registry::rebuild(&kv, lost, Vec::new(), Vec::new(), world.now.get()).await.unwrap();
         });
         assert!(block_on(Registry::lost(&kv)).unwrap().is_none());
-        clean(&kv, &runtime);
-        clean(&kv, &runtime);
+        clean(&kv, &world);
+        clean(&kv, &world);
         if !with_pointer {
             // What was served last is found by the copy of the pointer that lies in it.
-            let pointer = block_on(roll_back(&kv, &runtime)).unwrap();
+            let pointer = block_on(roll_back(&kv, &world)).unwrap();
             assert_eq!(pointer.generation, "g2", "{with_copy}");
-            clean(&kv, &runtime);
+            clean(&kv, &world);
         }
         let served = |kv: &MemoryStore| {
             let mut count = 0;
@@ -210,17 +183,17 @@ fn invariant_11_what_is_served_survives_the_loss_of_the_registry() {
             count
         };
         assert_eq!(served(&kv), 31);
-        let pointer = block_on(roll_back(&kv, &runtime)).unwrap();
+        let pointer = block_on(roll_back(&kv, &world)).unwrap();
         assert_eq!((pointer.generation.as_str(), served(&kv)), ("g1", 30));
         block_on(async {
-            assert_eq!(publish(&kv, &runtime, "c", 32).await.step, JobStep::Published);
+            assert_eq!(publish(&kv, &world, "c", 32).await.step, JobStep::Published);
         });
         let registry = block_on(Registry::read(&kv)).unwrap();
         let new: Vec<&str> = registry.generations.iter().filter(|g| g.job == "c").map(|g| g.id.as_str()).collect();
         assert!(new.iter().all(|id| id.len() > 12), "{new:?}");
         assert!(stored(&kv, "current").unwrap().len() <= store::pointer::POINTER_MAX);
-        clean(&kv, &runtime);
-        clean(&kv, &runtime);
+        clean(&kv, &world);
+        clean(&kv, &world);
         let registry = block_on(Registry::read(&kv)).unwrap();
         assert_eq!(registry.generations.len(), 2, "{registry:?}");
         let known = |key: &String| registry.generations.iter().any(|g| key.starts_with(&format!("{}:", g.id)));
@@ -232,11 +205,11 @@ fn invariant_11_what_is_served_survives_the_loss_of_the_registry() {
 /// A rollback that cannot be done leaves no lease behind: the next caller need not wait.
 #[test]
 fn a_rollback_that_fails_gives_its_lease_back() {
-    let (kv, runtime) = (MemoryStore::default(), Runtime::default());
+    let (kv, world) = (MemoryStore::default(), TurnedWorld::default());
     block_on(async {
-        assert!(roll_back(&kv, &runtime).await.is_err(), "nothing is published");
-        publish(&kv, &runtime, "a", 30).await;
-        assert!(matches!(roll_back(&kv, &runtime).await, Err(PublicationError::Refused(_))), "nothing is kept");
+        assert!(roll_back(&kv, &world).await.is_err(), "nothing is published");
+        publish(&kv, &world, "a", 30).await;
+        assert!(matches!(roll_back(&kv, &world).await, Err(PublicationError::Refused(_))), "nothing is kept");
         let lease: Value = serde_json::from_slice(&kv.get("work:lease").await.unwrap().unwrap()).unwrap();
         assert_eq!(lease["job"], "", "{lease}");
         assert!(Lease::take(&kv, "suivant", 0).await.is_ok());

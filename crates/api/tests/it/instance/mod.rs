@@ -1,8 +1,9 @@
-//! An instance of the routes over a store, which knows the shared key, and for which no time passes.
+//! An instance of the routes over a store, which knows the shared key, and whose clocks the test turns.
 
 use api::{BodyStream, Request, Response, ResponseBody, Runtime, VariableFault, lots, routes, search};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::stream::iter;
+use std::cell::Cell;
 use std::rc::Rc;
 use store::kv::KeyValue;
 use store::reading::Cache;
@@ -13,6 +14,8 @@ pub struct Instance<K> {
     pub cache: Rc<Cache>,
     /// Milliseconds since 1970.
     pub now: i64,
+    /// The clock that never goes back, in milliseconds.
+    pub monotonic: Rc<Cell<u64>>,
 }
 
 impl<K: KeyValue + Clone + 'static> Runtime for Instance<K> {
@@ -30,7 +33,7 @@ impl<K: KeyValue + Clone + 'static> Runtime for Instance<K> {
         self.now
     }
     fn monotonic_ms(&self) -> u64 {
-        0
+        self.monotonic.get()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The sample, and how lines are published into the in-memory store.
 
-use super::common::World;
 use futures_executor::block_on;
+use publication::double::TurnedWorld;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use std::path::Path;
 use store::MemoryStore;
@@ -33,6 +33,6 @@ pub fn publish(kv: &MemoryStore, id: &str, lines: &str) {
         }
         let options = PublicationOptions { parts, confirm_losses: true, ..PublicationOptions::default() };
         Job::publish(kv, id, options, 0).await.unwrap();
-        while !advance(kv, &World, id, 1_000, &[]).await.unwrap().step.is_final() {}
+        while !advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
     });
 }

@@ -28,10 +28,8 @@ impl BareText {
     fn of(bytes: &[u8]) -> Self {
         let mut skeleton = Self::default();
         let mut run = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            if !matches!(byte, b':' | b';') || at < run {
-                continue;
-            }
+        let mut next = next_mark(bytes, 0);
+        while let Some(at) = next {
             let rest = bytes.get(at + 1..).unwrap_or_default();
             let digits = rest.iter().take(DIGITS_MAX + 1).take_while(|b| b.is_ascii_digit()).count();
             let (figure, after) = rest.split_at_checked(digits).unwrap_or_default();
@@ -43,10 +41,29 @@ impl BareText {
                 skeleton.figures.number(figure.iter().fold(0, |n, digit| n * 10 + u64::from(digit - b'0')));
                 run = at + 1 + digits;
             }
+            next = next_mark(bytes, at + 1 + digits);
         }
         skeleton.runs.bytes(bytes.get(run..).unwrap_or_default());
         skeleton
     }
+}
+
+/// The next `:` or `;`, eight bytes at a time: they differ in their lowest bit alone. A byte at a time this is a fourteenth of an
+/// import's instructions; `memchr` looks at four bytes where addresses have 32 bits.
+fn next_mark(bytes: &[u8], from: usize) -> Option<usize> {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let rest = bytes.get(from..)?;
+    let (words, tail) = rest.as_chunks::<8>();
+    for (n, word) in words.iter().enumerate() {
+        let others = (u64::from_le_bytes(*word) ^ (EACH * u64::from(b':'))) & (EACH * 0xfe);
+        // The lowest byte that is zero has the lowest of these bits.
+        let marks = others.wrapping_sub(EACH) & !others & (EACH * 0x80);
+        if marks != 0 {
+            return Some(from + n * 8 + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = tail.iter().position(|byte| matches!(byte, b':' | b';'))?;
+    Some(from + words.len() * 8 + at)
 }
 
 /// Folds a text.
@@ -103,6 +120,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn marks_are_found_where_they_stand(bytes in proptest::collection::vec(prop_oneof![Just(b':'), Just(b';'), Just(0xbb), any::<u8>()], 0..40), from in 0_usize..45) {
+            let expected = bytes.iter().enumerate().position(|(at, byte)| at >= from && matches!(byte, b':' | b';'));
+            prop_assert_eq!(next_mark(&bytes, from), expected);
+        }
+
         #[test]
         fn every_text_comes_back(
             parts in proptest::collection::vec(("[a-z{},:;\"\\n]{0,6}", proptest::option::of(any::<u64>())), 0..40),

@@ -9,6 +9,7 @@ use crate::codec::{self, Decoder, Encoder};
 use domain::date::{self, Instant};
 use domain::{Document, Filiere, PublishedDocument, Universe, presentation};
 use lz4_flex::block;
+use serde::Serialize;
 use serde_json::Value;
 use std::ops::Range;
 
@@ -64,18 +65,18 @@ impl Version {
             if body.len() > 1 {
                 body.push(b',');
             }
-            json(&mut body, &Value::String(field.clone()));
+            json(&mut body, field);
             body.push(b':');
             match date::read_value(value).filter(|_| field.starts_with("date_")) {
-                Some(instant) => json(&mut body, &Value::String(date::write_iso(instant))),
+                Some(instant) => json(&mut body, &date::write_iso(instant)),
                 None => json(&mut body, value),
             }
         }
         let messages = presentation::messages(published);
         let mut caption = b"\"titre\":".to_vec();
-        json(&mut caption, &presentation::title(document).into());
+        json(&mut caption, &presentation::title(document));
         caption.extend_from_slice(b",\"details\":");
-        json(&mut caption, &presentation::details(document).into());
+        json(&mut caption, &presentation::details(document));
         let messages = if messages.is_empty() { Vec::new() } else { serde_json::to_vec(&messages).unwrap_or_default() };
         let final_years = final_years(document);
         let mut encoder = Encoder::default();
@@ -227,8 +228,8 @@ pub fn closed_json(closing: Option<Instant>, now: impl FnOnce() -> Instant) -> &
     if date::is_closed(closing, now) { b"true" } else { b"false" }
 }
 
-fn json(out: &mut Vec<u8>, value: &Value) {
-    // Writing to a vector cannot fail, and a `Value` always has a JSON form.
+fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    // Writing to a vector cannot fail, and what is written always has a JSON form: texts, lists of texts, a `Value`.
     let _ = serde_json::to_writer(out, value);
 }
 

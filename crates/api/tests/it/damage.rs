@@ -5,12 +5,11 @@
 
 use crate::instance::Instance;
 use api::{Request, Response, ResponseBody, routes, search};
-use domain::Document;
 use futures_executor::{block_on, block_on_stream};
 use publication::double::TurnedWorld;
 use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::rc::Rc;

@@ -10,13 +10,11 @@ use matching_cases::{Case, compare, documents};
 use publication::double::TurnedWorld;
 use publication::{Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Map, Value, json};
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 use store::kv::KeyValue;
 use store::pointer::MillesimesInForce;
-use store::reading::Cache;
 
 struct Harness(Instance<ReadStore>);
 
@@ -393,7 +391,7 @@ fn an_answer_ends_between_two_rows_once_its_time_is_over() {
         ..Request::default()
     };
     let clock = Rc::clone(&harness.0.monotonic);
-    let response = block_on(matcher::respond(&harness, request, BodyStream::new(slow), Rc::new(move || clock.get())));
+    let response = block_on(matcher::respond(&harness.0, request, BodyStream::new(slow), Rc::new(move || clock.get())));
     let ResponseBody::Stream(stream) = response.body else { panic!("no stream") };
     let text: Vec<u8> = block_on_stream(stream).flat_map(Result::unwrap).collect();
     let lines: Vec<Value> =

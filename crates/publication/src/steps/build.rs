@@ -218,7 +218,6 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                 *self.job.summary.strict_hides.entry(name.clone()).or_default() += 1;
             }
             let published = PublishedDocument::under(keys.document, self.secrecy().secrecy, withheld);
-            self.count_published(kind, &published);
             // What the matching says of it is said of it as it leaves.
             self.pack_document(kind, published.as_document()).await?;
             if withheld && !published.is_below_threshold() {
@@ -230,7 +229,9 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             }
             let place = place_of(maille, published.as_document());
             let version = Version::new(&published);
-            self.outlines.push(Outline::new((&name, &place), &published, version.digest()).encode());
+            let served = version.digest();
+            self.count_published(kind, (&name, &place), served);
+            self.outlines.push(Outline::new((&name, &place), &published, served).encode());
             self.state.columns.add(&name, &row.millesime, published.as_document());
             let list_row = ListRow::statistic(maille, row, &published, &version, columns);
             if let Some(rank) = rank {

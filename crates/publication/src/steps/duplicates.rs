@@ -7,6 +7,8 @@ use plausibility::{Rule, Severity};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::{self, Display, Formatter};
 use store::kv::{KeyValueWrite, StoreError};
 
 /// Sentences kept; beyond, they are counted.
@@ -20,6 +22,15 @@ struct VersionFields<'a> {
     millesime: Cow<'a, str>,
     #[serde(borrow)]
     filiere: Cow<'a, str>,
+}
+
+impl Display for VersionFields<'_> {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        if self.millesime.is_empty() {
+            return Ok(());
+        }
+        write!(formatter, ", millésime {}, filière {}", self.millesime, self.filiere)
+    }
 }
 
 impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
@@ -42,14 +53,14 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
                     None => VersionFields::default(),
                 };
                 self.note_spellings(pair, &version, &seen);
-                let what = if version.millesime.is_empty() {
-                    format!("{} {pair}", kind.name())
-                } else {
-                    format!("{} {pair}, millésime {}, filière {}", kind.name(), version.millesime, version.filiere)
-                };
-                if let Some((before, other)) = seen.insert(version, (*sequence, json)) {
-                    let told = format!("{what} : {} et {}", self.line_of(before), self.line_of(*sequence));
-                    self.duplicate(other == *json, told);
+                match seen.entry(version) {
+                    Entry::Vacant(place) => drop(place.insert((*sequence, json))),
+                    Entry::Occupied(mut known) => {
+                        let (before, other) = known.insert((*sequence, json));
+                        let lines = format!("{} et {}", self.line_of(before), self.line_of(*sequence));
+                        let told = format!("{} {pair}{} : {lines}", kind.name(), known.key());
+                        self.duplicate(other == *json, told);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@
 
 use super::JobStepper;
 use crate::Environment;
-use domain::{Kind, PublishedDocument};
+use domain::Kind;
 use sha2::{Digest, Sha256};
 use store::codec::{hex, keyed_digest};
 use store::kv::KeyValueWrite;
@@ -61,10 +61,10 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         add(&mut self.state.public_digest, kind, &[json]);
     }
 
-    /// A statistic, as it leaves.
-    pub(super) fn count_published(&mut self, kind: Kind, published: &PublishedDocument) {
-        let json = serde_json::to_vec(published.as_document()).unwrap_or_default();
-        let reason = [u8::from(published.is_below_threshold()), u8::from(published.is_withheld())];
-        add(&mut self.state.public_digest, kind, &[&json, &reason]);
+    /// A statistic, as it leaves: where it is listed and found, and the digest of all that is served of it.
+    pub(super) fn count_published(&mut self, kind: Kind, (list, place): (&str, &str), served: u64) {
+        let lengths = [list.len(), place.len()].map(|len| len.to_le_bytes());
+        let parts = [lengths.as_flattened(), list.as_bytes(), place.as_bytes(), &served.to_le_bytes()];
+        add(&mut self.state.public_digest, kind, &parts);
     }
 }

@@ -89,7 +89,10 @@ fn description(server: &str) -> String {
     // Links of its texts are shown by the page at `/api/doc`.
     match place.and_then(|place| OPENAPI.split_at_checked(place)) {
         Some((before, after)) => {
-            let before = before.replace("](/", "](../");
+            // Addresses of its fields are resolved by that of the server, so says OpenAPI 3.1. One that ends without a slash would
+            // lose its last segment: it is written before them.
+            let base = if server.ends_with('/') { String::new() } else { [server, "/"].concat() };
+            let before = before.replace("](/", "](../").replace("\"api/doc/", &["\"", &base, "api/doc/"].concat());
             [&before, "\"", server, "\"", after.strip_prefix(root).unwrap_or(after)].concat()
         }
         None => OPENAPI.to_owned(),
@@ -263,6 +266,16 @@ mod tests {
         assert_eq!(server("/api/doc/openapi.json", None), "../../");
         assert_eq!(server("/api/doc/openapi.json/", None), "../../../");
         assert_eq!(server("/api/doc/openapi.json", Some("https://hote/prefixe")), "https://hote/prefixe");
+        let terms = |address| {
+            let description: serde_json::Value = serde_json::from_str(&body("/api/doc/openapi.json", address)).unwrap();
+            assert_eq!(
+                description["info"]["contact"]["url"],
+                [description["info"]["termsOfService"].as_str().unwrap(), "#contact"].concat()
+            );
+            description["info"]["termsOfService"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(terms(None), "api/doc/conditions");
+        assert_eq!(terms(Some("https://hote/prefixe")), "https://hote/prefixe/api/doc/conditions");
         let page = body("/api/doc", Some("https://hote/prefixe"));
         assert!(page.contains("data-address=\"https://hote/prefixe/\""), "{page}");
         assert!(page.contains("rel=\"canonical\" href=\"https://hote/prefixe/api/doc\""), "{page}");

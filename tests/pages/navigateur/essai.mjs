@@ -231,6 +231,8 @@ for (const [hash, end] of [["#q=cuisine", "recherche?q=cuisine"], ["#c=40099011&
 const tried = new Set();
 for (const path of [...Object.values(views).filter((path) => !/9{8}/.test(path)), "/etat/", "/api/doc/", "/api/doc/erreurs/", "/methode/", "/recherche/?q=accueil"]) {
   await page.goto(base + path, { waitUntil: "domcontentloaded" });
+  // Its links come with the description.
+  if (/^\/api\/doc\/?$/.test(path)) await page.waitForSelector(".opblock", { timeout: 20_000 });
   for (const whole of new Set(await page.evaluate(() => [...document.querySelectorAll("a[href]")].map((a) => a.href)))) {
     const link = whole.split("#")[0];
     if (tried.has(link) || link.startsWith("mailto:")) continue;

@@ -75,7 +75,7 @@ const REUSE: usize = 100_000;
 const REUSE_IDLE: &str = "30s";
 /// Seconds of a row's own traffic before a row that is measured warm: twenty to thirty instances come of 32 connections,
 /// and each fills a store of answers of its own, which takes them some 150,000 requests.
-const CAMPAIGN_S: u32 = 20;
+const CAMPAIGN_S: u32 = 60;
 /// The size of the data set of a soak: small enough to be published every few seconds.
 const SOAK_FACTOR: f64 = 0.05;
 /// Longest that an instance without work is kept, and some.

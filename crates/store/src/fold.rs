@@ -49,7 +49,7 @@ impl BareText {
 }
 
 /// The next `:` or `;`, eight bytes at a time: they differ in their lowest bit alone. A byte at a time this is a fourteenth of an
-/// import's instructions; `memchr` looks at four bytes where addresses have 32 bits.
+/// import's time; `memchr` looks at four bytes where addresses have 32 bits.
 fn next_mark(bytes: &[u8], from: usize) -> Option<usize> {
     const EACH: u64 = 0x0101_0101_0101_0101;
     let rest = bytes.get(from..)?;

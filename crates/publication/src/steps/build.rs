@@ -230,7 +230,7 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
             let place = place_of(maille, published.as_document());
             let version = Version::new(&published);
             let served = version.digest();
-            self.count_published(kind, (&name, &place), served);
+            self.count_published(kind, &place, served);
             self.outlines.push(Outline::new((&name, &place), &published, served).encode());
             self.state.columns.add(&name, &row.millesime, published.as_document());
             let list_row = ListRow::statistic(maille, row, &published, &version, columns);

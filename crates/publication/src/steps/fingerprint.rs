@@ -61,10 +61,8 @@ impl<K: KeyValueWrite, E: Environment> JobStepper<'_, K, E> {
         add(&mut self.state.public_digest, kind, &[json]);
     }
 
-    /// A statistic, as it leaves: where it is listed and found, and the digest of all that is served of it.
-    pub(super) fn count_published(&mut self, kind: Kind, (list, place): (&str, &str), served: u64) {
-        let lengths = [list.len(), place.len()].map(|len| len.to_le_bytes());
-        let parts = [lengths.as_flattened(), list.as_bytes(), place.as_bytes(), &served.to_le_bytes()];
-        add(&mut self.state.public_digest, kind, &parts);
+    /// A statistic, as it leaves: its place, and the digest of all that is served of it.
+    pub(super) fn count_published(&mut self, kind: Kind, place: &str, served: u64) {
+        add(&mut self.state.public_digest, kind, &[place.as_bytes(), &served.to_le_bytes()]);
     }
 }

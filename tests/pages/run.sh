@@ -28,8 +28,10 @@ trap close EXIT
 
 # serve NAME: an application of its own, whose store lies in NAME.db; its address comes into `served`.
 serve() {
+  # It is looked into before the process has opened it.
+  : >"$folder/$1.log"
   target/debug/host up --from spin.toml --listen 127.0.0.1:0 --env-file "$folder/env" --sqlite "$folder/$1.db" \
-    --fast-unsafe-store >"$folder/$1.log" 2>&1 &
+    --fast-unsafe-store >>"$folder/$1.log" 2>&1 &
   local process=$!
   processes+=("$process")
   for _ in $(seq 1 150); do
@@ -49,15 +51,18 @@ curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-p
   "$url/internal/import/documents"
 grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
 export CHROMIUM=$chromium
-visit() { # ADDRESS PICTURES_FOLDER
-  node tests/pages/navigateur/essai.mjs "$1" "$2"
-  node tests/pages/navigateur/taches.mjs "$1" "$2/taches"
-  node tests/pages/navigateur/origine.mjs "$1"
+# beside NAME COMMAND…: meanwhile, with its output kept for the end. Browsers wait half of their time, for a page to fall silent.
+beside=()
+beside() {
+  local name=$1
+  shift
+  "$@" >"$folder/$name.said" 2>&1 &
+  beside+=("$!:$name")
+  processes+=("$!")
 }
-# Both ways at once: a browser waits half of its time, for a page to fall silent.
-visit "$url" "$pictures" >"$folder/root" 2>&1 &
-root=$!
-processes+=("$root")
+beside pages node tests/pages/navigateur/essai.mjs "$url" "$pictures"
+beside tasks node tests/pages/navigateur/taches.mjs "$url" "$pictures/taches"
+beside origin node tests/pages/navigateur/origine.mjs "$url"
 
 # What people type, over the real data.
 real=../shared/data
@@ -81,14 +86,19 @@ if [ -n "$nginx" ]; then
   tests/gateway/configure.sh "$folder/nginx" "${url#http://}" "127.0.0.1:$port"
   "$nginx" -p "$folder/nginx" -c "$folder/nginx/nginx.conf"
   processes+=("$(cat "$folder/nginx/pid")")
-  visit "http://127.0.0.1:$port/exposition-inserjeunes-insersup" "$pictures/prefixe"
+  prefixed=http://127.0.0.1:$port/exposition-inserjeunes-insersup
+  node tests/pages/navigateur/essai.mjs "$prefixed" "$pictures/prefixe" where
+  node tests/pages/navigateur/taches.mjs "$prefixed" "$pictures/prefixe/taches" bureau
+  node tests/pages/navigateur/origine.mjs "$prefixed"
 else
   echo "SKIPPED pages under a prefix: needs nginx" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
   [ "${CI:-}" != true ] || [ "${EXPOSITION_REQUIRE_PROGRAMS:-1}" = 0 ] || exit 1
 fi
 
-echo "At the root, meanwhile:"
 status=0
-wait "$root" || status=$?
-cat "$folder/root"
+for one in "${beside[@]}"; do
+  wait "${one%%:*}" || status=$?
+  printf '\nAt the root, meanwhile, %s:\n' "${one#*:}"
+  cat "$folder/${one#*:}.said"
+done
 exit "$status"

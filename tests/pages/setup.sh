@@ -13,8 +13,6 @@ case ${1:-} in
   browser)
     command -v npm >/dev/null || missing npm "your system's package of Node.js"
     command -v chromium-browser >/dev/null || debian chromium chromium "which opens the pages"
-    # It is embedded when the components are built: installing it here would come too late.
-    [ -e components/documentation/assets/version ] || missing "Swagger UI" "scripts/assets --install && scripts/build"
     # npm leaves its own copy of the lock where it has installed all of it.
     if [ ! tests/pages/navigateur/node_modules/.package-lock.json -nt tests/pages/navigateur/package-lock.json ]; then
       ci=(npm ci --prefix tests/pages/navigateur --ignore-scripts --no-audit --no-fund --loglevel=error)
@@ -22,6 +20,8 @@ case ${1:-} in
       "${ci[@]}" >/dev/null
       touch tests/pages/navigateur/node_modules/.package-lock.json
     fi
+    # It is embedded when the components are built: installing it here would come too late.
+    [ -e components/documentation/assets/version ] || missing "Swagger UI" "scripts/assets --install && scripts/build"
     ;;
   schemathesis)
     tool=.cache/schemathesis

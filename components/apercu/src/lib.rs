@@ -1,5 +1,7 @@
 //! A generation before it is in force, for whoever is to sign it: `/internal/apercu/…`. It reads only.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

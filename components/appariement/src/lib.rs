@@ -1,5 +1,7 @@
 //! Matching a catalogue: `/api/appariement/…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,6 +1,8 @@
 //! Login and the state of a key: `POST /api/inserjeunes/auth/login`, `GET /api/inserjeunes/auth/cle`. It writes accounts:
 //! a password kept under the scheme of the former service is hashed again when its owner logs in.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 /// Largest body of a login, in bytes.

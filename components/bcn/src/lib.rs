@@ -1,5 +1,7 @@
 //! The nomenclature: `GET /api/inserjeunes/bcn`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! National statistics: `GET /api/inserjeunes/certifications…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,6 +1,8 @@
 //! The pull: asks the statistical services and hands the documents to the publication, under `/internal/import/pull`. The
 //! only component that calls outside.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! Accounts and keys of re-users, and the public sum of usage: `/internal/import/users…`, `/internal/import/usage`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

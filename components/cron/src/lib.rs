@@ -5,6 +5,8 @@
 //! than a minute: the next event is not far. The trigger knows no lock and no retry: two calls at
 //! once are told apart by the import itself (409), and what failed is called again by the next event.
 
+#![cfg(target_family = "wasm")]
+
 use cron::{Error, Guest, Metadata};
 use edge::{Network, RuntimeClock};
 use outside::{Body, Clock, Fetch, FetchError, Method, ServiceRequest};

@@ -1,6 +1,8 @@
 //! Pages for people: the explorer at `/`, the documentation under `/api/doc`, what they load under
 //! `/static/`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 use pages::PackedFile;
 

@@ -1,5 +1,7 @@
 //! Statistics of establishments: `GET /api/inserjeunes/formations…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

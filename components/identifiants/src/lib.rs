@@ -1,5 +1,7 @@
 //! Documents found by identifiers of other registers: `/api/inserjeunes/identifiants/…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

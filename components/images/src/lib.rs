@@ -1,5 +1,7 @@
 //! Pictures of documents in any width, as SVG and PNG, `GET /api/images/…`.
 
+#![cfg(target_family = "wasm")]
+
 use api::picture::Painter;
 use edge::{Request, Response};
 

@@ -1,6 +1,8 @@
 //! The import: fills the store and switches generations, under `/internal/import/`. The only component that publishes; it
 //! calls nobody but the component `collecte`, which advances the pull.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! Every list under a path with an extension: `GET /api/inserjeunes/formations.csv`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! Several documents in one call, `POST /api/inserjeunes/lots`, and what is beside one, `GET /api/comparaison/…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! Statistics of mailles that a push declared: `GET /api/inserjeunes/mailles…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

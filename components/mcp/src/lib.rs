@@ -1,5 +1,7 @@
 //! The routes as tools of assistants: the Model Context Protocol, `POST /api/mcp`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -1,5 +1,7 @@
 //! What an operator looks up of imports: `/internal/import/reports` and the like. It reads only.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

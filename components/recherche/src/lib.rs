@@ -1,5 +1,7 @@
 //! Search: `GET /api/recherche…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

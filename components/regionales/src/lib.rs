@@ -1,5 +1,7 @@
 //! Regional statistics: `GET /api/inserjeunes/regionales…`.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

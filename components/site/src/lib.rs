@@ -1,5 +1,7 @@
 //! The public site: certifications, establishments, the search and comparisons as pages that are whole without scripts.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

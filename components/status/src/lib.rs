@@ -1,6 +1,8 @@
 //! Version, health and what is published: `GET /api`, `/api/status`, `/etat`; and 404 in JSON for
 //! every path that is no route.
 
+#![cfg(target_family = "wasm")]
+
 use edge::{Request, Response};
 
 edge::service!(handle);

@@ -68,7 +68,7 @@ impl Clone for Headers {
 impl fmt::Debug for Headers {
     // No values: keys are among them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Entetes").finish_non_exhaustive()
+        f.debug_struct("Headers").finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,8 @@
 //! variables and the clocks of the runtime. A read component calls [`serve`] and nothing else, so
 //! that of the key-value interface its binary imports `open` and `get` only.
 
+#![cfg(target_family = "wasm")]
+
 mod http;
 mod log;
 mod network;

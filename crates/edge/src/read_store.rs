@@ -27,7 +27,7 @@ pub struct ReadStore(pub(crate) Result<Rc<Store>, StoreError>);
 
 impl std::fmt::Debug for ReadStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Magasin").field(&self.0.is_ok()).finish()
+        f.debug_tuple("ReadStore").field(&self.0.is_ok()).finish()
     }
 }
 

@@ -51,7 +51,7 @@ pub struct WriteStore {
 
 impl std::fmt::Debug for WriteStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MagasinEcriture").field("profil", &self.profile).finish_non_exhaustive()
+        f.debug_struct("WriteStore").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,8 @@ use super::*;
 use api::VariableFault;
 use futures_executor::block_on;
 use publication::double::TurnedWorld;
-use publication::{Job, Mode, Opening, PublicationOptions, Staging, advance, open};
+use publication::{Job, Mode, Opening, PublicationOptions};
+use published::Push;
 use serde_json::Value;
 use store::reading::Cache;
 use store::{KeyValue, MemoryStore, StoreError};
@@ -70,28 +71,17 @@ fn rows(rate: u64) -> String {
 }
 
 fn publish(world: &World, id: &str, rate: u64, options: PublicationOptions) -> Job {
-    let kv = &*world.0;
-    block_on(async {
-        let opening = Opening { mode: Mode::Add, ..Opening::default() };
-        open(kv, id, opening, 0).await.unwrap();
-        let staging = Staging::new(kv, id, 25).from_file("envoi.ndjson", 1);
-        staging.stage(0, rows(rate).as_bytes(), &[]).await.unwrap();
-        Job::publish(kv, id, options, 0).await.unwrap();
-        finish(world, id).await
-    })
-}
-
-async fn finish(world: &World, id: &str) -> Job {
-    loop {
-        let job = advance(&*world.0, &TurnedWorld::at(world.now_ms()), id, 1_000, &[]).await.unwrap();
-        if job.step.is_final() || job.step.awaits_someone() {
-            return job;
-        }
-    }
+    let push = Push {
+        opening: Opening { mode: Mode::Add, ..Opening::default() },
+        options,
+        file: Some("envoi.ndjson"),
+        ..Push::default()
+    };
+    push.publish(&world.0, id, &rows(rate))
 }
 
 fn waits() -> PublicationOptions {
-    PublicationOptions { parts: 1, await_sign_off: true, ..PublicationOptions::default() }
+    PublicationOptions { await_sign_off: true, ..PublicationOptions::default() }
 }
 
 fn get(world: &World, target: &str, headers: &[(&str, &str)]) -> Response {
@@ -124,7 +114,7 @@ fn operator(world: &World) -> Value {
 /// A store where one generation is served and another one waits; the path of the latter.
 fn waiting_beside_served() -> (World, String, Job) {
     let world = World::default();
-    publish(&world, "a", 50, PublicationOptions { parts: 1, ..PublicationOptions::default() });
+    publish(&world, "a", 50, PublicationOptions::default());
     let job = publish(&world, "b", 70, waits());
     let told = operator(&world);
     let path = told["apercus"][0]["chemin"].as_str().unwrap().to_owned();
@@ -220,7 +210,8 @@ fn a_token_opens_its_generation_as_long_as_it_waits_and_nothing_else() {
     // Signed, it is in force: the address leads nowhere, and the API says the same as the preview did.
     let order = PublicationOptions { parts: 1, sign_off: true, ..PublicationOptions::default() };
     block_on(Job::publish(&*world.0, "b", order, 0)).unwrap();
-    assert_eq!(block_on(finish(&world, "b")).step, publication::JobStep::Published);
+    let turned = TurnedWorld::at(world.now_ms());
+    assert_eq!(published::finish(&world.0, &turned, "b").step, publication::JobStep::Published);
     assert_eq!(get(&world, &format!("{path}api/status"), &[]).status, 404);
     assert_eq!(operator(&world)["apercus"], json!([]));
     let served = Request {

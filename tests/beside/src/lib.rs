@@ -2,7 +2,8 @@
 //!
 //! Data that cannot lie in the tree, the real tables and all recorded cases, lies in `../shared`. A test asks for it by
 //! [`shared`]. Where it is missing the test is skipped, never passed in silence: `scripts/test` counts it, and in CI it
-//! fails. Programs of the machine that only some checks need are reported by [`skipped`].
+//! fails. Programs of the machine that only some checks need are reported by [`skipped`]. Components that are made for
+//! tests alone come from [`guest`].
 
 mod redis;
 
@@ -10,6 +11,7 @@ pub use redis::{RedisServer, Watch};
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 /// `1` makes what is missing in `../shared` a failure, `0` lets it be skipped; without it, CI decides.
 const REQUIRE: &str = "EXPOSITION_REQUIRE_SHARED";
@@ -56,6 +58,18 @@ pub fn program(name: &str, test: &str) -> Option<PathBuf> {
     );
     skipped(test, name);
     None
+}
+
+/// The component of a crate that is no part of the application, such as `guest` or `cron`, built as `scripts/build` builds it.
+///
+/// # Panics
+/// Where it does not compile.
+#[must_use]
+pub fn guest(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let built = Command::new(root.join("scripts/build")).args(["--guest", name]).status();
+    assert!(built.as_ref().is_ok_and(ExitStatus::success), "{name} was not built: {built:?}");
+    root.join("target/wasm32-wasip2/release").join(name).with_extension("wasm")
 }
 
 /// Reports that `test`, or a part of it, cannot run here, and what it needs.

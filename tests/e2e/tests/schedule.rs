@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests stop where they fail")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::process::{Command, Output};
 use support::{Application, Request, Settings, root};
 use wasmparser::{Parser, Payload};
@@ -135,21 +134,9 @@ fn spins_cron_trigger_calls_at_the_same_times() {
     assert!(!read("spin.toml").contains("trigger.cron"), "`spin up` of the service needs no plugin");
 }
 
-/// The component of the cron trigger, built.
-fn cron() -> PathBuf {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).parent().unwrap().to_owned();
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "cron", "--target", "wasm32-wasip2", "--release", "--target-dir"])
-        .arg(&target)
-        .current_dir(root())
-        .status();
-    assert!(built.unwrap().success(), "cron was not built");
-    target.join("wasm32-wasip2/release/cron.wasm")
-}
-
 #[test]
 fn the_cron_component_has_the_triggers_handler_and_reaches_no_store() {
-    let bytes = std::fs::read(cron()).unwrap();
+    let bytes = std::fs::read(support::guest("cron")).unwrap();
     let (mut imports, mut exports, mut depth) = (BTreeSet::new(), BTreeSet::new(), 0);
     for payload in Parser::new(0).parse_all(&bytes) {
         match payload.unwrap() {

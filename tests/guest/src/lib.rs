@@ -3,6 +3,8 @@
 //! `tests/guest` is compiled by the tests of `tools/host`; it is no part of the application. The first segment of the
 //! path chooses the behaviour, the rest is its argument.
 
+#![cfg(target_family = "wasm")]
+
 use bytes::Bytes;
 use edge::{Network, RuntimeClock};
 use futures_util::future::{Either, select};

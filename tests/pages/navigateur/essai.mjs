@@ -1,7 +1,8 @@
 // Opens every page in Chromium at desktop and phone width, narrow, large, dark, printed, without scripts: no console error,
 // no request to another host, the keyboard path from search to snippet, no serious accessibility finding, bytes within
 // their budget, no dead link, valid HTML. Keeps pictures.
-//   node essai.mjs http://127.0.0.1:3000 PICTURES_FOLDER
+//   node essai.mjs http://127.0.0.1:3000 PICTURES_FOLDER [where]
+// `where` leaves out what does not depend on where the pages lie: how they look, and what their HTML is.
 import { chromium } from "playwright-core";
 import { HtmlValidate } from "html-validate";
 import { createRequire } from "node:module";
@@ -9,7 +10,8 @@ import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const [base, pictures] = process.argv.slice(2);
+const [base, pictures, part] = process.argv.slice(2);
+const whole = part !== "where";
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(pictures, { recursive: true });
 const faults = [];
@@ -31,7 +33,11 @@ const context = await chromium.launchPersistentContext(mkdtempSync(join(tmpdir()
 async function open(path, size) {
   const page = await context.newPage();
   await page.setViewportSize(size);
-  page.on("console", (m) => { if (m.type() === "error") faults.push(`${path}: console: ${m.text()}`); });
+  page.on("console", (m) => {
+    // What is not there is answered by a 404, which the browser reports: that view asks for it.
+    if (m.type() !== "error" || (path === views["sans-donnees"] && m.text().includes("404"))) return;
+    faults.push(`${path}: console: ${m.text()}`);
+  });
   page.on("pageerror", (e) => faults.push(`${path}: ${e.message}`));
   page.bytes = 0;
   page.on("request", (r) => {
@@ -44,6 +50,7 @@ async function open(path, size) {
 }
 
 async function accessible(page, name, exclude = []) {
+  if (!whole) return;
   await page.evaluate(axe);
   const found = await page.evaluate((exclude) => globalThis.axe.run(exclude.length ? { exclude } : document), exclude);
   for (const v of found.violations.filter((v) => ["serious", "critical"].includes(v.impact))) {
@@ -62,6 +69,7 @@ const empty = await validator.validateString("<p><div></p>");
 check(!empty.valid, "the validator finds nothing wrong in what is wrong");
 
 const sizes = { bureau: { width: 1280, height: 900 }, telephone: { width: 360, height: 740 } };
+if (!whole) delete sizes.telephone;
 const views = {
   accueil: "/",
   resultats: "/recherche?q=accueil",
@@ -96,10 +104,9 @@ const HOME_MAX = 60 * 1024, SHEET_MAX = 40 * 1024;
 // Words of the interface that no reader should meet outside the folds for developers.
 const WIRE = /\b(null|undefined|superieur|TH\d-|taux_|nb_|donnee_source|MEFSTAT11|CFD)\b/;
 
-for (const [size, dimensions] of Object.entries(sizes)) {
+async function look(size, dimensions) {
   for (const [name, path] of Object.entries(views)) {
-    const start = faults.length;
-    if (size === "bureau") await valid(name, path);
+    if (whole && size === "bureau") await valid(name, path);
     const page = await open(path, dimensions);
     if (name === "documentation") await page.waitForSelector(".opblock", { timeout: 20_000 });
     // The tool that tries calls is not ours: what it shows stands in the reference, which is.
@@ -117,39 +124,43 @@ for (const [size, dimensions] of Object.entries(sizes)) {
       });
       check(!WIRE.test(said), `${name}: ${said.match(WIRE)?.[0]} on the page`);
     }
-    // What is not there is answered by a 404, which the browser reports: that view asks for it.
-    if (name === "sans-donnees") faults.splice(start, faults.length, ...faults.slice(start).filter((f) => !f.includes("404")));
     await page.screenshot({ path: join(pictures, `${name}-${size}.png`), fullPage: name !== "documentation" });
     await page.close();
   }
 }
 
 // As wide as a phone of 320 px, text twice as large, dark, printed, in forced colours: nothing is cut, axe finds nothing.
-for (const [name, path] of Object.entries(views).filter(([name]) => name !== "documentation")) {
-  if (name === "sans-donnees") continue;
-  const page = await open(path, { width: 320, height: 640 });
-  const fits = async (what) => {
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    check(wide <= 0, `${name} ${what}: ${wide} px too wide`);
-  };
-  await fits("320 px");
-  await page.setViewportSize({ width: 640, height: 900 });
-  await page.evaluate(() => { document.documentElement.style.fontSize = "200%"; });
-  await fits("200 %");
-  await page.evaluate(() => { document.documentElement.style.fontSize = ""; });
-  await page.emulateMedia({ colorScheme: "dark" });
-  await accessible(page, `${name} dark`);
-  if (["certification", "accueil", "etablissement"].includes(name)) {
-    await page.setViewportSize(sizes.bureau);
-    await page.screenshot({ path: join(pictures, `${name}-sombre.png`), fullPage: true });
-    await page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
-    await page.screenshot({ path: join(pictures, `${name}-contraste.png`), fullPage: true });
-    await page.emulateMedia({ colorScheme: "light", forcedColors: "none", media: "print" });
-    await page.pdf({ path: join(pictures, `${name}.pdf`), format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
-    await page.emulateMedia({ media: "screen" });
+async function lookOtherwise() {
+  for (const [name, path] of Object.entries(views)) {
+    if (name === "sans-donnees" || name === "documentation") continue;
+    const page = await open(path, { width: 320, height: 640 });
+    const fits = async (what) => {
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+      check(wide <= 0, `${name} ${what}: ${wide} px too wide`);
+    };
+    await fits("320 px");
+    await page.setViewportSize({ width: 640, height: 900 });
+    await page.evaluate(() => { document.documentElement.style.fontSize = "200%"; });
+    await fits("200 %");
+    await page.evaluate(() => { document.documentElement.style.fontSize = ""; });
+    await page.emulateMedia({ colorScheme: "dark" });
+    await accessible(page, `${name} dark`);
+    if (["certification", "accueil", "etablissement"].includes(name)) {
+      await page.setViewportSize(sizes.bureau);
+      await page.screenshot({ path: join(pictures, `${name}-sombre.png`), fullPage: true });
+      await page.emulateMedia({ colorScheme: "light", forcedColors: "active" });
+      await page.screenshot({ path: join(pictures, `${name}-contraste.png`), fullPage: true });
+      await page.emulateMedia({ colorScheme: "light", forcedColors: "none", media: "print" });
+      await page.pdf({ path: join(pictures, `${name}.pdf`), format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
+      await page.emulateMedia({ media: "screen" });
+    }
+    await page.close();
   }
-  await page.close();
 }
+
+// All at once: a page waits half of its time, until it falls silent.
+const looks = Object.entries(sizes).map(([size, dimensions]) => look(size, dimensions));
+await Promise.all(whole ? [...looks, lookOtherwise()] : looks);
 
 // Bytes, from a browser that has nothing yet.
 {
@@ -328,5 +339,5 @@ await doc.screenshot({ path: join(pictures, "essai-bureau.png") });
 await context.close();
 
 for (const fault of faults) console.log(`- ${fault}`);
-console.log(`pages: ${Object.keys(views).length * 2} views, keyboard path, bytes, narrow, large, dark, without scripts, ${tried.size} links, catalogues, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
+console.log(`pages: ${Object.keys(views).length * Object.keys(sizes).length} views, keyboard path, bytes, ${whole ? "narrow, large, dark, " : ""}without scripts, ${tried.size} links, catalogues, try-it call: ${faults.length} fault(s); pictures in ${pictures}`);
 process.exit(faults.length ? 1 : 0);

@@ -1,11 +1,12 @@
 // Twelve tasks of those who come to the site, each with a clock: on a phone, on a desktop, by keyboard alone, with text twice as
 // large, without scripts; what they would print fits on one page with its charts. Keeps a picture of where each task ends.
-//   node taches.mjs http://127.0.0.1:3000 PICTURES_FOLDER
+//   node taches.mjs http://127.0.0.1:3000 PICTURES_FOLDER [WAY]
+// With a way, such as `bureau`, in that one alone, and nothing is printed.
 import { chromium } from "playwright-core";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const [base, pictures] = process.argv.slice(2);
+const [base, pictures, way] = process.argv.slice(2);
 mkdirSync(pictures, { recursive: true });
 const faults = [];
 // Far above what a task takes here: what waits for something that never comes is told apart from what is slow.
@@ -139,8 +140,9 @@ const modes = {
   "sans-script": { viewport: { width: 360, height: 740 }, javaScriptEnabled: false },
 };
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const played = Object.entries(modes).filter(([mode]) => !way || mode === way);
 const table = [];
-for (const [mode, { keyboard = false, large = false, ...options }] of Object.entries(modes)) {
+for (const [mode, { keyboard = false, large = false, ...options }] of played) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(10_000);
   if (large) await context.addInitScript(() => addEventListener("DOMContentLoaded", () => { document.documentElement.style.fontSize = "200%"; }));
@@ -165,7 +167,7 @@ for (const [mode, { keyboard = false, large = false, ...options }] of Object.ent
 
 // Printed: one page with its charts.
 const page = await browser.newPage();
-for (const [name, path] of Object.entries({ certification: "/certifications/40099011", region: "/certifications/40099011?region=04", formation: "/etablissements/9749801K/01099051" })) {
+for (const [name, path] of way ? [] : Object.entries({ certification: "/certifications/40099011", region: "/certifications/40099011?region=04", formation: "/etablissements/9749801K/01099051" })) {
   await page.goto(base + path);
   const pdf = await page.pdf({ format: "A4", margin: { top: "1cm", bottom: "1cm", left: "1cm", right: "1cm" } });
   writeFileSync(join(pictures, `imprime-${name}.pdf`), pdf);
@@ -179,5 +181,5 @@ await browser.close();
 
 for (const row of table) console.log(row.join("\t"));
 for (const fault of faults) console.log(`- ${fault}`);
-console.log(`tasks: ${tasks.length} in ${Object.keys(modes).length} ways, ${faults.length} fault(s); pictures in ${pictures}`);
+console.log(`tasks: ${tasks.length} in ${played.length} ways, ${faults.length} fault(s); pictures in ${pictures}`);
 process.exit(faults.length ? 1 : 0);

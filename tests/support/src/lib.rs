@@ -8,7 +8,7 @@ pub mod client;
 pub mod push;
 
 pub use application::{Application, Settings};
-pub use beside::{RedisServer, program, shared, skipped};
+pub use beside::{RedisServer, guest, program, shared, skipped};
 pub use client::{Answer, Request};
 
 use std::path::{Path, PathBuf};

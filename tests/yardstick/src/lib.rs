@@ -7,6 +7,8 @@
 //!
 //! The store is opened for every request, as the SDK's examples do.
 
+#![cfg(target_family = "wasm")]
+
 use bytes::Bytes;
 use spin_sdk::http::{FullBody, Request, Response, StatusCode};
 use spin_sdk::http_service;

@@ -6,7 +6,8 @@ use api::{Request, Response, ResponseBody, routes};
 use domain::date;
 use futures_executor::block_on;
 use publication::double::TurnedWorld;
-use publication::{Job, JobStep, Mode, Opening, PlausibilityRules, PublicationOptions, Staging, advance, open};
+use publication::{Job, JobStep, Mode, Opening, PlausibilityRules};
+use published::Push;
 use serde_json::{Value, json};
 
 fn instance() -> Instance<ReadStore> {
@@ -14,22 +15,13 @@ fn instance() -> Instance<ReadStore> {
 }
 
 fn publish(instance: &Instance<ReadStore>, id: &str, rows: &[Value]) -> Job {
-    let (kv, rules) = (&*instance.store.0, PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() });
-    let world = TurnedWorld { plausibility: Some(rules.clone()), ..TurnedWorld::at(instance.now) };
-    let text: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    block_on(async {
-        let opening = Opening { mode: Mode::Add, ..Opening::default() };
-        open(kv, id, opening, 0).await.unwrap();
-        let info = Staging::new(kv, id, 25).with_rules(rules).stage(0, text.as_bytes(), &[]).await.unwrap();
-        assert_eq!(info.refused, 0, "{:?}", info.refusals);
-        Job::publish(kv, id, PublicationOptions { parts: 1, ..PublicationOptions::default() }, 0).await.unwrap();
-        loop {
-            let job = advance(kv, &world, id, 1_000, &[]).await.unwrap();
-            if job.step.is_final() || job.step.awaits_someone() {
-                return job;
-            }
-        }
-    })
+    let rules = PlausibilityRules { year: Some(2026), ..PlausibilityRules::default() };
+    let push = Push {
+        opening: Opening { mode: Mode::Add, ..Opening::default() },
+        world: TurnedWorld { plausibility: Some(rules), ..TurnedWorld::at(instance.now) },
+        ..Push::default()
+    };
+    push.publish(&instance.store.0, id, &published::lines(rows))
 }
 
 fn get(response: Response) -> (u16, Value) {

@@ -6,8 +6,6 @@
 use crate::instance::Instance;
 use api::{Request, Response, ResponseBody, routes, search};
 use futures_executor::{block_on, block_on_stream};
-use publication::double::TurnedWorld;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +28,7 @@ impl KeyValue for WatchedStore {
 }
 
 /// Some lines of each file of the sample.
-fn sample() -> Vec<Value> {
+fn some_documents() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
     let kinds = [
         "maille",
@@ -50,17 +48,6 @@ fn sample() -> Vec<Value> {
         lines.extend(text.lines().step_by(step).map(|line| serde_json::from_str::<Value>(line).unwrap()));
     }
     lines
-}
-
-fn publish(kv: &MemoryStore, id: &str, lines: &[Value]) {
-    let body: String = lines.iter().map(|l| l.to_string() + "\n").collect();
-    block_on(async {
-        open(kv, id, Opening::default(), 0).await.unwrap();
-        Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-        let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-        Job::publish(kv, id, options, 0).await.unwrap();
-        while !advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
-    });
 }
 
 /// Requests for what the lines say, and for what they do not.
@@ -201,14 +188,14 @@ fn invariant_9_whatever_befalls_a_value_an_answer_is_the_same_or_503() {
     let chance = Chance::new(seed);
     let store = WatchedStore::default();
     let kv = &*store.0;
-    let lines = sample();
+    let lines = some_documents();
     // An older generation, to exchange values with; the pointer no longer leads back to it.
     let mut older = lines.clone();
     for line in older.iter_mut().filter(|line| !line["doc"]["nb_annee_term"].is_null()) {
         line["doc"]["nb_annee_term"] = 99.into();
     }
-    publish(kv, "a", &older);
-    publish(kv, "b", &lines);
+    published::publish(kv, "a", &published::lines(&older));
+    published::publish(kv, "b", &published::lines(&lines));
     let pointer = Pointer::read(&block_on(kv.get("current")).unwrap().unwrap()).unwrap();
     let alone = Pointer { previous: None, ..pointer }.write().unwrap();
     block_on(kv.set("current", alone)).unwrap();

@@ -6,8 +6,6 @@ use crate::instance::Instance;
 use api::{Request, ResponseBody, routes};
 use futures_executor::{block_on, block_on_stream};
 use proptest::prelude::*;
-use publication::double::TurnedWorld;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -119,15 +117,7 @@ fn published() -> Harness {
         json!({"kind": "bcn", "doc": {"type": "cfd", "code_certification": format!("0109905{n}"), "code_formation_diplome": format!("0109905{n}"),
             "libelle": "=A", "libelle_long": "B;C", "diplome": {"code": "4", "libelle": "BAC PRO"}, "date_premiere_session": "2015"}})
     }));
-    let kv = &*harness.store.0;
-    let body: String = rows.iter().map(|line| line.to_string() + "\n").collect();
-    block_on(async {
-        open(kv, "a", Opening::default(), 0).await.unwrap();
-        Staging::new(kv, "a", 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-        let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-        Job::publish(kv, "a", options, 0).await.unwrap();
-        while !advance(kv, &TurnedWorld::default(), "a", 1_000, &[]).await.unwrap().step.is_final() {}
-    });
+    published::publish(&harness.store.0, "a", &published::lines(&rows));
     harness
 }
 

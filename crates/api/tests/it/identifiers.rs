@@ -2,13 +2,13 @@
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};
-use crate::sample::{lines, publish};
 use api::identifiers::{CHOICES_MAX, IdentifierSystem, respond};
 use api::{Request, Response};
 use dataset::real::Real;
 use domain::Kind;
 use futures_executor::block_on;
 use proptest::prelude::*;
+use published::{publish, sample};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -44,7 +44,7 @@ fn links() -> String {
 
 fn registers() -> Registers {
     let registers = Registers { now: 1_764_237_000_000, ..Registers::default() };
-    publish(&registers.store.0, "1", &(lines() + &links()));
+    publish(&registers.store.0, "1", &(sample() + &links()));
     registers
 }
 
@@ -254,7 +254,7 @@ fn many_codes_are_counted_and_twenty_are_told() {
 fn invariant_3_no_figure_is_told() {
     let registers = registers();
     let mut seen = 0;
-    for line in lines().lines() {
+    for line in sample().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let Some(rncp) = line["doc"]["rncp"].as_str().filter(|_| line["kind"] == "rncp") else { continue };
         let (_, body) = registers.look_up(&format!("RNCP/{rncp}"));

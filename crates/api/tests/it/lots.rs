@@ -2,11 +2,11 @@
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};
-use crate::sample::{lines, publish};
 use api::{BodyStream, Request, Response, ResponseBody, lots};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::stream::iter;
 use proptest::prelude::*;
+use published::publish;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -55,14 +55,14 @@ impl Pair {
 impl Sample {
     fn new() -> Self {
         let sample = Self { now: 1_764_237_000_000, ..Self::default() };
-        publish(&sample.store.0, "1", &lines());
+        publish(&sample.store.0, "1", &published::sample());
         sample
     }
 
     /// Every document there is, with its millesime.
     fn pairs() -> Vec<Pair> {
         let mut pairs = BTreeSet::new();
-        for line in lines().lines() {
+        for line in published::sample().lines() {
             let line: Value = serde_json::from_str(line).unwrap();
             let document = &line["doc"];
             let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

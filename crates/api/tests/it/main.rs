@@ -13,4 +13,3 @@ mod matcher;
 mod mcp;
 mod pictures;
 mod routes;
-mod sample;

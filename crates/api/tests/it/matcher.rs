@@ -7,8 +7,8 @@ use domain::{Document, Kind};
 use futures_executor::{block_on, block_on_stream};
 use futures_util::StreamExt;
 use matching_cases::{Case, compare, documents};
-use publication::double::TurnedWorld;
-use publication::{Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
+use publication::{JobStep, PublicationOptions};
+use published::Push;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -48,8 +48,6 @@ impl Seen {
 
 impl Harness {
     fn publish(&self, id: &str, lines: &[Value], millesime: Option<&str>) {
-        let kv = &*self.0.store.0;
-        let body: String = lines.iter().map(|line| line.to_string() + "\n").collect();
         let millesimes = millesime.map(|one| {
             let some = || Some(one.to_owned());
             MillesimesInForce {
@@ -60,21 +58,10 @@ impl Harness {
                 ..MillesimesInForce::default()
             }
         });
-        block_on(async {
-            open(kv, id, Opening::default(), 0).await.unwrap();
-            let info = Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-            assert_eq!(info.refused, 0, "{:?}", info.refusals);
-            let options =
-                PublicationOptions { parts: 1, confirm_losses: true, millesimes, ..PublicationOptions::default() };
-            Job::publish(kv, id, options, 0).await.unwrap();
-            loop {
-                let job = advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap();
-                if job.step.is_final() {
-                    assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
-                    break;
-                }
-            }
-        });
+        let options = PublicationOptions { confirm_losses: true, millesimes, ..PublicationOptions::default() };
+        let push = Push { options, ..Push::default() };
+        let job = push.publish(&self.0.store.0, id, &published::lines(lines));
+        assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
         self.0.monotonic.set(self.0.monotonic.get() + 2_000);
     }
 

@@ -2,11 +2,11 @@
 
 use crate::common::ReadStore;
 use crate::instance::{Instance, bytes};
-use crate::sample::{lines, publish};
 use api::mcp::{BATCH_MAX, BODY_MAX, VERSIONS};
 use api::{Request, Response, mcp};
 use futures_executor::block_on;
 use proptest::prelude::*;
+use published::{publish, sample};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ type Server = Instance<ReadStore>;
 
 fn server() -> Server {
     let server = Server { now: 1_764_237_000_000, ..Server::default() };
-    publish(&server.store.0, "1", &lines());
+    publish(&server.store.0, "1", &sample());
     server
 }
 
@@ -220,7 +220,7 @@ fn a_tool_answers_as_its_route_does() {
     let server = server();
     let mut seen = BTreeSet::new();
     let mut hidden = 0;
-    for line in lines().lines() {
+    for line in sample().lines() {
         let line: Value = serde_json::from_str(line).unwrap();
         let document = &line["doc"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -6,10 +6,7 @@ use crate::instance::Instance;
 use api::picture::{self, Painter};
 use api::{Request, Response, ResponseBody, routes};
 use futures_executor::block_on;
-use publication::double::TurnedWorld;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
-use std::path::Path;
 
 type Sample = Instance<ReadStore>;
 
@@ -20,26 +17,9 @@ const PAINTER: Painter = Painter {
     pixels_max: 7,
 };
 
-fn lines() -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "ndjson"));
-    files.sort();
-    let texts: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    texts.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
-
 fn published() -> Sample {
     let sample = Sample { now: 1_764_237_000_000, ..Sample::default() };
-    let kv = &*sample.store.0;
-    let body: String = lines().iter().map(|line| line.to_string() + "\n").collect();
-    block_on(async {
-        open(kv, "1", Opening::default(), 0).await.unwrap();
-        Staging::new(kv, "1", 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-        let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-        Job::publish(kv, "1", options, 0).await.unwrap();
-        while !advance(kv, &TurnedWorld::default(), "1", 1_000, &[]).await.unwrap().step.is_final() {}
-    });
+    published::publish(&sample.store.0, "1", &published::sample());
     sample
 }
 
@@ -78,7 +58,8 @@ fn percentages(svg: &str) -> Vec<String> {
 /// The paths of all documents and views, with the place that a picture names.
 fn paths() -> Vec<(String, String)> {
     let mut paths = Vec::new();
-    for line in lines() {
+    for line in published::sample().lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
         let document = &line["doc"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let code = text(&document["code_certification"]);

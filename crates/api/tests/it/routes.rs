@@ -5,8 +5,6 @@ use api::error::{ApiError, NotFound};
 use api::{LogFact, Request, Response, ResponseBody, Runtime, VariableFault, access, routes};
 use flate2::read::GzDecoder;
 use futures_executor::{block_on, block_on_stream};
-use publication::double::TurnedWorld;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -70,15 +68,7 @@ impl Harness {
     }
 
     fn publish(&self, id: &str, rows: &[Value]) {
-        let kv = &*self.read_store.0;
-        let body: String = rows.iter().map(|l| l.to_string() + "\n").collect();
-        block_on(async {
-            open(kv, id, Opening::default(), 0).await.unwrap();
-            Staging::new(kv, id, 25).stage(0, body.as_bytes(), &[]).await.unwrap();
-            let options = PublicationOptions { parts: 1, confirm_losses: true, ..PublicationOptions::default() };
-            Job::publish(kv, id, options, 0).await.unwrap();
-            while !advance(kv, &TurnedWorld::default(), id, 1_000, &[]).await.unwrap().step.is_final() {}
-        });
+        published::publish(&self.read_store.0, id, &published::lines(rows));
     }
 
     fn call(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Seen {

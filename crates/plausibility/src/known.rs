@@ -14,12 +14,7 @@ pub struct KnownCodes {
 
 impl serde::Serialize for KnownCodes {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or_default();
-        let text: String = if self.some {
-            self.bits.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-        } else {
-            String::new()
-        };
+        let text = if self.some { hexadecimal(&self.bits) } else { String::new() };
         serializer.serialize_str(&text)
     }
 }
@@ -27,9 +22,7 @@ impl serde::Serialize for KnownCodes {
 impl<'de> serde::Deserialize<'de> for KnownCodes {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Option<Vec<u8>> = text.as_bytes().chunks(2).map(byte).collect();
-        Ok(bytes.and_then(|bytes| Self::read(&bytes)).unwrap_or_default())
+        Ok(read_hexadecimal(&text).and_then(|bytes| Self::read(&bytes)).unwrap_or_default())
     }
 }
 
@@ -89,6 +82,42 @@ impl KnownCodes {
     }
 }
 
+// Not generic over the format, as what calls them is: a job's state is read and written with every step, and these are most
+// of its bytes.
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' - 10 + half });
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
+}
+
+/// `None` where a digit is none, or has no other half.
+fn read_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    // Without a branch for each digit: what is none has a bit that no digit has, and is looked for once.
+    const NONE: u8 = 0x80;
+    let values: [u8; 256] = std::array::from_fn(|digit| {
+        let value = u8::try_from(digit).ok().and_then(|digit| char::from(digit).to_digit(16));
+        value.and_then(|value| u8::try_from(value).ok()).unwrap_or(NONE)
+    });
+    let value = |digit: u8| values.get(usize::from(digit)).copied().unwrap_or(NONE);
+    let pairs = text.as_bytes().chunks_exact(2);
+    let mut seen = if pairs.remainder().is_empty() { 0 } else { NONE };
+    let bytes = pairs.map(|pair| match *pair {
+        [high, low] => {
+            let (high, low) = (value(high), value(low));
+            seen |= high | low;
+            high << 4 | low
+        }
+        _ => 0,
+    });
+    let bytes = bytes.collect();
+    (seen < NONE).then_some(bytes)
+}
+
 /// The bits of a code, by one hash that is stepped on (FNV-1a, then a multiplicative mix).
 fn places(code: &str) -> impl Iterator<Item = usize> {
     let hash = code.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -116,6 +145,10 @@ mod tests {
         let read = KnownCodes::read(known.as_bytes()).unwrap();
         assert!(read == known && !read.is_empty());
         assert!(KnownCodes::read(b"short").is_none());
+        // What is no such text is no code at all: nothing is called unknown then.
+        for text in ["\"0\"".to_owned(), "\"0g\"".to_owned(), format!("\"{}\"", "G".repeat(BITS / 4))] {
+            assert!(serde_json::from_str::<KnownCodes>(&text).unwrap().is_empty(), "{text:.20}");
+        }
         for known in [known, KnownCodes::default()] {
             let text = serde_json::to_string(&known).unwrap();
             assert!(serde_json::from_str::<KnownCodes>(&text).unwrap() == known);

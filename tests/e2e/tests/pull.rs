@@ -94,14 +94,23 @@ fn what_the_services_say_is_served_and_told() {
     assert_eq!(served(&application), generation);
 }
 
-#[test]
-fn each_fault_is_survived_or_named_and_nothing_served_is_lost() {
+/// What was pulled once: its services, the application, the digest.
+fn pulled() -> (Services, Application, Value) {
     let services = services();
     let application = application(&services);
-    let first = pull(&application, &Value::Null);
-    assert_eq!(first["etape"], "publie", "{first}");
-    let (generation, digest) = (served(&application), first["bilan"]["digest"].clone());
-    let status = |code| Effect::Status { code, retry_after: None, as_date: false };
+    let report = pull(&application, &Value::Null);
+    assert_eq!(report["etape"], "publie", "{report}");
+    let digest = report["bilan"]["digest"].clone();
+    (services, application, digest)
+}
+
+fn status(code: u16) -> Effect {
+    Effect::Status { code, retry_after: None, as_date: false }
+}
+
+#[test]
+fn each_fault_that_passes_is_survived() {
+    let (services, application, digest) = pulled();
     let wait = |code, as_date| Effect::Status { code, retry_after: Some(1), as_date };
     let survived = [
         ("a session that ends", Fault::of("inserjeunes", "", Effect::Expire).after(3).times(1)),
@@ -122,12 +131,16 @@ fn each_fault_is_survived_or_named_and_nothing_served_is_lost() {
         assert_eq!(report["etape"], "inchange", "{name}: {report}");
         assert_eq!(report["bilan"]["digest"], digest, "{name}");
     }
+}
+
+#[test]
+fn each_fault_that_lasts_is_named_and_nothing_served_is_lost() {
     let named = [
         ("bcn, /nomenclature/N_MEF", "500", Fault::of("bcn", "N_MEF", status(500))),
         ("bcn", "401", Fault::of("bcn", "", status(401))),
-        ("catalogue", "429", Fault::of("catalogue", "page=1", status(429))),
         ("insersup", "", Fault::of("insersup", "", Effect::NotJson)),
         ("insersup", "", Fault::of("insersup", "", Effect::Empty)),
+        ("catalogue", "429", Fault::of("catalogue", "page=1", status(429))),
         (
             "inserjeunes, /france",
             "id_mesure",
@@ -136,12 +149,24 @@ fn each_fault_is_survived_or_named_and_nothing_served_is_lost() {
         ("bcn, /nomenclature/N_DIPLOME_SISE", "", Fault::of("bcn", "N_DIPLOME_SISE", Effect::WithoutRows)),
         ("acce", "nature_uai", Fault::of("acce", "", Effect::WithoutField("nature_uai".into()))),
     ];
-    for (call, why, fault) in named {
-        services.set_faults([fault]);
+    // Two at once: half of the time goes by until a call is given up.
+    std::thread::scope(|scope| {
+        for some in named.chunks(named.len() / 2) {
+            scope.spawn(|| is_named(some));
+        }
+    });
+}
+
+/// Each fault, by the call that it strikes and what is told of it.
+fn is_named(faults: &[(&str, &str, Fault)]) {
+    let (services, application, _) = pulled();
+    let generation = served(&application);
+    for (call, why, fault) in faults {
+        services.set_faults([fault.clone()]);
         let report = pull(&application, &Value::Null);
         assert_eq!(report["etape"], "echec", "{call}: {report}");
         let told = report["collecte"]["echec"].as_str().unwrap();
-        assert!(told.contains(call) && told.contains(why), "{call} {why}: {told}");
+        assert!(told.contains(*call) && told.contains(*why), "{call} {why}: {told}");
         assert!(!told.contains("127.0.0.1") && !told.contains("simulation"), "{told}");
         assert_eq!(served(&application), generation, "{call}");
     }

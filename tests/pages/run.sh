@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Opens the pages in a headless Chromium, at the root and under a prefix: tests/pages/run.sh [--install] [PICTURES_FOLDER]
+# Opens the pages in a headless Chromium: tests/pages/run.sh [--install] [PICTURES_FOLDER]
 # Then twelve tasks of visitors, calls from a page of another origin, and everyday queries over the real data where it is
-# beside the project.
+# beside the project. Once more under a prefix: what depends on where the pages lie.
 # Needs scripts/build, chromium (apt-get), playwright-core, axe-core and html-validate (npm); --install, or CI, installs the packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -52,6 +52,7 @@ curl -sS --fail-with-body -o "$folder/job" -H 'authorization: Bearer essai-des-p
 grep -q '"etape":"publie"' "$folder/job" || { cat "$folder/job" >&2; exit 1; }
 export CHROMIUM=$chromium
 # beside NAME COMMAND…: meanwhile, with its output kept for the end. Browsers wait half of their time, for a page to fall silent.
+status=0
 beside=()
 beside() {
   local name=$1
@@ -72,7 +73,7 @@ if [ -d "$real" ]; then
   real_url=$served
   IMPORT_SECRET=essai-des-pages IMPORTER_CACHE="$folder" IMPORTER_ENV_FILE="$folder/env" target/debug/importer --url "$real_url" \
     --confirmer-anomalies --accepter-doublons "$folder"/real/*.ndjson >"$folder/real.import" 2>&1 || { cat "$folder/real.import" >&2; exit 1; }
-  node tests/pages/navigateur/recherches.mjs "$real_url" tests/pages/recherches.tsv
+  node tests/pages/navigateur/recherches.mjs "$real_url" tests/pages/recherches.tsv || status=$?
   kill "${processes[-1]}"
 else
   echo "SKIPPED everyday queries: needs $real" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
@@ -87,15 +88,14 @@ if [ -n "$nginx" ]; then
   "$nginx" -p "$folder/nginx" -c "$folder/nginx/nginx.conf"
   processes+=("$(cat "$folder/nginx/pid")")
   prefixed=http://127.0.0.1:$port/exposition-inserjeunes-insersup
-  node tests/pages/navigateur/essai.mjs "$prefixed" "$pictures/prefixe" where
-  node tests/pages/navigateur/taches.mjs "$prefixed" "$pictures/prefixe/taches" bureau
-  node tests/pages/navigateur/origine.mjs "$prefixed"
+  node tests/pages/navigateur/essai.mjs "$prefixed" "$pictures/prefixe" where || status=$?
+  node tests/pages/navigateur/taches.mjs "$prefixed" "$pictures/prefixe/taches" bureau || status=$?
+  node tests/pages/navigateur/origine.mjs "$prefixed" || status=$?
 else
   echo "SKIPPED pages under a prefix: needs nginx" | tee -a "${EXPOSITION_SKIPPED:-/dev/null}"
   [ "${CI:-}" != true ] || [ "${EXPOSITION_REQUIRE_PROGRAMS:-1}" = 0 ] || exit 1
 fi
 
-status=0
 for one in "${beside[@]}"; do
   wait "${one%%:*}" || status=$?
   printf '\nAt the root, meanwhile, %s:\n' "${one#*:}"

@@ -1,4 +1,4 @@
-//! The only crate that knows spin-sdk.
+//! The only crate of the application that knows spin-sdk.
 //!
 //! It turns Spin's requests and answers into those of [`api`], and gives routes the store, the
 //! variables and the clocks of the runtime. A read component calls [`serve`] and nothing else, so

@@ -73,9 +73,9 @@ fn rows(rate: u64) -> String {
 fn publish(world: &World, id: &str, rate: u64, options: PublicationOptions) -> Job {
     let push = Push {
         opening: Opening { mode: Mode::Add, ..Opening::default() },
+        world: TurnedWorld::at(world.now_ms()),
         options,
         file: Some("envoi.ndjson"),
-        ..Push::default()
     };
     push.publish(&world.0, id, &rows(rate))
 }

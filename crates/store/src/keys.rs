@@ -1,4 +1,5 @@
-//! Keys. One place names them all; invariant 8 holds for every one.
+//! Keys that readers and writers share; those of a job, of staging and of accounts lie beside what writes them. Invariant 8 holds
+//! for every one.
 
 use domain::Maille;
 

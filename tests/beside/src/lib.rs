@@ -2,8 +2,8 @@
 //!
 //! Data that cannot lie in the tree, the real tables and all recorded cases, lies in `../shared`. A test asks for it by
 //! [`shared`]. Where it is missing the test is skipped, never passed in silence: `scripts/test` counts it, and in CI it
-//! fails. Programs of the machine that only some checks need are reported by [`skipped`]. Components that are made for
-//! tests alone come from [`guest`].
+//! fails. Programs of the machine that only some checks need are reported by [`skipped`]. Components beside the
+//! application come from [`guest`].
 
 mod redis;
 
@@ -67,7 +67,9 @@ pub fn program(name: &str, test: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn guest(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let built = Command::new(root.join("scripts/build")).args(["--guest", name]).status();
+    let mut build = Command::new(root.join("scripts/build"));
+    // Manifests name the folder where components lie.
+    let built = build.args(["--guest", name]).env_remove("CARGO_TARGET_DIR").status();
     assert!(built.as_ref().is_ok_and(ExitStatus::success), "{name} was not built: {built:?}");
     root.join("target/wasm32-wasip2/release").join(name).with_extension("wasm")
 }

@@ -122,7 +122,7 @@ fn each_fault_that_passes_is_survived() {
         ("a cut table", Fault::of("bcn", "N_MEF", Effect::Cut(1_000)).times(1)),
         ("no answer", Fault::of("acce", "", Effect::Drop).times(1)),
         ("a slow head", Fault::of("inserjeunes", "region", Effect::SlowHead(700)).times(2)),
-        ("a slow body", Fault::of("bcn", "N_GROUPE", Effect::SlowBody { bytes: 2_000, pause: 20 })),
+        ("a slow body", Fault::of("bcn", "N_GROUPE", Effect::SlowBody { bytes: 20, pause: 20 })),
         ("a document as text", Fault::of("inserjeunes", "millesime", Effect::JsonInJson)),
     ];
     for (name, fault) in survived {

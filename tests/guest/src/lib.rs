@@ -1,6 +1,6 @@
 //! A component whose every path shows one behaviour of the runtime it runs in.
 //!
-//! `tests/guest` is compiled by the tests of `tools/host`; it is no part of the application. The first segment of the
+//! `tests/guest` serves the tests of `tools/host`; it is no part of the application. The first segment of the
 //! path chooses the behaviour, the rest is its argument.
 
 #![cfg(target_family = "wasm")]

@@ -11,7 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const [base, pictures, part] = process.argv.slice(2);
-const whole = part !== "where";
+if (part !== undefined && part !== "where") throw new Error(`${part} is not where`);
+const whole = part === undefined;
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 mkdirSync(pictures, { recursive: true });
 const faults = [];

@@ -141,6 +141,7 @@ const modes = {
 };
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 const played = Object.entries(modes).filter(([mode]) => !way || mode === way);
+if (!played.length) throw new Error(`${way} is none of ${Object.keys(modes).join(", ")}`);
 const table = [];
 for (const [mode, { keyboard = false, large = false, ...options }] of played) {
   const context = await browser.newContext(options);

@@ -5,7 +5,7 @@
 
 use futures_executor::block_on;
 use publication::double::TurnedWorld;
-use publication::{Job, Opening, PublicationOptions, Staging, advance, open};
+use publication::{Job, JobStep, Opening, PublicationOptions, Staging, advance, open};
 use serde_json::Value;
 use std::path::Path;
 use store::MemoryStore;
@@ -73,11 +73,11 @@ pub fn finish(kv: &MemoryStore, world: &TurnedWorld, id: &str) -> Job {
 /// Publishes the documents, a line each, whatever is lost by it.
 ///
 /// # Panics
-/// Where a line is refused, or the job does not end.
+/// Where a line is refused, or the job ends otherwise.
 pub fn publish(kv: &MemoryStore, id: &str, lines: &str) -> Job {
     let options = PublicationOptions { confirm_losses: true, ..PublicationOptions::default() };
     let job = Push { options, ..Push::default() }.publish(kv, id, lines);
-    assert!(job.step.is_final(), "{:?}", job.summary);
+    assert_eq!(job.step, JobStep::Published, "{:?}", job.summary);
     job
 }
 

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
-use tidy::{imports, module_of, root, sources};
+use tidy::{definitions, imports, module_of, root, sources};
 
 /// Modules of a crate and the modules of the same crate that they name.
 type Graph = BTreeMap<String, BTreeSet<String>>;
@@ -133,4 +133,35 @@ fn invariant_1_the_inner_rooms_know_no_runtime() {
             assert!(!tree.contains(forbidden), "{room} is made with {forbidden}");
         }
     }
+}
+
+/// The rooms that a row of ARCHITECTURE.md names after "in": until the next sentence.
+fn named_rooms(row: &str) -> BTreeSet<String> {
+    let rooms = row.split(" in ").nth(1).unwrap_or_default();
+    let rooms = rooms.split([';', ':', '(']).next().unwrap_or_default();
+    rooms.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn each_invariant_is_shown_where_the_page_says() {
+    let mut tested: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (file, source) in &sources() {
+        for definition in definitions(file, source) {
+            let Some((number, _)) = definition.name.strip_prefix("invariant_").and_then(|name| name.split_once('_'))
+            else {
+                continue;
+            };
+            let room = file.split('/').take(2).collect::<Vec<_>>().join("/");
+            tested.entry(number.to_owned()).or_default().insert(room);
+        }
+    }
+    let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let mut told = BTreeMap::new();
+    for row in page.lines().filter(|row| row.contains("`invariant_")) {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (number, shown) = (cells.next().unwrap_or_default(), cells.nth(1).unwrap_or_default());
+        assert!(shown.starts_with(&format!("`invariant_{number}_…` in ")), "{row}");
+        told.insert(number.to_owned(), named_rooms(shown));
+    }
+    assert_eq!(told, tested, "left: what ARCHITECTURE.md says, right: where the tests are");
 }
